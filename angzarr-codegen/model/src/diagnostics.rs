@@ -1,0 +1,85 @@
+//! What a check has to say, and the collector that makes sure it is said.
+
+use std::fmt;
+
+/// A place in the input, as an index into a table that only the front end has.
+///
+/// Protos resolve it to file, line and column; derives to a token's span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub u32);
+
+/// A kind of mistake: its stable code and what generally helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Stable for ever, like `AZ0101`.
+    pub id: &'static str,
+    /// One sentence that tells how to mend it.
+    pub help: &'static str,
+}
+
+/// One mistake at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The kind of mistake.
+    pub code: Code,
+    /// Where it is.
+    pub span: Span,
+    /// What is wrong here, naming the things involved.
+    pub message: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.id, self.message)
+    }
+}
+
+/// Collects what checks find, so that one run reports everything.
+///
+/// It has to be ended with [`Diagnostics::finish`]; dropping it with findings inside is a bug of the
+/// caller, which debug builds report.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    found: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// An empty collector.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a finding.
+    pub fn report(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.found.push(Diagnostic { code, span, message: message.into() });
+    }
+
+    /// Whether nothing was found so far.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Passes `value` on if nothing was found.
+    ///
+    /// # Errors
+    /// Everything that was found, in the order of places, each once.
+    pub fn finish<T>(mut self, value: T) -> Result<T, Vec<Diagnostic>> {
+        let mut found = std::mem::take(&mut self.found);
+        if found.is_empty() {
+            return Ok(value);
+        }
+        found.sort_by(|a, b| (a.span, a.code.id, &a.message).cmp(&(b.span, b.code.id, &b.message)));
+        found.dedup();
+        Err(found)
+    }
+}
+
+impl Drop for Diagnostics {
+    fn drop(&mut self) {
+        debug_assert!(
+            self.found.is_empty() || std::thread::panicking(),
+            "findings were dropped unreported: {:?}",
+            self.found
+        );
+    }
+}

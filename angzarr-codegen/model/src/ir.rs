@@ -1,0 +1,302 @@
+//! The model itself. Plain data; every field is final by the time a back end sees it.
+
+use crate::Span;
+
+/// Everything that one run knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Model {
+    /// All messages, those read through `--with` too, sorted by full name.
+    pub messages: Vec<Message>,
+    /// All enums, sorted by full name.
+    pub enums: Vec<Enum>,
+    /// All components, sorted by full name.
+    pub components: Vec<Component>,
+}
+
+/// The name of a type, in the spelling of the front end it came from: a protobuf full name without
+/// leading dot, or a Rust path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypeName(pub String);
+
+/// A message type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Full name.
+    pub name: TypeName,
+    /// Package it is declared in.
+    pub package: String,
+    /// Place of its name.
+    pub span: Span,
+    /// Whether this run writes its type; false when it was read through `--with` or imported.
+    pub generate: bool,
+    /// Its fields, in the order of declaration.
+    pub fields: Vec<Field>,
+    /// Set if the message is just one oneof of distinct message types.
+    pub union: Option<Union>,
+    /// The event is no longer written.
+    pub retired: bool,
+    /// Fingerprint of the shape: of the message and all messages and enums it reaches.
+    pub shape: String,
+}
+
+/// A field of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// As declared.
+    pub name: String,
+    /// What it holds.
+    pub ty: FieldType,
+    /// Neither repeated nor map nor part of a oneof.
+    pub singular: bool,
+    /// Annotated as the natural id.
+    pub root: bool,
+    /// Place of the field.
+    pub span: Span,
+}
+
+/// What a field holds, as far as checks care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    /// `string`.
+    String,
+    /// Any integer type of protobuf.
+    Integer,
+    /// `bool`.
+    Bool,
+    /// An enum, by full name.
+    Enum(TypeName),
+    /// A message, by full name.
+    Message(TypeName),
+    /// Float, double, bytes, map: nothing that a key could be made of.
+    Other,
+}
+
+/// A message that is just one oneof of distinct message types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Union {
+    /// Name of the oneof.
+    pub oneof: String,
+    /// `(field name, message type)` of each member, in the order of declaration.
+    pub members: Vec<(String, TypeName)>,
+}
+
+/// An enum type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enum {
+    /// Full name.
+    pub name: TypeName,
+    /// Whether this run writes its type.
+    pub generate: bool,
+}
+
+/// A component: a service in protos, a trait in Rust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// Simple name, like `Orders`.
+    pub name: String,
+    /// Full name, like `shop.orders.v1.app.Orders`; consumers are known by it for ever.
+    pub full_name: String,
+    /// Package it is declared in.
+    pub package: String,
+    /// Comment above it.
+    pub doc: String,
+    /// Place of its name.
+    pub span: Span,
+    /// Whether this run writes it; false when it was read through `--with`.
+    pub generate: bool,
+    /// What it is.
+    pub kind: ComponentKind,
+    /// Its handlers, in the order of declaration.
+    pub handlers: Vec<Handler>,
+}
+
+/// What a component is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComponentKind {
+    /// Decides on commands.
+    Aggregate(Aggregate),
+    /// Turns events into commands.
+    Saga,
+    /// Turns events into a read model or other side effects.
+    Projector {
+        /// Message that is a row; none means side effects only.
+        view: Option<TypeName>,
+    },
+    /// Reacts to events with events and commands of its own.
+    ProcessManager(ProcessManager),
+    /// Turns old versions of events into their successors.
+    Upcaster {
+        /// The domain whose events it upcasts.
+        domain: String,
+    },
+}
+
+/// What only aggregates have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aggregate {
+    /// Its domain.
+    pub domain: String,
+    /// Message that holds the state.
+    pub state: TypeName,
+    /// When snapshots are written.
+    pub snapshot: Snapshot,
+    /// Enum of its rejection codes.
+    pub rejections: Option<TypeName>,
+}
+
+/// What only process managers have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessManager {
+    /// Its own domain.
+    pub domain: String,
+    /// Message that holds the state.
+    pub state: TypeName,
+    /// When snapshots are written.
+    pub snapshot: Snapshot,
+}
+
+/// When snapshots are written, and what makes them valid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// After how many records; 0 writes none.
+    pub every: u32,
+    /// Raised by hand.
+    pub version: u32,
+    /// Fingerprint of the state's shape.
+    pub shape: String,
+}
+
+/// A handler: an rpc in protos, a method in Rust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// Method name in snake case, like `check_out`.
+    pub method: String,
+    /// What it does.
+    pub kind: HandlerKind,
+    /// What it takes.
+    pub input: TypeName,
+    /// What it yields.
+    pub output: Output,
+    /// Field paths of the input that name instance and lane; empty: the default of the component's kind.
+    pub key: Vec<FieldPath>,
+    /// Creates an instance of a process manager.
+    pub starts: bool,
+    /// `file:line:column` of its declaration, for messages of later stages; empty when hand-written.
+    pub at: String,
+    /// Comment above it.
+    pub doc: String,
+    /// Place of its name.
+    pub span: Span,
+}
+
+/// What a handler does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HandlerKind {
+    /// Decides on a command.
+    Command,
+    /// Answers the refusal of a command that was sent because of one of the aggregate's events.
+    Compensation,
+    /// Reacts to an event: sagas, projectors, process managers.
+    Event,
+    /// Turns an old event into its successors.
+    Upcast,
+}
+
+/// What a handler yields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Nothing (`google.protobuf.Empty`).
+    Nothing,
+    /// Exactly one.
+    One(Payload),
+    /// Any number (`stream`).
+    Many(Payload),
+}
+
+impl Output {
+    /// What is yielded, if anything.
+    pub fn payload(&self) -> Option<&Payload> {
+        match self {
+            Output::Nothing => None,
+            Output::One(payload) | Output::Many(payload) => Some(payload),
+        }
+    }
+}
+
+/// A message type that handlers yield.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// One message type.
+    Message(Member),
+    /// One of several, in a union message.
+    Union {
+        /// The union message.
+        ty: TypeName,
+        /// Its members, in the order of declaration.
+        members: Vec<Member>,
+    },
+}
+
+impl Payload {
+    /// The message types that can come out of it.
+    pub fn members(&self) -> &[Member] {
+        match self {
+            Payload::Message(member) => std::slice::from_ref(member),
+            Payload::Union { members, .. } => members,
+        }
+    }
+}
+
+/// A message type that is yielded, and whether it is sent or stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The message type.
+    pub ty: TypeName,
+    /// What becomes of it.
+    pub role: Role,
+}
+
+/// What becomes of a yielded message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is stored in the component's own stream.
+    Event,
+    /// It is sent to the aggregate that claims it.
+    Command,
+}
+
+/// A path of field names, like `customer.id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPath(pub Vec<String>);
+
+impl std::fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
+impl Component {
+    /// The domain that the component owns a log of, if it owns one.
+    pub fn own_domain(&self) -> Option<&str> {
+        match &self.kind {
+            ComponentKind::Aggregate(aggregate) => Some(&aggregate.domain),
+            ComponentKind::ProcessManager(manager) => Some(&manager.domain),
+            _ => None,
+        }
+    }
+
+    /// The events that the component stores, each once, in the order of first mention.
+    pub fn own_events(&self) -> Vec<&TypeName> {
+        let mut events = Vec::new();
+        if self.own_domain().is_none() {
+            return events;
+        }
+        let yielded = self.handlers.iter().filter_map(|handler| handler.output.payload()).flat_map(Payload::members);
+        for member in yielded.filter(|member| member.role == Role::Event) {
+            if !events.contains(&&member.ty) {
+                events.push(&member.ty);
+            }
+        }
+        events
+    }
+}

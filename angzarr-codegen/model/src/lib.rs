@@ -1,0 +1,16 @@
+//! The checked domain model that every front end (protos, derives) produces and every back end prints.
+//!
+//! Data and rules only: no descriptors, no syntax trees, no templates, no files.
+//!
+//! ```text
+//! front end ─► ir::Model ─► check::model ─► back end
+//! derive    ─► ir::Component ─► check::component ─► expansion
+//! ```
+
+pub mod check;
+pub mod codes;
+pub mod diagnostics;
+pub mod ir;
+pub mod names;
+
+pub use diagnostics::{Code, Diagnostic, Diagnostics, Span};

@@ -1,0 +1,63 @@
+//! How names of the model become names in code. One place, because derives and generators must agree.
+
+use heck::{ToSnakeCase, ToUpperCamelCase};
+
+/// Words that Rust does not accept as identifiers, raw ones included.
+const RUST_UNRAWABLE: [&str; 4] = ["crate", "self", "super", "Self"];
+
+/// Words that Rust accepts as identifiers only behind `r#`.
+const RUST_KEYWORDS: [&str; 48] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
+    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
+    "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// A lower-case Rust identifier, as prost spells fields and modules.
+///
+/// ```
+/// assert_eq!(angzarr_model::names::rust_field("orderID"), "order_id");
+/// assert_eq!(angzarr_model::names::rust_field("type"), "r#type");
+/// assert_eq!(angzarr_model::names::rust_field("self"), "self_");
+/// ```
+pub fn rust_field(name: &str) -> String {
+    rust_identifier(name.to_snake_case())
+}
+
+/// An upper-camel Rust identifier, as prost spells types.
+///
+/// ```
+/// assert_eq!(angzarr_model::names::rust_type("HTTPRequest"), "HttpRequest");
+/// assert_eq!(angzarr_model::names::rust_type("self"), "Self_");
+/// ```
+pub fn rust_type(name: &str) -> String {
+    rust_identifier(name.to_upper_camel_case())
+}
+
+/// The name of the fold of an event, from the last segment of its type name.
+///
+/// ```
+/// assert_eq!(angzarr_model::names::fold_method("OrderPlacedV2"), "apply_order_placed_v2");
+/// ```
+pub fn fold_method(event: &str) -> String {
+    format!("apply_{}", event.to_snake_case())
+}
+
+/// The last segment of a protobuf full name or a Rust path.
+///
+/// ```
+/// assert_eq!(angzarr_model::names::last_segment("shop.orders.v1.OrderPlaced"), "OrderPlaced");
+/// assert_eq!(angzarr_model::names::last_segment("super::super::stock::v1::ReserveStock"), "ReserveStock");
+/// ```
+pub fn last_segment(name: &str) -> &str {
+    name.rsplit(['.', ':']).next().unwrap_or(name).trim()
+}
+
+fn rust_identifier(mut name: String) -> String {
+    if RUST_UNRAWABLE.contains(&name.as_str()) {
+        name.push('_');
+    } else if RUST_KEYWORDS.contains(&name.as_str()) {
+        name.insert_str(0, "r#");
+    }
+    name
+}
