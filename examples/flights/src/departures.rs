@@ -180,22 +180,23 @@ fn next(reader: &mut csv::Reader<impl Read>, record: &mut ByteRecord) -> Result<
     reader.read_byte_record(record)
 }
 
-fn check_header(name: &str, header: &ByteRecord) -> Result<(), Problem> {
+fn check_header(name: &str, header: &ByteRecord) -> Result<(), Problems> {
     if header.iter().eq(COLUMNS.iter().map(|column| column.as_bytes())) {
         return Ok(());
     }
     let found: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
-    let place = COLUMNS.iter().zip(found.iter().map(AsRef::as_ref).chain(std::iter::repeat("")));
-    let wrong = place.clone().find(|(column, found)| **column != *found);
-    Err(Problem {
+    let beside = found.iter().map(AsRef::as_ref).chain(std::iter::repeat(""));
+    let first_wrong = COLUMNS.into_iter().zip(beside).find(|(column, found)| column != found);
+    let problem = Problem {
         code: CSV_HEADER,
         file: name.to_owned(),
         line: 1,
-        column: wrong.map(|(column, _)| *column),
-        value: Some(shown(wrong.map_or_else(|| found.join(","), |(_, found)| found.to_owned()).as_str())),
+        column: first_wrong.map(|(column, _)| column),
+        value: Some(first_wrong.map_or_else(|| shown(&found.join(",")), |(_, found)| shown(found))),
         message: format!("the header must name the data set's {} columns in order", COLUMNS.len()),
         help: format!("make the first line `{}`", COLUMNS.join(",")),
-    })
+    };
+    Err(problem.into())
 }
 
 fn empty(name: &str) -> Problem {
