@@ -1,8 +1,8 @@
 //! A month of real departures from New York, as event-sourced flights and aircraft.
 //!
-//! This half is plain data and plain functions: [`departures`] reads the month, [`feed`] orders the work that the
-//! program hands to the aggregates, [`reference`] computes the same numbers without any event sourcing, and [`report`]
-//! is what both sides end with.
+//! These modules are plain data and plain functions: [`departures`] reads the month, [`feed`] orders the work that is
+//! handed to the aggregates, [`mod@reference`] computes the same numbers without any event sourcing, and [`report`] is
+//! what both sides end with.
 
 pub mod calendar;
 pub mod departures;

@@ -15,7 +15,6 @@ pub fn report(departures: &[Departure]) -> Report {
     }
     let movements = movements(departures);
     let mut report = Report {
-        flights: departures.iter().map(|_| 1).sum(),
         carriers,
         disruptions: disruptions(departures),
         aircraft: Aircraft { takeoffs_accepted: movements.accepted, takeoffs_rejected: movements.rejected },
@@ -23,6 +22,7 @@ pub fn report(departures: &[Departure]) -> Report {
         ..Report::default()
     };
     let totals = report.totals();
+    report.flights = totals.scheduled;
     let of_flights = totals.scheduled + totals.cancelled + totals.departed + totals.arrived + totals.diverted;
     let compensations = movements.rejected;
     report.events = of_flights + compensations + movements.accepted + movements.landed;

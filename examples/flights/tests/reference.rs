@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
 
 use flights::departures;
-use flights::feed::Feed;
+use flights::feed::{Action, Feed, Lane};
 use flights::reference;
 use std::path::Path;
 
@@ -41,4 +41,32 @@ fn the_feed_holds_every_step_once() {
     let in_lanes: usize = feed.lanes.iter().map(|lane| lane.steps.len()).sum();
     assert_eq!(in_lanes, 2 * 26_483);
     assert_eq!(feed.len(), 27_004 + 521 + 2 * 26_483);
+}
+
+#[test]
+fn the_feeds_order_leads_to_the_references_take_offs() {
+    let departures = january();
+    let expected = reference::report(&departures).aircraft;
+    let feed = Feed::new(departures);
+    let known = feed.lanes.iter().filter(|lane| lane.tail_number.is_some());
+    let (accepted, rejected) = known.map(take_offs).fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
+    assert_eq!((accepted, rejected), (expected.takeoffs_accepted, expected.takeoffs_rejected));
+}
+
+/// Accepted and rejected take-offs of one aircraft that does as its lane says.
+fn take_offs(lane: &Lane) -> (u64, u64) {
+    let (mut accepted, mut rejected, mut airborne) = (0, 0, None);
+    for step in &lane.steps {
+        let flight = step.departure.root.as_str();
+        match step.action {
+            Action::Depart { .. } if airborne.is_some() => rejected += 1,
+            Action::Depart { .. } => {
+                airborne = Some(flight);
+                accepted += 1;
+            }
+            _ if airborne == Some(flight) => airborne = None,
+            _ => {}
+        }
+    }
+    (accepted, rejected)
 }
