@@ -1,1 +1,73 @@
-//! angzarr-codegen
+//! Turns annotated protos into Angzarr components.
+//!
+//! ```text
+//! proto ─► descriptors ─► model ─► checks ─► view ─► template ─► files ─► disk
+//!        frontend     resolve   angzarr_model   lang/<language>    output
+//! ```
+//!
+//! One direction only: descriptors are seen by `frontend` and `resolve` (the message generator of a language gets
+//! them as a whole), templates loop and print, and only `output` writes.
+//!
+//! In a build script:
+//!
+//! ```no_run
+//! fn main() -> angzarr_codegen::BuildResult {
+//!     angzarr_codegen::Build::new().include("proto").compile(["shop/orders/v1/orders.proto"])
+//! }
+//! ```
+
+mod build;
+mod frontend;
+mod lang;
+pub mod output;
+mod render;
+mod report;
+mod resolve;
+
+use std::path::PathBuf;
+
+pub use build::{Build, BuildError, BuildResult};
+pub use report::{Place, Report};
+
+/// What to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Directories that names of files and imports are relative to; none means the current one.
+    pub includes: Vec<PathBuf>,
+    /// Files to generate, relative to a directory of `includes` or to the current one.
+    pub files: Vec<PathBuf>,
+    /// Files to read for the services that own events and commands, without generating them.
+    pub with: Vec<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generated {
+    /// Files to write, sorted by name.
+    pub files: Vec<GeneratedFile>,
+    /// Files on disk that were read, imports too.
+    pub read: Vec<PathBuf>,
+}
+
+/// A file to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneratedFile {
+    /// Name, relative to the output directory.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// Generates Rust, writing nothing. The same request gives the same bytes, in whatever order its files are listed.
+///
+/// # Errors
+/// Everything that is wrong with the input, sorted by place.
+pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
+    let protos = frontend::read(request)?;
+    let resolved = resolve::resolve(&protos)?;
+    let mut found = angzarr_model::Diagnostics::new();
+    angzarr_model::check::model(&resolved.model, &mut found);
+    found.finish(()).map_err(|found| resolved.spans.reports(found))?;
+    let files = lang::rust::generate(&protos, &resolved.model)?;
+    Ok(Generated { files, read: protos.read })
+}

@@ -21,6 +21,10 @@ codes! {
     NOT_BUILT_YET = "AZ0003", "remove it for now; it is refused so that it is never silently ignored";
     /// A derive's attribute cannot be understood.
     BAD_ATTRIBUTE = "AZ0004", "see the derive's documentation for the grammar of its attribute";
+    /// Two names that become one in the generated code.
+    NAME_CLASH = "AZ0005", "rename one of them";
+    /// The generator failed at something that the input cannot cause.
+    INTERNAL = "AZ0006", "this is a bug of angzarr; please report it with the protos that cause it";
 
     /// A service with an `angzarr.v1.component` option that says nothing.
     NO_KIND = "AZ0101", "set one of aggregate, saga, projector, process_manager, upcaster";
@@ -34,7 +38,7 @@ codes! {
     BAD_LAYOUT = "AZ0105", "put components into the child package `.app` of their domain's messages";
 
     /// A handler kind that its component cannot have.
-    WRONG_KIND = "AZ0201", "aggregates have COMMAND and COMPENSATION, all others have neither";
+    WRONG_KIND = "AZ0201", "aggregates handle COMMAND and COMPENSATION; handlers of all others name no kind";
     /// A handler whose output does not fit its kind.
     WRONG_OUTPUT = "AZ0202", "see the table of handlers in docs/language.md for what each kind returns";
     /// A handler that streams its input.
@@ -43,8 +47,8 @@ codes! {
     DUPLICATE_HANDLER = "AZ0204", "keep one handler for each input";
     /// Two methods of one component with one name.
     DUPLICATE_METHOD = "AZ0205", "rename one rpc or one message, so that each gets a method of its own";
-    /// `starts` or `io` where it means nothing.
-    MISPLACED_OPTION = "AZ0206", "`starts` belongs on handlers of process managers, `io` on those of aggregates";
+    /// `starts` or `key` where it means nothing.
+    MISPLACED_OPTION = "AZ0206", "`starts` belongs on handlers of process managers, `key` on those of consumers";
     /// An rpc named like a message that it would shadow.
     SHADOWED_NAME = "AZ0207", "name the rpc with a verb, like `Place` for `PlaceOrder`";
 

@@ -12,5 +12,6 @@ pub mod codes;
 pub mod diagnostics;
 pub mod ir;
 pub mod names;
+pub mod relations;
 
 pub use diagnostics::{Code, Diagnostic, Diagnostics, Span};

@@ -2,15 +2,15 @@
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 
-/// Words that Rust does not accept as identifiers, raw ones included.
-const RUST_UNRAWABLE: [&str; 4] = ["crate", "self", "super", "Self"];
+/// Words that Rust does not accept as identifiers, raw ones included; `extern` is here because prost has it here.
+const RUST_UNRAWABLE: [&str; 6] = ["_", "crate", "extern", "self", "super", "Self"];
 
 /// Words that Rust accepts as identifiers only behind `r#`.
-const RUST_KEYWORDS: [&str; 48] = [
+const RUST_KEYWORDS: [&str; 47] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
-    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
-    "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof",
-    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
+    "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe",
+    "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
 /// A lower-case Rust identifier, as prost spells fields and modules.
@@ -58,6 +58,8 @@ fn rust_identifier(mut name: String) -> String {
         name.push('_');
     } else if RUST_KEYWORDS.contains(&name.as_str()) {
         name.insert_str(0, "r#");
+    } else if name.starts_with(|first: char| first.is_numeric()) {
+        name.insert(0, '_');
     }
     name
 }

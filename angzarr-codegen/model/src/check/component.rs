@@ -20,6 +20,10 @@ pub fn component(component: &Component, found: &mut Diagnostics) {
             let message = format!("`{}` starts nothing: `{}` is no process manager", handler.method, component.name);
             found.report(codes::MISPLACED_OPTION, handler.span, message);
         }
+        if !handler.key.is_empty() && handler.kind != HandlerKind::Event {
+            let message = format!("`{}` cannot choose its key: `{}` is no consumer", handler.method, component.name);
+            found.report(codes::MISPLACED_OPTION, handler.span, message);
+        }
     }
     distinct(component, found);
     starts(component, found);

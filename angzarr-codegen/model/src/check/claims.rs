@@ -1,0 +1,47 @@
+//! Everything has one owner.
+
+use std::collections::BTreeMap;
+
+use crate::ir::{Component, Model};
+use crate::relations::{Claim, Relations};
+use crate::{Diagnostics, codes};
+
+pub(super) fn claims(model: &Model, relations: &Relations<'_>, found: &mut Diagnostics) {
+    let mut domains: BTreeMap<&str, &Component> = BTreeMap::new();
+    for component in &model.components {
+        let Some(domain) = component.own_domain() else { continue };
+        if let Some(first) = domains.get(domain) {
+            let message =
+                format!("`{}` and `{}` both own the domain \"{domain}\"", first.full_name, component.full_name);
+            found.report(codes::CLAIMED_TWICE, component.span, message);
+        } else {
+            domains.insert(domain, component);
+        }
+    }
+    for (command, claims) in relations.commands() {
+        twice(claims, |first, second| format!("`{first}` and `{second}` both take the command `{}`", command.0), found);
+        if let Some(writer) = relations.writers(command).first() {
+            let message = format!("`{}` is a command here and an event of `{}`", command.0, writer.component.full_name);
+            found.report(
+                codes::COMMAND_AND_EVENT,
+                claims.first().map_or(writer.handler.span, |c| c.handler.span),
+                message,
+            );
+        }
+    }
+    for (event, claims) in relations.events() {
+        twice(claims, |first, second| format!("`{first}` and `{second}` both store the event `{}`", event.0), found);
+    }
+    for (old, claims) in relations.upcasts() {
+        twice(claims, |first, second| format!("`{first}` and `{second}` both upcast `{}`", old.0), found);
+    }
+}
+
+/// Reports each owner after the first, except for handlers of one component, which the component's own check reports.
+fn twice(claims: &[Claim<'_>], message: impl Fn(&str, &str) -> String, found: &mut Diagnostics) {
+    let Some((first, others)) = claims.split_first() else { return };
+    for other in others.iter().filter(|other| other.component.full_name != first.component.full_name) {
+        let message = message(&first.component.full_name, &other.component.full_name);
+        found.report(codes::CLAIMED_TWICE, other.handler.span, message);
+    }
+}

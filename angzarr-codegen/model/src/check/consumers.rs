@@ -1,0 +1,127 @@
+//! What consumers listen to is stored by somebody, and what they send is taken by somebody.
+
+use crate::ir::{Component, ComponentKind, Handler, HandlerKind, Model, Role, TypeName};
+use crate::relations::Relations;
+use crate::{Diagnostics, codes};
+
+pub(super) fn consumers(model: &Model, relations: &Relations<'_>, found: &mut Diagnostics) {
+    for component in &model.components {
+        for handler in &component.handlers {
+            match handler.kind {
+                HandlerKind::Event => {
+                    input(component, handler, relations, found);
+                    outputs(component, handler, relations, found);
+                }
+                HandlerKind::Compensation => compensation(model, component, handler, relations, found),
+                HandlerKind::Command | HandlerKind::Upcast => {}
+            }
+        }
+    }
+}
+
+fn input(component: &Component, handler: &Handler, relations: &Relations<'_>, found: &mut Diagnostics) {
+    if !relations.writers(&handler.input).is_empty() {
+        return;
+    }
+    let name = &handler.input.0;
+    let listener = super::name(component, handler);
+    let reason = if !relations.upcasters(&handler.input).is_empty() {
+        match current(relations, &handler.input) {
+            Some(current) => format!("an old version of `{}`", current.0),
+            None => "an old version".to_owned(),
+        }
+    } else if !relations.takers(&handler.input).is_empty() {
+        "a command".to_owned()
+    } else if relations.message(&handler.input).is_some_and(|message| message.union.is_some()) {
+        "a union; its members are the events".to_owned()
+    } else {
+        let message = format!(
+            "nothing in this run stores `{name}`, which `{listener}` listens to{}",
+            seek(relations, &handler.input)
+        );
+        found.report(codes::NO_OWNER, handler.span, message);
+        return;
+    };
+    found.report(codes::NOT_AN_EVENT, handler.span, format!("`{listener}` listens to `{name}`, which is {reason}"));
+}
+
+/// Follows the first result of each upcast, as far as there is one.
+fn current<'a>(relations: &Relations<'a>, old: &TypeName) -> Option<&'a TypeName> {
+    let mut seen: Vec<&TypeName> = Vec::new();
+    let mut next = old;
+    loop {
+        let claim = relations.upcasters(next).first()?;
+        let result = claim.handler.output.payload()?.members().first()?;
+        if !relations.writers(&result.ty).is_empty() {
+            return Some(&result.ty);
+        }
+        if seen.contains(&&result.ty) {
+            return None;
+        }
+        seen.push(&result.ty);
+        next = &result.ty;
+    }
+}
+
+fn outputs(component: &Component, handler: &Handler, relations: &Relations<'_>, found: &mut Diagnostics) {
+    for member in handler.output.payload().into_iter().flat_map(|payload| payload.members()) {
+        if !relations.takers(&member.ty).is_empty() {
+            continue;
+        }
+        // A process manager's member that nobody takes is its own event, unless its root shows that it was meant to be
+        // a command: then the aggregate that takes it is missing.
+        let rooted =
+            || relations.message(&member.ty).is_some_and(|message| message.fields.iter().any(|field| field.root));
+        let manager = matches!(component.kind, ComponentKind::ProcessManager(_));
+        if member.role == Role::Command || (manager && rooted()) {
+            let sender = super::name(component, handler);
+            let message = format!(
+                "no aggregate in this run takes `{}`, which `{sender}` sends{}",
+                member.ty.0,
+                seek(relations, &member.ty)
+            );
+            found.report(codes::NO_OWNER, handler.span, message);
+        }
+    }
+}
+
+/// Where to look for the owner of a message.
+fn seek(relations: &Relations<'_>, name: &TypeName) -> String {
+    match relations.message(name) {
+        Some(message) if !message.package.is_empty() => {
+            format!("; look among the services of package `{}`", message.package)
+        }
+        _ => String::new(),
+    }
+}
+
+fn compensation(
+    model: &Model,
+    component: &Component,
+    handler: &Handler,
+    relations: &Relations<'_>,
+    found: &mut Diagnostics,
+) {
+    let name = super::name(component, handler);
+    let command = &handler.input;
+    if relations.takers(command).is_empty() {
+        let message = format!(
+            "no aggregate in this run takes `{}`, which `{name}` compensates{}",
+            command.0,
+            seek(relations, command)
+        );
+        found.report(codes::NO_OWNER, handler.span, message);
+        return;
+    }
+    let Some(domain) = component.own_domain() else { return };
+    let sent = model.components.iter().filter(|other| matches!(other.kind, ComponentKind::Saga)).any(|saga| {
+        saga.handlers.iter().any(|reaction| {
+            relations.event_domain(&reaction.input) == Some(domain)
+                && reaction.output.payload().is_some_and(|payload| payload.members().iter().any(|m| &m.ty == command))
+        })
+    });
+    if !sent {
+        let message = format!("`{name}`: no saga sends `{}` because of an event of \"{domain}\"", command.0);
+        found.report(codes::IDLE_COMPENSATION, handler.span, message);
+    }
+}

@@ -1,0 +1,105 @@
+//! Who owns what: which component takes a command, stores an event, upcasts an old version.
+
+use std::collections::BTreeMap;
+
+use crate::ir::{Component, ComponentKind, Handler, HandlerKind, Message, Model, TypeName};
+
+/// The relations of a model. A healthy model has one owner for everything; checks need to see all of them.
+#[derive(Debug)]
+pub struct Relations<'a> {
+    messages: BTreeMap<&'a TypeName, &'a Message>,
+    commands: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
+    events: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
+    upcasts: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
+}
+
+/// One owner of a message type.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The component.
+    pub component: &'a Component,
+    /// Its handler that takes the message, or the first that yields it.
+    pub handler: &'a Handler,
+    /// The domain that the message belongs to because of it.
+    pub domain: &'a str,
+}
+
+impl<'a> Relations<'a> {
+    /// Collects the relations, in the order of the components' names.
+    pub fn of(model: &'a Model) -> Self {
+        let mut relations = Relations {
+            messages: model.messages.iter().map(|message| (&message.name, message)).collect(),
+            commands: BTreeMap::new(),
+            events: BTreeMap::new(),
+            upcasts: BTreeMap::new(),
+        };
+        for component in &model.components {
+            relations.add(component);
+        }
+        relations
+    }
+
+    fn add(&mut self, component: &'a Component) {
+        for handler in &component.handlers {
+            match (&component.kind, handler.kind) {
+                (ComponentKind::Aggregate(aggregate), HandlerKind::Command) => {
+                    let claim = Claim { component, handler, domain: &aggregate.domain };
+                    self.commands.entry(&handler.input).or_default().push(claim);
+                }
+                (ComponentKind::Upcaster { domain }, _) => {
+                    self.upcasts.entry(&handler.input).or_default().push(Claim { component, handler, domain });
+                }
+                _ => {}
+            }
+        }
+        let Some(domain) = component.own_domain() else { return };
+        for event in component.own_events() {
+            let yields = |handler: &&Handler| {
+                handler.output.payload().is_some_and(|payload| payload.members().iter().any(|m| &m.ty == event))
+            };
+            if let Some(handler) = component.handlers.iter().find(yields) {
+                self.events.entry(event).or_default().push(Claim { component, handler, domain });
+            }
+        }
+    }
+
+    /// A message type by its full name.
+    pub fn message(&self, name: &TypeName) -> Option<&'a Message> {
+        self.messages.get(name).copied()
+    }
+
+    /// The handlers of aggregates that take a command; normally one.
+    pub fn takers(&self, command: &TypeName) -> &[Claim<'a>] {
+        self.commands.get(command).map_or(&[], Vec::as_slice)
+    }
+
+    /// The components that store an event; normally one.
+    pub fn writers(&self, event: &TypeName) -> &[Claim<'a>] {
+        self.events.get(event).map_or(&[], Vec::as_slice)
+    }
+
+    /// The handlers of upcasters that take a type; normally one.
+    pub fn upcasters(&self, old: &TypeName) -> &[Claim<'a>] {
+        self.upcasts.get(old).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every command with its takers, by name.
+    pub fn commands(&self) -> impl Iterator<Item = (&'a TypeName, &[Claim<'a>])> {
+        self.commands.iter().map(|(name, claims)| (*name, claims.as_slice()))
+    }
+
+    /// Every event that is written today, with its writers, by name.
+    pub fn events(&self) -> impl Iterator<Item = (&'a TypeName, &[Claim<'a>])> {
+        self.events.iter().map(|(name, claims)| (*name, claims.as_slice()))
+    }
+
+    /// Every type that is upcast, with the handlers that take it, by name.
+    pub fn upcasts(&self) -> impl Iterator<Item = (&'a TypeName, &[Claim<'a>])> {
+        self.upcasts.iter().map(|(name, claims)| (*name, claims.as_slice()))
+    }
+
+    /// The domain of an event, whether it is written today or only upcast.
+    pub fn event_domain(&self, event: &TypeName) -> Option<&'a str> {
+        self.writers(event).first().or_else(|| self.upcasters(event).first()).map(|claim| claim.domain)
+    }
+}

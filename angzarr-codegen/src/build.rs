@@ -1,0 +1,91 @@
+//! The generator inside a build script.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::output::{self, WriteError};
+use crate::{Report, Request};
+
+/// What `main` of a build script returns.
+pub type BuildResult = Result<(), BuildError>;
+
+/// Why a build script failed. `Debug` is the readable form, because `main` prints that one.
+pub enum BuildError {
+    /// The input has mistakes.
+    Findings(Vec<Report>),
+    /// `OUT_DIR` is not set: this is not a build script.
+    NoOutDir,
+    /// A file could not be written.
+    Write(WriteError),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Findings(reports) => reports.iter().try_for_each(|report| write!(f, "\n{report}\n")),
+            BuildError::NoOutDir => f.write_str("OUT_DIR is not set; call this from a build script"),
+            BuildError::Write(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Generates components into `$OUT_DIR/angzarr`, from a build script.
+///
+/// The program takes them in with `include!(concat!(env!("OUT_DIR"), "/angzarr/mod.rs"));`.
+#[derive(Clone, Debug, Default)]
+pub struct Build {
+    includes: Vec<PathBuf>,
+    with: Vec<PathBuf>,
+}
+
+impl Build {
+    /// No include directories yet; without any, names are relative to the package.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a directory that names of files and imports are relative to.
+    #[must_use]
+    pub fn include(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.includes.push(directory.into());
+        self
+    }
+
+    /// Reads these files for the services that own events and commands, without generating them.
+    #[must_use]
+    pub fn with<P: Into<PathBuf>>(mut self, files: impl IntoIterator<Item = P>) -> Self {
+        self.with.extend(files.into_iter().map(Into::into));
+        self
+    }
+
+    /// Generates these files and tells cargo what they depend on.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the input, or the first file that cannot be written.
+    pub fn compile<P: Into<PathBuf>>(self, files: impl IntoIterator<Item = P>) -> BuildResult {
+        let files = files.into_iter().map(Into::into).collect();
+        let request = Request { includes: self.includes, files, with: self.with };
+        let out = std::env::var_os("OUT_DIR").ok_or(BuildError::NoOutDir)?;
+        // Named before anything can fail, so that mending a file runs the script again.
+        rerun_if_changed(request.includes.iter());
+        let generated = crate::generate(&request).map_err(BuildError::Findings)?;
+        rerun_if_changed(generated.read.iter());
+        output::write(&PathBuf::from(out).join("angzarr"), &generated.files).map_err(BuildError::Write)?;
+        Ok(())
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "standard output is how a build script talks to cargo")]
+fn rerun_if_changed<'a>(paths: impl Iterator<Item = &'a PathBuf>) {
+    for path in paths {
+        println!("cargo:rerun-if-changed={}", path.display());
+    }
+}

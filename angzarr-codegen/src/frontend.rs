@@ -1,0 +1,92 @@
+//! Proto files in, linked descriptors out. Nothing here knows what an annotation means.
+
+mod error;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use prost_reflect::DescriptorPool;
+use protox::Compiler;
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
+
+use crate::{Report, Request};
+
+/// The annotations themselves travel with the generator, so that their version is always the one it understands.
+const EMBEDDED: [(&str, &str); 2] = [
+    ("angzarr/v1/options.proto", include_str!("../proto/angzarr/v1/options.proto")),
+    ("angzarr/v1/types.proto", include_str!("../proto/angzarr/v1/types.proto")),
+];
+
+/// Everything that a run read.
+pub(crate) struct Protos {
+    /// All files, imports too, with their options undecoded.
+    pub(crate) pool: DescriptorPool,
+    /// Names of the files to generate.
+    pub(crate) generate: BTreeSet<String>,
+    /// Names of the files whose services count: those to generate and those of `--with`.
+    pub(crate) services: BTreeSet<String>,
+    /// Files on disk that were read.
+    pub(crate) read: Vec<PathBuf>,
+}
+
+/// Parses and links the files of a request with everything they import.
+///
+/// # Errors
+/// One report for every file that does not parse or link or is not found.
+pub(crate) fn read(request: &Request) -> Result<Protos, Vec<Report>> {
+    let mut compiler = Compiler::with_file_resolver(resolver(&request.includes));
+    compiler.include_source_info(true).include_imports(true);
+    let mut reports = Vec::new();
+    let generate = open(&mut compiler, &request.files, &mut reports);
+    let mut services = open(&mut compiler, &request.with, &mut reports);
+    if !reports.is_empty() {
+        return Err(Report::sorted(reports));
+    }
+    services.extend(generate.iter().cloned());
+    let read = compiler.files().filter_map(|file| file.path().map(Path::to_path_buf)).collect();
+    Ok(Protos { pool: compiler.descriptor_pool(), generate, services, read })
+}
+
+/// Opens files in the order of their names, whatever order they were given in; the descriptors' order follows it.
+fn open(compiler: &mut Compiler, files: &[PathBuf], reports: &mut Vec<Report>) -> BTreeSet<String> {
+    let sorted: BTreeSet<&PathBuf> = files.iter().collect();
+    let mut names = BTreeSet::new();
+    for path in sorted {
+        let before: BTreeSet<String> = opened(compiler);
+        match compiler.open_file(path) {
+            // A file that an earlier one imported is known already; it only stops being an import.
+            Ok(_) => names.extend(opened(compiler).difference(&before).cloned()),
+            Err(error) => reports.extend(error::reports(path, &error)),
+        }
+    }
+    names
+}
+
+fn opened(compiler: &Compiler) -> BTreeSet<String> {
+    compiler.files().filter(|file| !file.is_import()).map(|file| file.name().to_owned()).collect()
+}
+
+fn resolver(includes: &[PathBuf]) -> ChainFileResolver {
+    let mut chain = ChainFileResolver::new();
+    chain.add(Embedded);
+    if includes.is_empty() {
+        chain.add(IncludeFileResolver::new(PathBuf::from(".")));
+    }
+    for include in includes {
+        chain.add(IncludeFileResolver::new(include.clone()));
+    }
+    chain.add(GoogleFileResolver::new());
+    chain
+}
+
+/// Finds Angzarr's own protos inside the program.
+struct Embedded;
+
+impl FileResolver for Embedded {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        match EMBEDDED.iter().find(|(embedded, _)| *embedded == name) {
+            Some((_, source)) => File::from_source(name, source),
+            None => Err(protox::Error::file_not_found(name)),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Back ends, one folder a language: a checked model in, texts of files out.
+
+pub(crate) mod rust;

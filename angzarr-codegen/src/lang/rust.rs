@@ -1,0 +1,130 @@
+//! Rust: messages as prost prints them, derives on them, and one definition for each component. The derives do the rest.
+
+mod clashes;
+mod messages;
+mod paths;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use angzarr_model::ir::Model;
+use angzarr_model::names::rust_field;
+use angzarr_model::relations::Relations;
+use serde::Serialize;
+
+use crate::frontend::Protos;
+use crate::render::{Renderer, internal};
+use crate::{GeneratedFile, Report};
+
+/// File for what is declared outside of any package; no package can have this name.
+const NO_PACKAGE: &str = "_";
+
+/// Prints every package of the run, and the `mod.rs` that nests them.
+///
+/// # Errors
+/// Names that become one in Rust.
+pub(crate) fn generate(protos: &Protos, model: &Model) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+    clashes::check(protos, model)?;
+    let renderer = Renderer::new()?;
+    let relations = Relations::of(model);
+    let mut files = Vec::new();
+    let mut root = Module::default();
+    for (package, mut file) in messages::packages(protos)? {
+        messages::attach(&mut file, &view::attributes(&package, model, &relations), &renderer)?;
+        let mut text = prettyplease::unparse(&file);
+        for component in model.components.iter().filter(|c| c.generate && c.package == package) {
+            // Taken as the template prints it: prettyplease would pull the arrows in the attribute apart.
+            let definition = renderer.render("rust/component.rs", &view::component(component))?;
+            parse(&definition)?;
+            text.push('\n');
+            text.push_str(&definition);
+        }
+        if text.trim().is_empty() {
+            continue;
+        }
+        let name = format!("{}.rs", if package.is_empty() { NO_PACKAGE } else { &package });
+        let header = header(&renderer, &sources(protos, Some(&package)))?;
+        files.push(GeneratedFile { text: format!("{header}\n{}\n", text.trim()), name: name.clone() });
+        root.insert(&package, name);
+    }
+    let header = header(&renderer, &sources(protos, None))?;
+    let modules = renderer.render("rust/mod.rs", &Modules { steps: root.steps() })?;
+    let text = format!("{header}\n{}", prettyplease::unparse(&parse(&modules)?));
+    files.push(GeneratedFile { name: "mod.rs".to_owned(), text });
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+fn parse(text: &str) -> Result<syn::File, Vec<Report>> {
+    syn::parse_file(text).map_err(|error| internal(&error))
+}
+
+/// Names of the generated protos of one package, or of all.
+fn sources(protos: &Protos, package: Option<&str>) -> BTreeSet<String> {
+    let files = protos.pool.files().filter(|file| protos.generate.contains(file.name()));
+    files
+        .filter(|file| package.is_none_or(|package| file.package_name() == package))
+        .map(|file| file.name().to_owned())
+        .collect()
+}
+
+fn header(renderer: &Renderer, sources: &BTreeSet<String>) -> Result<String, Vec<Report>> {
+    #[derive(Serialize)]
+    struct Header {
+        sources: String,
+    }
+    // A line break in a file's name would end the comment.
+    let sources: Vec<String> = sources.iter().map(|source| source.replace(char::is_control, "?")).collect();
+    renderer.render("rust/header.rs", &Header { sources: sources.join(", ") })
+}
+
+/// A module that stands for a package or a part of its name.
+#[derive(Default)]
+struct Module {
+    include: Option<String>,
+    inner: BTreeMap<String, Module>,
+}
+
+/// What the template of `mod.rs` prints, line by line.
+#[derive(Serialize)]
+struct Modules {
+    steps: Vec<Step>,
+}
+
+#[derive(Default, Serialize)]
+struct Step {
+    /// Name of a module that begins.
+    open: Option<String>,
+    /// Whether it is an outermost one.
+    top: bool,
+    /// Literal name of a file to include.
+    include: Option<String>,
+    /// A module ends.
+    close: bool,
+}
+
+impl Module {
+    fn insert(&mut self, package: &str, file: String) {
+        let mut module = self;
+        for segment in package.split('.').filter(|segment| !segment.is_empty()) {
+            module = module.inner.entry(rust_field(segment)).or_default();
+        }
+        module.include = Some(file);
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.add_steps(true, &mut steps);
+        steps
+    }
+
+    /// As deep as a package name has segments.
+    fn add_steps(&self, top: bool, steps: &mut Vec<Step>) {
+        steps.extend(self.include.as_ref().map(|file| Step { include: Some(view::literal(file)), ..Step::default() }));
+        for (name, module) in &self.inner {
+            steps.push(Step { open: Some(name.clone()), top, ..Step::default() });
+            module.add_steps(false, steps);
+            steps.push(Step { close: true, ..Step::default() });
+        }
+    }
+}

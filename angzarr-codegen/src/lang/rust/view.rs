@@ -1,0 +1,260 @@
+//! What templates print: final names, paths and literals.
+
+use std::collections::BTreeSet;
+
+use angzarr_model::ir::{
+    Component, ComponentKind, Handler, HandlerKind, Member, Message, Model, Output, Payload, Role, Snapshot, TypeName,
+};
+use angzarr_model::names::{rust_field, rust_type};
+use angzarr_model::relations::Relations;
+use serde::Serialize;
+
+use super::paths;
+
+/// The derives of one message or enum type.
+#[derive(Default, Serialize)]
+pub(super) struct Attributes {
+    /// Modules around the type, and its name, in the file of its package.
+    #[serde(skip)]
+    pub(super) path: (Vec<String>, String),
+    command: Option<CommandView>,
+    event: Option<EventView>,
+    union: Option<UnionView>,
+    rejections: bool,
+}
+
+#[derive(Serialize)]
+struct CommandView {
+    name: String,
+    domain: String,
+    root: String,
+}
+
+#[derive(Serialize)]
+struct EventView {
+    name: String,
+    domain: String,
+    retired: bool,
+}
+
+#[derive(Serialize)]
+struct UnionView {
+    field: String,
+    oneof: String,
+    members: Vec<MemberView>,
+}
+
+#[derive(Serialize)]
+struct MemberView {
+    variant: String,
+    path: String,
+}
+
+/// The definition of one component.
+#[derive(Serialize)]
+pub(super) struct ComponentView {
+    doc: Vec<String>,
+    derive: &'static str,
+    attribute: &'static str,
+    define: String,
+    name: String,
+    domain: Option<String>,
+    state: Option<String>,
+    snapshot: Option<SnapshotView>,
+    rejections: Option<String>,
+    view: Option<String>,
+    handlers: Vec<HandlerView>,
+}
+
+#[derive(Serialize)]
+struct SnapshotView {
+    every: u32,
+    version: u32,
+    shape: String,
+}
+
+#[derive(Serialize)]
+struct HandlerView {
+    kind: &'static str,
+    method: String,
+    input: String,
+    output: String,
+    key: Option<String>,
+    starts: bool,
+    doc: Option<String>,
+    at: String,
+}
+
+/// A Rust string literal.
+pub(super) fn literal(text: &str) -> String {
+    format!("{text:?}")
+}
+
+/// A line of a `///` comment, which must hold nothing that ends it.
+fn comment(line: &str) -> String {
+    format!("/// {}", line.replace(char::is_control, " ")).trim_end().to_owned()
+}
+
+/// Derives for the types of one package, for those that have any.
+pub(super) fn attributes(package: &str, model: &Model, relations: &Relations<'_>) -> Vec<Attributes> {
+    let unions: BTreeSet<&TypeName> = handlers(model)
+        .filter_map(|handler| match handler.output.payload()? {
+            Payload::Union { ty, .. } => Some(ty),
+            Payload::Message(_) => None,
+        })
+        .collect();
+    let mut views: Vec<Attributes> = Vec::new();
+    for message in model.messages.iter().filter(|message| message.generate && message.package == package) {
+        let view = Attributes {
+            path: paths::inside(package, &message.name),
+            command: command(message, relations),
+            event: event(message, relations),
+            union: if unions.contains(&message.name) { union(message, model) } else { None },
+            rejections: false,
+        };
+        if view.command.is_some() || view.event.is_some() || view.union.is_some() {
+            views.push(view);
+        }
+    }
+    let rejections: BTreeSet<&TypeName> = model
+        .components
+        .iter()
+        .filter_map(|component| match &component.kind {
+            ComponentKind::Aggregate(aggregate) => aggregate.rejections.as_ref(),
+            _ => None,
+        })
+        .collect();
+    let own =
+        |name: &&TypeName| name.0.strip_prefix(package).is_some_and(|rest| package.is_empty() || rest.starts_with('.'));
+    for name in rejections.into_iter().filter(own) {
+        let path = paths::inside(package, name);
+        views.push(Attributes { path, rejections: true, ..Attributes::default() });
+    }
+    views
+}
+
+fn handlers(model: &Model) -> impl Iterator<Item = &Handler> {
+    model.components.iter().flat_map(|component| &component.handlers)
+}
+
+fn command(message: &Message, relations: &Relations<'_>) -> Option<CommandView> {
+    let claim = relations.takers(&message.name).first()?;
+    let root = message.fields.iter().find(|field| field.root)?;
+    Some(CommandView { name: literal(&message.name.0), domain: literal(claim.domain), root: rust_field(&root.name) })
+}
+
+fn event(message: &Message, relations: &Relations<'_>) -> Option<EventView> {
+    let domain = relations.event_domain(&message.name)?;
+    Some(EventView { name: literal(&message.name.0), domain: literal(domain), retired: message.retired })
+}
+
+/// The enum of the oneof lies in the module of the union message, which prost names after the message.
+fn union(message: &Message, model: &Model) -> Option<UnionView> {
+    let union = message.union.as_ref()?;
+    let (_, own) = message.name.0.rsplit_once('.').unwrap_or(("", &message.name.0));
+    let mut oneof = rust_type(&union.oneof);
+    let nested = model.messages.iter().map(|m| &m.name).chain(model.enums.iter().map(|e| &e.name));
+    let mut siblings = nested.filter(|name| paths::scope(name) == message.name.0);
+    if siblings.any(|name| rust_type(angzarr_model::names::last_segment(&name.0)) == oneof) {
+        oneof.push_str("OneOf");
+    }
+    let member = |(field, ty): &(String, TypeName)| MemberView {
+        variant: rust_type(field),
+        path: paths::relative(paths::scope(&message.name), ty),
+    };
+    Some(UnionView {
+        field: rust_field(&union.oneof),
+        oneof: format!("{}::{oneof}", rust_field(own)),
+        members: union.members.iter().map(member).collect(),
+    })
+}
+
+/// The definition of a component, as seen from the module of its package.
+pub(super) fn component(component: &Component) -> ComponentView {
+    let path = |name: &TypeName| paths::relative(&component.package, name);
+    let mut view = ComponentView {
+        doc: component.doc.lines().map(comment).collect(),
+        derive: "Saga",
+        attribute: "saga",
+        define: rust_type(&component.name),
+        name: literal(&component.full_name),
+        domain: component.own_domain().map(literal),
+        state: None,
+        snapshot: None,
+        rejections: None,
+        view: None,
+        handlers: component.handlers.iter().map(|handler| self::handler(&component.package, handler)).collect(),
+    };
+    match &component.kind {
+        ComponentKind::Aggregate(aggregate) => {
+            (view.derive, view.attribute) = ("Aggregate", "aggregate");
+            view.state = Some(path(&aggregate.state));
+            view.snapshot = Some(snapshot(&aggregate.snapshot));
+            view.rejections = aggregate.rejections.as_ref().map(path);
+        }
+        ComponentKind::ProcessManager(manager) => {
+            (view.derive, view.attribute) = ("ProcessManager", "process_manager");
+            view.state = Some(path(&manager.state));
+            view.snapshot = Some(snapshot(&manager.snapshot));
+        }
+        ComponentKind::Projector { view: row } => {
+            (view.derive, view.attribute) = ("Projector", "projector");
+            view.view = row.as_ref().map(path);
+        }
+        ComponentKind::Upcaster { domain } => {
+            (view.derive, view.attribute) = ("Upcaster", "upcaster");
+            view.domain = Some(literal(domain));
+        }
+        ComponentKind::Saga => {}
+    }
+    view
+}
+
+fn snapshot(snapshot: &Snapshot) -> SnapshotView {
+    SnapshotView { every: snapshot.every, version: snapshot.version, shape: literal(&snapshot.shape) }
+}
+
+fn handler(package: &str, handler: &Handler) -> HandlerView {
+    let key: Vec<String> = handler
+        .key
+        .iter()
+        .map(|path| path.0.iter().map(|segment| rust_field(segment)).collect::<Vec<_>>().join("."))
+        .collect();
+    HandlerView {
+        kind: match handler.kind {
+            HandlerKind::Command => "command",
+            HandlerKind::Compensation => "compensation",
+            HandlerKind::Event => "on",
+            HandlerKind::Upcast => "upcast",
+        },
+        method: rust_field(&handler.method),
+        input: paths::relative(package, &handler.input),
+        output: output(package, &handler.output),
+        key: (!key.is_empty()).then(|| key.join(", ")),
+        starts: handler.starts,
+        doc: (!handler.doc.is_empty()).then(|| literal(&handler.doc)),
+        at: literal(&handler.at),
+    }
+}
+
+fn output(package: &str, output: &Output) -> String {
+    let (stream, payload) = match output {
+        Output::Nothing => return "()".to_owned(),
+        Output::One(payload) => ("", payload),
+        Output::Many(payload) => ("stream ", payload),
+    };
+    let member = |member: &Member| {
+        let role = match member.role {
+            Role::Event => "event",
+            Role::Command => "command",
+        };
+        format!("{role} {}", paths::relative(package, &member.ty))
+    };
+    match payload {
+        Payload::Message(member) => format!("{stream}{}", paths::relative(package, &member.ty)),
+        Payload::Union { ty, members } => {
+            let members: Vec<String> = members.iter().map(member).collect();
+            format!("{stream}{}({})", paths::relative(package, ty), members.join(", "))
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Templates, and nothing but templates: what they print was decided before.
+
+use angzarr_model::codes;
+use serde::Serialize;
+use tera::{Context, Tera};
+
+use crate::Report;
+
+/// Every template, by the name under which it is rendered.
+const TEMPLATES: [(&str, &str); 4] = [
+    ("rust/header.rs", include_str!("../templates/rust/header.rs.tera")),
+    ("rust/attributes.rs", include_str!("../templates/rust/attributes.rs.tera")),
+    ("rust/component.rs", include_str!("../templates/rust/component.rs.tera")),
+    ("rust/mod.rs", include_str!("../templates/rust/mod.rs.tera")),
+];
+
+/// The templates, parsed.
+pub(crate) struct Renderer(Tera);
+
+impl Renderer {
+    /// Parses the templates.
+    ///
+    /// # Errors
+    /// A template that does not parse, which is a mistake of this crate.
+    pub(crate) fn new() -> Result<Self, Vec<Report>> {
+        let mut tera = Tera::default();
+        // What is printed is code; nothing of it is HTML.
+        tera.autoescape_on(Vec::<&'static str>::new());
+        tera.add_raw_templates(TEMPLATES).map_err(|error| internal(&error))?;
+        Ok(Renderer(tera))
+    }
+
+    /// Prints one view.
+    ///
+    /// # Errors
+    /// A template that does not fit its view, which is a mistake of this crate.
+    pub(crate) fn render(&self, template: &str, view: &impl Serialize) -> Result<String, Vec<Report>> {
+        let context = Context::from_serialize(view).map_err(|error| internal(&error))?;
+        self.0.render(template, &context).map_err(|error| internal(&error))
+    }
+}
+
+/// A mistake of this crate, told like any other instead of a panic.
+pub(crate) fn internal(error: &dyn std::fmt::Display) -> Vec<Report> {
+    let message = format!("the generator contradicts itself: {error}");
+    vec![Report { code: codes::INTERNAL.id, message, place: None, help: codes::INTERNAL.help.to_owned() }]
+}

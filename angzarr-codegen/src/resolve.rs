@@ -1,0 +1,101 @@
+//! Descriptors in, model out: what annotations mean, what names in options refer to, and where everything stands.
+
+mod component;
+mod message;
+mod options;
+mod scope;
+mod shape;
+mod spans;
+
+use std::collections::BTreeSet;
+
+use angzarr_model::ir::{Enum, Model, TypeName};
+use angzarr_model::{Diagnostics, codes};
+use prost_reflect::{FileDescriptor, MessageDescriptor};
+
+use crate::Report;
+use crate::frontend::Protos;
+use options::{Annotations, HandlerKind};
+use spans::Spans;
+
+/// Packages that belong to protobuf and to Angzarr itself; nothing in them is a user's.
+const FOREIGN_PACKAGES: [&str; 2] = ["google.protobuf", "angzarr.v1"];
+
+/// A model and the places of everything in it.
+pub(crate) struct Resolved {
+    pub(crate) model: Model,
+    pub(crate) spans: Spans,
+}
+
+/// What every part of this stage needs.
+struct Context<'a> {
+    protos: &'a Protos,
+    annotations: Annotations,
+    /// Messages that some aggregate takes as command, by full name.
+    commands: BTreeSet<String>,
+    spans: Spans,
+    found: Diagnostics,
+}
+
+/// Makes a model of everything that was read.
+///
+/// # Errors
+/// Annotations that are refused, names that resolve to nothing, unions that are none.
+pub(crate) fn resolve(protos: &Protos) -> Result<Resolved, Vec<Report>> {
+    let annotations = Annotations::of(&protos.pool);
+    let mut context = Context {
+        commands: commands(protos, &annotations),
+        protos,
+        annotations,
+        spans: Spans::default(),
+        found: Diagnostics::new(),
+    };
+    let mut model = Model::default();
+    let mut messages: Vec<MessageDescriptor> = protos.pool.all_messages().filter(|m| !m.is_map_entry()).collect();
+    messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
+    model.messages = messages.iter().map(|message| message::message(&mut context, message)).collect();
+    model.enums = enums(protos);
+    for service in protos.pool.services().filter(|s| protos.services.contains(s.parent_file().name())) {
+        model.components.extend(component::component(&mut context, &service));
+    }
+    model.components.sort_by(|a, b| a.full_name.cmp(&b.full_name));
+    let Context { spans, found, .. } = context;
+    match found.finish(model) {
+        Ok(model) => Ok(Resolved { model, spans }),
+        Err(found) => Err(spans.reports(found)),
+    }
+}
+
+/// Known before anything else is resolved, since it decides what becomes of the members of unions.
+fn commands(protos: &Protos, annotations: &Annotations) -> BTreeSet<String> {
+    let mut commands = BTreeSet::new();
+    for service in protos.pool.services().filter(|s| protos.services.contains(s.parent_file().name())) {
+        if annotations.component(&service).is_none_or(|component| component.message("aggregate").is_none()) {
+            continue;
+        }
+        let handlers = service.methods().filter(|m| annotations.handler_kind(m) == HandlerKind::Command);
+        commands.extend(handlers.map(|method| method.input().full_name().to_owned()));
+    }
+    commands
+}
+
+fn enums(protos: &Protos) -> Vec<Enum> {
+    let mut enums: Vec<Enum> = protos
+        .pool
+        .all_enums()
+        .map(|ty| Enum {
+            name: TypeName(ty.full_name().to_owned()),
+            generate: protos.generate.contains(ty.parent_file().name()),
+        })
+        .collect();
+    enums.sort_by(|a, b| a.name.cmp(&b.name));
+    enums
+}
+
+impl Context<'_> {
+    /// Refuses an option whose feature is not built; silence would let a user believe in it.
+    fn not_built(&mut self, file: &FileDescriptor, path: &[i32], option: &str) {
+        let span = self.spans.at(file, path);
+        self.found.report(codes::NOT_BUILT_YET, span, format!("`{option}` is not built yet"));
+    }
+}

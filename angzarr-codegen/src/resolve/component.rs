@@ -1,0 +1,225 @@
+//! Components of the model.
+
+use angzarr_model::ir::{
+    Aggregate, Component, ComponentKind, FieldPath, Handler, HandlerKind, Member, Output, Payload, ProcessManager,
+    Role, Snapshot, TypeName,
+};
+use angzarr_model::{Span, codes};
+use heck::ToSnakeCase;
+use prost_reflect::{MessageDescriptor, MethodDescriptor, ServiceDescriptor};
+
+use super::options::{self, EXTENSION, Options};
+use super::scope::{self, Wanted};
+use super::{Context, message, shape};
+
+/// `options` and `name` in `ServiceDescriptorProto`; `name`, `input_type` and so on in `MethodDescriptorProto`.
+const SERVICE_OPTIONS: i32 = 3;
+const METHOD_OPTIONS: i32 = 4;
+const NAME: i32 = 1;
+const INPUT: i32 = 2;
+const OUTPUT: i32 = 3;
+
+/// The numbers of the kinds in `ComponentOptions`.
+const KINDS: [(&str, i32); 5] =
+    [("aggregate", 1), ("saga", 2), ("projector", 3), ("process_manager", 4), ("upcaster", 5)];
+
+/// What a service is; nothing if it carries no annotation of ours or a broken one.
+pub(super) fn component(context: &mut Context<'_>, service: &ServiceDescriptor) -> Option<Component> {
+    let options = context.annotations.component(service)?;
+    let file = service.parent_file();
+    if options.has("delivery") {
+        context.not_built(&file, &[service.path(), &[SERVICE_OPTIONS, EXTENSION, 10]].concat(), "delivery");
+    }
+    let span = context.spans.at(&file, &[service.path(), &[NAME]].concat());
+    let kind = kind(context, service, &options, span);
+    let handlers = service.methods().map(|method| handler(context, &method, &options)).collect::<Vec<_>>();
+    Some(Component {
+        name: service.name().to_owned(),
+        full_name: service.full_name().to_owned(),
+        package: service.package_name().to_owned(),
+        doc: context.spans.comment(&file, service.path()),
+        span,
+        generate: context.protos.generate.contains(file.name()),
+        kind: kind?,
+        handlers: handlers.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn kind(
+    context: &mut Context<'_>,
+    service: &ServiceDescriptor,
+    options: &Options,
+    span: Span,
+) -> Option<ComponentKind> {
+    let Some((name, number, inner)) =
+        KINDS.iter().find_map(|(name, number)| Some((*name, *number, options.message(name)?)))
+    else {
+        context.found.report(codes::NO_KIND, span, format!("`{}` does not say what it is", service.full_name()));
+        return None;
+    };
+    let mut names = Names { context, service, kind: number };
+    Some(match name {
+        "aggregate" => {
+            let state = names.state(&inner);
+            let rejections = names.optional(&inner, "rejections", 4, Wanted::Enum);
+            let state = state?;
+            let snapshot = snapshot(&inner, &state);
+            ComponentKind::Aggregate(Aggregate {
+                domain: inner.string("domain"),
+                state: TypeName(state.full_name().to_owned()),
+                snapshot,
+                rejections: rejections?,
+            })
+        }
+        "process_manager" => {
+            let state = names.state(&inner)?;
+            let snapshot = snapshot(&inner, &state);
+            let state = TypeName(state.full_name().to_owned());
+            ComponentKind::ProcessManager(ProcessManager { domain: inner.string("domain"), state, snapshot })
+        }
+        "projector" => ComponentKind::Projector { view: names.optional(&inner, "view", 1, Wanted::Message)? },
+        "upcaster" => ComponentKind::Upcaster { domain: inner.string("domain") },
+        _ => ComponentKind::Saga,
+    })
+}
+
+fn snapshot(options: &Options, state: &MessageDescriptor) -> Snapshot {
+    let policy = options.message("snapshot");
+    let number = |field| policy.as_ref().map_or(0, |policy| policy.number(field));
+    Snapshot { every: number("every"), version: number("version"), shape: shape::shape(state) }
+}
+
+/// Resolves the names in one component's option.
+struct Names<'a, 'b> {
+    context: &'a mut Context<'b>,
+    service: &'a ServiceDescriptor,
+    kind: i32,
+}
+
+impl Names<'_, '_> {
+    fn state(&mut self, options: &Options) -> Option<MessageDescriptor> {
+        let full = self.resolve(&options.string("state"), "state", 2, Wanted::Message)?;
+        self.context.protos.pool.get_message_by_name(&full)
+    }
+
+    /// None on a name that resolves to nothing, `Some(None)` if there is no name.
+    fn optional(&mut self, options: &Options, option: &str, number: i32, wanted: Wanted) -> Option<Option<TypeName>> {
+        if !options.has(option) {
+            return Some(None);
+        }
+        self.resolve(&options.string(option), option, number, wanted).map(|full| Some(TypeName(full)))
+    }
+
+    fn resolve(&mut self, name: &str, option: &str, number: i32, wanted: Wanted) -> Option<String> {
+        let file = self.service.parent_file();
+        let resolved = match name {
+            "" => Err("it names nothing".to_owned()),
+            _ => scope::resolve(&file, self.service.full_name(), name, wanted),
+        };
+        resolved
+            .map_err(|reason| {
+                let path = [self.service.path(), &[SERVICE_OPTIONS, EXTENSION, self.kind, number]].concat();
+                let span = self.context.spans.at(&file, &path);
+                let message = format!("`{option}` of `{}`: {reason}", self.service.full_name());
+                self.context.found.report(codes::UNKNOWN_TYPE, span, message);
+            })
+            .ok()
+    }
+}
+
+fn handler(context: &mut Context<'_>, method: &MethodDescriptor, component: &Options) -> Option<Handler> {
+    let file = method.parent_service().parent_file();
+    let span = context.spans.at(&file, &[method.path(), &[NAME]].concat());
+    let at = context.spans.place(span).map(|place| place.to_string()).unwrap_or_default();
+    if method.is_client_streaming() {
+        let message = format!("`{}` streams its input", method.full_name());
+        context.found.report(codes::STREAMING_INPUT, span, message);
+    }
+    shadowed(context, method);
+    let options = context.annotations.handler(method);
+    if options.as_ref().is_some_and(|options| options.flag("io")) {
+        context.not_built(&file, &[method.path(), &[METHOD_OPTIONS, EXTENSION, 4]].concat(), "io");
+    }
+    let kind = handler_kind(context, method, component);
+    let output = output(context, method, component);
+    let key = options.as_ref().map(|options| options.strings("key")).unwrap_or_default();
+    Some(Handler {
+        method: method.name().to_snake_case(),
+        kind: kind?,
+        input: TypeName(method.input().full_name().to_owned()),
+        output: output?,
+        key: key.iter().map(|path| FieldPath(path.split('.').map(str::to_owned).collect())).collect(),
+        starts: options.is_some_and(|options| options.flag("starts")),
+        at,
+        doc: context.spans.comment(&file, method.path()),
+        span,
+    })
+}
+
+fn handler_kind(context: &mut Context<'_>, method: &MethodDescriptor, component: &Options) -> Option<HandlerKind> {
+    let refused = match context.annotations.handler_kind(method) {
+        options::HandlerKind::Command if component.has("aggregate") => return Some(HandlerKind::Command),
+        options::HandlerKind::Command if component.has("upcaster") => return Some(HandlerKind::Upcast),
+        options::HandlerKind::Command => return Some(HandlerKind::Event),
+        options::HandlerKind::Compensation if component.has("process_manager") => {
+            "kind: COMPENSATION on a process manager"
+        }
+        options::HandlerKind::Compensation => return Some(HandlerKind::Compensation),
+        options::HandlerKind::Fact => "kind: FACT",
+        options::HandlerKind::Query => "kind: QUERY",
+        options::HandlerKind::Deadline => "kind: DEADLINE",
+    };
+    let path = [method.path(), &[METHOD_OPTIONS, EXTENSION, 1]].concat();
+    context.not_built(&method.parent_service().parent_file(), &path, refused);
+    None
+}
+
+fn output(context: &mut Context<'_>, method: &MethodDescriptor, component: &Options) -> Option<Output> {
+    let ty = method.output();
+    let many = method.is_server_streaming();
+    if ty.full_name() == "google.protobuf.Empty" && !many {
+        return Some(Output::Nothing);
+    }
+    let member = |context: &Context<'_>, name: &str| {
+        let claimed = context.commands.contains(name);
+        let command = component.has("saga") || (component.has("process_manager") && claimed);
+        // An aggregate may not send; the check that says so needs to see that it tries.
+        let command = command || (component.has("aggregate") && claimed);
+        Member { ty: TypeName(name.to_owned()), role: if command { Role::Command } else { Role::Event } }
+    };
+    let payload = match message::union(&ty) {
+        Ok(union) => Payload::Union {
+            ty: TypeName(ty.full_name().to_owned()),
+            members: union.members.iter().map(|(_, name)| member(context, &name.0)).collect(),
+        },
+        Err(None) => Payload::Message(member(context, ty.full_name())),
+        Err(Some(reason)) => {
+            let span = context.spans.at(&method.parent_service().parent_file(), &[method.path(), &[OUTPUT]].concat());
+            let message = format!("`{}` is returned as a union, but {reason}", ty.full_name());
+            context.found.report(codes::BAD_UNION, span, message);
+            return None;
+        }
+    };
+    Some(if many { Output::Many(payload) } else { Output::One(payload) })
+}
+
+/// Inside a service an rpc hides a message of the same name, for this rpc and all others; other compilers refuse it.
+fn shadowed(context: &mut Context<'_>, method: &MethodDescriptor) {
+    let service = method.parent_service();
+    let package = service.package_name();
+    for (ty, number) in service.methods().flat_map(|other| [(other.input(), INPUT), (other.output(), OUTPUT)]) {
+        let scope = ty.full_name().strip_suffix(method.name()).and_then(|scope| scope.strip_suffix('.'));
+        let unqualified = scope.is_some_and(|scope| {
+            package.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        if unqualified {
+            let path = [method.path(), &[NAME]].concat();
+            let span = context.spans.at(&service.parent_file(), &path);
+            let role = if number == INPUT { "takes" } else { "returns" };
+            let message =
+                format!("rpc `{}` hides the message `{}` that its service {role}", method.name(), ty.full_name());
+            context.found.report(codes::SHADOWED_NAME, span, message);
+            return;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Messages of the model.
+
+use angzarr_model::ir::{Field, FieldType, Message, TypeName, Union};
+use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
+
+use super::options::EXTENSION;
+use super::{Context, FOREIGN_PACKAGES, shape};
+
+/// `options` in `DescriptorProto` and in `FieldDescriptorProto`.
+const MESSAGE_OPTIONS: i32 = 7;
+const FIELD_OPTIONS: i32 = 8;
+/// `name` in every descriptor proto.
+const NAME: i32 = 1;
+
+/// Field options whose feature is not built, with their numbers.
+const FIELD_NOT_BUILT: [(&str, i32); 4] =
+    [("upcast_default", 2), ("renamed_from", 3), ("idempotency_key", 4), ("personal", 5)];
+
+pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) -> Message {
+    let file = message.parent_file();
+    let mut retired = false;
+    if let Some(options) = context.annotations.message(message) {
+        retired = options.flag("retired");
+        if options.has("stored_as") {
+            let path = [message.path(), &[MESSAGE_OPTIONS, EXTENSION, 1]].concat();
+            context.not_built(&file, &path, "stored_as");
+        }
+    }
+    Message {
+        name: TypeName(message.full_name().to_owned()),
+        package: message.package_name().to_owned(),
+        span: context.spans.at(&file, &[message.path(), &[NAME]].concat()),
+        generate: context.protos.generate.contains(file.name()),
+        fields: fields(context, message),
+        union: union(message).ok(),
+        retired,
+        shape: shape::shape(message),
+    }
+}
+
+/// In the order of declaration, which is that of the descriptor and not that of the numbers.
+fn fields(context: &mut Context<'_>, message: &MessageDescriptor) -> Vec<Field> {
+    declared(message).iter().map(|field| self::field(context, message, field)).collect()
+}
+
+fn field(context: &mut Context<'_>, message: &MessageDescriptor, field: &FieldDescriptor) -> Field {
+    let file = message.parent_file();
+    let mut root = false;
+    // Google's own options use numbers of their own; looking for ours there would only cost time.
+    if !FOREIGN_PACKAGES.contains(&message.package_name())
+        && let Some(options) = context.annotations.field(field)
+    {
+        root = options.flag("root");
+        for (name, number) in FIELD_NOT_BUILT.iter().filter(|(name, _)| options.has(name)) {
+            let path = [field.path(), &[FIELD_OPTIONS, EXTENSION, *number]].concat();
+            context.not_built(&file, &path, name);
+        }
+    }
+    Field {
+        name: field.name().to_owned(),
+        ty: field_type(field),
+        singular: singular(field),
+        root,
+        span: context.spans.at(&file, &[field.path(), &[NAME]].concat()),
+    }
+}
+
+/// A scalar that tracks presence is an `Option` in code, so it is not singular either: a key always has a value.
+fn singular(field: &FieldDescriptor) -> bool {
+    let plain = !field.supports_presence() || field.cardinality() == Cardinality::Required;
+    let message = matches!(field.kind(), Kind::Message(_)) && field.containing_oneof().is_none();
+    field.cardinality() != Cardinality::Repeated && (plain || message)
+}
+
+fn field_type(field: &FieldDescriptor) -> FieldType {
+    match field.kind() {
+        Kind::String => FieldType::String,
+        Kind::Bool => FieldType::Bool,
+        Kind::Int32
+        | Kind::Int64
+        | Kind::Uint32
+        | Kind::Uint64
+        | Kind::Sint32
+        | Kind::Sint64
+        | Kind::Fixed32
+        | Kind::Fixed64
+        | Kind::Sfixed32
+        | Kind::Sfixed64 => FieldType::Integer,
+        Kind::Enum(ty) => FieldType::Enum(TypeName(ty.full_name().to_owned())),
+        Kind::Message(_) if field.is_map() => FieldType::Other,
+        Kind::Message(ty) => FieldType::Message(TypeName(ty.full_name().to_owned())),
+        Kind::Float | Kind::Double | Kind::Bytes => FieldType::Other,
+    }
+}
+
+fn declared(message: &MessageDescriptor) -> Vec<FieldDescriptor> {
+    let mut fields: Vec<FieldDescriptor> = message.fields().collect();
+    fields.sort_by(|a, b| a.path().cmp(b.path()));
+    fields
+}
+
+/// Reads a message as a union.
+///
+/// # Errors
+/// None if it is plainly something else; a reason if it looks like a union, being one oneof and nothing else.
+pub(super) fn union(message: &MessageDescriptor) -> Result<Union, Option<String>> {
+    let fields = declared(message);
+    let Some(oneof) = fields.first().and_then(FieldDescriptor::containing_oneof) else { return Err(None) };
+    if oneof.is_synthetic() || !fields.iter().all(|field| field.containing_oneof().as_ref() == Some(&oneof)) {
+        return Err(None);
+    }
+    let mut members: Vec<(String, TypeName)> = Vec::new();
+    for field in &fields {
+        let Kind::Message(ty) = field.kind() else {
+            return Err(Some(format!("`{}` is no message", field.name())));
+        };
+        if FOREIGN_PACKAGES.contains(&ty.package_name()) {
+            return Err(Some(format!(
+                "`{}` is a `{}`, which is nobody's event or command",
+                field.name(),
+                ty.full_name()
+            )));
+        }
+        if let Some((first, _)) = members.iter().find(|(_, member)| member.0 == ty.full_name()) {
+            return Err(Some(format!("`{first}` and `{}` are both `{}`", field.name(), ty.full_name())));
+        }
+        if reaches(&ty, message) {
+            return Err(Some(format!("`{}` contains the union itself", field.name())));
+        }
+        members.push((field.name().to_owned(), TypeName(ty.full_name().to_owned())));
+    }
+    Ok(Union { oneof: oneof.name().to_owned(), members })
+}
+
+/// Whether a value of `from` can hold one of `to`; such members are boxed in Rust and have no end in a log.
+fn reaches(from: &MessageDescriptor, to: &MessageDescriptor) -> bool {
+    let mut seen = vec![from.clone()];
+    let mut next = 0;
+    while let Some(current) = seen.get(next).cloned() {
+        if &current == to {
+            return true;
+        }
+        for field in current.fields() {
+            if let Kind::Message(inner) = field.kind()
+                && !seen.contains(&inner)
+            {
+                seen.push(inner);
+            }
+        }
+        next += 1;
+    }
+    false
+}
