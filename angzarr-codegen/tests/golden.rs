@@ -1,0 +1,117 @@
+//! What the generator prints, as files under `tests/golden/<case>/expected`.
+//!
+//! A difference rewrites the expected files and fails, so that `git diff` is the review.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use angzarr_codegen::{Request, generate};
+
+fn case_directory(case: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(case)
+}
+
+/// All files below a directory, relative to it, sorted.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut open = vec![directory.to_path_buf()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                files.push(path.strip_prefix(directory).unwrap().to_path_buf());
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// All protos of a case are generated, except for those that `with.txt` lists.
+fn request(case: &str) -> Request {
+    let directory = case_directory(case);
+    let listed = fs::read_to_string(directory.join("with.txt")).unwrap_or_default();
+    let with: Vec<PathBuf> = listed.lines().map(PathBuf::from).collect();
+    let include = directory.join("proto");
+    let files = files_below(&include).into_iter().filter(|file| !with.contains(file)).collect();
+    Request { includes: vec![include], files, with }
+}
+
+fn check(case: &str) {
+    let generated = match generate(&request(case)) {
+        Ok(generated) => generated,
+        Err(reports) => panic!("{}", reports.iter().map(|report| format!("{report}\n")).collect::<String>()),
+    };
+    let actual: BTreeMap<PathBuf, String> =
+        generated.files.into_iter().map(|file| (PathBuf::from(file.name), file.text)).collect();
+    let directory = case_directory(case).join("expected");
+    let mut expected = BTreeMap::new();
+    if directory.exists() {
+        for file in files_below(&directory) {
+            let text = fs::read_to_string(directory.join(&file)).unwrap();
+            expected.insert(file, text);
+        }
+    }
+    if actual == expected {
+        return;
+    }
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    for (file, text) in &actual {
+        fs::write(directory.join(file), text).unwrap();
+    }
+    panic!("the output of `{case}` changed; expected files were rewritten, review them with `git diff`");
+}
+
+#[test]
+fn aggregate() {
+    check("aggregate");
+}
+
+#[test]
+fn consumers() {
+    check("consumers");
+}
+
+#[test]
+fn upcasting() {
+    check("upcasting");
+}
+
+#[test]
+fn keywords() {
+    check("keywords");
+}
+
+#[test]
+fn with() {
+    check("with");
+}
+
+#[test]
+fn order_of_files_changes_nothing() {
+    let request = request("consumers");
+    let expected = generate(&request).unwrap().files;
+    let mut shuffled = request.clone();
+    for _ in 0..request.files.len() {
+        shuffled.files.rotate_left(1);
+        assert_eq!(generate(&shuffled).unwrap().files, expected);
+        let mut backwards = shuffled.clone();
+        backwards.files.reverse();
+        assert_eq!(generate(&backwards).unwrap().files, expected);
+    }
+}
+
+/// Imports are opened before or after the files that import them; neither may decide which services count.
+#[test]
+fn naming_a_file_twice_changes_nothing() {
+    let request = request("with");
+    let expected = generate(&request).unwrap().files;
+    let mut twice = request.clone();
+    twice.with.extend(request.files.clone());
+    twice.files.extend(request.files.clone());
+    assert_eq!(generate(&twice).unwrap().files, expected);
+}
