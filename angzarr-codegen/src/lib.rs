@@ -64,10 +64,10 @@ pub struct GeneratedFile {
 /// Everything that is wrong with the input, sorted by place.
 pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
     let protos = frontend::read(request)?;
-    let resolved = resolve::resolve(&protos)?;
+    let mut resolved = resolve::resolve(&protos)?;
     let mut found = angzarr_model::Diagnostics::new();
     angzarr_model::check::model(&resolved.model, &mut found);
     found.finish(()).map_err(|found| resolved.spans.reports(found))?;
-    let files = lang::rust::generate(&protos, &resolved.model)?;
+    let files = lang::rust::generate(&protos, &resolved.model, &mut resolved.spans)?;
     Ok(Generated { files, read: protos.read })
 }

@@ -1,6 +1,7 @@
 //! Descriptors in, model out: what annotations mean, what names in options refer to, and where everything stands.
 
 mod component;
+mod layout;
 mod message;
 mod options;
 mod scope;
@@ -15,8 +16,9 @@ use prost_reflect::{FileDescriptor, MessageDescriptor};
 
 use crate::Report;
 use crate::frontend::Protos;
+use layout::Layout;
 use options::{Annotations, HandlerKind};
-use spans::Spans;
+pub(crate) use spans::Spans;
 
 /// Packages that belong to protobuf and to Angzarr itself; nothing in them is a user's.
 const FOREIGN_PACKAGES: [&str; 2] = ["google.protobuf", "angzarr.v1"];
@@ -55,7 +57,11 @@ pub(crate) fn resolve(protos: &Protos) -> Result<Resolved, Vec<Report>> {
     messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
     model.messages = messages.iter().map(|message| message::message(&mut context, message)).collect();
     model.enums = enums(protos);
+    let layout = Layout::of(&context);
     for service in protos.pool.services().filter(|s| protos.services.contains(s.parent_file().name())) {
+        if context.annotations.component(&service).is_some() {
+            layout.check(&mut context, &service);
+        }
         model.components.extend(component::component(&mut context, &service));
     }
     model.components.sort_by(|a, b| a.full_name.cmp(&b.full_name));
@@ -94,8 +100,8 @@ fn enums(protos: &Protos) -> Vec<Enum> {
 
 impl Context<'_> {
     /// Refuses an option whose feature is not built; silence would let a user believe in it.
-    fn not_built(&mut self, file: &FileDescriptor, path: &[i32], option: &str) {
+    fn not_built(&mut self, file: &FileDescriptor, path: &[i32], what: &str) {
         let span = self.spans.at(file, path);
-        self.found.report(codes::NOT_BUILT_YET, span, format!("`{option}` is not built yet"));
+        self.found.report(codes::NOT_BUILT_YET, span, format!("{what} is not built yet"));
     }
 }

@@ -51,6 +51,8 @@ codes! {
     MISPLACED_OPTION = "AZ0206", "`starts` belongs on handlers of process managers, `key` on those of consumers";
     /// An rpc named like a message that it would shadow.
     SHADOWED_NAME = "AZ0207", "name the rpc with a verb, like `Place` for `PlaceOrder`";
+    /// A message of protobuf or Angzarr itself where a command or event is meant.
+    FOREIGN_MESSAGE = "AZ0208", "declare a message of your own; only an event or command of a domain can be handled";
 
     /// A command without a root.
     NO_ROOT = "AZ0301", "mark one field with `[(angzarr.v1.field).root = true]`";

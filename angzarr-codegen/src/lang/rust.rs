@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::frontend::Protos;
 use crate::render::{Renderer, internal};
+use crate::resolve::Spans;
 use crate::{GeneratedFile, Report};
 
 /// File for what is declared outside of any package; no package can have this name.
@@ -23,8 +24,8 @@ const NO_PACKAGE: &str = "_";
 ///
 /// # Errors
 /// Names that become one in Rust.
-pub(crate) fn generate(protos: &Protos, model: &Model) -> Result<Vec<GeneratedFile>, Vec<Report>> {
-    clashes::check(protos, model)?;
+pub(crate) fn generate(protos: &Protos, model: &Model, spans: &mut Spans) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+    clashes::check(protos, model, spans)?;
     let renderer = Renderer::new()?;
     let relations = Relations::of(model);
     let mut files = Vec::new();

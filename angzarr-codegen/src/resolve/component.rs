@@ -10,12 +10,12 @@ use prost_reflect::{MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
 use super::options::{self, EXTENSION, Options};
 use super::scope::{self, Wanted};
-use super::{Context, message, shape};
+use super::{Context, FOREIGN_PACKAGES, message, shape};
 
 /// `options` and `name` in `ServiceDescriptorProto`; `name`, `input_type` and so on in `MethodDescriptorProto`.
 const SERVICE_OPTIONS: i32 = 3;
 const METHOD_OPTIONS: i32 = 4;
-const NAME: i32 = 1;
+pub(super) const NAME: i32 = 1;
 const INPUT: i32 = 2;
 const OUTPUT: i32 = 3;
 
@@ -28,7 +28,7 @@ pub(super) fn component(context: &mut Context<'_>, service: &ServiceDescriptor) 
     let options = context.annotations.component(service)?;
     let file = service.parent_file();
     if options.has("delivery") {
-        context.not_built(&file, &[service.path(), &[SERVICE_OPTIONS, EXTENSION, 10]].concat(), "delivery");
+        context.not_built(&file, &[service.path(), &[SERVICE_OPTIONS, EXTENSION, 10]].concat(), "`delivery`");
     }
     let span = context.spans.at(&file, &[service.path(), &[NAME]].concat());
     let kind = kind(context, service, &options, span);
@@ -138,8 +138,9 @@ fn handler(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opt
     shadowed(context, method);
     let options = context.annotations.handler(method);
     if options.as_ref().is_some_and(|options| options.flag("io")) {
-        context.not_built(&file, &[method.path(), &[METHOD_OPTIONS, EXTENSION, 4]].concat(), "io");
+        context.not_built(&file, &[method.path(), &[METHOD_OPTIONS, EXTENSION, 4]].concat(), "`io`");
     }
+    foreign(context, method, &method.input(), INPUT);
     let kind = handler_kind(context, method, component);
     let output = output(context, method, component);
     let key = options.as_ref().map(|options| options.strings("key")).unwrap_or_default();
@@ -162,12 +163,12 @@ fn handler_kind(context: &mut Context<'_>, method: &MethodDescriptor, component:
         options::HandlerKind::Command if component.has("upcaster") => return Some(HandlerKind::Upcast),
         options::HandlerKind::Command => return Some(HandlerKind::Event),
         options::HandlerKind::Compensation if component.has("process_manager") => {
-            "kind: COMPENSATION on a process manager"
+            "`kind: COMPENSATION` of a process manager"
         }
         options::HandlerKind::Compensation => return Some(HandlerKind::Compensation),
-        options::HandlerKind::Fact => "kind: FACT",
-        options::HandlerKind::Query => "kind: QUERY",
-        options::HandlerKind::Deadline => "kind: DEADLINE",
+        options::HandlerKind::Fact => "`kind: FACT`",
+        options::HandlerKind::Query => "`kind: QUERY`",
+        options::HandlerKind::Deadline => "`kind: DEADLINE`",
     };
     let path = [method.path(), &[METHOD_OPTIONS, EXTENSION, 1]].concat();
     context.not_built(&method.parent_service().parent_file(), &path, refused);
@@ -180,11 +181,12 @@ fn output(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opti
     if ty.full_name() == "google.protobuf.Empty" && !many {
         return Some(Output::Nothing);
     }
+    if foreign(context, method, &ty, OUTPUT) {
+        return None;
+    }
     let member = |context: &Context<'_>, name: &str| {
         let claimed = context.commands.contains(name);
         let command = component.has("saga") || (component.has("process_manager") && claimed);
-        // An aggregate may not send; the check that says so needs to see that it tries.
-        let command = command || (component.has("aggregate") && claimed);
         Member { ty: TypeName(name.to_owned()), role: if command { Role::Command } else { Role::Event } }
     };
     let payload = match message::union(&ty) {
@@ -201,6 +203,18 @@ fn output(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opti
         }
     };
     Some(if many { Output::Many(payload) } else { Output::One(payload) })
+}
+
+/// Reports a message that cannot be anybody's command or event, and says whether it is one.
+fn foreign(context: &mut Context<'_>, method: &MethodDescriptor, ty: &MessageDescriptor, number: i32) -> bool {
+    let foreign = FOREIGN_PACKAGES.contains(&ty.package_name());
+    if foreign {
+        let span = context.spans.at(&method.parent_service().parent_file(), &[method.path(), &[number]].concat());
+        let role = if number == INPUT { "takes" } else { "returns" };
+        let message = format!("`{}` {role} `{}`, which belongs to no domain", method.full_name(), ty.full_name());
+        context.found.report(codes::FOREIGN_MESSAGE, span, message);
+    }
+    foreign
 }
 
 /// Inside a service an rpc hides a message of the same name, for this rpc and all others; other compilers refuse it.

@@ -23,7 +23,7 @@ pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) ->
         retired = options.flag("retired");
         if options.has("stored_as") {
             let path = [message.path(), &[MESSAGE_OPTIONS, EXTENSION, 1]].concat();
-            context.not_built(&file, &path, "stored_as");
+            context.not_built(&file, &path, "`stored_as`");
         }
     }
     Message {
@@ -53,7 +53,7 @@ fn field(context: &mut Context<'_>, message: &MessageDescriptor, field: &FieldDe
         root = options.flag("root");
         for (name, number) in FIELD_NOT_BUILT.iter().filter(|(name, _)| options.has(name)) {
             let path = [field.path(), &[FIELD_OPTIONS, EXTENSION, *number]].concat();
-            context.not_built(&file, &path, name);
+            context.not_built(&file, &path, &format!("`{name}`"));
         }
     }
     Field {
@@ -126,6 +126,9 @@ pub(super) fn union(message: &MessageDescriptor) -> Result<Union, Option<String>
         }
         if reaches(&ty, message) {
             return Err(Some(format!("`{}` contains the union itself", field.name())));
+        }
+        if !matches!(union(&ty), Err(None)) {
+            return Err(Some(format!("`{}` is a union itself", field.name())));
         }
         members.push((field.name().to_owned(), TypeName(ty.full_name().to_owned())));
     }

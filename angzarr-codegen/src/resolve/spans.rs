@@ -25,7 +25,7 @@ pub(crate) struct Spans {
 
 impl Spans {
     /// A span for the element at a descriptor path, or for the innermost one around it that has a place.
-    pub(super) fn at(&mut self, file: &FileDescriptor, path: &[i32]) -> Span {
+    pub(crate) fn at(&mut self, file: &FileDescriptor, path: &[i32]) -> Span {
         let locations = self.locations(file);
         let found = (0..=path.len()).rev().find_map(|length| locations.get(path.get(..length)?)).cloned();
         let Location { line, column, .. } = found.unwrap_or_default();

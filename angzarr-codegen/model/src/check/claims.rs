@@ -34,6 +34,10 @@ pub(super) fn claims(model: &Model, relations: &Relations<'_>, found: &mut Diagn
     }
     for (old, claims) in relations.upcasts() {
         twice(claims, |first, second| format!("`{first}` and `{second}` both upcast `{}`", old.0), found);
+        if let (Some(taker), Some(upcaster)) = (relations.takers(old).first(), claims.first()) {
+            let message = format!("`{}` is a command of `{}` and an old event here", old.0, taker.component.full_name);
+            found.report(codes::COMMAND_AND_EVENT, upcaster.handler.span, message);
+        }
     }
 }
 

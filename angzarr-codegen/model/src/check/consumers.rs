@@ -102,6 +102,7 @@ fn compensation(
     relations: &Relations<'_>,
     found: &mut Diagnostics,
 ) {
+    let Some(domain) = component.own_domain() else { return };
     let name = super::name(component, handler);
     let command = &handler.input;
     if relations.takers(command).is_empty() {
@@ -113,7 +114,6 @@ fn compensation(
         found.report(codes::NO_OWNER, handler.span, message);
         return;
     }
-    let Some(domain) = component.own_domain() else { return };
     let sent = model.components.iter().filter(|other| matches!(other.kind, ComponentKind::Saga)).any(|saga| {
         saga.handlers.iter().any(|reaction| {
             relations.event_domain(&reaction.input) == Some(domain)

@@ -3,18 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use angzarr_model::codes;
 use angzarr_model::ir::Model;
 use angzarr_model::names::{rust_field, rust_type};
+use angzarr_model::{Diagnostics, Span, codes};
 use prost_build::Module;
 use prost_reflect::{EnumDescriptor, MessageDescriptor};
 
 use crate::Report;
 use crate::frontend::Protos;
+use crate::resolve::Spans;
+
+/// `package` in `FileDescriptorProto`.
+const PACKAGE: i32 = 2;
 
 /// Reports every clash in what the run generates.
-pub(super) fn check(protos: &Protos, model: &Model) -> Result<(), Vec<Report>> {
-    let mut scopes = Scopes::default();
+pub(super) fn check(protos: &Protos, model: &Model, spans: &mut Spans) -> Result<(), Vec<Report>> {
+    let mut scopes = Scopes { names: BTreeMap::new(), spans, found: Diagnostics::new() };
     for message in protos.pool.all_messages().filter(|m| !m.is_map_entry()) {
         if protos.generate.contains(message.parent_file().name()) {
             scopes.message(&message);
@@ -25,34 +29,36 @@ pub(super) fn check(protos: &Protos, model: &Model) -> Result<(), Vec<Report>> {
     }
     for component in model.components.iter().filter(|component| component.generate) {
         let define = rust_type(&component.name);
-        scopes.claim("type", &component.package, format!("{define}Definition"), &component.full_name);
-        scopes.claim("type", &component.package, define, &component.full_name);
+        let definition = format!("{define}Definition");
+        scopes.claim("type", &component.package, definition, &component.full_name, component.span);
+        scopes.claim("type", &component.package, define, &component.full_name, component.span);
     }
     for file in protos.pool.files().filter(|file| protos.generate.contains(file.name())) {
         let module: Vec<String> =
             Module::from_protobuf_package_name(file.package_name()).parts().map(str::to_owned).collect();
         if !module.is_empty() {
-            scopes.claim("package", "", module.join("::"), file.package_name());
+            let span = scopes.spans.at(&file, &[PACKAGE]);
+            scopes.claim("package", "", module.join("::"), file.package_name(), span);
         }
     }
-    if scopes.reports.is_empty() { Ok(()) } else { Err(Report::sorted(scopes.reports)) }
+    let found = scopes.found;
+    found.finish(()).map_err(|found| spans.reports(found))
 }
 
 /// Who has which name, by kind of name and scope.
-#[derive(Default)]
-struct Scopes {
+struct Scopes<'a> {
     names: BTreeMap<(&'static str, String, String), String>,
-    reports: Vec<Report>,
+    spans: &'a mut Spans,
+    found: Diagnostics,
 }
 
-impl Scopes {
-    fn claim(&mut self, kind: &'static str, scope: &str, rust: String, proto: &str) {
+impl Scopes<'_> {
+    fn claim(&mut self, kind: &'static str, scope: &str, rust: String, proto: &str, span: Span) {
         let key = (kind, scope.to_owned(), rust);
         match self.names.get(&key) {
             Some(first) if first != proto => {
                 let message = format!("`{first}` and `{proto}` are both the {kind} `{}` in Rust", key.2);
-                let help = codes::NAME_CLASH.help.to_owned();
-                self.reports.push(Report { code: codes::NAME_CLASH.id, message, place: None, help });
+                self.found.report(codes::NAME_CLASH, span, message);
             }
             Some(_) => {}
             None => {
@@ -64,22 +70,28 @@ impl Scopes {
     fn message(&mut self, message: &MessageDescriptor) {
         let full = message.full_name();
         let around = super::paths::scope(&angzarr_model::ir::TypeName(full.to_owned())).to_owned();
-        self.claim("type", &around, rust_type(message.name()), full);
+        let file = message.parent_file();
+        let own = self.spans.at(&file, message.path());
+        self.claim("type", &around, rust_type(message.name()), full, own);
         for field in message.fields() {
+            let span = self.spans.at(&file, field.path());
             match field.containing_oneof().filter(|oneof| !oneof.is_synthetic()) {
-                Some(oneof) => self.claim("variant", oneof.full_name(), rust_type(field.name()), field.full_name()),
-                None => self.claim("field", full, rust_field(field.name()), field.full_name()),
+                Some(oneof) => {
+                    self.claim("variant", oneof.full_name(), rust_type(field.name()), field.full_name(), span)
+                }
+                None => self.claim("field", full, rust_field(field.name()), field.full_name(), span),
             }
         }
         for oneof in message.oneofs().filter(|oneof| !oneof.is_synthetic()) {
-            self.claim("field", full, rust_field(oneof.name()), oneof.full_name());
-            self.claim("oneof", full, rust_type(oneof.name()), oneof.full_name());
+            let span = self.spans.at(&file, oneof.path());
+            self.claim("field", full, rust_field(oneof.name()), oneof.full_name(), span);
+            self.claim("oneof", full, rust_type(oneof.name()), oneof.full_name(), span);
         }
         let nested = message.child_messages().any(|child| !child.is_map_entry())
             || message.child_enums().len() > 0
             || message.oneofs().any(|oneof| !oneof.is_synthetic());
         if nested {
-            self.claim("module", &around, rust_field(message.name()), full);
+            self.claim("module", &around, rust_field(message.name()), full, own);
         }
     }
 
@@ -87,7 +99,8 @@ impl Scopes {
         let full = ty.full_name();
         let around = super::paths::scope(&angzarr_model::ir::TypeName(full.to_owned())).to_owned();
         let name = rust_type(ty.name());
-        self.claim("type", &around, name.clone(), full);
+        let own = self.spans.at(&ty.parent_file(), ty.path());
+        self.claim("type", &around, name.clone(), full, own);
         let mut numbers = Vec::new();
         for value in ty.values() {
             // Aliases of a number get no variant.
@@ -95,7 +108,8 @@ impl Scopes {
                 continue;
             }
             numbers.push(value.number());
-            self.claim("variant", full, variant(&name, value.name()), value.full_name());
+            let span = self.spans.at(&ty.parent_file(), value.path());
+            self.claim("variant", full, variant(&name, value.name()), value.full_name(), span);
         }
     }
 }

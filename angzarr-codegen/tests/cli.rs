@@ -1,0 +1,101 @@
+//! The `angzarr` command as a user runs it: exit codes, standard output and error, files.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn angzarr(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_angzarr")).current_dir(directory).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A directory with one good proto, `good.proto`, and one with two mistakes, `bad.proto`.
+fn workspace() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let aggregate = |root: &str, state: &str| {
+        format!(
+            "syntax = \"proto3\";\n\npackage t.v1;\n\nimport \"angzarr/v1/options.proto\";\n\n\
+             message Do {{ string id = 1{root}; }}\nmessage Done {{}}\nmessage State {{}}\n\n\
+             service Doer {{\n  option (angzarr.v1.component).aggregate = {{ domain: \"{state}\" state: \"State\" }};\n  \
+             rpc Perform(Do) returns (Done);\n}}\n"
+        )
+    };
+    fs::write(directory.path().join("good.proto"), aggregate(" [(angzarr.v1.field).root = true]", "doer")).unwrap();
+    fs::write(directory.path().join("bad.proto"), aggregate("", "Doer")).unwrap();
+    directory
+}
+
+#[test]
+fn a_second_run_writes_nothing() {
+    let directory = workspace();
+    let run = || angzarr(directory.path(), &["gen", "rust", "--out", "src/gen", "good.proto"]);
+    let first = run();
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    assert_eq!(text(&first.stdout), "2 written, 0 unchanged\n");
+    assert_eq!(text(&first.stderr), "");
+    let modules = fs::read_to_string(directory.path().join("src/gen/mod.rs")).unwrap();
+    assert!(modules.contains("include!(\"t.v1.rs\");"), "{modules}");
+    let second = run();
+    assert_eq!(second.status.code(), Some(0));
+    assert_eq!(text(&second.stdout), "0 written, 2 unchanged\n");
+}
+
+#[test]
+fn only_what_differs_is_written() {
+    let directory = workspace();
+    let run = || angzarr(directory.path(), &["gen", "rust", "--out", "gen", "good.proto"]);
+    run();
+    fs::write(directory.path().join("gen/mod.rs"), "changed").unwrap();
+    assert_eq!(text(&run().stdout), "1 written, 1 unchanged\n");
+}
+
+#[test]
+fn findings_go_to_standard_error_and_nothing_is_written() {
+    let directory = workspace();
+    let output = angzarr(directory.path(), &["gen", "rust", "-I", ".", "--out", "gen", "bad.proto"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(
+        text(&output.stderr),
+        "error[AZ0301]: command `t.v1.Do` has no root\n  --> bad.proto:7:9\n  \
+         help: mark one field with `[(angzarr.v1.field).root = true]`\n\
+         error[AZ0102]: `Doer` has the domain \"Doer\"\n  --> bad.proto:11:9\n  \
+         help: give a domain of lower-case letters, digits, '_' and '-', starting with a letter\n"
+    );
+    assert!(!directory.path().join("gen").exists());
+}
+
+#[test]
+fn a_missing_file_is_a_finding() {
+    let directory = workspace();
+    let output = angzarr(directory.path(), &["gen", "rust", "--out", "gen", "good.proto", "--with", "nowhere.proto"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("error[AZ0002]: "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn what_cannot_be_written_is_named() {
+    let directory = workspace();
+    fs::write(directory.path().join("gen"), "a file, not a directory").unwrap();
+    let output = angzarr(directory.path(), &["gen", "rust", "--out", "gen", "good.proto"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).starts_with("error: cannot write gen: "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn wrong_usage() {
+    let directory = workspace();
+    for arguments in [
+        &["gen", "rust", "--out", "gen"][..],
+        &["gen", "rust", "good.proto"],
+        &["gen", "cobol", "--out", "gen", "good.proto"],
+        &["gen", "rust", "--out", "gen", "--nonsense", "good.proto"],
+        &["gen"],
+        &[],
+    ] {
+        assert_eq!(angzarr(directory.path(), arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}

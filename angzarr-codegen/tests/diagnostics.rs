@@ -1,0 +1,153 @@
+//! What a user reads about mistakes: for every `tests/diagnostics/<case>.proto` the exact text in `<case>.txt`.
+//!
+//! A difference rewrites the text and fails, so that `git diff` is the review. Cases are named after the code they are
+//! about; those called `fine_…` have nothing to say.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use angzarr_codegen::{Request, generate};
+use angzarr_model::codes;
+use proptest::prelude::*;
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
+}
+
+fn cases() -> BTreeSet<String> {
+    let entries = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path());
+    let protos = entries.filter(|path| path.extension().is_some_and(|extension| extension == "proto"));
+    protos.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// What a run over one file says, as the command prints it.
+fn findings(include: &Path, file: &str) -> String {
+    let request = Request { includes: vec![include.to_path_buf()], files: vec![file.into()], with: Vec::new() };
+    match generate(&request) {
+        Ok(_) => String::new(),
+        Err(reports) => reports.iter().map(|report| format!("{report}\n")).collect(),
+    }
+}
+
+#[test]
+fn texts() {
+    let mut changed = Vec::new();
+    for case in cases() {
+        let actual = findings(&directory(), &format!("{case}.proto"));
+        let text = directory().join(format!("{case}.txt"));
+        if fs::read_to_string(&text).unwrap_or_default() != actual {
+            fs::write(&text, actual).unwrap();
+            changed.push(case);
+        }
+    }
+    assert!(changed.is_empty(), "texts of {changed:?} changed; they were rewritten, review them with `git diff`");
+}
+
+#[test]
+fn every_code_that_protos_can_cause_has_a_case() {
+    // One is about the attributes of derives, one is about mistakes of the generator itself.
+    let elsewhere = [codes::BAD_ATTRIBUTE.id, codes::INTERNAL.id];
+    for code in codes::ALL.iter().filter(|code| !elsewhere.contains(&code.id)) {
+        let prefix = code.id.to_lowercase();
+        let told = cases()
+            .iter()
+            .filter(|case| case.starts_with(&prefix))
+            .any(|case| findings(&directory(), &format!("{case}.proto")).contains(&format!("error[{}]", code.id)));
+        assert!(told, "no case named {prefix}_… leads to {}", code.id);
+    }
+}
+
+#[test]
+fn cases_without_mistakes_are_silent() {
+    for case in cases().iter().filter(|case| case.starts_with("fine_")) {
+        assert_eq!(findings(&directory(), &format!("{case}.proto")), "");
+    }
+}
+
+#[test]
+fn a_file_that_does_not_exist() {
+    assert_eq!(
+        findings(&directory(), "nowhere.proto"),
+        "error[AZ0002]: file 'nowhere.proto' is not in any include path\n  --> nowhere.proto\n  \
+         help: name files relative to a directory given with -I\n"
+    );
+}
+
+#[test]
+fn a_directory_is_no_file() {
+    let text = findings(&directory(), "shop");
+    assert!(text.starts_with("error[AZ0001]: "), "{text}");
+}
+
+/// A proto that uses every annotation, to be broken at random.
+const WHOLE: &str = include_str!("golden/consumers/proto/shop/orders/v1/app/orders.proto");
+
+/// Words that turn one valid construct into another, more often than random bytes would.
+const WORDS: [&str; 24] = [
+    "stream ",
+    "repeated ",
+    "optional ",
+    "OrderPlaced",
+    "OrderHeld",
+    "StockCommand",
+    "oneof x {",
+    "}",
+    "{",
+    "saga = {}",
+    "kind: FACT",
+    "kind: COMPENSATION",
+    "\"Order\"",
+    "\"customer.id\"",
+    "key: \"\"",
+    "starts: true",
+    "\"\"",
+    ";",
+    "enum E { A = 0; }",
+    "message M { M m = 1; }",
+    "(angzarr.v1.field).root = true",
+    "map<string, Order>",
+    ".shop",
+    "group",
+];
+
+fn mutated() -> impl Strategy<Value = String> {
+    let edit = (any::<prop::sample::Index>(), 0..40_usize, prop::sample::select(WORDS.to_vec()));
+    prop::collection::vec(edit, 1..6).prop_map(|edits| {
+        let mut text = WHOLE.to_owned();
+        for (at, cut, word) in edits {
+            let start = at.index(text.len() + 1);
+            let end = (start + cut).min(text.len());
+            text.replace_range(start..end, word);
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_broken_proto_makes_it_panic(text in mutated()) {
+        let include = tempfile::tempdir().unwrap();
+        fs::write(include.path().join("broken.proto"), text).unwrap();
+        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/consumers/proto");
+        let request = Request {
+            includes: vec![include.path().to_path_buf(), shared],
+            files: vec!["broken.proto".into(), "shop/orders/v1/orders.proto".into()],
+            with: vec!["shop/stock/v1/app/stock.proto".into()],
+        };
+        if let Err(reports) = generate(&request) {
+            prop_assert!(!reports.is_empty());
+            prop_assert!(reports.iter().all(|report| report.code != codes::INTERNAL.id), "{reports:?}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let include = tempfile::tempdir().unwrap();
+        fs::write(include.path().join("broken.proto"), bytes).unwrap();
+        let text = findings(include.path(), "broken.proto");
+        prop_assert!(!text.contains(codes::INTERNAL.id), "{}", text);
+    }
+}
