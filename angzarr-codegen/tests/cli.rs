@@ -1,5 +1,7 @@
 //! The `angzarr` command as a user runs it: exit codes, standard output and error, files.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands; helpers are not exempt by themselves")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

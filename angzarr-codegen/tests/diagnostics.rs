@@ -3,6 +3,8 @@
 //! A difference rewrites the text and fails, so that `git diff` is the review. Cases are named after the code they are
 //! about; those called `fine_…` have nothing to say.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands; helpers are not exempt by themselves")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -77,7 +77,7 @@ impl Scopes<'_> {
             let span = self.spans.at(&file, field.path());
             match field.containing_oneof().filter(|oneof| !oneof.is_synthetic()) {
                 Some(oneof) => {
-                    self.claim("variant", oneof.full_name(), rust_type(field.name()), field.full_name(), span)
+                    self.claim("variant", oneof.full_name(), rust_type(field.name()), field.full_name(), span);
                 }
                 None => self.claim("field", full, rust_field(field.name()), field.full_name(), span),
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prost_build::Module;
 use prost_reflect::FileDescriptor;
-use syn::{Attribute, Item};
+use syn::{Attribute, Item, ItemMod, parse_quote};
 
 use super::view::Attributes;
 use crate::Report;
@@ -33,7 +33,9 @@ pub(super) fn packages(protos: &Protos) -> Result<BTreeMap<String, syn::File>, V
     let mut texts = config().generate(requests).map_err(|error| internal(&error))?;
     let mut packages = BTreeMap::new();
     for (package, module) in modules {
-        packages.insert(package, super::parse(&texts.remove(&module).unwrap_or_default())?);
+        let mut file = super::parse(&texts.remove(&module).unwrap_or_default())?;
+        plain_debug(&mut file.items);
+        packages.insert(package, file);
     }
     Ok(packages)
 }
@@ -50,6 +52,26 @@ fn config() -> prost_build::Config {
         .enable_type_names()
         .type_name_domain(["."], "type.googleapis.com");
     config
+}
+
+/// Gives messages with maps an ordinary `Debug`: the one that prost derives names the crate `prost` whatever path it was
+/// told, and a user's crate need not depend on that.
+fn plain_debug(items: &mut [Item]) {
+    for item in items {
+        match item {
+            Item::Mod(ItemMod { content: Some((_, inner)), .. }) => plain_debug(inner),
+            Item::Struct(message) if message.fields.iter().any(is_map) => {
+                message.attrs.push(parse_quote!(#[prost(skip_debug)]));
+                message.attrs.push(parse_quote!(#[derive(Debug)]));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_map(field: &syn::Field) -> bool {
+    let lists = field.attrs.iter().filter_map(|attribute| attribute.meta.require_list().ok());
+    lists.flat_map(|list| list.tokens.clone()).any(|token| token.to_string() == "btree_map")
 }
 
 /// Puts derives on the types that have a part to play.

@@ -4,6 +4,8 @@
 /// Asks for a new order.
 #[derive(Clone, PartialEq, ::angzarr_runtime::prost::Message)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
+#[prost(skip_debug)]
+#[derive(Debug)]
 #[derive(::angzarr_runtime::Command)]
 #[command(name = "shop.orders.v1.PlaceOrder", domain = "orders", root = order_id)]
 pub struct PlaceOrder {
