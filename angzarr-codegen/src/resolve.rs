@@ -91,6 +91,7 @@ fn enums(protos: &Protos) -> Vec<Enum> {
         .all_enums()
         .map(|ty| Enum {
             name: TypeName(ty.full_name().to_owned()),
+            package: ty.package_name().to_owned(),
             generate: protos.generate.contains(ty.parent_file().name()),
         })
         .collect();

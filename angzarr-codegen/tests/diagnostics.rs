@@ -153,3 +153,40 @@ proptest! {
         prop_assert!(!text.contains(codes::INTERNAL.id), "{}", text);
     }
 }
+
+/// Packages that become one module, and a package that becomes the module of a message; each needs a second file.
+#[test]
+fn modules_that_clash() {
+    let include = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(include.path().join(name), text).unwrap();
+    write("a.proto", "syntax = \"proto3\";\npackage t.fooBar;\nmessage A {}\n");
+    write("b.proto", "syntax = \"proto3\";\npackage t.foo_bar;\nmessage B {}\n");
+    write("c.proto", "syntax = \"proto3\";\npackage t;\nmessage FooBar { message Inner {} }\n");
+    let files = ["a.proto", "b.proto", "c.proto"].map(Into::into).to_vec();
+    let request = Request { includes: vec![include.path().to_path_buf()], files, with: Vec::new() };
+    let reports: Vec<String> = generate(&request).unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        reports,
+        [
+            "error[AZ0005]: `t.FooBar` and `t.fooBar` are both the module `foo_bar` in Rust\n  --> a.proto:2:1\n  \
+             help: rename one of them",
+            "error[AZ0005]: `t.FooBar` and `t.foo_bar` are both the module `foo_bar` in Rust\n  --> b.proto:2:1\n  \
+             help: rename one of them",
+        ]
+    );
+}
+
+#[test]
+fn a_build_script_prints_findings_readably() {
+    let reports = vec![angzarr_codegen::Report {
+        code: codes::NO_ROOT.id,
+        message: "command `t.v1.Do` has no root".to_owned(),
+        place: Some(angzarr_codegen::Place { file: "t.proto".to_owned(), line: 7, column: 9 }),
+        help: codes::NO_ROOT.help.to_owned(),
+    }];
+    assert_eq!(
+        format!("{:?}", angzarr_codegen::BuildError::Findings(reports)),
+        "\nerror[AZ0301]: command `t.v1.Do` has no root\n  --> t.proto:7:9\n  \
+         help: mark one field with `[(angzarr.v1.field).root = true]`\n"
+    );
+}

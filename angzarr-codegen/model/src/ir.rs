@@ -85,6 +85,8 @@ pub struct Union {
 pub struct Enum {
     /// Full name.
     pub name: TypeName,
+    /// Package it is declared in.
+    pub package: String,
     /// Whether this run writes its type.
     pub generate: bool,
 }

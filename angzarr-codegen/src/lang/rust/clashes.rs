@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use angzarr_model::ir::Model;
 use angzarr_model::names::{rust_field, rust_type};
 use angzarr_model::{Diagnostics, Span, codes};
-use prost_build::Module;
 use prost_reflect::{EnumDescriptor, MessageDescriptor};
 
 use crate::Report;
@@ -34,11 +33,12 @@ pub(super) fn check(protos: &Protos, model: &Model, spans: &mut Spans) -> Result
         scopes.claim("type", &component.package, define, &component.full_name, component.span);
     }
     for file in protos.pool.files().filter(|file| protos.generate.contains(file.name())) {
-        let module: Vec<String> =
-            Module::from_protobuf_package_name(file.package_name()).parts().map(str::to_owned).collect();
-        if !module.is_empty() {
-            let span = scopes.spans.at(&file, &[PACKAGE]);
-            scopes.claim("package", "", module.join("::"), file.package_name(), span);
+        let span = scopes.spans.at(&file, &[PACKAGE]);
+        let package = file.package_name();
+        let ends = package.match_indices('.').map(|(end, _)| end).chain([package.len()]);
+        for name in ends.filter_map(|end| package.get(..end)).filter(|name| !name.is_empty()) {
+            let (around, last) = name.rsplit_once('.').unwrap_or(("", name));
+            scopes.claim("module", around, rust_field(last), name, span);
         }
     }
     let found = scopes.found;

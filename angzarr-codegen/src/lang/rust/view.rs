@@ -124,10 +124,8 @@ pub(super) fn attributes(package: &str, model: &Model, relations: &Relations<'_>
             _ => None,
         })
         .collect();
-    let own =
-        |name: &&TypeName| name.0.strip_prefix(package).is_some_and(|rest| package.is_empty() || rest.starts_with('.'));
-    for name in rejections.into_iter().filter(own) {
-        let path = paths::inside(package, name);
+    for ty in model.enums.iter().filter(|ty| ty.package == package && rejections.contains(&ty.name)) {
+        let path = paths::inside(package, &ty.name);
         views.push(Attributes { path, rejections: true, ..Attributes::default() });
     }
     views
@@ -183,7 +181,7 @@ pub(super) fn component(component: &Component) -> ComponentView {
         snapshot: None,
         rejections: None,
         view: None,
-        handlers: component.handlers.iter().map(|handler| self::handler(&component.package, handler)).collect(),
+        handlers: component.handlers.iter().map(|handler| self::handler(component, handler)).collect(),
     };
     match &component.kind {
         ComponentKind::Aggregate(aggregate) => {
@@ -214,7 +212,8 @@ fn snapshot(snapshot: &Snapshot) -> SnapshotView {
     SnapshotView { every: snapshot.every, version: snapshot.version, shape: literal(&snapshot.shape) }
 }
 
-fn handler(package: &str, handler: &Handler) -> HandlerView {
+fn handler(component: &Component, handler: &Handler) -> HandlerView {
+    let package = &component.package;
     let key: Vec<String> = handler
         .key
         .iter()
@@ -229,7 +228,7 @@ fn handler(package: &str, handler: &Handler) -> HandlerView {
         },
         method: rust_field(&handler.method),
         input: paths::relative(package, &handler.input),
-        output: output(package, &handler.output),
+        output: output(component, &handler.output),
         key: (!key.is_empty()).then(|| key.join(", ")),
         starts: handler.starts,
         doc: (!handler.doc.is_empty()).then(|| literal(&handler.doc)),
@@ -237,7 +236,8 @@ fn handler(package: &str, handler: &Handler) -> HandlerView {
     }
 }
 
-fn output(package: &str, output: &Output) -> String {
+fn output(component: &Component, output: &Output) -> String {
+    let package = &component.package;
     let (stream, payload) = match output {
         Output::Nothing => return "()".to_owned(),
         Output::One(payload) => ("", payload),
@@ -251,7 +251,13 @@ fn output(package: &str, output: &Output) -> String {
         format!("{role} {}", paths::relative(package, &member.ty))
     };
     match payload {
-        Payload::Message(member) => format!("{stream}{}", paths::relative(package, &member.ty)),
+        // A plain message is an event unless its component is a saga; only a process manager can do either.
+        Payload::Message(only)
+            if only.role == Role::Command && matches!(component.kind, ComponentKind::ProcessManager(_)) =>
+        {
+            format!("{stream}{}", member(only))
+        }
+        Payload::Message(only) => format!("{stream}{}", paths::relative(package, &only.ty)),
         Payload::Union { ty, members } => {
             let members: Vec<String> = members.iter().map(member).collect();
             format!("{stream}{}({})", paths::relative(package, ty), members.join(", "))
