@@ -1,1 +1,54 @@
-//! angzarr-runtime
+//! Event sourcing and CQRS, linked into a Rust program.
+//!
+//! Annotate protos, let `angzarr-codegen` turn them into Rust in `build.rs`, implement one trait a component, and
+//! start an [`App`]:
+//!
+//! ```ignore
+//! angzarr_runtime::include_protos!();
+//!
+//! #[derive(Aggregate)]
+//! #[aggregate(Orders)]
+//! struct OrderBook;
+//!
+//! impl Orders for OrderBook { /* one method a command, one fold an event */ }
+//!
+//! let app = App::builder("sqlite:orders.db".parse()?).register(OrderBook).start().await?;
+//! app.send(PlaceOrder { order_id: "A-1".into(), ..Default::default() }).await?;
+//! ```
+//!
+//! What it promises stands in `docs/semantics.md`, law by law.
+
+pub mod app;
+pub mod bus;
+pub mod component;
+mod context;
+mod coordinator;
+mod error;
+mod failure;
+pub mod id;
+mod message;
+pub mod proto;
+mod rejection;
+pub mod store;
+mod time;
+pub mod view;
+
+pub use app::{App, SyncMode};
+pub use context::Context;
+pub use coordinator::business::Outcome;
+pub use error::{BadBook, Error};
+pub use failure::Failure;
+pub use message::{Command, Emission, Event, KeyPart, Outgoing, Payload};
+pub use rejection::{Refused, Rejection, RejectionCode};
+pub use store::Storage;
+
+// Generated code names these through this crate, so that users need no dependency of their own on them.
+pub use {prost, prost_types};
+
+/// Includes what `angzarr_codegen::Build` wrote: a module tree that follows the packages of the protos.
+#[macro_export]
+macro_rules! include_protos {
+    () => {
+        include!(concat!(env!("OUT_DIR"), "/angzarr/mod.rs"));
+    };
+}

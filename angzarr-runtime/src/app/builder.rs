@@ -1,0 +1,147 @@
+//! Putting an application together.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{RwLock, watch};
+
+use super::{App, Inner};
+use crate::bus::ChannelBus;
+use crate::component::{Component, Registration, Subscription};
+use crate::coordinator::business::BusinessCoordinator;
+use crate::coordinator::consumer::{self, Consumer};
+use crate::coordinator::log::Log;
+use crate::coordinator::outgoing::Router;
+use crate::coordinator::process_manager::ProcessManagerCoordinator;
+use crate::coordinator::projector::ProjectorCoordinator;
+use crate::coordinator::saga::SagaCoordinator;
+use crate::coordinator::upcast::Upcasts;
+use crate::error::Error;
+use crate::store::{Opened, Storage};
+
+/// Collects components. See [`App::builder`].
+#[derive(Debug)]
+#[must_use = "an application runs after `start`"]
+pub struct AppBuilder {
+    storage: Storage,
+    registrations: Vec<Registration>,
+}
+
+impl AppBuilder {
+    pub(super) fn new(storage: Storage) -> Self {
+        Self { storage, registrations: Vec::new() }
+    }
+
+    /// Adds a component.
+    pub fn register(mut self, component: impl Component) -> Self {
+        self.registrations.push(component.register());
+        self
+    }
+
+    /// Opens the storage and starts the consumers at their checkpoints.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] with everything that does not fit together; nothing was opened then. Otherwise what opening
+    /// the storage can yield.
+    pub async fn start(self) -> Result<App, Error> {
+        check(&self.registrations)?;
+        let mut upcasts = Upcasts::default();
+        for registration in &self.registrations {
+            if let Registration::Upcaster(logic) = registration {
+                upcasts.add(logic).map_err(|old| Error::Setup(format!("two upcasters take `{old}`")))?;
+            }
+        }
+        let Opened { store, views } = self.storage.open().await?;
+        let head = store.head().await?;
+        let log = Arc::new(Log { store: store.clone(), bus: Arc::new(ChannelBus::new(head)), upcasts });
+
+        let mut router = Router::default();
+        for registration in &self.registrations {
+            if let Registration::Aggregate(logic) = registration {
+                let coordinator = BusinessCoordinator::new(logic.clone(), log.clone());
+                router.aggregates.insert(logic.spec().domain, Arc::new(coordinator));
+            }
+        }
+        let router = Arc::new(router);
+
+        let (stop, stopped) = watch::channel(false);
+        let (mut consumers, mut tasks, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
+        for registration in self.registrations {
+            let consumer: Arc<dyn Consumer> = match registration {
+                Registration::Aggregate(_) | Registration::Upcaster(_) => continue,
+                Registration::Saga(logic) => {
+                    Arc::new(SagaCoordinator { logic, router: router.clone(), store: store.clone() })
+                }
+                Registration::ProcessManager(logic) => {
+                    Arc::new(ProcessManagerCoordinator { logic, router: router.clone(), log: log.clone() })
+                }
+                Registration::Projector(logic) => {
+                    view_names.extend(logic.row_type().map(|row_type| (logic.spec().name, row_type)));
+                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone()))
+                }
+            };
+            let (running, task) = consumer::start(consumer, log.clone(), head, stopped.clone()).await?;
+            consumers.push(running);
+            tasks.push(task);
+        }
+        let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
+        Ok(App { inner: Arc::new(Inner { log, router, views, view_names, consumers, tasks, stop, open }) })
+    }
+}
+
+/// What the components demand of each other. Everything that is wrong is told at once.
+fn check(registrations: &[Registration]) -> Result<(), Error> {
+    let mut wrong = Vec::new();
+    let mut names = HashSet::new();
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    for registration in registrations {
+        let (name, domain) = identity(registration);
+        if !names.insert(name) {
+            wrong.push(format!("`{name}` is registered twice"));
+        } else if let Some(domain) = domain
+            && let Some(other) = owners.insert(domain, name)
+        {
+            wrong.push(format!("`{other}` and `{name}` both own the domain \"{domain}\""));
+        }
+    }
+    for registration in registrations {
+        let (name, _) = identity(registration);
+        for subscription in subscriptions(registration) {
+            if !owners.contains_key(subscription.domain) {
+                let Subscription { domain, type_name } = subscription;
+                wrong.push(format!(
+                    "`{name}` listens to `{type_name}`, but nothing registered owns the domain \"{domain}\""
+                ));
+            }
+        }
+        if let Registration::Upcaster(logic) = registration
+            && !owners.contains_key(logic.spec().domain)
+        {
+            wrong.push(format!(
+                "`{name}` upcasts the domain \"{}\", which nothing registered owns",
+                logic.spec().domain
+            ));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Setup(wrong.join("; "))) }
+}
+
+/// Full name, and the domain owned.
+fn identity(registration: &Registration) -> (&'static str, Option<&'static str>) {
+    match registration {
+        Registration::Aggregate(logic) => (logic.spec().name, Some(logic.spec().domain)),
+        Registration::ProcessManager(logic) => (logic.spec().name, Some(logic.spec().domain)),
+        Registration::Saga(logic) => (logic.spec().name, None),
+        Registration::Projector(logic) => (logic.spec().name, None),
+        Registration::Upcaster(logic) => (logic.spec().name, None),
+    }
+}
+
+fn subscriptions(registration: &Registration) -> &'static [Subscription] {
+    match registration {
+        Registration::Saga(logic) => logic.spec().subscriptions,
+        Registration::Projector(logic) => logic.spec().subscriptions,
+        Registration::ProcessManager(logic) => logic.spec().subscriptions,
+        Registration::Aggregate(_) | Registration::Upcaster(_) => &[],
+    }
+}

@@ -1,0 +1,84 @@
+//! History from elsewhere.
+
+use std::future::IntoFuture;
+
+use futures_util::future::BoxFuture;
+use prost_types::Timestamp;
+
+use super::App;
+use crate::coordinator::business::{Outcome, correlation_id};
+use crate::error::{BadBook, Error};
+use crate::id::root_id;
+use crate::message::{Event, Payload};
+use crate::store::{NewBook, NewRecord, RecordKind, StreamId, Trace};
+use crate::time;
+
+/// Events that are appended as one book when this is awaited. No handler decides on them; old and retired types are
+/// taken too.
+#[derive(Debug)]
+#[must_use = "events are imported when this is awaited"]
+pub struct Import {
+    app: App,
+    domain: String,
+    key: String,
+    expected: Option<u32>,
+    idempotency_key: Option<String>,
+    correlation_id: String,
+    records: Vec<NewRecord>,
+}
+
+impl Import {
+    pub(super) fn new(app: App, domain: String, key: String) -> Self {
+        let (correlation_id, records) = (String::new(), Vec::new());
+        Self { app, domain, key, expected: None, idempotency_key: None, correlation_id, records }
+    }
+
+    /// Adds an event; without `occurred_at` it counts as happening when it is recorded.
+    pub fn event<E: Event>(mut self, event: &E, occurred_at: Option<Timestamp>) -> Self {
+        self.records.push(NewRecord { kind: RecordKind::Event, payload: Payload::event(event), occurred_at });
+        self
+    }
+
+    /// Refuses with `SEQUENCE_CONFLICT` unless this is the stream's next sequence; 0 means that it must be new.
+    pub fn expecting(mut self, next_sequence: u32) -> Self {
+        self.expected = Some(next_sequence);
+        self
+    }
+
+    /// Imported again under the same key, nothing is stored.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Joins a conversation; without it a new one begins.
+    pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
+        self.correlation_id = id.into();
+        self
+    }
+
+    async fn run(self) -> Result<Outcome, Error> {
+        let owner = self.app.inner.router.find(&self.domain).cloned();
+        let owner = owner.ok_or_else(|| BadBook::UnknownDomain(self.domain.clone()))?;
+        let root = root_id(&self.domain, &self.key).ok_or(BadBook::NoRoot)?;
+        let book = NewBook {
+            stream: StreamId::new(self.domain, root),
+            key: self.key.into(),
+            expected: self.expected,
+            idempotency_key: self.idempotency_key,
+            records: self.records,
+            created_at: time::now(),
+            trace: Trace { correlation_id: correlation_id(self.correlation_id), cause: None },
+        };
+        self.app.uncancelled(async move { owner.import(book).await }).await
+    }
+}
+
+impl IntoFuture for Import {
+    type Output = Result<Outcome, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}

@@ -1,0 +1,255 @@
+//! An application: components, their storage, and the way in.
+
+mod builder;
+mod import;
+mod send;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{RwLock, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+pub use builder::AppBuilder;
+pub use import::Import;
+pub use send::SendCommand;
+pub use view::View;
+
+use crate::coordinator::business::Outcome;
+use crate::coordinator::consumer::Running;
+use crate::coordinator::log::Log;
+use crate::coordinator::outgoing::Router;
+use crate::error::{BadBook, DEFAULT_WAIT, Error};
+use crate::id::root_id;
+use crate::message::Command;
+use crate::proto;
+use crate::store::{Load, Record, Storage, StreamId};
+use crate::view::ViewStore;
+
+/// A running application. Clones share it.
+///
+/// Dropping the last clone stops the consumers where they are; [`App::shutdown`] lets them finish first.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    log: Arc<Log>,
+    router: Arc<Router>,
+    views: Arc<dyn ViewStore>,
+    /// Full name of the projector and of its row type.
+    view_names: Vec<(&'static str, String)>,
+    consumers: Vec<Running>,
+    tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
+    stop: watch::Sender<bool>,
+    /// Whether commands are taken; each one holds it for reading until it is decided.
+    open: RwLock<bool>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("log", &self.inner.log.store).field("consumers", &self.inner.consumers).finish()
+    }
+}
+
+/// For whom a caller waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncMode {
+    /// Until the events are durable.
+    #[default]
+    None,
+    /// Until every projector has passed them, too.
+    Simple,
+    /// Until everything that follows from them has been passed. Refused: not built yet.
+    Cascade,
+}
+
+/// How far a consumer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerStatus {
+    /// Full name of its component.
+    pub name: &'static str,
+    /// It has passed everything up to here.
+    pub position: u64,
+    /// Why it stopped, if it did.
+    pub stopped: Option<String>,
+}
+
+/// A stretch of the log, with events in their current versions.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LogSlice {
+    /// Records of every kind, in the order of positions.
+    pub records: Vec<Record>,
+    /// Where to read on; none at the end of the log.
+    pub next: Option<u64>,
+}
+
+impl App {
+    /// An application that keeps its log and views in `storage`.
+    pub fn builder(storage: Storage) -> AppBuilder {
+        AppBuilder::new(storage)
+    }
+
+    /// Sends a command to the aggregate of its domain and root. Await it; options come before that.
+    ///
+    /// ```no_run
+    /// # use angzarr_runtime::{App, Command, Error};
+    /// # async fn example(app: App, place_order: impl Command) -> Result<(), Error> {
+    /// let outcome = app.send(place_order).idempotency_key("web-4711").await?;
+    /// println!("{} events stored, the last at {}", outcome.events.len(), outcome.position);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send<C: Command>(&self, command: C) -> SendCommand {
+        SendCommand::new(self.clone(), &command)
+    }
+
+    /// Takes a command book as it comes from the wire.
+    ///
+    /// # Errors
+    /// [`Error::BadBook`] if it cannot be used, and what deciding and storing can yield.
+    pub async fn execute(&self, book: proto::CommandBook) -> Result<Outcome, Error> {
+        if book.origin.is_some() {
+            return Err(BadBook::Reserved("origin").into());
+        }
+        let inner = self.inner.clone();
+        self.uncancelled(async move { inner.router.execute(book).await }).await
+    }
+
+    /// Appends history that was decided elsewhere to the stream of `key` in `domain`. Await it after adding events.
+    pub fn import(&self, domain: &str, key: impl Into<String>) -> Import {
+        Import::new(self.clone(), domain.to_owned(), key.into())
+    }
+
+    /// The view whose rows are of type `R`.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if no projector keeps such a view, or several do.
+    pub fn view<R: prost::Message + prost::Name + Default>(&self) -> Result<View<R>, Error> {
+        let row_type = R::full_name();
+        let mut found = self.inner.view_names.iter().filter(|(_, row)| *row == row_type).map(|(name, _)| *name);
+        match (found.next(), found.next()) {
+            (Some(name), None) => Ok(View::new(self.inner.views.clone(), name)),
+            (None, _) => Err(Error::Setup(format!("no registered projector keeps rows of `{row_type}`"))),
+            (Some(one), Some(other)) => Err(Error::Setup(format!(
+                "`{one}` and `{other}` both keep rows of `{row_type}`: give each its own type"
+            ))),
+        }
+    }
+
+    /// The events of one stream, in current versions.
+    ///
+    /// # Errors
+    /// What the store and upcasters can yield; a stream that does not exist is empty.
+    pub async fn events(&self, domain: &str, key: &str) -> Result<Vec<Record>, Error> {
+        let stream = StreamId::new(domain, root_id(domain, key).ok_or(BadBook::NoRoot)?);
+        let loaded = self.inner.log.store.load(Load { stream, idempotency_key: None, fingerprint: None }).await?;
+        let mut current = Vec::new();
+        for record in loaded.records.into_iter().filter(|record| record.kind.is_event()) {
+            self.inner.log.upcasts.current(record, &mut current)?;
+        }
+        Ok(current)
+    }
+
+    /// Up to `limit` stored records after position `after`, of all streams.
+    ///
+    /// # Errors
+    /// What the store and upcasters can yield.
+    pub async fn read_log(&self, after: u64, limit: usize) -> Result<LogSlice, Error> {
+        let stretch = self.inner.log.read(after, limit).await?;
+        Ok(LogSlice { records: stretch.records, next: stretch.reaches })
+    }
+
+    /// The log's id.
+    pub fn log_id(&self) -> Uuid {
+        self.inner.log.store.log_id()
+    }
+
+    /// How far each consumer is, in the order of registration.
+    pub fn consumers(&self) -> Vec<ConsumerStatus> {
+        let status = |running: &Running| {
+            let progress = running.progress.borrow();
+            ConsumerStatus {
+                name: running.name,
+                position: progress.position,
+                stopped: progress.stopped.as_ref().map(|(_, reason)| reason.clone()),
+            }
+        };
+        self.inner.consumers.iter().map(status).collect()
+    }
+
+    /// Waits until all consumers have passed the end of the log, and what they did has been passed too.
+    ///
+    /// # Errors
+    /// [`Error::ConsumerStopped`] if one of them never will.
+    pub async fn drained(&self) -> Result<(), Error> {
+        loop {
+            let head = self.inner.log.store.head().await?;
+            for consumer in &self.inner.consumers {
+                consumer.clone().passed(head).await?;
+            }
+            if self.inner.log.store.head().await? == head {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes no more commands, lets the consumers reach the end of the log (for 30 seconds at most), stops them, and
+    /// closes the storage.
+    ///
+    /// # Errors
+    /// [`Error::ConsumerStopped`] if a consumer had given up, or what closing the storage yields. It is closed
+    /// either way.
+    pub async fn shutdown(self) -> Result<(), Error> {
+        *self.inner.open.write().await = false;
+        let drained = tokio::time::timeout(DEFAULT_WAIT, self.drained()).await.unwrap_or(Ok(()));
+        self.inner.stop.send_replace(true);
+        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for task in tasks {
+            // Consumers guard user code themselves; should one panic all the same, the others still end in order.
+            let _ = task.await;
+        }
+        self.inner.views.close().await?;
+        self.inner.log.store.close().await?;
+        drained
+    }
+
+    /// Runs something to its end even if the caller goes away.
+    async fn uncancelled(
+        &self,
+        work: impl Future<Output = Result<Outcome, Error>> + Send + 'static,
+    ) -> Result<Outcome, Error> {
+        let inner = self.inner.clone();
+        let task = tokio::spawn(async move {
+            let open = inner.open.read().await;
+            if *open { work.await } else { Err(Error::ShuttingDown) }
+        });
+        task.await.unwrap_or(Err(Error::ShuttingDown))
+    }
+
+    /// Waits for projectors to pass what was stored.
+    async fn wait(&self, mut outcome: Outcome, sync: SyncMode, wait: Duration) -> Result<Outcome, Error> {
+        if sync == SyncMode::None {
+            return Ok(outcome);
+        }
+        let deadline = tokio::time::Instant::now() + wait;
+        for projector in self.inner.consumers.iter().filter(|consumer| consumer.is_projector) {
+            let reason = match tokio::time::timeout_at(deadline, projector.clone().passed(outcome.position)).await {
+                Ok(Ok(())) => {
+                    outcome.waited_for.push(projector.name.to_owned());
+                    continue;
+                }
+                Ok(Err(stopped)) => stopped.to_string(),
+                Err(_) => "the deadline passed".to_owned(),
+            };
+            return Err(Error::NotPassed { consumer: projector.name.to_owned(), reason, position: outcome.position });
+        }
+        Ok(outcome)
+    }
+}

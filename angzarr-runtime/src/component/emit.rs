@@ -1,0 +1,54 @@
+//! From what typed handlers return to what coordinators take.
+
+use crate::failure::Failure;
+use crate::message::{Command, Emission, Event};
+
+/// Messages that are just one oneof. Derived.
+pub trait Union: Send + 'static {
+    /// The member that is set.
+    ///
+    /// # Errors
+    /// `UNION_UNSET` if none is.
+    fn into_emission(self) -> Result<Emission, Failure>;
+}
+
+/// The failure of a union that holds nothing.
+pub fn unset(union: &str) -> Failure {
+    Failure::new("UNION_UNSET", format!("a handler returned a `{union}` in which no member is set"))
+}
+
+/// The event that a handler returned.
+pub fn event<E: Event>(event: &E) -> Vec<Emission> {
+    vec![Emission::event(event)]
+}
+
+/// The events that a handler returned.
+pub fn events<E: Event>(events: &[E]) -> Vec<Emission> {
+    events.iter().map(Emission::event).collect()
+}
+
+/// The command that a handler returned.
+pub fn command<C: Command>(command: &C) -> Vec<Emission> {
+    vec![Emission::command(command)]
+}
+
+/// The commands that a handler returned.
+pub fn commands<C: Command>(commands: &[C]) -> Vec<Emission> {
+    commands.iter().map(Emission::command).collect()
+}
+
+/// The member of the union that a handler returned.
+///
+/// # Errors
+/// `UNION_UNSET`.
+pub fn union<U: Union>(union: U) -> Result<Vec<Emission>, Failure> {
+    Ok(vec![union.into_emission()?])
+}
+
+/// The members of the unions that a handler returned.
+///
+/// # Errors
+/// `UNION_UNSET`.
+pub fn unions<U: Union>(unions: Vec<U>) -> Result<Vec<Emission>, Failure> {
+    unions.into_iter().map(Union::into_emission).collect()
+}

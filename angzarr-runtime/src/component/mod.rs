@@ -1,0 +1,78 @@
+//! Components as coordinators see them: a static description and logic whose types are erased.
+//!
+//! Derives write a typed trait for each component and, through the functions here, turn what implements it into a
+//! [`Registration`]. Nothing in this module is written by hand outside of derives.
+
+mod aggregate;
+pub mod emit;
+mod process_manager;
+mod projector;
+mod saga;
+mod state;
+mod upcaster;
+
+use std::sync::Arc;
+
+pub use aggregate::{AggregateLogic, AggregateSpec, Input, Undecided, aggregate, decode_refused};
+pub use process_manager::{ProcessManagerLogic, ProcessManagerSpec, process_manager};
+pub use projector::{ProjectorLogic, ProjectorSpec, effects, row_decoded, row_encoded, view};
+pub use saga::{SagaLogic, SagaSpec, saga};
+pub use state::{SnapshotSpec, State, StateMessage, Stateful};
+pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
+
+use crate::failure::Failure;
+use crate::message::Payload;
+use crate::view::Key;
+
+/// A future that handlers are called through.
+pub type Handling<'a, T> = futures_util::future::BoxFuture<'a, Result<T, Failure>>;
+
+/// A type that was bound to a component by a derive, with its dependencies inside.
+pub trait Component: Sized + Send + Sync + 'static {
+    /// What the application builder takes.
+    fn register(self) -> Registration;
+}
+
+/// A component that is ready to run.
+pub enum Registration {
+    /// Decides on commands.
+    Aggregate(Arc<dyn AggregateLogic>),
+    /// Turns events into commands.
+    Saga(Arc<dyn SagaLogic>),
+    /// Turns events into a view or other effects.
+    Projector(Arc<dyn ProjectorLogic>),
+    /// Reacts to events with events and commands.
+    ProcessManager(Arc<dyn ProcessManagerLogic>),
+    /// Turns old versions of events into their successors.
+    Upcaster(Arc<dyn UpcasterLogic>),
+}
+
+impl std::fmt::Debug for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (kind, name) = match self {
+            Registration::Aggregate(logic) => ("Aggregate", logic.spec().name),
+            Registration::Saga(logic) => ("Saga", logic.spec().name),
+            Registration::Projector(logic) => ("Projector", logic.spec().name),
+            Registration::ProcessManager(logic) => ("ProcessManager", logic.spec().name),
+            Registration::Upcaster(logic) => ("Upcaster", logic.spec().name),
+        };
+        f.debug_tuple(kind).field(&name).finish()
+    }
+}
+
+/// An event type that a consumer listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Subscription {
+    /// Whose streams hold it.
+    pub domain: &'static str,
+    /// Its full name, in its current version.
+    pub type_name: &'static str,
+}
+
+/// Finds the key that an event's own fields name; none stands for the default of the component's kind.
+pub type KeyOf = fn(&Payload) -> Result<Option<Key>, Failure>;
+
+/// The failure of a dispatch that has no handler for a type; coordinators only pass what was subscribed.
+pub fn unhandled(component: &str, payload: &Payload) -> Failure {
+    Failure::new("TYPE_UNKNOWN", format!("`{component}` has no handler for `{}`", payload.type_name))
+}

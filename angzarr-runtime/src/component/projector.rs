@@ -1,0 +1,102 @@
+//! Projectors, with a view and without.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Handling, KeyOf, Registration, Subscription};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::message::Payload;
+use crate::view::Key;
+
+/// What a projector says of itself.
+#[derive(Debug)]
+pub struct ProjectorSpec {
+    /// Full name; also that of its view.
+    pub name: &'static str,
+    /// What it listens to.
+    pub subscriptions: &'static [Subscription],
+}
+
+/// A projector, for its coordinator.
+pub trait ProjectorLogic: Send + Sync {
+    /// What it says of itself.
+    fn spec(&self) -> &'static ProjectorSpec;
+
+    /// Full name of the row's message type; none if it keeps no view.
+    fn row_type(&self) -> Option<String>;
+
+    /// The row that an event changes, which is its lane too; none stands for the natural id of the event's stream.
+    ///
+    /// # Errors
+    /// The event does not decode.
+    fn key(&self, event: &Payload) -> Result<Option<Key>, Failure>;
+
+    /// The row after the event; none deletes it. Without a view both are none.
+    fn project<'a>(&'a self, row: Option<Bytes>, event: &'a Payload, cx: &'a Context) -> Handling<'a, Option<Bytes>>;
+}
+
+type Project<T> = for<'a> fn(&'a T, Option<Bytes>, &'a Payload, &'a Context) -> Handling<'a, Option<Bytes>>;
+
+struct Typed<T> {
+    component: T,
+    spec: &'static ProjectorSpec,
+    row_type: Option<String>,
+    project: Project<T>,
+    key: KeyOf,
+}
+
+impl<T: Send + Sync + 'static> ProjectorLogic for Typed<T> {
+    fn spec(&self) -> &'static ProjectorSpec {
+        self.spec
+    }
+
+    fn row_type(&self) -> Option<String> {
+        self.row_type.clone()
+    }
+
+    fn key(&self, event: &Payload) -> Result<Option<Key>, Failure> {
+        (self.key)(event)
+    }
+
+    fn project<'a>(&'a self, row: Option<Bytes>, event: &'a Payload, cx: &'a Context) -> Handling<'a, Option<Bytes>> {
+        (self.project)(&self.component, row, event, cx)
+    }
+}
+
+/// Registers a projector that keeps a view with rows of type `R`.
+pub fn view<T: Send + Sync + 'static, R: prost::Name>(
+    component: T,
+    spec: &'static ProjectorSpec,
+    project: Project<T>,
+    key: KeyOf,
+) -> Registration {
+    let row_type = Some(R::full_name());
+    Registration::Projector(Arc::new(Typed { component, spec, row_type, project, key }))
+}
+
+/// Registers a projector that has side effects only.
+pub fn effects<T: Send + Sync + 'static>(
+    component: T,
+    spec: &'static ProjectorSpec,
+    project: Project<T>,
+    key: KeyOf,
+) -> Registration {
+    Registration::Projector(Arc::new(Typed { component, spec, row_type: None, project, key }))
+}
+
+/// Decodes a row.
+///
+/// # Errors
+/// `ROW_MALFORMED` if the bytes are no encoding of `R`.
+pub fn row_decoded<R: prost::Message + Default>(row: Option<Bytes>) -> Result<Option<R>, Failure> {
+    row.map(R::decode)
+        .transpose()
+        .map_err(|error| Failure::new("ROW_MALFORMED", format!("a stored row does not decode: {error}")))
+}
+
+/// Encodes a row.
+pub fn row_encoded<R: prost::Message>(row: Option<R>) -> Option<Bytes> {
+    row.map(|row| row.encode_to_vec().into())
+}

@@ -1,0 +1,66 @@
+//! Sagas.
+
+use std::sync::Arc;
+
+use super::{Handling, KeyOf, Registration, Subscription};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::message::{Emission, Payload};
+use crate::view::Key;
+
+/// What a saga says of itself.
+#[derive(Debug)]
+pub struct SagaSpec {
+    /// Full name.
+    pub name: &'static str,
+    /// What it listens to.
+    pub subscriptions: &'static [Subscription],
+}
+
+/// A saga, for its coordinator.
+pub trait SagaLogic: Send + Sync {
+    /// What it says of itself.
+    fn spec(&self) -> &'static SagaSpec;
+
+    /// The lane of an event; none stands for the event's stream.
+    ///
+    /// # Errors
+    /// The event does not decode.
+    fn key(&self, event: &Payload) -> Result<Option<Key>, Failure>;
+
+    /// Decides what to send.
+    fn react<'a>(&'a self, event: &'a Payload, cx: &'a Context) -> Handling<'a, Vec<Emission>>;
+}
+
+type React<T> = for<'a> fn(&'a T, &'a Payload, &'a Context) -> Handling<'a, Vec<Emission>>;
+
+struct Typed<T> {
+    component: T,
+    spec: &'static SagaSpec,
+    react: React<T>,
+    key: KeyOf,
+}
+
+impl<T: Send + Sync + 'static> SagaLogic for Typed<T> {
+    fn spec(&self) -> &'static SagaSpec {
+        self.spec
+    }
+
+    fn key(&self, event: &Payload) -> Result<Option<Key>, Failure> {
+        (self.key)(event)
+    }
+
+    fn react<'a>(&'a self, event: &'a Payload, cx: &'a Context) -> Handling<'a, Vec<Emission>> {
+        (self.react)(&self.component, event, cx)
+    }
+}
+
+/// Registers a saga.
+pub fn saga<T: Send + Sync + 'static>(
+    component: T,
+    spec: &'static SagaSpec,
+    react: React<T>,
+    key: KeyOf,
+) -> Registration {
+    Registration::Saga(Arc::new(Typed { component, spec, react, key }))
+}

@@ -1,0 +1,120 @@
+//! What aggregates and process managers share: a state that is folded from their own stream.
+
+use std::any::Any;
+
+use crate::failure::Failure;
+use crate::message::Payload;
+
+/// A folded state of whatever type.
+pub type State = Box<dyn Any + Send + Sync>;
+
+/// Messages that can be a state.
+pub trait StateMessage: prost::Message + prost::Name + Default + Send + Sync + 'static {}
+
+impl<S: prost::Message + prost::Name + Default + Send + Sync + 'static> StateMessage for S {}
+
+/// When snapshots are written, and what makes them valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotSpec {
+    /// After how many records; 0 writes none.
+    pub every: u32,
+    /// Raised by hand when folding changes its meaning.
+    pub version: u32,
+    /// Fingerprint of the state's shape, made by the generator.
+    pub shape: &'static str,
+}
+
+/// Folding, for coordinators.
+pub trait Stateful: Send + Sync {
+    /// The state of a stream without events.
+    fn new_state(&self) -> State;
+
+    /// Applies one event, in its current version.
+    ///
+    /// # Errors
+    /// The event does not decode, or no fold takes its type.
+    fn fold(&self, state: &mut State, event: &Payload) -> Result<(), Failure>;
+
+    /// The state as a snapshot holds it.
+    fn encode_state(&self, state: &State) -> Option<Payload>;
+
+    /// The state of a snapshot; none if it cannot be used.
+    fn decode_state(&self, payload: &Payload) -> Option<State>;
+
+    /// When snapshots are due.
+    fn snapshots(&self) -> SnapshotSpec;
+}
+
+/// The folding half of a typed component.
+pub(super) struct Folding<S> {
+    pub(super) component: &'static str,
+    pub(super) snapshots: SnapshotSpec,
+    pub(super) fold: fn(&mut S, &Payload) -> Result<(), Failure>,
+}
+
+impl<S: StateMessage> Folding<S> {
+    pub(super) fn typed<'a>(&self, state: &'a State) -> Result<&'a S, Failure> {
+        state.downcast_ref().ok_or_else(|| self.foreign())
+    }
+
+    fn foreign(&self) -> Failure {
+        Failure::new("STATE_FOREIGN", format!("`{}` was handed the state of another component", self.component))
+    }
+}
+
+impl<S: StateMessage> Stateful for Folding<S> {
+    fn new_state(&self) -> State {
+        Box::new(S::default())
+    }
+
+    fn fold(&self, state: &mut State, event: &Payload) -> Result<(), Failure> {
+        (self.fold)(state.downcast_mut().ok_or_else(|| self.foreign())?, event)
+    }
+
+    fn encode_state(&self, state: &State) -> Option<Payload> {
+        state.downcast_ref::<S>().map(Payload::named)
+    }
+
+    fn decode_state(&self, payload: &Payload) -> Option<State> {
+        let fits = payload.type_name == S::full_name();
+        let state: S = payload.decode().ok().filter(|_| fits)?;
+        Some(Box::new(state))
+    }
+
+    fn snapshots(&self) -> SnapshotSpec {
+        self.snapshots
+    }
+}
+
+/// Passes [`Stateful`] on to a field of that trait.
+macro_rules! delegate_stateful {
+    ($ty:ident<$t:ident, $s:ident>, $field:ident) => {
+        impl<$t: Send + Sync + 'static, $s: crate::component::StateMessage> crate::component::Stateful for $ty<$t, $s> {
+            fn new_state(&self) -> crate::component::State {
+                self.$field.new_state()
+            }
+
+            fn fold(
+                &self,
+                state: &mut crate::component::State,
+                event: &crate::message::Payload,
+            ) -> Result<(), crate::failure::Failure> {
+                self.$field.fold(state, event)
+            }
+
+            fn encode_state(&self, state: &crate::component::State) -> Option<crate::message::Payload> {
+                self.$field.encode_state(state)
+            }
+
+            fn decode_state(&self, payload: &crate::message::Payload) -> Option<crate::component::State> {
+                self.$field.decode_state(payload)
+            }
+
+            fn snapshots(&self) -> crate::component::SnapshotSpec {
+                self.$field.snapshots()
+            }
+        }
+    };
+}
+
+pub(super) use delegate_stateful;

@@ -1,0 +1,49 @@
+//! The log as coordinators use it: appends wake consumers, reads yield current versions.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::upcast::Upcasts;
+use crate::bus::Bus;
+use crate::error::Error;
+use crate::store::{Appended, NewBook, Record, Store, StoreError};
+
+/// Store, bus and upcasters together.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) upcasts: Upcasts,
+}
+
+/// A stretch of the log in current versions.
+pub(crate) struct Stretch {
+    pub(crate) records: Vec<Record>,
+    /// The position up to which it reaches, whatever the upcasts made of the last records; none at the end of the log.
+    pub(crate) reaches: Option<u64>,
+}
+
+impl Log {
+    pub(crate) async fn append(&self, book: NewBook) -> Result<Appended, StoreError> {
+        let appended = self.store.append(book).await?;
+        if let Some(last) = appended.records.last() {
+            self.bus.wake(last.position);
+        }
+        Ok(appended)
+    }
+
+    pub(crate) async fn read(&self, after: u64, limit: usize) -> Result<Stretch, Error> {
+        let stored = self.store.read(after, limit).await?;
+        let reaches = stored.last().map(|record| record.position);
+        let mut records = Vec::with_capacity(stored.len());
+        for record in stored {
+            self.upcasts.current(record, &mut records)?;
+        }
+        Ok(Stretch { records, reaches })
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.bus.subscribe()
+    }
+}

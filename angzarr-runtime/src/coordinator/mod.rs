@@ -1,0 +1,38 @@
+//! What stands between user logic and the log.
+//!
+//! Each coordinator decides with a pure function and carries out its effects in one place. All of them read
+//! events from the log in current versions, and write to it through [`Log`] only.
+
+pub(crate) mod business;
+pub(crate) mod consumer;
+pub(crate) mod log;
+pub(crate) mod outgoing;
+pub(crate) mod process_manager;
+pub(crate) mod projector;
+pub(crate) mod saga;
+mod state;
+pub(crate) mod upcast;
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
+use crate::failure::Failure;
+
+/// Calls synchronous user code; a panic becomes a failure.
+fn guarded<T, E: From<Failure>>(component: &str, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    // What user code left half-done is thrown away by every caller, so nothing broken is seen afterwards.
+    std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(component, &*panic).into()))
+}
+
+/// Awaits asynchronous user code; a panic becomes a failure.
+async fn guarded_async<T>(component: &str, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(component, &*panic)))
+}
+
+fn panicked(component: &str, panic: &(dyn Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Failure::new("HANDLER_PANICKED", format!("`{component}` panicked: {}", text.unwrap_or("no message")))
+}

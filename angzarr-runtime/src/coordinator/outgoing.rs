@@ -1,0 +1,85 @@
+//! What consumers send: commands with keys that make a retry harmless.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::business::{BusinessCoordinator, Outcome, Request};
+use crate::context::Context;
+use crate::error::{BadBook, Error};
+use crate::id::{Purpose, Trigger, consumer_key, root_id};
+use crate::message::Outgoing;
+use crate::proto;
+use crate::store::{Cause, Record};
+
+/// The aggregates of an application, by domain.
+#[derive(Default)]
+pub(crate) struct Router {
+    pub(crate) aggregates: HashMap<&'static str, Arc<BusinessCoordinator>>,
+}
+
+impl Router {
+    /// Has a book decided by the aggregate that owns its domain.
+    pub(crate) async fn execute(&self, book: proto::CommandBook) -> Result<Outcome, Error> {
+        let coordinator = {
+            let cover = book.cover.as_ref().ok_or(BadBook::NoCover)?;
+            self.find(&cover.domain).ok_or_else(|| BadBook::UnknownDomain(cover.domain.clone()))?
+        };
+        let request = Request::parse(book, coordinator.logic.spec())?;
+        coordinator.execute(request).await
+    }
+
+    pub(crate) fn find(&self, domain: &str) -> Option<&Arc<BusinessCoordinator>> {
+        self.aggregates.get(domain)
+    }
+}
+
+/// The event, as what makes `consumer` act.
+pub(super) fn trigger<'a>(consumer: &'a str, event: &'a Record) -> Trigger<'a> {
+    let Record { sequence, part, .. } = *event;
+    Trigger { consumer, domain: &event.stream.domain, root: event.stream.root, sequence, part }
+}
+
+/// The event, as the cause of what `consumer` does.
+pub(super) fn cause(consumer: &str, event: &Record) -> Cause {
+    Cause {
+        domain: event.stream.domain.clone(),
+        root: event.stream.root,
+        sequence: event.sequence,
+        part: event.part,
+        component: consumer.to_owned(),
+    }
+}
+
+/// The circumstances in which `consumer` handles an event: the same ones each time.
+pub(super) fn context(consumer: &str, event: &Record) -> Context {
+    let decision = consumer_key(Purpose::Step, trigger(consumer, event), 0);
+    let correlation_id = event.trace.correlation_id.to_string();
+    let cause = Some(cause(consumer, event));
+    Context::new(event.stream.clone(), event.key.to_string(), correlation_id, cause, event.created_at, decision)
+}
+
+/// The book that carries output `index` of what the event led to.
+pub(super) fn book(consumer: &str, event: &Record, index: u32, outgoing: Outgoing) -> proto::CommandBook {
+    let key = consumer_key(Purpose::Command, trigger(consumer, event), index);
+    let cause = proto::Cause {
+        domain: event.stream.domain.to_string(),
+        root: Some(proto::Uuid { value: event.stream.root.as_bytes().to_vec().into() }),
+        sequence: event.sequence,
+        part: event.part,
+        component: consumer.to_owned(),
+    };
+    proto::CommandBook {
+        cover: Some(proto::Cover {
+            root: root_id(outgoing.domain, &outgoing.key)
+                .map(|root| proto::Uuid { value: root.as_bytes().to_vec().into() }),
+            domain: outgoing.domain.to_owned(),
+            correlation_id: event.trace.correlation_id.to_string(),
+            key: outgoing.key,
+            tenant: String::new(),
+        }),
+        pages: vec![proto::CommandPage { sequence: None, command: Some(outgoing.payload.to_any()) }],
+        idempotency_key: key.to_string(),
+        origin: Some(proto::Origin { cause: Some(cause), recorded_at: Some(event.created_at) }),
+        ..proto::CommandBook::default()
+    }
+}

@@ -1,0 +1,183 @@
+//! Events become steps of a process: one book each, from which its commands are sent.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use prost::Message;
+use tracing::Instrument;
+
+use super::consumer::Consumer;
+use super::guarded_async;
+use super::log::Log;
+use super::outgoing::{Router, book, cause, context, trigger};
+use super::state::{self, Folded, Found};
+use crate::component::{ProcessManagerLogic, Subscription};
+use crate::error::{BadBook, Error};
+use crate::failure::Failure;
+use crate::id::{Purpose, consumer_key, root_id};
+use crate::message::{Emission, Payload};
+use crate::proto;
+use crate::store::{NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::time;
+use crate::view::Key;
+
+/// How often a step is decided at most while its stream keeps changing.
+const ATTEMPTS: u32 = 16;
+
+/// The coordinator of one process manager.
+pub(crate) struct ProcessManagerCoordinator {
+    pub(crate) logic: Arc<dyn ProcessManagerLogic>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) log: Arc<Log>,
+}
+
+#[async_trait]
+impl Consumer for ProcessManagerCoordinator {
+    fn name(&self) -> &'static str {
+        self.logic.spec().name
+    }
+
+    fn subscriptions(&self) -> &'static [Subscription] {
+        self.logic.spec().subscriptions
+    }
+
+    fn is_projector(&self) -> bool {
+        false
+    }
+
+    fn lane(&self, event: &Record) -> Result<String, Failure> {
+        Ok(self.key(event)?.to_string())
+    }
+
+    async fn react(&self, event: &Record) -> Result<(), Error> {
+        let span = tracing::info_span!("pm.orchestrate", process_manager = self.name(), correlation_id = %event.trace.correlation_id);
+        async {
+            for record in self.step(event).await? {
+                if record.kind == RecordKind::Commands {
+                    self.send(&record).await?;
+                }
+            }
+            Ok(())
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn checkpoint(&self, _head: u64) -> Result<u64, StoreError> {
+        self.log.store.checkpoint(self.name()).await
+    }
+
+    async fn commit(&self, position: u64) -> Result<(), StoreError> {
+        self.log.store.save_checkpoint(self.name(), position).await
+    }
+}
+
+impl ProcessManagerCoordinator {
+    /// The instance: what the handler names, or the conversation.
+    fn key(&self, event: &Record) -> Result<Key, Failure> {
+        Ok(self.logic.key(&event.payload)?.unwrap_or_else(|| Key::from(&*event.trace.correlation_id)))
+    }
+
+    /// The recorded step that this event leads to: decided now, or the one of an earlier attempt.
+    async fn step(&self, event: &Record) -> Result<Vec<Record>, Error> {
+        let spec = self.logic.spec();
+        let key = self.key(event)?.to_string();
+        let stream = StreamId::new(spec.domain, root_id(spec.domain, &key).ok_or(BadBook::NoRoot)?);
+        let idempotency_key = consumer_key(Purpose::Step, trigger(spec.name, event), 0).to_string();
+        for _ in 0..ATTEMPTS {
+            let folded = match state::load(&self.log, &*self.logic, spec.name, &stream, Some(&idempotency_key)).await? {
+                Found::Recorded(records) => return Ok(records),
+                Found::State(folded) => folded,
+            };
+            if folded.next_sequence == 0 && !spec.starts.contains(&&*event.payload.type_name) {
+                tracing::debug!(
+                    process_manager = spec.name,
+                    key,
+                    position = event.position,
+                    "no instance: the event is ignored"
+                );
+                return Ok(Vec::new());
+            }
+            let cx = context(spec.name, event);
+            let emissions = guarded_async(spec.name, self.logic.react(&folded.state, &event.payload, &cx)).await?;
+            let records = records(spec.name, event, emissions);
+            match self.append(event, &stream, &key, &idempotency_key, folded, records).await {
+                Err(Error::Store(StoreError::Conflict { .. })) => {}
+                result => return result,
+            }
+        }
+        Err(Error::Contention { attempts: ATTEMPTS })
+    }
+
+    async fn append(
+        &self,
+        event: &Record,
+        stream: &StreamId,
+        key: &str,
+        idempotency_key: &str,
+        mut folded: Folded,
+        records: Vec<NewRecord>,
+    ) -> Result<Vec<Record>, Error> {
+        let name = self.logic.spec().name;
+        for record in records.iter().filter(|record| record.kind.is_event()) {
+            state::fold(&*self.logic, name, &mut folded.state, &record.payload)?;
+        }
+        let book = NewBook {
+            stream: stream.clone(),
+            key: key.into(),
+            expected: Some(folded.next_sequence),
+            idempotency_key: Some(idempotency_key.to_owned()),
+            records,
+            created_at: time::now(),
+            trace: Trace {
+                correlation_id: event.trace.correlation_id.clone(),
+                cause: Some(Arc::new(cause(name, event))),
+            },
+        };
+        let appended = self.log.append(book).await?;
+        if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
+            folded.next_sequence = last.sequence + 1;
+            state::snapshot_if_due(&self.log, &*self.logic, name, stream, &folded).await;
+        }
+        Ok(appended.records)
+    }
+
+    /// Sends the commands of a COMMANDS record, in order.
+    async fn send(&self, record: &Record) -> Result<(), Error> {
+        let issued = proto::CommandsIssued::decode(record.payload.value.clone()).map_err(|error| {
+            let reason = format!("the commands at position {} do not decode: {error}", record.position);
+            StoreError::Damaged { reason }
+        })?;
+        for book in issued.books {
+            match self.router.execute(book).await {
+                Ok(_) => {}
+                Err(Error::Rejected(rejection)) => tracing::warn!(
+                    process_manager = self.name(), position = record.position, %rejection,
+                    "a command of a process was refused; the refusal stands in the target's stream"
+                ),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The book of a step: its own events, then one record with every command.
+fn records(name: &str, event: &Record, emissions: Vec<Emission>) -> Vec<NewRecord> {
+    let record = |kind, payload| NewRecord { kind, payload, occurred_at: None };
+    let (mut records, mut books) = (Vec::new(), Vec::new());
+    for emission in emissions {
+        match emission {
+            Emission::Event(payload) => records.push(record(RecordKind::Event, payload)),
+            Emission::Command(outgoing) => {
+                let index = u32::try_from(books.len()).unwrap_or(u32::MAX);
+                books.push(book(name, event, index, outgoing));
+            }
+        }
+    }
+    if !books.is_empty() {
+        let issued = proto::CommandsIssued { books };
+        records.push(record(RecordKind::Commands, Payload::named(&issued)));
+    }
+    records
+}

@@ -1,0 +1,130 @@
+//! Events become commands for other aggregates; refusals go back to where the event came from.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::business::{Request, Source};
+use super::consumer::Consumer;
+use super::guarded_async;
+use super::outgoing::{Router, book, cause, context, trigger};
+use crate::component::{Input, SagaLogic, Subscription};
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::id::{Purpose, consumer_key};
+use crate::message::{Emission, Outgoing, Payload};
+use crate::rejection::Rejection;
+use crate::store::{Record, Store, StoreError, Trace};
+use crate::time;
+
+/// The coordinator of one saga.
+pub(crate) struct SagaCoordinator {
+    pub(crate) logic: Arc<dyn SagaLogic>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl Consumer for SagaCoordinator {
+    fn name(&self) -> &'static str {
+        self.logic.spec().name
+    }
+
+    fn subscriptions(&self) -> &'static [Subscription] {
+        self.logic.spec().subscriptions
+    }
+
+    fn is_projector(&self) -> bool {
+        false
+    }
+
+    fn lane(&self, event: &Record) -> Result<String, Failure> {
+        let key = self.logic.key(&event.payload)?;
+        Ok(key.map_or_else(|| event.stream.root.to_string(), |key| key.to_string()))
+    }
+
+    async fn react(&self, event: &Record) -> Result<(), Error> {
+        let span =
+            tracing::info_span!("saga.orchestrate", saga = self.name(), correlation_id = %event.trace.correlation_id);
+        async {
+            let cx = context(self.name(), event);
+            let emissions = guarded_async(self.name(), self.logic.react(&event.payload, &cx)).await?;
+            for (index, outgoing) in (0..).zip(commands(self.name(), emissions)?) {
+                self.send(event, index, outgoing).await?;
+            }
+            Ok(())
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn checkpoint(&self, _head: u64) -> Result<u64, StoreError> {
+        self.store.checkpoint(self.name()).await
+    }
+
+    async fn commit(&self, position: u64) -> Result<(), StoreError> {
+        self.store.save_checkpoint(self.name(), position).await
+    }
+}
+
+fn commands(saga: &str, emissions: Vec<Emission>) -> Result<Vec<Outgoing>, Failure> {
+    let commands = emissions.into_iter().map(|emission| match emission {
+        Emission::Command(outgoing) => Ok(outgoing),
+        Emission::Event(payload) => Err(Failure::new(
+            "NOT_A_COMMAND",
+            format!("`{saga}` answered with `{}`, which is an event", payload.type_name),
+        )),
+    });
+    commands.collect()
+}
+
+impl SagaCoordinator {
+    async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
+        let command = outgoing.payload.clone();
+        match self.router.execute(book(self.name(), event, index, outgoing)).await {
+            Ok(_) => Ok(()),
+            Err(Error::Rejected(rejection)) => self.compensate(event, index, command, rejection).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reports a refusal to the aggregate whose event led to the command.
+    async fn compensate(
+        &self,
+        event: &Record,
+        index: u32,
+        command: Payload,
+        rejection: Rejection,
+    ) -> Result<(), Error> {
+        let source = self.router.find(&event.stream.domain);
+        let Some(source) = source.filter(|found| found.logic.spec().compensations.contains(&&*command.type_name))
+        else {
+            tracing::warn!(
+                saga = self.name(), command = %command.type_name, position = event.position, %rejection,
+                "a refused command has nobody to compensate it"
+            );
+            return Ok(());
+        };
+        let request = compensation(self.name(), event, index, command, rejection);
+        source.execute(request).await.map(drop)
+    }
+}
+
+/// What the source aggregate is asked to decide on.
+fn compensation(saga: &str, event: &Record, index: u32, command: Payload, rejection: Rejection) -> Request {
+    let key = consumer_key(Purpose::Compensation, trigger(saga, event), index);
+    Request {
+        stream: event.stream.clone(),
+        key: event.key.clone(),
+        expected: None,
+        idempotency_key: Some(key.to_string()),
+        inputs: vec![Input::Refusal { command, rejection }],
+        trace: Trace { correlation_id: event.trace.correlation_id.clone(), cause: Some(Arc::new(cause(saga, event))) },
+        source: Source::Consumer { recorded_at: event.created_at },
+        deadline: None,
+        arrived: time::now(),
+        seed: Uuid::nil(),
+    }
+}

@@ -1,0 +1,128 @@
+//! Loading a folded state, and writing it down when that is due.
+
+use uuid::Uuid;
+
+use super::guarded;
+use super::log::Log;
+use crate::component::{State, Stateful};
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::id::ANGZARR;
+use crate::message::Payload;
+use crate::store::{Load, Loaded, Record, Snapshot, StreamId};
+
+/// A stream's state, and where the stream stands.
+pub(super) struct Folded {
+    pub(super) state: State,
+    pub(super) next_sequence: u32,
+    /// First sequence that the last usable snapshot does not cover.
+    pub(super) snapshot_next: u32,
+}
+
+/// What was found under a key or, if nothing was, the state to decide on.
+pub(super) enum Found {
+    /// The book that is recorded under the key, as stored.
+    Recorded(Vec<Record>),
+    /// The state.
+    State(Folded),
+}
+
+/// Loads and folds.
+pub(super) async fn load(
+    log: &Log,
+    logic: &(impl Stateful + ?Sized),
+    component: &str,
+    stream: &StreamId,
+    idempotency_key: Option<&str>,
+) -> Result<Found, Error> {
+    let print = fingerprint(log, logic, &stream.domain);
+    let mut load = Load {
+        stream: stream.clone(),
+        idempotency_key: idempotency_key.map(ToOwned::to_owned),
+        fingerprint: Some(print),
+    };
+    loop {
+        let loaded = log.store.load(load.clone()).await?;
+        if let Some(recorded) = loaded.recorded {
+            return Ok(Found::Recorded(recorded));
+        }
+        // A snapshot that does not decode is worth as much as none: read again, from the start.
+        let (state, snapshot_next) = match &loaded.snapshot {
+            None => (logic.new_state(), 0),
+            Some(snapshot) => match logic.decode_state(&snapshot.state) {
+                Some(state) => (state, snapshot.sequence + 1),
+                None => {
+                    tracing::warn!(component, root = %stream.root, "a snapshot does not decode and is ignored");
+                    load.fingerprint = None;
+                    continue;
+                }
+            },
+        };
+        let mut folded = Folded { state, next_sequence: loaded.next_sequence, snapshot_next };
+        fold_stored(log, logic, component, loaded, &mut folded)?;
+        return Ok(Found::State(folded));
+    }
+}
+
+fn fold_stored(
+    log: &Log,
+    logic: &(impl Stateful + ?Sized),
+    component: &str,
+    loaded: Loaded,
+    folded: &mut Folded,
+) -> Result<(), Failure> {
+    let mut current = Vec::new();
+    for record in loaded.records.into_iter().filter(|record| record.kind.is_event()) {
+        log.upcasts.current(record, &mut current)?;
+        for record in current.drain(..) {
+            fold(logic, component, &mut folded.state, &record.payload).map_err(|failure| at(&record, &failure))?;
+        }
+    }
+    Ok(())
+}
+
+/// Applies one event in its current version.
+pub(super) fn fold(
+    logic: &(impl Stateful + ?Sized),
+    component: &str,
+    state: &mut State,
+    event: &Payload,
+) -> Result<(), Failure> {
+    guarded(component, || logic.fold(state, event))
+}
+
+fn at(record: &Record, failure: &Failure) -> Failure {
+    let place = format!("sequence {} of \"{}\" in \"{}\"", record.sequence, record.key, record.stream.domain);
+    Failure::new(failure.code(), format!("{} (folding {place}, position {})", failure.message(), record.position))
+}
+
+/// Keeps the state if enough records have come since the last snapshot. Failing to is not an error.
+pub(super) async fn snapshot_if_due(
+    log: &Log,
+    logic: &(impl Stateful + ?Sized),
+    component: &str,
+    stream: &StreamId,
+    folded: &Folded,
+) {
+    let every = logic.snapshots().every;
+    if every == 0 || folded.next_sequence.saturating_sub(folded.snapshot_next) < every {
+        return;
+    }
+    let Some(state) = logic.encode_state(&folded.state) else { return };
+    let fingerprint = fingerprint(log, logic, &stream.domain);
+    let snapshot = Snapshot { sequence: folded.next_sequence - 1, fingerprint, state };
+    if let Err(error) = log.store.save_snapshot(stream.clone(), snapshot).await {
+        tracing::warn!(component, root = %stream.root, code = error.code(), %error, "a snapshot was not written");
+    }
+}
+
+/// Changes whenever a kept state could mean something else: shape, upcast chain, or version.
+fn fingerprint(log: &Log, logic: &(impl Stateful + ?Sized), domain: &str) -> Vec<u8> {
+    let spec = logic.snapshots();
+    let mut text = format!("{}\n{}", spec.shape, spec.version);
+    for step in log.upcasts.chain(domain) {
+        text.push('\n');
+        text.push_str(step);
+    }
+    Uuid::new_v5(&ANGZARR, text.as_bytes()).as_bytes().to_vec()
+}

@@ -1,0 +1,109 @@
+//! Old versions of events become current ones on every read path.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::guarded;
+use crate::component::UpcasterLogic;
+use crate::failure::Failure;
+use crate::message::{Emission, Payload};
+use crate::store::Record;
+
+/// A longer chain than this is a cycle.
+const LONGEST_CHAIN: usize = 64;
+
+/// The upcasters of an application.
+#[derive(Default)]
+pub(crate) struct Upcasts {
+    domains: HashMap<&'static str, Domain>,
+}
+
+#[derive(Default)]
+struct Domain {
+    steps: HashMap<&'static str, Arc<dyn UpcasterLogic>>,
+    /// The steps as text, in the order of their names: part of snapshots' fingerprints.
+    chain: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Upcasts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.domains.iter().map(|(domain, steps)| (domain, &steps.chain))).finish()
+    }
+}
+
+impl Upcasts {
+    /// Adds an upcaster.
+    ///
+    /// # Errors
+    /// The name of a type that another one upcasts already.
+    pub(crate) fn add(&mut self, logic: &Arc<dyn UpcasterLogic>) -> Result<(), &'static str> {
+        let domain = self.domains.entry(logic.spec().domain).or_default();
+        for (from, to) in logic.spec().steps {
+            domain.chain.insert(format!("{from}>{}", to.join("+")));
+            if domain.steps.insert(from, logic.clone()).is_some() {
+                return Err(from);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `type_name` is an old version in `domain`.
+    pub(crate) fn is_old(&self, domain: &str, type_name: &str) -> bool {
+        self.domains.get(domain).is_some_and(|domain| domain.steps.contains_key(type_name))
+    }
+
+    /// The chain of a domain, for fingerprints.
+    pub(crate) fn chain(&self, domain: &str) -> impl Iterator<Item = &str> {
+        self.domains.get(domain).into_iter().flat_map(|domain| domain.chain.iter().map(String::as_str))
+    }
+
+    /// Adds what a stored record is today to `records`: itself, its successor, several parts, or nothing.
+    pub(crate) fn current(&self, record: Record, records: &mut Vec<Record>) -> Result<(), Failure> {
+        if !record.kind.is_event() || !self.is_old(&record.stream.domain, &record.payload.type_name) {
+            records.push(record);
+            return Ok(());
+        }
+        let mut payloads = Vec::new();
+        self.follow(&record, record.payload.clone(), LONGEST_CHAIN, &mut payloads)?;
+        let parts = match payloads.len() {
+            1 => 0,
+            several => u32::try_from(several).unwrap_or(u32::MAX),
+        };
+        records.extend(payloads.into_iter().zip(0..).map(|(payload, part)| Record {
+            payload,
+            part,
+            parts,
+            ..record.clone()
+        }));
+        Ok(())
+    }
+
+    fn follow(&self, record: &Record, payload: Payload, left: usize, found: &mut Vec<Payload>) -> Result<(), Failure> {
+        let step = self.domains.get(&*record.stream.domain).and_then(|domain| domain.steps.get(&*payload.type_name));
+        let Some(logic) = step else {
+            found.push(payload);
+            return Ok(());
+        };
+        if left == 0 {
+            let message =
+                format!("`{}` at position {} is upcast in a circle", record.payload.type_name, record.position);
+            return Err(Failure::new("UPCAST_CYCLE", message));
+        }
+        let name = logic.spec().name;
+        for emission in guarded(name, || logic.upcast(&payload)).map_err(|failure| at(record, &failure))? {
+            match emission {
+                Emission::Event(next) => self.follow(record, next, left - 1, found)?,
+                Emission::Command(_) => {
+                    return Err(Failure::new("UPCAST_TO_COMMAND", format!("`{name}` upcast to a command")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn at(record: &Record, failure: &Failure) -> Failure {
+    let message =
+        format!("upcasting `{}` at position {}: {}", record.payload.type_name, record.position, failure.message());
+    Failure::new(failure.code(), message)
+}

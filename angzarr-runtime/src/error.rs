@@ -1,0 +1,207 @@
+//! What callers of the runtime get instead of an answer.
+
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::rejection::Rejection;
+use crate::store::StoreError;
+
+/// An error of the runtime. Except where a variant says otherwise, nothing was stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The aggregate said no.
+    #[error("{0}")]
+    Rejected(Rejection),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A command book that cannot be used.
+    #[error("{0}")]
+    BadBook(BadBook),
+    /// A handler, fold or upcaster failed technically.
+    #[error("{0}")]
+    Failed(Failure),
+    /// Other writers were faster each time.
+    #[error("gave up after {attempts} attempts: other writers kept changing the stream")]
+    Contention {
+        /// How often it was decided.
+        attempts: u32,
+    },
+    /// The deadline passed before the command was decided.
+    #[error("the deadline passed before the command was decided")]
+    DeadlineExceeded,
+    /// The events are stored, but a consumer that was waited for did not pass them.
+    #[error("the events are stored, but {consumer} has not passed them: {reason}")]
+    NotPassed {
+        /// Full name of the consumer.
+        consumer: String,
+        /// It stopped, or the deadline came first.
+        reason: String,
+        /// Position of the last event stored.
+        position: u64,
+    },
+    /// A consumer gave up on an event; its checkpoint stays before it.
+    #[error("{consumer} stopped at position {position}: {reason}")]
+    ConsumerStopped {
+        /// Full name of the consumer.
+        consumer: String,
+        /// Of the event it failed on; 0 if it could not read the log.
+        position: u64,
+        /// The last failure.
+        reason: String,
+    },
+    /// The application was put together wrongly.
+    #[error("{0}")]
+    Setup(String),
+    /// A feature that is not built yet.
+    #[error("{0} is not built yet")]
+    NotBuiltYet(&'static str),
+    /// The application takes no more commands.
+    #[error("the application is shutting down")]
+    ShuttingDown,
+}
+
+/// Why a command book cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadBook {
+    /// It has no pages, or an import no events.
+    #[error("the book is empty")]
+    Empty,
+    /// It has no cover.
+    #[error("the book has no cover")]
+    NoCover,
+    /// A page has no command.
+    #[error("page {0} has no command")]
+    NoCommand(usize),
+    /// No aggregate owns the domain.
+    #[error("no aggregate owns the domain \"{0}\"")]
+    UnknownDomain(String),
+    /// The aggregate does not take the command.
+    #[error("the aggregate of \"{domain}\" takes no `{type_name}`")]
+    UnknownCommand {
+        /// The domain.
+        domain: String,
+        /// Full name of the command's type.
+        type_name: String,
+    },
+    /// An imported event is neither a current nor an old event of the domain.
+    #[error("the domain \"{domain}\" has no event `{type_name}`")]
+    UnknownEvent {
+        /// The domain.
+        domain: String,
+        /// Full name of the event's type.
+        type_name: String,
+    },
+    /// There is neither root nor natural id.
+    #[error("the root is missing: the natural id is empty")]
+    NoRoot,
+    /// The root is not a UUID of 16 bytes.
+    #[error("the root has {0} bytes instead of 16")]
+    BadRoot(usize),
+    /// Root and natural id are not of the same aggregate.
+    #[error("the root is not that of the natural id \"{0}\"")]
+    RootMismatch(String),
+    /// A field that only the runtime or a later release sets.
+    #[error("the field `{0}` is reserved")]
+    Reserved(&'static str),
+}
+
+impl Error {
+    /// Stable, in capitals; a rejection's is its own.
+    pub fn code(&self) -> &str {
+        match self {
+            Error::Rejected(rejection) => &rejection.code,
+            Error::Store(error) => error.code(),
+            Error::BadBook(bad) => bad.code(),
+            Error::Failed(failure) => failure.code(),
+            Error::Contention { .. } => "CONTENTION",
+            Error::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Error::NotPassed { .. } => "NOT_PASSED",
+            Error::ConsumerStopped { .. } => "CONSUMER_STOPPED",
+            Error::Setup(_) => "SETUP",
+            Error::NotBuiltYet(_) => "NOT_BUILT_YET",
+            Error::ShuttingDown => "SHUTTING_DOWN",
+        }
+    }
+
+    /// Whether the same call may succeed later without anything being mended.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Error::Store(error) => error.retryable(),
+            Error::Contention { .. } | Error::DeadlineExceeded => true,
+            _ => false,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Error::Rejected(_) => "the rules of the aggregate refused it; its code says which",
+            Error::Store(error) => error.help(),
+            Error::BadBook(bad) => bad.help(),
+            Error::Failed(failure) => failure.help(),
+            Error::Contention { .. } => "try again, or spread the writers over more roots",
+            Error::DeadlineExceeded => "allow more time",
+            Error::NotPassed { .. } => "do not send again without an idempotency key: the events are stored",
+            Error::ConsumerStopped { .. } => {
+                "mend the handler and start again: it goes on with that event, nothing was skipped"
+            }
+            Error::Setup(_) => "register what is missing, once",
+            Error::NotBuiltYet(_) => "use what this release has",
+            Error::ShuttingDown => "send it again after the restart, with the same idempotency key",
+        }
+    }
+}
+
+impl BadBook {
+    /// Stable, in capitals.
+    pub fn code(&self) -> &'static str {
+        match self {
+            BadBook::Empty => "BOOK_EMPTY",
+            BadBook::NoCover => "COVER_MISSING",
+            BadBook::NoCommand(_) => "COMMAND_MISSING",
+            BadBook::UnknownDomain(_) => "DOMAIN_UNKNOWN",
+            BadBook::UnknownCommand { .. } => "COMMAND_UNKNOWN",
+            BadBook::UnknownEvent { .. } => "EVENT_UNKNOWN",
+            BadBook::NoRoot => "ROOT_EMPTY",
+            BadBook::BadRoot(_) => "ROOT_INVALID",
+            BadBook::RootMismatch(_) => "ROOT_MISMATCH",
+            BadBook::Reserved(_) => "FIELD_RESERVED",
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            BadBook::Empty => "give it at least one page",
+            BadBook::NoCover => "say which domain and root it is for",
+            BadBook::NoCommand(_) => "put a command into each page",
+            BadBook::UnknownDomain(_) => "check the spelling, or register the aggregate that owns it",
+            BadBook::UnknownCommand { .. } => "check the type's full name; the aggregate's proto lists what it takes",
+            BadBook::UnknownEvent { .. } => "import events that the domain writes, or old ones that its upcaster knows",
+            BadBook::NoRoot => "fill in the command's root field",
+            BadBook::BadRoot(_) => "a root is a UUID in network order",
+            BadBook::RootMismatch(_) => {
+                "derive the root from the natural id as docs/semantics.md says, or leave the id empty"
+            }
+            BadBook::Reserved(_) => "leave it empty",
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Error::Failed(failure)
+    }
+}
+
+impl From<BadBook> for Error {
+    fn from(bad: BadBook) -> Self {
+        Error::BadBook(bad)
+    }
+}
+
+/// How long a caller waits for consumers when it names no deadline.
+pub(crate) const DEFAULT_WAIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,61 @@
+//! Technical failures of handlers, their own or of what surrounds them.
+
+use std::fmt;
+
+/// Why a handler could not do its work: something to be tried again or mended, never a business answer.
+///
+/// Any error converts into it, so `?` works in handlers of sagas, projectors and process managers.
+#[derive(Debug)]
+pub struct Failure {
+    code: &'static str,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure with a code of its own.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), source: None }
+    }
+
+    /// Stable, in capitals, like `HANDLER_PANICKED`.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What happened.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self.code {
+            "PAYLOAD_MALFORMED" => "encode the message with the proto that declares its type",
+            "TYPE_UNKNOWN" => {
+                "run a release that knows the type, or add an upcaster that leads to a type this one knows"
+            }
+            "UNION_UNSET" => "set one member of the union, or return an empty stream",
+            "HANDLER_PANICKED" => "mend the handler; what it was deciding on was thrown away and nothing was stored",
+            _ => "look at the component that the message names; the same input fails again until it is mended",
+        }
+    }
+
+    /// The error it was made from, if any.
+    pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.source.as_deref()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+// `Failure` itself is no `Error`: otherwise this conversion would collide with the reflexive one.
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { code: "HANDLER_FAILED", message: error.to_string(), source: Some(Box::new(error)) }
+    }
+}

@@ -1,0 +1,128 @@
+//! What user types are to the runtime: encoded payloads with the full name of their type.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::failure::Failure;
+
+/// Commands: what somebody wants done by the aggregate of one root. Derived.
+pub trait Command: prost::Message + Default + Send + Sync + 'static {
+    /// Full name of the message type.
+    const TYPE_NAME: &'static str;
+    /// Domain of the aggregate that decides on it.
+    const DOMAIN: &'static str;
+
+    /// The natural id of the root that it is for.
+    fn root_key(&self) -> String;
+}
+
+/// Events: what happened and is stored. Derived.
+pub trait Event: prost::Message + Default + Send + Sync + 'static {
+    /// Full name of the message type; the name it is stored under for ever.
+    const TYPE_NAME: &'static str;
+    /// Domain whose streams hold it.
+    const DOMAIN: &'static str;
+    /// Whether it is no longer written.
+    const RETIRED: bool = false;
+}
+
+/// A message in encoded form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// Full name of its type, like `shop.orders.v1.OrderPlaced`.
+    pub type_name: Cow<'static, str>,
+    /// Its protobuf encoding.
+    pub value: Bytes,
+}
+
+/// What comes before the full name in a type URL.
+const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
+
+impl Payload {
+    /// Encodes an event.
+    pub fn event<E: Event>(event: &E) -> Self {
+        Self::encode(E::TYPE_NAME, event)
+    }
+
+    /// Encodes a command.
+    pub fn command<C: Command>(command: &C) -> Self {
+        Self::encode(C::TYPE_NAME, command)
+    }
+
+    /// Encodes a message that is known by its prost name, like a state or a row.
+    pub fn named<M: prost::Message + prost::Name>(message: &M) -> Self {
+        Self { type_name: Cow::Owned(M::full_name()), value: message.encode_to_vec().into() }
+    }
+
+    fn encode(type_name: &'static str, message: &impl prost::Message) -> Self {
+        Self { type_name: Cow::Borrowed(type_name), value: message.encode_to_vec().into() }
+    }
+
+    /// Decodes it as `M`; that the types fit is the caller's business.
+    ///
+    /// # Errors
+    /// `PAYLOAD_MALFORMED` if the bytes are no encoding of `M`.
+    pub fn decode<M: prost::Message + Default>(&self) -> Result<M, Failure> {
+        M::decode(self.value.clone()).map_err(|error| {
+            let message =
+                format!("a stored or sent `{}` of {} bytes does not decode: {error}", self.type_name, self.value.len());
+            Failure::new("PAYLOAD_MALFORMED", message)
+        })
+    }
+
+    /// As it stands on the wire.
+    pub fn to_any(&self) -> prost_types::Any {
+        prost_types::Any { type_url: format!("{TYPE_URL_PREFIX}{}", self.type_name), value: self.value.to_vec() }
+    }
+
+    /// From the wire: the type's name is what follows the last slash of its URL.
+    pub fn from_any(any: prost_types::Any) -> Self {
+        let type_name = any.type_url.rsplit('/').next().unwrap_or_default().to_owned();
+        Self { type_name: Cow::Owned(type_name), value: any.value.into() }
+    }
+}
+
+/// A command on its way to the aggregate that decides on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Domain of the aggregate.
+    pub domain: &'static str,
+    /// Natural id of its root.
+    pub key: String,
+    /// The command.
+    pub payload: Payload,
+}
+
+/// What a handler of a saga or process manager yields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Emission {
+    /// Stored in the component's own stream.
+    Event(Payload),
+    /// Sent.
+    Command(Outgoing),
+}
+
+impl Emission {
+    /// An event of the component itself.
+    pub fn event<E: Event>(event: &E) -> Self {
+        Emission::Event(Payload::event(event))
+    }
+
+    /// A command for some aggregate.
+    pub fn command<C: Command>(command: &C) -> Self {
+        Emission::Command(Outgoing { domain: C::DOMAIN, key: command.root_key(), payload: Payload::command(command) })
+    }
+}
+
+/// Field types that a natural id or a key can be made of.
+pub trait KeyPart {
+    /// Its text: strings as they are, numbers in decimal.
+    fn key_part(&self) -> String;
+}
+
+macro_rules! key_parts {
+    ($($ty:ty),*) => { $(impl KeyPart for $ty { fn key_part(&self) -> String { self.to_string() } })* };
+}
+
+key_parts!(String, i32, i64, u32, u64, bool);

@@ -1,0 +1,179 @@
+//! What a store takes and gives.
+
+use std::sync::Arc;
+
+use prost_types::Timestamp;
+use uuid::Uuid;
+
+use crate::message::Payload;
+
+/// One stream: a root in a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StreamId {
+    /// The domain.
+    pub domain: Arc<str>,
+    /// The root.
+    pub root: Uuid,
+}
+
+impl StreamId {
+    /// The stream of `root` in `domain`.
+    pub fn new(domain: impl Into<Arc<str>>, root: Uuid) -> Self {
+        Self { domain: domain.into(), root }
+    }
+}
+
+/// What a record is; the numbers are those of `angzarr.v1.EventPage.Kind`, and stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecordKind {
+    /// Decided by the domain's own rules.
+    Event = 0,
+    /// Came from outside and was recorded without being judged.
+    Fact = 1,
+    /// Followed from the refusal of a command that one of the stream's events had led to.
+    Compensation = 2,
+    /// Commands that a process manager decided to send.
+    Commands = 3,
+    /// A deadline that a process manager set.
+    Deadline = 4,
+    /// A consumer's command that was refused here.
+    Refusal = 5,
+}
+
+impl RecordKind {
+    /// The kind with this number.
+    pub fn from_number(number: i64) -> Option<Self> {
+        use RecordKind::{Commands, Compensation, Deadline, Event, Fact, Refusal};
+        [Event, Fact, Compensation, Commands, Deadline, Refusal].into_iter().find(|kind| *kind as i64 == number)
+    }
+
+    /// Whether folds and consumers see it; the others are bookkeeping.
+    pub fn is_event(self) -> bool {
+        matches!(self, RecordKind::Event | RecordKind::Fact | RecordKind::Compensation)
+    }
+}
+
+/// The event that made a component act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Its domain.
+    pub domain: Arc<str>,
+    /// Its root.
+    pub root: Uuid,
+    /// Its sequence.
+    pub sequence: u32,
+    /// Its part, if it was upcast to several.
+    pub part: u32,
+    /// Full name of the component that acted.
+    pub component: String,
+}
+
+/// Where records come from: shared by all records of a book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The conversation.
+    pub correlation_id: Arc<str>,
+    /// What led to it; none for a client's command.
+    pub cause: Option<Arc<Cause>>,
+}
+
+/// A stored record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Natural id of the stream's root.
+    pub key: Arc<str>,
+    /// Its place in the stream, from 0.
+    pub sequence: u32,
+    /// Its place in the log, from 1.
+    pub position: u64,
+    /// What it is.
+    pub kind: RecordKind,
+    /// Which of `parts` results of an upcast it is.
+    pub part: u32,
+    /// How many results the upcast had; 0 if it was not split.
+    pub parts: u32,
+    /// What it says.
+    pub payload: Payload,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When it happened, if that was told.
+    pub occurred_at: Option<Timestamp>,
+    /// Where it comes from.
+    pub trace: Trace,
+}
+
+/// A record to be appended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRecord {
+    /// What it is.
+    pub kind: RecordKind,
+    /// What it says.
+    pub payload: Payload,
+    /// When it happened, if that differs from when it is recorded.
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// Records to be appended together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewBook {
+    /// The stream.
+    pub stream: StreamId,
+    /// Natural id of the stream's root.
+    pub key: Arc<str>,
+    /// The stream's next sequence; none accepts any.
+    pub expected: Option<u32>,
+    /// Under which the book is stored once.
+    pub idempotency_key: Option<String>,
+    /// What is stored; may be empty.
+    pub records: Vec<NewRecord>,
+    /// When it is recorded.
+    pub created_at: Timestamp,
+    /// Where it comes from.
+    pub trace: Trace,
+}
+
+/// The answer to an append.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Appended {
+    /// The records of the book, or of the first book under its key; as stored, not upcast.
+    pub records: Vec<Record>,
+    /// Whether the key was recorded before, so that nothing was written now.
+    pub duplicate: bool,
+}
+
+/// What to load.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Of which stream.
+    pub stream: StreamId,
+    /// Look first whether a book is recorded under this key.
+    pub idempotency_key: Option<String>,
+    /// Start from the stream's snapshot if it has this fingerprint.
+    pub fingerprint: Option<Vec<u8>>,
+}
+
+/// A stream as loaded at one instant.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The book recorded under the key, if there is one; then the rest is empty.
+    pub recorded: Option<Vec<Record>>,
+    /// The snapshot, if it fits the fingerprint and is not ahead of the stream.
+    pub snapshot: Option<Snapshot>,
+    /// The records after the snapshot, or all of them; as stored, not upcast.
+    pub records: Vec<Record>,
+    /// The stream's next sequence; 0 if it does not exist.
+    pub next_sequence: u32,
+}
+
+/// A folded state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The last sequence that was folded.
+    pub sequence: u32,
+    /// What it was folded with.
+    pub fingerprint: Vec<u8>,
+    /// The state.
+    pub state: Payload,
+}

@@ -1,0 +1,39 @@
+//! One process, one log.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::store::StoreError;
+
+/// Holds `PATH.lock` until released, or until the process is gone.
+#[derive(Debug)]
+pub(super) struct ProcessLock {
+    file: File,
+}
+
+impl ProcessLock {
+    pub(super) fn acquire(path: &Path) -> Result<Self, StoreError> {
+        let lock_path = beside(path, "lock");
+        let refused =
+            |error: std::io::Error| StoreError::CannotOpen { path: path.to_owned(), reason: error.to_string() };
+        let file = OpenOptions::new().create(true).append(true).open(lock_path).map_err(refused)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(refused(error)),
+        }
+    }
+
+    pub(super) fn release(&self) {
+        // If the system refuses, the lock still ends with the process.
+        let _ = self.file.unlock();
+    }
+}
+
+/// The file that lies beside the log with one more extension: `orders.db` → `orders.db.views`.
+pub(super) fn beside(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    PathBuf::from(name)
+}

@@ -1,0 +1,147 @@
+//! One SQLite file: a writer thread that commits what has gathered, and a few readers.
+//!
+//! WAL with `synchronous = FULL`: a commit returns after the log file has been forced to disk. One process owns
+//! the file, by a lock on `PATH.lock` that the system releases when the process dies.
+
+mod lock;
+mod reader;
+mod schema;
+mod views;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{Appended, Load, Loaded, NewBook, Record, Snapshot, Store, StoreError, StreamId};
+use lock::ProcessLock;
+use reader::Readers;
+use writer::{Job, Writer};
+
+pub use views::SqliteViews;
+
+/// How long a connection waits for a lock that another one holds, before it is called in use.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A log in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    log_id: Uuid,
+    writer: Writer,
+    readers: Readers,
+    // Last, so that it is released after the connections are gone.
+    lock: ProcessLock,
+}
+
+impl SqliteStore {
+    /// Opens the log at `path`, creating it if there is no such file.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process has it, [`StoreError::Foreign`] if the file is something else,
+    /// [`StoreError::CannotOpen`] for whatever the system refuses.
+    pub async fn open(path: PathBuf) -> Result<Self, StoreError> {
+        blocking(move || {
+            let lock = ProcessLock::acquire(&path)?;
+            let connection = connect(&path)?;
+            let log_id = schema::prepare(&connection, &path)?;
+            let readers = Readers::open(&path)?;
+            Ok(Self { log_id, writer: Writer::start(connection, &path)?, readers, lock })
+        })
+        .await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.writer.send(job(answer)).await?;
+        answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn log_id(&self) -> Uuid {
+        self.log_id
+    }
+
+    async fn append(&self, book: NewBook) -> Result<Appended, StoreError> {
+        self.write(|answer| Job::Append { book: Box::new(book), answer }).await
+    }
+
+    async fn load(&self, load: Load) -> Result<Loaded, StoreError> {
+        self.readers.run(move |connection| reader::load(connection, &load)).await
+    }
+
+    async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.readers.run(move |connection| reader::read(connection, after, limit)).await
+    }
+
+    async fn head(&self) -> Result<u64, StoreError> {
+        self.readers.run(reader::head).await
+    }
+
+    async fn save_snapshot(&self, stream: StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
+        self.write(|answer| Job::Snapshot { stream, snapshot: Box::new(snapshot), answer }).await
+    }
+
+    async fn checkpoint(&self, consumer: &str) -> Result<u64, StoreError> {
+        let consumer = consumer.to_owned();
+        self.readers.run(move |connection| reader::checkpoint(connection, &consumer)).await
+    }
+
+    async fn save_checkpoint(&self, consumer: &str, position: u64) -> Result<(), StoreError> {
+        let consumer = consumer.to_owned();
+        self.write(|answer| Job::Checkpoint { consumer, position, answer }).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close();
+        let closed = self.write(|answer| Job::Close { answer }).await;
+        self.lock.release();
+        // Closing what is closed already is fine.
+        if closed == Err(StoreError::Closed) { Ok(()) } else { closed }
+    }
+}
+
+/// Opens a file the way all connections of this store do.
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let refused = |error: rusqlite::Error| match translate(&error) {
+        StoreError::Unavailable { reason } => StoreError::CannotOpen { path: path.to_owned(), reason },
+        other => other,
+    };
+    let connection = Connection::open(path).map_err(refused)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Runs file work where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
+}
+
+/// SQLite's errors in our words.
+fn translate(error: &rusqlite::Error) -> StoreError {
+    let reason = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full { reason },
+        Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { reason },
+        _ => StoreError::Unavailable { reason },
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        translate(&error)
+    }
+}

@@ -1,0 +1,64 @@
+//! Where a program keeps its log and its views: the one place that knows all stores.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::{Store, StoreError, memory};
+use crate::view::ViewStore;
+
+/// The configured storage. Its text form is `memory` or `sqlite:PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Storage {
+    /// Gone with the process; for tests.
+    Memory,
+    /// One file for the log at this path, one for the views at `PATH.views`.
+    #[cfg(feature = "sqlite")]
+    Sqlite(PathBuf),
+}
+
+impl FromStr for Storage {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let bad = |reason: &str| StoreError::BadStorage { given: text.to_owned(), reason: reason.to_owned() };
+        match text.split_once(':') {
+            None if text == "memory" => Ok(Storage::Memory),
+            #[cfg(feature = "sqlite")]
+            Some(("sqlite", "")) => Err(bad("the path is missing")),
+            #[cfg(feature = "sqlite")]
+            Some(("sqlite", path)) => Ok(Storage::Sqlite(PathBuf::from(path))),
+            _ => Err(bad("no such kind of storage")),
+        }
+    }
+}
+
+/// An opened storage.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The log.
+    pub store: Arc<dyn Store>,
+    /// The views.
+    pub views: Arc<dyn ViewStore>,
+}
+
+impl Storage {
+    /// Opens it, creating what does not exist.
+    ///
+    /// # Errors
+    /// Files that cannot be opened, are in use, or belong to something else.
+    pub async fn open(&self) -> Result<Opened, StoreError> {
+        match self {
+            Storage::Memory => {
+                Ok(Opened { store: Arc::new(memory::MemoryStore::new()), views: Arc::new(memory::MemoryViews::new()) })
+            }
+            #[cfg(feature = "sqlite")]
+            Storage::Sqlite(path) => {
+                let store = super::sqlite::SqliteStore::open(path.clone()).await?;
+                let views = super::sqlite::SqliteViews::open(path).await?;
+                Ok(Opened { store: Arc::new(store), views: Arc::new(views) })
+            }
+        }
+    }
+}
