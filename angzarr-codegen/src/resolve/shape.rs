@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use prost_reflect::{Cardinality, EnumDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{Cardinality, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use uuid::Uuid;
 
 /// 16 hexadecimal digits that change with number, name, type, label or oneof of any field that can be reached.
@@ -17,8 +17,9 @@ pub(super) fn shape(message: &MessageDescriptor) -> String {
             continue;
         }
         let mut text = String::new();
-        // By number: `fields` yields them so.
-        for field in next.fields() {
+        let mut fields: Vec<FieldDescriptor> = next.fields().collect();
+        fields.sort_by_key(FieldDescriptor::number);
+        for field in fields {
             let label = match field.cardinality() {
                 Cardinality::Repeated => "repeated",
                 Cardinality::Required => "required",
@@ -34,7 +35,7 @@ pub(super) fn shape(message: &MessageDescriptor) -> String {
                     texts.entry(inner.full_name().to_owned()).or_insert_with(|| values(&inner));
                     inner.full_name().to_owned()
                 }
-                scalar => format!("{scalar:?}"),
+                _ => field.field_descriptor_proto().r#type().as_str_name().to_owned(),
             };
             let oneof = field.containing_oneof().map(|oneof| oneof.name().to_owned()).unwrap_or_default();
             // Writing to a String cannot fail.
