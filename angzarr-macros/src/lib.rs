@@ -1,1 +1,99 @@
-//! angzarr-macros
+//! The derives behind Angzarr components.
+//!
+//! # Defining and binding
+//! An attribute that says `define = Orders` describes a component in full; its derive writes a trait `Orders` with
+//! one method a handler and one fold an event, and hidden dispatch. Generated code puts it on an empty enum,
+//! which has no value and is therefore bound to nothing. `#[aggregate(Orders)]` on a type of the user binds that
+//! type to the trait it implements. A `define` on a type with values does both.
+//!
+//! # Grammar
+//! ```text
+//! aggregate        = define, name, domain, state, snapshot?, rejections?, (command | compensation)*
+//! saga             = define, name, on*
+//! projector        = define, name, view?, on*
+//! process_manager  = define, name, domain, state, snapshot?, on*
+//! upcaster         = define, name, domain, upcast*
+//!
+//! define    = `define = Trait`           name    = `name = "full.Name"`      domain = `domain = "orders"`
+//! state     = `state = Type`             view    = `view = Type`             rejections = `rejections = Type`
+//! snapshot  = `snapshot(every = 100, version = 1, shape = "…")`
+//! handler   = `command(method: Input => output, key(a, b.c), starts, doc = "…", at = "file:line:column")`
+//!             likewise compensation(…), on(…), upcast(…); everything after the output is optional
+//! output    = `()` | `stream`? payload
+//! payload   = role? Type | Union `(` (role Type),* `)`      role = `event` | `command`
+//! ```
+
+mod attribute;
+mod expand;
+mod types;
+
+use attribute::{Parsed, Vocabulary};
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Defines an aggregate, or binds a type to one.
+#[proc_macro_derive(Aggregate, attributes(aggregate))]
+pub fn derive_aggregate(input: TokenStream) -> TokenStream {
+    component(parse_macro_input!(input), Vocabulary::AGGREGATE)
+}
+
+/// Defines a saga, or binds a type to one.
+#[proc_macro_derive(Saga, attributes(saga))]
+pub fn derive_saga(input: TokenStream) -> TokenStream {
+    component(parse_macro_input!(input), Vocabulary::SAGA)
+}
+
+/// Defines a projector, or binds a type to one.
+#[proc_macro_derive(Projector, attributes(projector))]
+pub fn derive_projector(input: TokenStream) -> TokenStream {
+    component(parse_macro_input!(input), Vocabulary::PROJECTOR)
+}
+
+/// Defines a process manager, or binds a type to one.
+#[proc_macro_derive(ProcessManager, attributes(process_manager))]
+pub fn derive_process_manager(input: TokenStream) -> TokenStream {
+    component(parse_macro_input!(input), Vocabulary::PROCESS_MANAGER)
+}
+
+/// Defines an upcaster, or binds a type to one.
+#[proc_macro_derive(Upcaster, attributes(upcaster))]
+pub fn derive_upcaster(input: TokenStream) -> TokenStream {
+    component(parse_macro_input!(input), Vocabulary::UPCASTER)
+}
+
+/// Makes a message a command: `#[command(name = "full.Name", domain = "orders", root = order_id)]`.
+#[proc_macro_derive(Command, attributes(command))]
+pub fn derive_command(input: TokenStream) -> TokenStream {
+    finish(expand::message::command(&parse_macro_input!(input)))
+}
+
+/// Makes a message an event: `#[event(name = "full.Name", domain = "orders")]`, with `retired` if it is no longer
+/// written.
+#[proc_macro_derive(Event, attributes(event))]
+pub fn derive_event(input: TokenStream) -> TokenStream {
+    finish(expand::message::event(&parse_macro_input!(input)))
+}
+
+/// Makes a message with one oneof a union:
+/// `#[union(step = step_module::Step, event Variant(Type), command Other(OtherType))]`.
+#[proc_macro_derive(Union, attributes(union))]
+pub fn derive_union(input: TokenStream) -> TokenStream {
+    finish(expand::message::union(&parse_macro_input!(input)))
+}
+
+/// Makes an enum that prost generated the codes of rejections.
+#[proc_macro_derive(RejectionCode)]
+pub fn derive_rejection_code(input: TokenStream) -> TokenStream {
+    expand::message::rejection_code(&parse_macro_input!(input)).into()
+}
+
+fn component(input: DeriveInput, vocabulary: Vocabulary) -> TokenStream {
+    finish(attribute::parse(&input, vocabulary).map(|parsed| match parsed {
+        Parsed::Bind(path) => expand::bind(&input, &path),
+        Parsed::Define(definition) => expand::define(&input, &definition),
+    }))
+}
+
+fn finish(expanded: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    expanded.unwrap_or_else(syn::Error::into_compile_error).into()
+}

@@ -42,6 +42,8 @@ pub use message::{Command, Emission, Event, KeyPart, Outgoing, Payload};
 pub use rejection::{Refused, Rejection, RejectionCode};
 pub use store::Storage;
 
+pub use angzarr_macros::{Aggregate, Command, Event, ProcessManager, Projector, RejectionCode, Saga, Union, Upcaster};
+
 // Generated code names these through this crate, so that users need no dependency of their own on them.
 pub use {prost, prost_types};
 

@@ -1,0 +1,129 @@
+//! Aggregates.
+
+use angzarr_model::ir::{Aggregate, Handler, HandlerKind};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::handler::{command_name, docs, emissions, event_name, folds, method, returned, snapshot};
+use crate::attribute::Definition;
+
+pub(super) fn body(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
+    let types = &definition.types;
+    let state = types.path(&aggregate.state);
+    let methods = definition.component.handlers.iter().map(|handler| {
+        let (docs, method, returned) = (docs(handler), method(handler), returned(types, &handler.output));
+        let input = types.path(&handler.input);
+        match handler.kind {
+            HandlerKind::Compensation => quote! {
+                #docs
+                fn #method(
+                    &self,
+                    state: &#state,
+                    refused: ::angzarr_runtime::Refused<#input>,
+                    cx: &::angzarr_runtime::Context,
+                ) -> #returned;
+            },
+            _ => quote! {
+                #docs
+                ///
+                /// # Errors
+                /// The rejection, if the rules say no.
+                fn #method(
+                    &self,
+                    state: &#state,
+                    command: #input,
+                    cx: &::angzarr_runtime::Context,
+                ) -> ::core::result::Result<#returned, ::angzarr_runtime::Rejection>;
+            },
+        }
+    });
+    let (folds, decide, register) =
+        (folds(definition, &aggregate.state), decide(definition, aggregate), register(definition, aggregate));
+    quote! { #(#methods)* #folds #decide #register }
+}
+
+fn of_kind(definition: &Definition, kind: HandlerKind) -> impl Iterator<Item = &Handler> {
+    definition.component.handlers.iter().filter(move |handler| handler.kind == kind)
+}
+
+fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
+    let (types, component) = (&definition.types, &definition.component.full_name);
+    let state = types.path(&aggregate.state);
+    let commands = of_kind(definition, HandlerKind::Command).map(|handler| {
+        let (name, method) = (command_name(types, &handler.input), method(handler));
+        let emissions = emissions(&handler.output);
+        quote! {
+            #name => {
+                let returned = self.#method(state, payload.decode()?, cx)?;
+                ::core::result::Result::Ok(#emissions)
+            }
+        }
+    });
+    let compensations = of_kind(definition, HandlerKind::Compensation).map(|handler| {
+        let (name, method) = (command_name(types, &handler.input), method(handler));
+        let emissions = emissions(&handler.output);
+        quote! {
+            #name => {
+                let refused = ::angzarr_runtime::component::decode_refused(payload, rejection)?;
+                let returned = self.#method(state, refused, cx);
+                ::core::result::Result::Ok(#emissions)
+            }
+        }
+    });
+    quote! {
+        #[doc(hidden)]
+        #[allow(unused_variables, reason = "there may be no compensations")]
+        fn __angzarr_decide(
+            &self,
+            state: &#state,
+            input: &::angzarr_runtime::component::Input,
+            cx: &::angzarr_runtime::Context,
+        ) -> ::core::result::Result<::std::vec::Vec<::angzarr_runtime::Emission>, ::angzarr_runtime::component::Undecided>
+        where
+            Self: ::core::marker::Sized,
+        {
+            match input {
+                ::angzarr_runtime::component::Input::Command(payload) => match &*payload.type_name {
+                    #(#commands)*
+                    _ => ::core::result::Result::Err(
+                        ::angzarr_runtime::component::unhandled(#component, payload).into(),
+                    ),
+                },
+                ::angzarr_runtime::component::Input::Refusal { command: payload, rejection } => {
+                    match &*payload.type_name {
+                        #(#compensations)*
+                        _ => ::core::result::Result::Err(
+                            ::angzarr_runtime::component::unhandled(#component, payload).into(),
+                        ),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn register(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
+    let types = &definition.types;
+    let (name, domain, snapshot) = (&definition.component.full_name, &aggregate.domain, snapshot(&aggregate.snapshot));
+    let commands = of_kind(definition, HandlerKind::Command).map(|handler| command_name(types, &handler.input));
+    let compensations =
+        of_kind(definition, HandlerKind::Compensation).map(|handler| command_name(types, &handler.input));
+    let events = definition.component.own_events().into_iter().map(|event| event_name(types, event));
+    quote! {
+        #[doc(hidden)]
+        fn __angzarr_register(self) -> ::angzarr_runtime::component::Registration
+        where
+            Self: ::core::marker::Sized,
+        {
+            static SPEC: ::angzarr_runtime::component::AggregateSpec = ::angzarr_runtime::component::AggregateSpec {
+                name: #name,
+                domain: #domain,
+                snapshot: #snapshot,
+                commands: &[#(#commands),*],
+                compensations: &[#(#compensations),*],
+                events: &[#(#events),*],
+            };
+            ::angzarr_runtime::component::aggregate(self, &SPEC, Self::__angzarr_decide, Self::__angzarr_fold)
+        }
+    }
+}

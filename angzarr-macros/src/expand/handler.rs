@@ -1,0 +1,222 @@
+//! What all kinds of components need for their handlers.
+
+use angzarr_model::ir::{Handler, HandlerKind, Output, Payload, Role, Snapshot, TypeName};
+use angzarr_model::names::{fold_method, last_segment};
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::Ident;
+
+use crate::attribute::Definition;
+use crate::types::Types;
+
+/// The method's name, raw where it has to be.
+pub(super) fn method(handler: &Handler) -> Ident {
+    identifier(&handler.method)
+}
+
+pub(super) fn identifier(text: &str) -> Ident {
+    match text.strip_prefix("r#") {
+        Some(raw) => Ident::new_raw(raw, proc_macro2::Span::call_site()),
+        None => format_ident!("{text}"),
+    }
+}
+
+/// Its documentation: the comment above it, what it takes, and where it was declared.
+pub(super) fn docs(handler: &Handler) -> TokenStream {
+    let mut text = handler.doc.trim().to_owned();
+    if !text.is_empty() {
+        text.push_str("\n\n");
+    }
+    let input = last_segment(&handler.input.0);
+    text.push_str(&match handler.kind {
+        HandlerKind::Command => format!("Decides on `{input}`."),
+        HandlerKind::Compensation => {
+            format!("Answers the refusal of a `{input}` that one of this aggregate's events led to.")
+        }
+        HandlerKind::Event => format!("Handles `{input}`."),
+        HandlerKind::Upcast => format!("Turns an old `{input}` into what it is today."),
+    });
+    if !handler.at.is_empty() {
+        text.push_str(&format!(" Declared at {}.", handler.at));
+    }
+    quote! { #[doc = #text] }
+}
+
+/// What the method returns when all goes well.
+pub(super) fn returned(types: &Types, output: &Output) -> TokenStream {
+    let ty = |payload: &Payload| {
+        let (Payload::Message(angzarr_model::ir::Member { ty, .. }) | Payload::Union { ty, .. }) = payload;
+        types.path(ty).clone()
+    };
+    match output {
+        Output::Nothing => quote! { () },
+        Output::One(payload) => {
+            let ty = ty(payload);
+            quote! { #ty }
+        }
+        Output::Many(payload) => {
+            let ty = ty(payload);
+            quote! { ::std::vec::Vec<#ty> }
+        }
+    }
+}
+
+/// An expression that turns `returned` into emissions; may use `?`.
+pub(super) fn emissions(output: &Output) -> TokenStream {
+    let emit = quote! { ::angzarr_runtime::component::emit };
+    match output {
+        Output::Nothing => quote! { { let () = returned; ::std::vec::Vec::new() } },
+        Output::One(Payload::Union { .. }) => quote! { #emit::union(returned)? },
+        Output::Many(Payload::Union { .. }) => quote! { #emit::unions(returned)? },
+        Output::One(Payload::Message(member)) => match member.role {
+            Role::Event => quote! { #emit::event(&returned) },
+            Role::Command => quote! { #emit::command(&returned) },
+        },
+        Output::Many(Payload::Message(member)) => match member.role {
+            Role::Event => quote! { #emit::events(&returned) },
+            Role::Command => quote! { #emit::commands(&returned) },
+        },
+    }
+}
+
+/// The type name of an event, as an expression and as a pattern.
+pub(super) fn event_name(types: &Types, ty: &TypeName) -> TokenStream {
+    let path = types.path(ty);
+    quote! { <#path as ::angzarr_runtime::Event>::TYPE_NAME }
+}
+
+/// The type name of a command, as an expression and as a pattern.
+pub(super) fn command_name(types: &Types, ty: &TypeName) -> TokenStream {
+    let path = types.path(ty);
+    quote! { <#path as ::angzarr_runtime::Command>::TYPE_NAME }
+}
+
+pub(super) fn snapshot(snapshot: &Snapshot) -> TokenStream {
+    let Snapshot { every, version, shape } = snapshot;
+    quote! { ::angzarr_runtime::component::SnapshotSpec { every: #every, version: #version, shape: #shape } }
+}
+
+/// What a consumer listens to.
+pub(super) fn subscriptions(definition: &Definition) -> TokenStream {
+    let inputs = definition.component.handlers.iter().map(|handler| definition.types.path(&handler.input));
+    quote! {
+        &[#(::angzarr_runtime::component::Subscription {
+            domain: <#inputs as ::angzarr_runtime::Event>::DOMAIN,
+            type_name: <#inputs as ::angzarr_runtime::Event>::TYPE_NAME,
+        }),*]
+    }
+}
+
+/// One fold an event, and the dispatch to them.
+pub(super) fn folds(definition: &Definition, state: &TypeName) -> TokenStream {
+    let (types, component) = (&definition.types, &definition.component.full_name);
+    let state = types.path(state);
+    let (mut methods, mut arms) = (Vec::new(), Vec::new());
+    for event in definition.component.own_events() {
+        let (path, name) = (types.path(event), event_name(types, event));
+        let method = identifier(&fold_method(last_segment(&event.0)));
+        let doc = format!("Applies `{}` to the state.", last_segment(&event.0));
+        methods.push(quote! { #[doc = #doc] fn #method(state: &mut #state, event: #path); });
+        arms.push(quote! {
+            #name => {
+                Self::#method(state, event.decode()?);
+                ::core::result::Result::Ok(())
+            }
+        });
+    }
+    quote! {
+        #(#methods)*
+
+        #[doc(hidden)]
+        #[allow(unused_variables, reason = "there may be no events")]
+        fn __angzarr_fold(
+            state: &mut #state,
+            event: &::angzarr_runtime::Payload,
+        ) -> ::core::result::Result<(), ::angzarr_runtime::Failure>
+        where
+            Self: ::core::marker::Sized,
+        {
+            match &*event.type_name {
+                #(#arms)*
+                _ => ::core::result::Result::Err(::angzarr_runtime::component::unhandled(#component, event)),
+            }
+        }
+    }
+}
+
+/// Finds the key that an event's fields name.
+pub(super) fn keys(definition: &Definition) -> TokenStream {
+    let arms = definition.component.handlers.iter().filter(|handler| !handler.key.is_empty()).map(|handler| {
+        let (path, name) = (definition.types.path(&handler.input), event_name(&definition.types, &handler.input));
+        let parts = handler.key.iter().map(|path| key_part(&path.0));
+        quote! {
+            #name => {
+                let event: #path = event.decode()?;
+                ::core::result::Result::Ok(::core::option::Option::Some(
+                    ::angzarr_runtime::view::Key::new(::std::vec![#(#parts),*]),
+                ))
+            }
+        }
+    });
+    quote! {
+        #[doc(hidden)]
+        fn __angzarr_key(
+            event: &::angzarr_runtime::Payload,
+        ) -> ::core::result::Result<::core::option::Option<::angzarr_runtime::view::Key>, ::angzarr_runtime::Failure>
+        where
+            Self: ::core::marker::Sized,
+        {
+            match &*event.type_name {
+                #(#arms)*
+                _ => ::core::result::Result::Ok(::core::option::Option::None),
+            }
+        }
+    }
+}
+
+/// The text at the end of a path of fields; all but the last are messages, which prost wraps in options.
+fn key_part(path: &[String]) -> TokenStream {
+    let mut fields = path.iter().map(|field| identifier(field));
+    let first = fields.next();
+    let mut found = quote! { ::core::option::Option::Some(&event.#first) };
+    for field in fields {
+        found = quote! { #found.and_then(::core::option::Option::as_ref).map(|message| &message.#field) };
+    }
+    quote! { #found.map(::angzarr_runtime::KeyPart::key_part).unwrap_or_default() }
+}
+
+/// The dispatch of a consumer: a future that calls the handler of the event's type.
+///
+/// `before` and `after` are further parameters, with the arguments that go before and after the event.
+pub(super) struct Dispatch<'a> {
+    pub(super) definition: &'a Definition,
+    pub(super) parameters: TokenStream,
+    pub(super) yields: TokenStream,
+    pub(super) arms: Vec<TokenStream>,
+}
+
+impl Dispatch<'_> {
+    pub(super) fn method(&self) -> TokenStream {
+        let Self { definition, parameters, yields, arms } = self;
+        let component = &definition.component.full_name;
+        quote! {
+            #[doc(hidden)]
+            fn __angzarr_react<'a>(
+                &'a self,
+                #parameters
+                event: &'a ::angzarr_runtime::Payload,
+                cx: &'a ::angzarr_runtime::Context,
+            ) -> ::angzarr_runtime::component::Handling<'a, #yields>
+            where
+                Self: ::core::marker::Sized,
+            {
+                ::std::boxed::Box::pin(async move {
+                    match &*event.type_name {
+                        #(#arms)*
+                        _ => ::core::result::Result::Err(::angzarr_runtime::component::unhandled(#component, event)),
+                    }
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Projectors.
+
+use angzarr_model::ir::TypeName;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::handler::{Dispatch, docs, event_name, keys, method, subscriptions};
+use crate::attribute::Definition;
+
+pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStream {
+    let types = &definition.types;
+    let row = view.map(|view| types.path(view));
+    let (mut methods, mut arms) = (Vec::new(), Vec::new());
+    for handler in &definition.component.handlers {
+        let (docs, method) = (docs(handler), method(handler));
+        let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
+        let (parameter, returned, call) = match row {
+            Some(row) => (
+                quote! { row: ::core::option::Option<#row>, },
+                quote! { ::core::option::Option<#row> },
+                quote! {
+                    let row = ::angzarr_runtime::component::row_decoded(row)?;
+                    let row = self.#method(row, event.decode()?, cx).await?;
+                    ::core::result::Result::Ok(::angzarr_runtime::component::row_encoded(row))
+                },
+            ),
+            None => (
+                TokenStream::new(),
+                quote! { () },
+                quote! {
+                    self.#method(event.decode()?, cx).await?;
+                    ::core::result::Result::Ok(::core::option::Option::None)
+                },
+            ),
+        };
+        methods.push(quote! {
+            #docs
+            ///
+            /// # Errors
+            /// Technical failures; the event is then handled again.
+            fn #method(
+                &self,
+                #parameter
+                event: #input,
+                cx: &::angzarr_runtime::Context,
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<#returned, ::angzarr_runtime::Failure>,
+            > + ::core::marker::Send;
+        });
+        arms.push(quote! { #name => { #call } });
+    }
+    let bytes = quote! { ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes> };
+    let react = Dispatch { definition, parameters: quote! { row: #bytes, }, yields: bytes, arms }.method();
+    let register = match row {
+        Some(row) => quote! { ::angzarr_runtime::component::view::<Self, #row> },
+        None => quote! { ::angzarr_runtime::component::effects },
+    };
+    let (keys, subscriptions, name) = (keys(definition), subscriptions(definition), &definition.component.full_name);
+    quote! {
+        #(#methods)*
+        #[allow(unused_variables, reason = "a projector without a view gets no row")]
+        #react
+        #keys
+
+        #[doc(hidden)]
+        fn __angzarr_register(self) -> ::angzarr_runtime::component::Registration
+        where
+            Self: ::core::marker::Sized,
+        {
+            static SPEC: ::angzarr_runtime::component::ProjectorSpec =
+                ::angzarr_runtime::component::ProjectorSpec { name: #name, subscriptions: #subscriptions };
+            #register(self, &SPEC, Self::__angzarr_react, Self::__angzarr_key)
+        }
+    }
+}

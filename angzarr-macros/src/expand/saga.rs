@@ -1,0 +1,59 @@
+//! Sagas.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::handler::{Dispatch, docs, emissions, event_name, keys, method, returned, subscriptions};
+use crate::attribute::Definition;
+
+pub(super) fn body(definition: &Definition) -> TokenStream {
+    let types = &definition.types;
+    let (mut methods, mut arms) = (Vec::new(), Vec::new());
+    for handler in &definition.component.handlers {
+        let (docs, method, returned) = (docs(handler), method(handler), returned(types, &handler.output));
+        let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
+        let emissions = emissions(&handler.output);
+        methods.push(quote! {
+            #docs
+            ///
+            /// # Errors
+            /// Technical failures; the event is then handled again.
+            fn #method(
+                &self,
+                event: #input,
+                cx: &::angzarr_runtime::Context,
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<#returned, ::angzarr_runtime::Failure>,
+            > + ::core::marker::Send;
+        });
+        arms.push(quote! {
+            #name => {
+                let returned = self.#method(event.decode()?, cx).await?;
+                ::core::result::Result::Ok(#emissions)
+            }
+        });
+    }
+    let react = Dispatch {
+        definition,
+        parameters: TokenStream::new(),
+        yields: quote! { ::std::vec::Vec<::angzarr_runtime::Emission> },
+        arms,
+    }
+    .method();
+    let (keys, subscriptions, name) = (keys(definition), subscriptions(definition), &definition.component.full_name);
+    quote! {
+        #(#methods)*
+        #react
+        #keys
+
+        #[doc(hidden)]
+        fn __angzarr_register(self) -> ::angzarr_runtime::component::Registration
+        where
+            Self: ::core::marker::Sized,
+        {
+            static SPEC: ::angzarr_runtime::component::SagaSpec =
+                ::angzarr_runtime::component::SagaSpec { name: #name, subscriptions: #subscriptions };
+            ::angzarr_runtime::component::saga(self, &SPEC, Self::__angzarr_react, Self::__angzarr_key)
+        }
+    }
+}
