@@ -46,6 +46,7 @@ struct UnionView {
 
 #[derive(Serialize)]
 struct MemberView {
+    role: &'static str,
     variant: String,
     path: String,
 }
@@ -109,7 +110,7 @@ pub(super) fn attributes(package: &str, model: &Model, relations: &Relations<'_>
             path: paths::inside(package, &message.name),
             command: command(message, relations),
             event: event(message, relations),
-            union: if unions.contains(&message.name) { union(message, model) } else { None },
+            union: if unions.contains(&message.name) { union(message, model, relations) } else { None },
             rejections: false,
         };
         if view.command.is_some() || view.event.is_some() || view.union.is_some() {
@@ -147,7 +148,7 @@ fn event(message: &Message, relations: &Relations<'_>) -> Option<EventView> {
 }
 
 /// The enum of the oneof lies in the module of the union message, which prost names after the message.
-fn union(message: &Message, model: &Model) -> Option<UnionView> {
+fn union(message: &Message, model: &Model, relations: &Relations<'_>) -> Option<UnionView> {
     let union = message.union.as_ref()?;
     let (_, own) = message.name.0.rsplit_once('.').unwrap_or(("", &message.name.0));
     let mut oneof = rust_type(&union.oneof);
@@ -157,6 +158,7 @@ fn union(message: &Message, model: &Model) -> Option<UnionView> {
         oneof.push_str("OneOf");
     }
     let member = |(field, ty): &(String, TypeName)| MemberView {
+        role: if relations.takers(ty).is_empty() { "event" } else { "command" },
         variant: rust_type(field),
         path: paths::relative(paths::scope(&message.name), ty),
     };
