@@ -1,5 +1,6 @@
 //! The generator inside a build script.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -44,6 +45,7 @@ impl std::error::Error for BuildError {}
 pub struct Build {
     includes: Vec<PathBuf>,
     with: Vec<PathBuf>,
+    extern_paths: BTreeMap<String, String>,
 }
 
 impl Build {
@@ -66,13 +68,21 @@ impl Build {
         self
     }
 
+    /// Says where the types of a package lie that is not generated here: its Rust module, as an absolute path like
+    /// `::stock::shop::stock::v1`.
+    #[must_use]
+    pub fn extern_path(mut self, package: impl Into<String>, path: impl Into<String>) -> Self {
+        self.extern_paths.insert(package.into(), path.into());
+        self
+    }
+
     /// Generates these files and tells cargo what they depend on.
     ///
     /// # Errors
     /// Everything that is wrong with the input, or the first file that cannot be written.
     pub fn compile<P: Into<PathBuf>>(self, files: impl IntoIterator<Item = P>) -> BuildResult {
         let files = files.into_iter().map(Into::into).collect();
-        let request = Request { includes: self.includes, files, with: self.with };
+        let request = Request { includes: self.includes, files, with: self.with, extern_paths: self.extern_paths };
         let out = std::env::var_os("OUT_DIR").ok_or(BuildError::NoOutDir)?;
         // Named before anything can fail, so that mending a file runs the script again.
         rerun_if_changed(request.includes.iter());

@@ -29,6 +29,14 @@ pub(crate) struct Protos {
     pub(crate) read: Vec<PathBuf>,
 }
 
+impl Protos {
+    /// Packages of the files to generate.
+    pub(crate) fn generated_packages(&self) -> BTreeSet<String> {
+        let files = self.pool.files().filter(|file| self.generate.contains(file.name()));
+        files.map(|file| file.package_name().to_owned()).collect()
+    }
+}
+
 /// Parses and links the files of a request with everything they import.
 ///
 /// # Errors

@@ -24,6 +24,7 @@ mod render;
 mod report;
 mod resolve;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use build::{Build, BuildError, BuildResult};
@@ -38,6 +39,9 @@ pub struct Request {
     pub files: Vec<PathBuf>,
     /// Files to read for the services that own events and commands, without generating them.
     pub with: Vec<PathBuf>,
+    /// Where the types of packages lie that this run does not generate: from package, like `shop.stock.v1`, to the
+    /// absolute path of its Rust module, like `::stock::shop::stock::v1`. Packages below it are included.
+    pub extern_paths: BTreeMap<String, String>,
 }
 
 /// What came of it.
@@ -68,6 +72,6 @@ pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
     let mut found = angzarr_model::Diagnostics::new();
     angzarr_model::check::model(&resolved.model, &mut found);
     found.finish(()).map_err(|found| resolved.spans.reports(found))?;
-    let files = lang::rust::generate(&protos, &resolved.model, &mut resolved.spans)?;
+    let files = lang::rust::generate(&protos, &resolved.model, &mut resolved.spans, &request.extern_paths)?;
     Ok(Generated { files, read: protos.read })
 }

@@ -95,6 +95,7 @@ fn wrong_usage() {
         &["gen", "rust", "good.proto"],
         &["gen", "cobol", "--out", "gen", "good.proto"],
         &["gen", "rust", "--out", "gen", "--nonsense", "good.proto"],
+        &["gen", "rust", "--out", "gen", "--extern", "shop.stock.v1", "good.proto"],
         &["gen"],
         &[],
     ] {

@@ -36,6 +36,13 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Lines like `shop.stock.v1=::stock::shop::stock::v1` in `extern.txt`.
+fn extern_paths(case: &str) -> BTreeMap<String, String> {
+    let listed = fs::read_to_string(case_directory(case).join("extern.txt")).unwrap_or_default();
+    let pairs = listed.lines().filter_map(|line| line.split_once('='));
+    pairs.map(|(package, path)| (package.to_owned(), path.to_owned())).collect()
+}
+
 /// All protos of a case are generated, except for those that `with.txt` lists.
 fn request(case: &str) -> Request {
     let directory = case_directory(case);
@@ -43,7 +50,7 @@ fn request(case: &str) -> Request {
     let with: Vec<PathBuf> = listed.lines().map(PathBuf::from).collect();
     let include = directory.join("proto");
     let files = files_below(&include).into_iter().filter(|file| !with.contains(file)).collect();
-    Request { includes: vec![include], files, with }
+    Request { includes: vec![include], files, with, extern_paths: extern_paths(case) }
 }
 
 fn check(case: &str) {

@@ -25,6 +25,8 @@ codes! {
     NAME_CLASH = "AZ0005", "rename one of them";
     /// The generator failed at something that the input cannot cause.
     INTERNAL = "AZ0006", "this is a bug of angzarr; please report it with the protos that cause it";
+    /// A package mapped to something that is no Rust module, or that the run generates itself.
+    BAD_EXTERN = "AZ0007", "map a package that is not generated here to an absolute path: shop.stock.v1=::stock::shop::stock::v1";
 
     /// A service with an `angzarr.v1.component` option that says nothing.
     NO_KIND = "AZ0101", "set one of aggregate, saga, projector, process_manager, upcaster";

@@ -45,6 +45,9 @@ struct Generate {
     /// File whose services own events or commands used here; read, not generated. May be repeated.
     #[arg(long, value_name = "FILE")]
     with: Vec<PathBuf>,
+    /// Rust module, as absolute path, of a package that is not generated here. May be repeated.
+    #[arg(long = "extern", value_name = "PACKAGE=PATH", value_parser = mapping)]
+    extern_paths: Vec<(String, String)>,
     /// Proto files to generate.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -52,7 +55,12 @@ struct Generate {
 
 fn main() -> ExitCode {
     let Command::Gen(Language::Rust(arguments)) = Arguments::parse().command;
-    let request = Request { includes: arguments.includes, files: arguments.files, with: arguments.with };
+    let request = Request {
+        includes: arguments.includes,
+        files: arguments.files,
+        with: arguments.with,
+        extern_paths: arguments.extern_paths.into_iter().collect(),
+    };
     let generated = match angzarr_codegen::generate(&request) {
         Ok(generated) => generated,
         Err(reports) => {
@@ -73,6 +81,12 @@ fn main() -> ExitCode {
             ExitCode::from(UNUSABLE)
         }
     }
+}
+
+fn mapping(text: &str) -> Result<(String, String), String> {
+    let (package, path) =
+        text.split_once('=').ok_or("expected PACKAGE=PATH, like shop.stock.v1=::stock::shop::stock::v1")?;
+    Ok((package.to_owned(), path.to_owned()))
 }
 
 /// A reader that went away is no reason to fail.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use angzarr_model::ir::Model;
 use angzarr_model::names::rust_field;
 use angzarr_model::relations::Relations;
+use paths::Paths;
 use serde::Serialize;
 
 use crate::frontend::Protos;
@@ -23,19 +24,25 @@ const NO_PACKAGE: &str = "_";
 /// Prints every package of the run, and the `mod.rs` that nests them.
 ///
 /// # Errors
-/// Names that become one in Rust.
-pub(crate) fn generate(protos: &Protos, model: &Model, spans: &mut Spans) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+/// Names that become one in Rust, and mapped packages that cannot be used.
+pub(crate) fn generate(
+    protos: &Protos,
+    model: &Model,
+    spans: &mut Spans,
+    extern_paths: &BTreeMap<String, String>,
+) -> Result<Vec<GeneratedFile>, Vec<Report>> {
     clashes::check(protos, model, spans)?;
+    let paths = Paths::new(protos, extern_paths)?;
     let renderer = Renderer::new()?;
     let relations = Relations::of(model);
     let mut files = Vec::new();
     let mut root = Module::default();
-    for (package, mut file) in messages::packages(protos)? {
-        messages::attach(&mut file, &view::attributes(&package, model, &relations), &renderer)?;
+    for (package, mut file) in messages::packages(protos, &paths)? {
+        messages::attach(&mut file, &view::attributes(&package, model, &relations, &paths), &renderer)?;
         let mut text = prettyplease::unparse(&file);
         for component in model.components.iter().filter(|c| c.generate && c.package == package) {
             // Taken as the template prints it: prettyplease would pull the arrows in the attribute apart.
-            let definition = renderer.render("rust/component.rs", &view::component(component))?;
+            let definition = renderer.render("rust/component.rs", &view::component(component, &paths))?;
             parse(&definition)?;
             text.push('\n');
             text.push_str(&definition);

@@ -6,13 +6,14 @@ use prost_build::Module;
 use prost_reflect::FileDescriptor;
 use syn::{Attribute, Item, ItemMod, parse_quote};
 
+use super::paths::Paths;
 use super::view::Attributes;
 use crate::Report;
 use crate::frontend::Protos;
 use crate::render::{Renderer, internal};
 
 /// Every generated package, parsed, by name; empty if it has no messages.
-pub(super) fn packages(protos: &Protos) -> Result<BTreeMap<String, syn::File>, Vec<Report>> {
+pub(super) fn packages(protos: &Protos, paths: &Paths<'_>) -> Result<BTreeMap<String, syn::File>, Vec<Report>> {
     // prost looks at everything a message refers to, so it gets all files; what was only imported goes to a module
     // that nobody reads.
     let unread = Module::from_parts([""]);
@@ -30,7 +31,7 @@ pub(super) fn packages(protos: &Protos) -> Result<BTreeMap<String, syn::File>, V
         };
         requests.push((module, file.file_descriptor_proto().clone()));
     }
-    let mut texts = config().generate(requests).map_err(|error| internal(&error))?;
+    let mut texts = config(paths).generate(requests).map_err(|error| internal(&error))?;
     let mut packages = BTreeMap::new();
     for (package, module) in modules {
         let mut file = super::parse(&texts.remove(&module).unwrap_or_default())?;
@@ -40,7 +41,7 @@ pub(super) fn packages(protos: &Protos) -> Result<BTreeMap<String, syn::File>, V
     Ok(packages)
 }
 
-fn config() -> prost_build::Config {
+fn config(paths: &Paths<'_>) -> prost_build::Config {
     let mut config = prost_build::Config::new();
     config
         .format(false)
@@ -51,6 +52,9 @@ fn config() -> prost_build::Config {
         .btree_map(["."])
         .enable_type_names()
         .type_name_domain(["."], "type.googleapis.com");
+    for (package, path) in paths.mapped() {
+        config.extern_path(format!(".{package}"), path);
+    }
     config
 }
 

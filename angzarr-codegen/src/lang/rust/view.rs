@@ -9,7 +9,7 @@ use angzarr_model::names::{rust_field, rust_type};
 use angzarr_model::relations::Relations;
 use serde::Serialize;
 
-use super::paths;
+use super::paths::{self, Paths};
 
 /// The derives of one message or enum type.
 #[derive(Default, Serialize)]
@@ -97,7 +97,12 @@ fn comment(line: &str) -> String {
 }
 
 /// Derives for the types of one package, for those that have any.
-pub(super) fn attributes(package: &str, model: &Model, relations: &Relations<'_>) -> Vec<Attributes> {
+pub(super) fn attributes(
+    package: &str,
+    model: &Model,
+    relations: &Relations<'_>,
+    paths: &Paths<'_>,
+) -> Vec<Attributes> {
     let unions: BTreeSet<&TypeName> = handlers(model)
         .filter_map(|handler| match handler.output.payload()? {
             Payload::Union { ty, .. } => Some(ty),
@@ -110,7 +115,7 @@ pub(super) fn attributes(package: &str, model: &Model, relations: &Relations<'_>
             path: paths::inside(package, &message.name),
             command: command(message, relations),
             event: event(message, relations),
-            union: if unions.contains(&message.name) { union(message, model, relations) } else { None },
+            union: if unions.contains(&message.name) { union(message, model, relations, paths) } else { None },
             rejections: false,
         };
         if view.command.is_some() || view.event.is_some() || view.union.is_some() {
@@ -148,7 +153,7 @@ fn event(message: &Message, relations: &Relations<'_>) -> Option<EventView> {
 }
 
 /// The enum of the oneof lies in the module of the union message, which prost names after the message.
-fn union(message: &Message, model: &Model, relations: &Relations<'_>) -> Option<UnionView> {
+fn union(message: &Message, model: &Model, relations: &Relations<'_>, paths: &Paths<'_>) -> Option<UnionView> {
     let union = message.union.as_ref()?;
     let (_, own) = message.name.0.rsplit_once('.').unwrap_or(("", &message.name.0));
     let mut oneof = rust_type(&union.oneof);
@@ -160,7 +165,7 @@ fn union(message: &Message, model: &Model, relations: &Relations<'_>) -> Option<
     let member = |(field, ty): &(String, TypeName)| MemberView {
         role: if relations.takers(ty).is_empty() { "event" } else { "command" },
         variant: rust_type(field),
-        path: paths::relative(paths::scope(&message.name), ty),
+        path: paths.relative(paths::scope(&message.name), ty),
     };
     Some(UnionView {
         field: rust_field(&union.oneof),
@@ -170,8 +175,8 @@ fn union(message: &Message, model: &Model, relations: &Relations<'_>) -> Option<
 }
 
 /// The definition of a component, as seen from the module of its package.
-pub(super) fn component(component: &Component) -> ComponentView {
-    let path = |name: &TypeName| paths::relative(&component.package, name);
+pub(super) fn component(component: &Component, paths: &Paths<'_>) -> ComponentView {
+    let path = |name: &TypeName| paths.relative(&component.package, name);
     let mut view = ComponentView {
         doc: component.doc.lines().map(comment).collect(),
         derive: "Saga",
@@ -183,7 +188,7 @@ pub(super) fn component(component: &Component) -> ComponentView {
         snapshot: None,
         rejections: None,
         view: None,
-        handlers: component.handlers.iter().map(|handler| self::handler(component, handler)).collect(),
+        handlers: component.handlers.iter().map(|handler| self::handler(component, handler, paths)).collect(),
     };
     match &component.kind {
         ComponentKind::Aggregate(aggregate) => {
@@ -214,7 +219,7 @@ fn snapshot(snapshot: &Snapshot) -> SnapshotView {
     SnapshotView { every: snapshot.every, version: snapshot.version, shape: literal(&snapshot.shape) }
 }
 
-fn handler(component: &Component, handler: &Handler) -> HandlerView {
+fn handler(component: &Component, handler: &Handler, paths: &Paths<'_>) -> HandlerView {
     let package = &component.package;
     let key: Vec<String> = handler
         .key
@@ -229,8 +234,8 @@ fn handler(component: &Component, handler: &Handler) -> HandlerView {
             HandlerKind::Upcast => "upcast",
         },
         method: rust_field(&handler.method),
-        input: paths::relative(package, &handler.input),
-        output: output(component, &handler.output),
+        input: paths.relative(package, &handler.input),
+        output: output(component, &handler.output, paths),
         key: (!key.is_empty()).then(|| key.join(", ")),
         starts: handler.starts,
         doc: (!handler.doc.is_empty()).then(|| literal(&handler.doc)),
@@ -238,7 +243,7 @@ fn handler(component: &Component, handler: &Handler) -> HandlerView {
     }
 }
 
-fn output(component: &Component, output: &Output) -> String {
+fn output(component: &Component, output: &Output, paths: &Paths<'_>) -> String {
     let package = &component.package;
     let (stream, payload) = match output {
         Output::Nothing => return "()".to_owned(),
@@ -250,7 +255,7 @@ fn output(component: &Component, output: &Output) -> String {
             Role::Event => "event",
             Role::Command => "command",
         };
-        format!("{role} {}", paths::relative(package, &member.ty))
+        format!("{role} {}", paths.relative(package, &member.ty))
     };
     match payload {
         // A plain message is an event unless its component is a saga; only a process manager can do either.
@@ -259,10 +264,10 @@ fn output(component: &Component, output: &Output) -> String {
         {
             format!("{stream}{}", member(only))
         }
-        Payload::Message(only) => format!("{stream}{}", paths::relative(package, &only.ty)),
+        Payload::Message(only) => format!("{stream}{}", paths.relative(package, &only.ty)),
         Payload::Union { ty, members } => {
             let members: Vec<String> = members.iter().map(member).collect();
-            format!("{stream}{}({})", paths::relative(package, ty), members.join(", "))
+            format!("{stream}{}({})", paths.relative(package, ty), members.join(", "))
         }
     }
 }

@@ -208,7 +208,9 @@ impl ::angzarr_runtime::prost::Name for OrderTicked {
 #[derive(::angzarr_runtime::Union)]
 #[union(
     outcome = check_out_outcome::Outcome,
+    event
     CheckedOut(OrderCheckedOut),
+    event
     Cancelled(OrderCancelled)
 )]
 pub struct CheckOutOutcome {

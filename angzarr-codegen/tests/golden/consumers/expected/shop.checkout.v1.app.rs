@@ -6,7 +6,9 @@
 #[derive(::angzarr_runtime::Union)]
 #[union(
     step = checkout_step::Step,
+    event
     Started(super::CheckoutStarted),
+    command
     ReserveStock(super::super::super::stock::v1::ReserveStock)
 )]
 pub struct CheckoutStep {

@@ -7,7 +7,9 @@
 #[derive(::angzarr_runtime::Union)]
 #[union(
     command = stock_command::Command,
+    command
     Reserve(super::super::super::stock::v1::ReserveStock),
+    command
     Release(super::super::super::stock::v1::ReleaseStock)
 )]
 pub struct StockCommand {

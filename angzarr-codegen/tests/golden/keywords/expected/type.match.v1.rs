@@ -146,7 +146,7 @@ impl ::angzarr_runtime::prost::Name for Self_ {
 #[derive(Clone, PartialEq, Eq, Hash, ::angzarr_runtime::prost::Message)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
 #[derive(::angzarr_runtime::Union)]
-#[union(r#loop = r#loop::LoopOneOf, Self_(Self_), Inner(self_::Inner))]
+#[union(r#loop = r#loop::LoopOneOf, event Self_(Self_), event Inner(self_::Inner))]
 pub struct Loop {
     #[prost(oneof = "r#loop::LoopOneOf", tags = "1, 2")]
     pub r#loop: ::core::option::Option<r#loop::LoopOneOf>,

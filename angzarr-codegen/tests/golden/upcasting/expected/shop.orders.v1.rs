@@ -97,7 +97,7 @@ impl ::angzarr_runtime::prost::Name for CurrencyChosen {
 #[derive(Clone, PartialEq, Eq, Hash, ::angzarr_runtime::prost::Message)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
 #[derive(::angzarr_runtime::Union)]
-#[union(part = split::Part, Placed(OrderPlacedV3), Currency(CurrencyChosen))]
+#[union(part = split::Part, event Placed(OrderPlacedV3), event Currency(CurrencyChosen))]
 pub struct Split {
     #[prost(oneof = "split::Part", tags = "1, 2")]
     pub part: ::core::option::Option<split::Part>,

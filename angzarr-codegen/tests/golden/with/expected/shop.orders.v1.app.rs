@@ -7,6 +7,6 @@
     define = ReservationBoard,
     name = "shop.orders.v1.app.ReservationBoard",
     view = super::OrderRow,
-    on(on_stock_reserved: super::super::super::stock::v1::StockReserved => (), key(order_id), at = "shop/orders/v1/app/board.proto:14:7"),
+    on(on_stock_reserved: ::stock::shop::stock::v1::StockReserved => (), key(order_id), at = "shop/orders/v1/app/board.proto:14:7"),
 )]
 pub enum ReservationBoardDefinition {}

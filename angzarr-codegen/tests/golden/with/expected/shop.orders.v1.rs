@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::angzarr_runtime::prost::Message)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
 pub struct OrderRow {
+    #[prost(message, optional, tag = "2")]
+    pub stock: ::core::option::Option<::stock::shop::stock::v1::Stock>,
     #[prost(uint64, tag = "1")]
     pub reserved: u64,
 }
