@@ -2,7 +2,7 @@
 
 mod error;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use prost_reflect::DescriptorPool;
@@ -27,6 +27,8 @@ pub(crate) struct Protos {
     pub(crate) services: BTreeSet<String>,
     /// Files on disk that were read.
     pub(crate) read: Vec<PathBuf>,
+    /// Their texts, by name.
+    pub(crate) texts: BTreeMap<String, String>,
 }
 
 impl Protos {
@@ -52,7 +54,8 @@ pub(crate) fn read(request: &Request) -> Result<Protos, Vec<Report>> {
     }
     services.extend(generate.iter().cloned());
     let read = compiler.files().filter_map(|file| file.path().map(Path::to_path_buf)).collect();
-    Ok(Protos { pool: compiler.descriptor_pool(), generate, services, read })
+    let texts = texts(&compiler);
+    Ok(Protos { pool: compiler.descriptor_pool(), generate, services, read, texts })
 }
 
 /// Opens files in the order of their names, whatever order they were given in; the descriptors' order follows it.
@@ -68,6 +71,12 @@ fn open(compiler: &mut Compiler, files: &[PathBuf], reports: &mut Vec<Report>) -
         }
     }
     names
+}
+
+/// For the places of words; a text that has gone since it was compiled only makes them coarser.
+fn texts(compiler: &Compiler) -> BTreeMap<String, String> {
+    let text = |path: &Path| std::fs::read_to_string(path).ok();
+    compiler.files().filter_map(|file| Some((file.name().to_owned(), text(file.path()?)?))).collect()
 }
 
 fn opened(compiler: &Compiler) -> BTreeSet<String> {

@@ -2,6 +2,7 @@
 
 mod component;
 mod layout;
+mod lex;
 mod message;
 mod options;
 mod scope;
@@ -49,7 +50,7 @@ pub(crate) fn resolve(protos: &Protos) -> Result<Resolved, Vec<Report>> {
         commands: commands(protos, &annotations),
         protos,
         annotations,
-        spans: Spans::default(),
+        spans: Spans::new(protos.texts.clone()),
         found: Diagnostics::new(),
     };
     let mut model = Model::default();
@@ -102,7 +103,8 @@ fn enums(protos: &Protos) -> Vec<Enum> {
 impl Context<'_> {
     /// Refuses an option whose feature is not built; silence would let a user believe in it.
     fn not_built(&mut self, file: &FileDescriptor, path: &[i32], what: &str) {
-        let span = self.spans.at(file, path);
+        let word = what.trim_start_matches('`').split([':', '`']).next().unwrap_or_default();
+        let span = self.spans.inside(file, path, word);
         self.found.report(codes::NOT_BUILT_YET, span, format!("{what} is not built yet"));
     }
 }
