@@ -98,7 +98,8 @@ pub(crate) async fn start(
     let (progress, receiver) = watch::channel(Progress { position, stopped: None });
     let running = Running { name: consumer.name(), is_projector: consumer.is_projector(), progress: receiver };
     let wanted = consumer.subscriptions().iter().map(|wanted| (wanted.domain, wanted.type_name)).collect();
-    let tail = Tail { consumer, log, wanted, position, committed: position, progress };
+    let domains = consumer.subscriptions().iter().map(|wanted| wanted.domain).collect();
+    let tail = Tail { consumer, log, wanted, domains, position, committed: position, progress };
     Ok((running, tokio::spawn(tail.run(stop))))
 }
 
@@ -106,6 +107,8 @@ struct Tail {
     consumer: Arc<dyn Consumer>,
     log: Arc<Log>,
     wanted: HashSet<(&'static str, &'static str)>,
+    /// The domains of what is wanted; old versions in them may become something wanted.
+    domains: HashSet<&'static str>,
     /// Everything up to here is handled.
     position: u64,
     /// Everything up to here is handled for good.
@@ -140,7 +143,8 @@ impl Tail {
 
     /// Handles the next stretch of the log; false if there is none. An error names the position it is about.
     async fn batch(&mut self) -> Result<bool, (u64, Error)> {
-        let read = || async { self.log.read(self.position, BATCH).await };
+        let of_interest = |record: &Record| record.kind.is_event() && self.domains.contains(&*record.stream.domain);
+        let read = || self.log.read(self.position, BATCH, of_interest);
         let stretch = read.retry(patience()).await.map_err(|error| (self.position + 1, error))?;
         let Some(reaches) = stretch.reaches else { return Ok(false) };
         let wanted: Vec<Record> = stretch.records.into_iter().filter(|record| self.wants(record)).collect();
@@ -157,7 +161,7 @@ impl Tail {
     }
 
     fn wants(&self, record: &Record) -> bool {
-        record.kind.is_event() && self.wanted.contains(&(&*record.stream.domain, &*record.payload.type_name))
+        self.wanted.contains(&(&*record.stream.domain, &*record.payload.type_name))
     }
 
     /// All lanes are run to their end or first failure; the earliest failure is reported.

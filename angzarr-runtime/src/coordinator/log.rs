@@ -33,11 +33,17 @@ impl Log {
         Ok(appended)
     }
 
-    pub(crate) async fn read(&self, after: u64, limit: usize) -> Result<Stretch, Error> {
+    /// Reads on. What `relevant` leaves out is not upcast either, so that it cannot fail whoever does not want it.
+    pub(crate) async fn read(
+        &self,
+        after: u64,
+        limit: usize,
+        relevant: impl Fn(&Record) -> bool,
+    ) -> Result<Stretch, Error> {
         let stored = self.store.read(after, limit).await?;
         let reaches = stored.last().map(|record| record.position);
         let mut records = Vec::with_capacity(stored.len());
-        for record in stored {
+        for record in stored.into_iter().filter(relevant) {
             self.upcasts.current(record, &mut records)?;
         }
         Ok(Stretch { records, reaches })
