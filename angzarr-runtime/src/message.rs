@@ -23,6 +23,8 @@ pub trait Event: prost::Message + Default + Send + Sync + 'static {
     const TYPE_NAME: &'static str;
     /// Domain whose streams hold it.
     const DOMAIN: &'static str;
+    /// Whether it is no longer written.
+    const RETIRED: bool = false;
 }
 
 /// A message in encoded form.
