@@ -13,7 +13,13 @@ use crate::view::{Changes, Key, ViewStore};
 /// Views in memory.
 #[derive(Debug, Default)]
 pub struct MemoryViews {
-    views: Mutex<HashMap<String, View>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    views: HashMap<String, View>,
+    closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -29,16 +35,18 @@ impl MemoryViews {
         Self::default()
     }
 
-    fn views(&self) -> MutexGuard<'_, HashMap<String, View>> {
-        self.views.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        // Nothing below panics between two changes that belong together, so a poisoned lock guards sound data.
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.closed { Err(StoreError::Closed) } else { Ok(inner) }
     }
 }
 
 #[async_trait]
 impl ViewStore for MemoryViews {
     async fn checkpoint(&self, view: &str, row_type: &str, log: Uuid, head: u64) -> Result<u64, StoreError> {
-        let mut views = self.views();
-        let view = views.entry(view.to_owned()).or_default();
+        let mut inner = self.open()?;
+        let view = inner.views.entry(view.to_owned()).or_default();
         let stamp = Some((log, row_type.to_owned()));
         if view.stamp != stamp || view.checkpoint > head {
             *view = View { stamp, ..View::default() };
@@ -47,18 +55,18 @@ impl ViewStore for MemoryViews {
     }
 
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.views().get(view).and_then(|view| view.rows.get(&key.to_string()).cloned()))
+        Ok(self.open()?.views.get(view).and_then(|view| view.rows.get(&key.to_string()).cloned()))
     }
 
     async fn rows(&self, view: &str) -> Result<Vec<(Key, Bytes)>, StoreError> {
-        let views = self.views();
-        let rows = views.get(view).into_iter().flat_map(|view| &view.rows);
+        let inner = self.open()?;
+        let rows = inner.views.get(view).into_iter().flat_map(|view| &view.rows);
         Ok(rows.map(|(key, row)| (Key::parse(key), row.clone())).collect())
     }
 
     async fn commit(&self, view: &str, changes: Changes, checkpoint: u64) -> Result<(), StoreError> {
-        let mut views = self.views();
-        let view = views.entry(view.to_owned()).or_default();
+        let mut inner = self.open()?;
+        let view = inner.views.entry(view.to_owned()).or_default();
         for (key, row) in changes {
             match row {
                 Some(row) => view.rows.insert(key.to_string(), row),
@@ -70,6 +78,7 @@ impl ViewStore for MemoryViews {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
         Ok(())
     }
 }
