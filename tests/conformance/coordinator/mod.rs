@@ -1,0 +1,1 @@
+pub(crate) const LISTED: &[crate::backend::Listed] = &[("memory", "", true), ("sqlite", "", true)];

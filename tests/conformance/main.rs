@@ -1,0 +1,12 @@
+//! What every store and every coordinator must keep, on every backend. `docs/semantics.md` says it in words.
+//!
+//! Cases are ordinary functions over a [`backend::Backend`]; none knows which one it runs on. [`cases!`] lists them as
+//! tests.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test's helper, a panic is how the test fails")]
+
+#[macro_use]
+mod backend;
+mod coordinator;
+mod sqlite_files;
+mod store;
+mod view;

@@ -1,0 +1,174 @@
+//! Files that are no log, or not ours to use: each gets a coded error with help, and stays as it is.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use angzarr_runtime::Storage;
+use angzarr_runtime::store::{Opened, StoreError};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+/// Names the file to open, in a second process.
+const SECOND_PROCESS: &str = "ANGZARR_TEST_OPEN";
+
+async fn open(path: &Path) -> Result<Opened, StoreError> {
+    Storage::Sqlite(path.to_owned()).open().await
+}
+
+async fn refused(path: &Path, code: &str) -> StoreError {
+    let error = open(path).await.unwrap_err();
+    assert_eq!(error.code(), code, "{error}");
+    assert!(!error.help().is_empty());
+    assert!(error.to_string().contains(&path.display().to_string()), "the message names the file: {error}");
+    error
+}
+
+/// A log that was opened and closed again.
+async fn used() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    close(open(&path).await.unwrap()).await;
+    (folder, path)
+}
+
+async fn close(opened: Opened) {
+    opened.views.close().await.unwrap();
+    opened.store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    refused(&folder.path().join("missing/log.db"), "STORE_CANNOT_OPEN").await;
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    std::fs::create_dir(&path).unwrap();
+    refused(&path, "STORE_CANNOT_OPEN").await;
+}
+
+#[tokio::test]
+async fn a_text_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    let text = "no database at all\n".repeat(200);
+    std::fs::write(&path, &text).unwrap();
+    refused(&path, "STORE_FOREIGN").await;
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn the_database_of_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, application) in [("plain.db", 0), ("marked.db", 0x1234)] {
+        let path = folder.path().join(name);
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "application_id", application).unwrap();
+        connection.execute_batch("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)").unwrap();
+        drop(connection);
+        let before = std::fs::read(&path).unwrap();
+        refused(&path, "STORE_FOREIGN").await;
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name} is unchanged");
+        assert!(!folder.path().join(format!("{name}.views")).exists());
+    }
+}
+
+#[tokio::test]
+async fn a_log_of_a_newer_release() {
+    let (_folder, path) = used().await;
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = refused(&path, "STORE_FOREIGN").await;
+    assert!(error.to_string().contains("99"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn views_as_a_log() {
+    let (folder, _) = used().await;
+    let views = folder.path().join("log.db.views");
+    let before = std::fs::read(&views).unwrap();
+    refused(&views, "STORE_FOREIGN").await;
+    assert_eq!(std::fs::read(&views).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_log_as_views() {
+    let (folder, path) = used().await;
+    let views = folder.path().join("log.db.views");
+    std::fs::copy(&path, &views).unwrap();
+    let error = open(&path).await.unwrap_err();
+    assert_eq!(error.code(), "STORE_FOREIGN", "{error}");
+    assert!(error.to_string().contains("log.db.views"), "{error}");
+    // The log itself was let go of again.
+    std::fs::remove_file(&views).unwrap();
+    close(open(&path).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_open_in_this_process() {
+    let (_folder, path) = used().await;
+    let opened = open(&path).await.unwrap();
+    refused(&path, "STORE_IN_USE").await;
+    assert_eq!(opened.store.head().await.unwrap(), 0, "the first one goes on");
+    close(opened).await;
+    close(open(&path).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_open_in_another_process() {
+    let (_folder, path) = used().await;
+    let second = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "sqlite_files::second_process", "--nocapture"]).env(SECOND_PROCESS, &path);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let opened = open(&path).await.unwrap();
+    assert!(second().contains("second process: STORE_IN_USE"), "{}", second());
+    close(opened).await;
+    assert!(second().contains("second process: opened"), "{}", second());
+}
+
+/// What the other process does; does nothing in an ordinary run.
+#[tokio::test]
+async fn second_process() {
+    let Some(path) = std::env::var_os(SECOND_PROCESS) else { return };
+    match open(Path::new(&path)).await {
+        Ok(opened) => {
+            close(opened).await;
+            println!("second process: opened");
+        }
+        Err(error) => println!("second process: {}", error.code()),
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_another_connection_locks() {
+    let (folder, path) = used().await;
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
+    refused(&path, "STORE_IN_USE").await;
+    drop(other);
+    close(open(&path).await.unwrap()).await;
+
+    let empty = folder.path().join("empty.db");
+    let other = Connection::open(&empty).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    refused(&empty, "STORE_IN_USE").await;
+}
+
+#[tokio::test]
+async fn storage_strings_that_name_nothing() {
+    for text in ["", "sqlite", "sqlite:", "memory:", "postgres:host", "Memory"] {
+        let error = text.parse::<Storage>().unwrap_err();
+        assert_eq!(error.code(), "STORE_BAD_STORAGE", "{text}");
+        assert!(!error.help().is_empty());
+    }
+    assert_eq!("memory".parse(), Ok(Storage::Memory));
+    assert_eq!("sqlite:a/b.db".parse(), Ok(Storage::Sqlite("a/b.db".into())));
+    assert_eq!("sqlite:a:b".parse(), Ok(Storage::Sqlite("a:b".into())));
+}

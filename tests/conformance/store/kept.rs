@@ -1,0 +1,123 @@
+//! Law 3, and what is kept beside the streams.
+
+use std::sync::Arc;
+
+use angzarr_runtime::Payload;
+use angzarr_runtime::prost_types::Timestamp;
+use angzarr_runtime::store::{Cause, Load, NewBook, NewRecord, RecordKind, Snapshot, StoreError, Trace};
+use uuid::Uuid;
+
+use super::{book, keyed, record, stream, whole};
+use crate::backend::Backend;
+
+pub(super) async fn checkpoints_are_kept(backend: impl Backend) {
+    let opened = backend.open().await;
+    assert_eq!(opened.store.checkpoint("a.Consumer").await.unwrap(), 0);
+    for position in [5, 7, 3, u64::from(u32::MAX) * 9] {
+        opened.store.save_checkpoint("a.Consumer", position).await.unwrap();
+        assert_eq!(opened.store.checkpoint("a.Consumer").await.unwrap(), position);
+    }
+    opened.store.save_checkpoint("ein/Zähler", 1).await.unwrap();
+    let store = backend.reopen(opened).await.store;
+    assert_eq!(store.checkpoint("a.Consumer").await.unwrap(), u64::from(u32::MAX) * 9);
+    assert_eq!(store.checkpoint("ein/Zähler").await.unwrap(), 1);
+    assert_eq!(store.checkpoint("another").await.unwrap(), 0);
+}
+
+pub(super) async fn the_log_keeps_its_id(backend: impl Backend) {
+    let opened = backend.open().await;
+    let id = opened.store.log_id();
+    assert!(!id.is_nil());
+    opened.store.append(book(&stream(), &["a"])).await.unwrap();
+    assert_eq!(backend.reopen(opened).await.store.log_id(), id);
+}
+
+pub(super) async fn reopened_log_holds_what_was_acknowledged(backend: impl Backend) {
+    let opened = backend.open().await;
+    let cause = Cause {
+        domain: "wörter".into(),
+        root: Uuid::new_v4(),
+        sequence: u32::MAX,
+        part: 3,
+        component: "a.v1.app.Näher".into(),
+    };
+    let kinds = [
+        RecordKind::Event,
+        RecordKind::Fact,
+        RecordKind::Compensation,
+        RecordKind::Commands,
+        RecordKind::Deadline,
+        RecordKind::Refusal,
+    ];
+    let values = [Vec::new(), vec![0xab; 1 << 20], b"\0\xff".to_vec(), b"a".to_vec(), b"b".to_vec(), b"c".to_vec()];
+    let before_1970 = Timestamp { seconds: -86_400, nanos: 123_456_000 };
+    let records = kinds.into_iter().zip(values).enumerate().map(|(index, (kind, value))| NewRecord {
+        kind,
+        payload: Payload { type_name: "test.v1.Geschäft".into(), value: value.into() },
+        occurred_at: (index % 2 == 0).then_some(before_1970),
+    });
+    let full = NewBook {
+        stream: stream(),
+        key: "日本/\\'\"; DROP TABLE records; --".into(),
+        idempotency_key: Some("ключ".into()),
+        records: records.collect(),
+        created_at: Timestamp { seconds: 1_700_000_000, nanos: 999_999_000 },
+        trace: Trace { correlation_id: "Gespräch 🦀".into(), cause: Some(Arc::new(cause)) },
+        expected: Some(0),
+    };
+    let plain = book(&stream(), &["a"]);
+    let mut told = opened.store.append(full.clone()).await.unwrap().records;
+    told.extend(opened.store.append(plain.clone()).await.unwrap().records);
+    for (record, new) in told.iter().zip(full.records.iter().chain(&plain.records)) {
+        assert_eq!((record.kind, &record.payload, record.occurred_at), (new.kind, &new.payload, new.occurred_at));
+        assert_eq!((record.part, record.parts), (0, 0));
+    }
+    for record in &told[..kinds.len()] {
+        assert_eq!((&record.stream, &record.key), (&full.stream, &full.key));
+        assert_eq!((record.created_at, &record.trace), (full.created_at, &full.trace));
+    }
+    assert_eq!(told[kinds.len()].trace, plain.trace);
+
+    let store = backend.reopen(opened).await.store;
+    assert_eq!(store.read(0, 100).await.unwrap(), told);
+    assert_eq!(whole(&store, &full.stream).await.records, told[..kinds.len()]);
+    assert_eq!(store.append(full).await.unwrap().records, told[..kinds.len()]);
+    assert_eq!(store.head().await.unwrap(), told[kinds.len()].position);
+}
+
+pub(super) async fn a_dropped_append_is_whole_or_not_there(backend: impl Backend) {
+    let opened = backend.open().await;
+    let streams: Vec<_> = (0..50).map(|_| stream()).collect();
+    for (index, stream) in streams.iter().enumerate() {
+        let append = opened.store.append(keyed("k", book(stream, &["a", "b", "c"])));
+        // Polled once, or for a little while, then dropped.
+        let wait = std::time::Duration::from_micros(if index % 2 == 0 { 0 } else { 20 * index as u64 });
+        let _ = tokio::time::timeout(wait, append).await;
+    }
+    let store = backend.reopen(opened).await.store;
+    for stream in &streams {
+        let there = whole(&store, stream).await.records.len();
+        assert!(there == 0 || there == 3, "{there} of 3");
+        let again = store.append(keyed("k", book(stream, &["a", "b", "c"]))).await.unwrap();
+        assert_eq!((again.duplicate, again.records.len()), (there == 3, 3), "the key is there if the records are");
+        assert_eq!(whole(&store, stream).await.next_sequence, 3);
+    }
+}
+
+pub(super) async fn a_closed_store_refuses_everything(backend: impl Backend) {
+    let store = backend.open().await.store;
+    let stream = stream();
+    let state = record("state").payload;
+    store.append(book(&stream, &["a"])).await.unwrap();
+    store.close().await.unwrap();
+    let load = Load { stream: stream.clone(), idempotency_key: None, fingerprint: None };
+    let snapshot = Snapshot { sequence: 0, fingerprint: Vec::new(), state };
+    assert_eq!(store.append(book(&stream, &["b"])).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.load(load).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.read(0, 1).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.head().await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.save_snapshot(stream, snapshot).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.checkpoint("c").await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.save_checkpoint("c", 1).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.close().await, Ok(()), "closing again is fine");
+}

@@ -1,0 +1,110 @@
+//! The contract of `Store`: laws 1 to 4 and 6.
+
+mod concurrent;
+mod kept;
+mod keys;
+mod snapshots;
+mod streams;
+
+use std::sync::Arc;
+
+use angzarr_runtime::Payload;
+use angzarr_runtime::prost_types::Timestamp;
+use angzarr_runtime::store::{Load, Loaded, NewBook, NewRecord, Record, RecordKind, Store, StreamId, Trace};
+use uuid::Uuid;
+
+use concurrent::{
+    log_order_holds_while_writers_write, streams_a_conflict_spoils_no_other_book,
+    streams_one_of_many_writers_with_the_same_expectation_wins, streams_writers_without_expectation_lose_nothing,
+};
+use kept::{
+    a_closed_store_refuses_everything, a_dropped_append_is_whole_or_not_there, checkpoints_are_kept,
+    reopened_log_holds_what_was_acknowledged, the_log_keeps_its_id,
+};
+use keys::{
+    once_a_duplicate_returns_the_first_book, once_an_empty_book_is_remembered, once_concurrent_duplicates_store_one,
+    once_the_key_is_looked_at_before_the_sequence, once_the_same_key_of_another_stream_is_another,
+};
+use snapshots::{
+    snapshots_a_newer_one_replaces, snapshots_ahead_of_the_stream_are_ignored,
+    snapshots_of_another_fingerprint_are_ignored, snapshots_shorten_the_load,
+};
+use streams::{
+    log_order_pages_from_every_position, log_order_positions_of_a_book_are_consecutive,
+    streams_a_book_without_records_is_a_no_op, streams_have_no_holes, streams_start_at_zero,
+    streams_wrong_expectations_write_nothing,
+};
+
+cases! {
+    every:
+        streams_start_at_zero,
+        streams_have_no_holes,
+        streams_wrong_expectations_write_nothing,
+        streams_a_book_without_records_is_a_no_op,
+        streams_writers_without_expectation_lose_nothing,
+        streams_one_of_many_writers_with_the_same_expectation_wins,
+        streams_a_conflict_spoils_no_other_book,
+        log_order_positions_of_a_book_are_consecutive,
+        log_order_pages_from_every_position,
+        log_order_holds_while_writers_write,
+        once_a_duplicate_returns_the_first_book,
+        once_the_key_is_looked_at_before_the_sequence,
+        once_the_same_key_of_another_stream_is_another,
+        once_an_empty_book_is_remembered,
+        once_concurrent_duplicates_store_one,
+        snapshots_shorten_the_load,
+        snapshots_of_another_fingerprint_are_ignored,
+        snapshots_ahead_of_the_stream_are_ignored,
+        snapshots_a_newer_one_replaces,
+        checkpoints_are_kept,
+        the_log_keeps_its_id,
+        reopened_log_holds_what_was_acknowledged,
+        a_dropped_append_is_whole_or_not_there,
+        a_closed_store_refuses_everything;
+    persistent:;
+}
+
+/// A stream that no other case uses.
+fn stream() -> StreamId {
+    StreamId::new("things", Uuid::new_v4())
+}
+
+fn record(text: &str) -> NewRecord {
+    let payload = Payload { type_name: "test.Said".into(), value: text.as_bytes().to_vec().into() };
+    NewRecord { kind: RecordKind::Event, payload, occurred_at: None }
+}
+
+/// A book with a record for each text.
+fn book(stream: &StreamId, texts: &[&str]) -> NewBook {
+    NewBook {
+        stream: stream.clone(),
+        key: "thing".into(),
+        expected: None,
+        idempotency_key: None,
+        records: texts.iter().map(|text| record(text)).collect(),
+        created_at: Timestamp { seconds: 1_700_000_000, nanos: 5_000 },
+        trace: Trace { correlation_id: "talk".into(), cause: None },
+    }
+}
+
+fn expecting(expected: u32, book: NewBook) -> NewBook {
+    NewBook { expected: Some(expected), ..book }
+}
+
+fn keyed(key: &str, book: NewBook) -> NewBook {
+    NewBook { idempotency_key: Some(key.to_owned()), ..book }
+}
+
+/// The whole stream, without looking at keys or snapshots.
+async fn whole(store: &Arc<dyn Store>, stream: &StreamId) -> Loaded {
+    let load = Load { stream: stream.clone(), idempotency_key: None, fingerprint: None };
+    store.load(load).await.unwrap()
+}
+
+fn texts(records: &[Record]) -> Vec<String> {
+    records.iter().map(|record| String::from_utf8(record.payload.value.to_vec()).unwrap()).collect()
+}
+
+fn sequences(records: &[Record]) -> Vec<u32> {
+    records.iter().map(|record| record.sequence).collect()
+}

@@ -1,0 +1,28 @@
+//! The model domain of the suites: accounts that hold and send money, a watch over withdrawals, and three views.
+//!
+//! Its components are real ones; what is special is that [`Faults`] can make each of them fail.
+
+angzarr_runtime::include_protos!();
+
+mod accounts;
+mod faults;
+mod views;
+mod watching;
+
+pub use accounts::{AccountRules, OldAccounts, TransferSaga};
+pub use faults::{Fault, Faults};
+pub use views::{BalanceView, BranchView, NoticeBoard};
+pub use watching::WithdrawalCounter;
+
+use angzarr_runtime::app::AppBuilder;
+
+/// Adds all components.
+pub fn register(app: AppBuilder, faults: &Faults) -> AppBuilder {
+    app.register(AccountRules { faults: faults.clone() })
+        .register(OldAccounts)
+        .register(TransferSaga { faults: faults.clone() })
+        .register(WithdrawalCounter { faults: faults.clone() })
+        .register(BalanceView { faults: faults.clone() })
+        .register(BranchView)
+        .register(NoticeBoard { faults: faults.clone() })
+}
