@@ -27,6 +27,8 @@ mod resolve;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use angzarr_model::check;
+
 pub use build::{Build, BuildError, BuildResult};
 pub use report::{Place, Report};
 
@@ -68,9 +70,12 @@ pub struct GeneratedFile {
 /// Everything that is wrong with the input, sorted by place.
 pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
     let protos = frontend::read(request)?;
-    let mut resolved = resolve::resolve(&protos)?;
-    let mut found = angzarr_model::Diagnostics::new();
-    angzarr_model::check::model(&resolved.model, &mut found);
+    let mut resolved = resolve::resolve(&protos);
+    let mut found = resolved.found;
+    check::alone(&resolved.model, &mut found);
+    if resolved.complete {
+        check::together(&resolved.model, &mut found);
+    }
     found.finish(()).map_err(|found| resolved.spans.reports(found))?;
     let files = lang::rust::generate(&protos, &resolved.model, &mut resolved.spans, &request.extern_paths)?;
     Ok(Generated { files, read: protos.read })

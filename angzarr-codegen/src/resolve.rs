@@ -15,7 +15,6 @@ use angzarr_model::ir::{Enum, Model, TypeName};
 use angzarr_model::{Diagnostics, codes};
 use prost_reflect::{FileDescriptor, MessageDescriptor};
 
-use crate::Report;
 use crate::frontend::Protos;
 use layout::Layout;
 use options::{Annotations, HandlerKind};
@@ -28,6 +27,10 @@ const FOREIGN_PACKAGES: [&str; 2] = ["google.protobuf", "angzarr.v1"];
 pub(crate) struct Resolved {
     pub(crate) model: Model,
     pub(crate) spans: Spans,
+    /// Annotations that are refused, names that resolve to nothing, unions that are none.
+    pub(crate) found: Diagnostics,
+    /// Whether all components could be understood; one that could not is not in the model.
+    pub(crate) complete: bool,
 }
 
 /// What every part of this stage needs.
@@ -41,10 +44,7 @@ struct Context<'a> {
 }
 
 /// Makes a model of everything that was read.
-///
-/// # Errors
-/// Annotations that are refused, names that resolve to nothing, unions that are none.
-pub(crate) fn resolve(protos: &Protos) -> Result<Resolved, Vec<Report>> {
+pub(crate) fn resolve(protos: &Protos) -> Resolved {
     let annotations = Annotations::of(&protos.pool);
     let mut context = Context {
         commands: commands(protos, &annotations),
@@ -59,18 +59,18 @@ pub(crate) fn resolve(protos: &Protos) -> Result<Resolved, Vec<Report>> {
     model.messages = messages.iter().map(|message| message::message(&mut context, message)).collect();
     model.enums = enums(protos);
     let layout = Layout::of(&context);
+    let mut complete = true;
     for service in protos.pool.services().filter(|s| protos.services.contains(s.parent_file().name())) {
         if context.annotations.component(&service).is_some() {
             layout.check(&mut context, &service);
+            let component = component::component(&mut context, &service);
+            complete &= component.is_some();
+            model.components.extend(component);
         }
-        model.components.extend(component::component(&mut context, &service));
     }
     model.components.sort_by(|a, b| a.full_name.cmp(&b.full_name));
     let Context { spans, found, .. } = context;
-    match found.finish(model) {
-        Ok(model) => Ok(Resolved { model, spans }),
-        Err(found) => Err(spans.reports(found)),
-    }
+    Resolved { model, spans, found, complete }
 }
 
 /// Known before anything else is resolved, since it decides what becomes of the members of unions.

@@ -70,6 +70,8 @@ codes! {
     BAD_UNION = "AZ0306", "a union is one oneof of distinct message types and nothing else";
     /// An event that is retired, yet still written.
     RETIRED_WRITTEN = "AZ0307", "write its successor, or remove `retired`";
+    /// An event that is retired and that nothing reads.
+    RETIRED_UNREAD = "AZ0308", "give it an upcaster that leads to what is written today, so that stored ones can be read";
 
     /// A domain, command or event claimed twice.
     CLAIMED_TWICE = "AZ0401", "let one component own it";

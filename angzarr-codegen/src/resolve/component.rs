@@ -60,33 +60,18 @@ fn kind(
     let mut names = Names { context, service, kind: number };
     Some(match name {
         "aggregate" => {
-            let state = names.state(&inner);
+            let (state, snapshot) = names.state(&inner);
             let rejections = names.optional(&inner, "rejections", 4, Wanted::Enum);
-            let state = state?;
-            let snapshot = snapshot(&inner, &state);
-            ComponentKind::Aggregate(Aggregate {
-                domain: inner.string("domain"),
-                state: TypeName(state.full_name().to_owned()),
-                snapshot,
-                rejections: rejections?,
-            })
+            ComponentKind::Aggregate(Aggregate { domain: inner.string("domain"), state, snapshot, rejections })
         }
         "process_manager" => {
-            let state = names.state(&inner)?;
-            let snapshot = snapshot(&inner, &state);
-            let state = TypeName(state.full_name().to_owned());
+            let (state, snapshot) = names.state(&inner);
             ComponentKind::ProcessManager(ProcessManager { domain: inner.string("domain"), state, snapshot })
         }
-        "projector" => ComponentKind::Projector { view: names.optional(&inner, "view", 1, Wanted::Message)? },
+        "projector" => ComponentKind::Projector { view: names.optional(&inner, "view", 1, Wanted::Message) },
         "upcaster" => ComponentKind::Upcaster { domain: inner.string("domain") },
         _ => ComponentKind::Saga,
     })
-}
-
-fn snapshot(options: &Options, state: &MessageDescriptor) -> Snapshot {
-    let policy = options.message("snapshot");
-    let number = |field| policy.as_ref().map_or(0, |policy| policy.number(field));
-    Snapshot { every: number("every"), version: number("version"), shape: shape::shape(state) }
 }
 
 /// Resolves the names in one component's option.
@@ -97,17 +82,25 @@ struct Names<'a, 'b> {
 }
 
 impl Names<'_, '_> {
-    fn state(&mut self, options: &Options) -> Option<MessageDescriptor> {
-        let full = self.resolve(&options.string("state"), "state", 2, Wanted::Message)?;
-        self.context.protos.pool.get_message_by_name(&full)
+    /// State and snapshots. A name that resolves to nothing is reported, and then kept as it is, so that the checks of
+    /// everything else still run.
+    fn state(&mut self, options: &Options) -> (TypeName, Snapshot) {
+        let given = options.string("state");
+        let full = self.resolve(&given, "state", 2, Wanted::Message);
+        let state = full.as_ref().and_then(|full| self.context.protos.pool.get_message_by_name(full));
+        let policy = options.message("snapshot");
+        let number = |field| policy.as_ref().map_or(0, |policy| policy.number(field));
+        let shape = state.as_ref().map(shape::shape).unwrap_or_default();
+        let snapshot = Snapshot { every: number("every"), version: number("version"), shape };
+        (TypeName(full.unwrap_or(given)), snapshot)
     }
 
-    /// None on a name that resolves to nothing, `Some(None)` if there is no name.
-    fn optional(&mut self, options: &Options, option: &str, number: i32, wanted: Wanted) -> Option<Option<TypeName>> {
+    /// Nothing if there is no name, or none that resolves, which is reported.
+    fn optional(&mut self, options: &Options, option: &str, number: i32, wanted: Wanted) -> Option<TypeName> {
         if !options.has(option) {
-            return Some(None);
+            return None;
         }
-        self.resolve(&options.string(option), option, number, wanted).map(|full| Some(TypeName(full)))
+        self.resolve(&options.string(option), option, number, wanted).map(TypeName)
     }
 
     fn resolve(&mut self, name: &str, option: &str, number: i32, wanted: Wanted) -> Option<String> {

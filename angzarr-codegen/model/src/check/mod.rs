@@ -13,19 +13,22 @@ use crate::Diagnostics;
 use crate::ir::{Component, Handler, Model};
 use crate::relations::Relations;
 
-/// Checks a whole model: every component for itself, and all of them together.
-pub fn model(model: &Model, found: &mut Diagnostics) {
+/// Checks components, messages and keys, each for itself.
+pub fn alone(model: &Model, found: &mut Diagnostics) {
+    let relations = Relations::of(model);
     for one in &model.components {
         component(one, found);
+        keys::keys(one, &relations, found);
     }
+    messages::messages(&relations, found);
+}
+
+/// Checks what components demand of each other. Only a complete model can answer for that.
+pub fn together(model: &Model, found: &mut Diagnostics) {
     let relations = Relations::of(model);
     claims::claims(model, &relations, found);
-    messages::messages(&relations, found);
     consumers::consumers(model, &relations, found);
     upcasts::upcasts(model, &relations, found);
-    for component in &model.components {
-        keys::keys(component, &relations, found);
-    }
 }
 
 /// How messages name a handler.

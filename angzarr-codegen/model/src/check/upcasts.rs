@@ -10,6 +10,12 @@ pub(super) fn upcasts(model: &Model, relations: &Relations<'_>, found: &mut Diag
             step(model, old, claim, relations, found);
         }
     }
+    for message in model.messages.iter().filter(|message| message.retired && message.generate) {
+        if relations.upcasters(&message.name).is_empty() && relations.writers(&message.name).is_empty() {
+            let text = format!("`{}` is retired, and no upcaster takes it", message.name.0);
+            found.report(codes::RETIRED_UNREAD, message.span, text);
+        }
+    }
 }
 
 fn step(model: &Model, old: &TypeName, claim: &Claim<'_>, relations: &Relations<'_>, found: &mut Diagnostics) {
