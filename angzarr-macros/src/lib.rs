@@ -18,10 +18,17 @@
 //! state     = `state = Type`             view    = `view = Type`             rejections = `rejections = Type`
 //! snapshot  = `snapshot(every = 100, version = 1, shape = "…")`
 //! handler   = `command(method: Input => output, key(a, b.c), starts, doc = "…", at = "file:line:column")`
-//!             likewise compensation(…), on(…), upcast(…); everything after the output is optional
+//!             likewise compensation(…), on(…), upcast(…)
 //! output    = `()` | `stream`? payload
 //! payload   = role? Type | Union `(` (role Type),* `)`      role = `event` | `command`
 //! ```
+//! All lists are separated by commas, may end in one, and have no fixed order. Of a snapshot and of what follows a
+//! handler's output everything may be left out; nothing may stand twice. Without a role, a saga yields commands and
+//! everything else events. Types are paths without type arguments.
+//!
+//! `stream ::stock::Reserve` and `stream::stock::Reserve` are the same tokens: before `::`, `stream` is always the
+//! word, and so is `command` where events are the default; `event` is a module. `self::stream::…` always names a
+//! module.
 
 mod attribute;
 mod expand;
@@ -89,8 +96,8 @@ pub fn derive_rejection_code(input: TokenStream) -> TokenStream {
 
 fn component(input: DeriveInput, vocabulary: Vocabulary) -> TokenStream {
     finish(attribute::parse(&input, vocabulary).map(|parsed| match parsed {
-        Parsed::Bind(path) => expand::bind(&input, &path),
-        Parsed::Define(definition) => expand::define(&input, &definition),
+        Parsed::Bind(path) => expand::bind(&input, vocabulary.attribute, &path),
+        Parsed::Define(definition) => expand::define(&input, vocabulary.attribute, &definition),
     }))
 }
 

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use angzarr_model::ir::TypeName;
 use angzarr_model::{Diagnostic, Span};
 use quote::ToTokens;
-use syn::Path;
+use syn::{Ident, Path};
 
 /// What the model only refers to: written types by their text, places by their number.
 #[derive(Default)]
 pub(crate) struct Types {
     paths: HashMap<String, Path>,
     spans: Vec<proc_macro2::Span>,
+    /// The fields of the keys of a handler, by its place.
+    keys: HashMap<Span, Vec<Vec<Ident>>>,
 }
 
 impl Types {
@@ -34,9 +36,38 @@ impl Types {
         Span(u32::try_from(self.spans.len() - 1).unwrap_or(u32::MAX))
     }
 
+    /// The place behind the model's number.
+    pub(crate) fn span(&self, place: Span) -> proc_macro2::Span {
+        self.spans.get(place.0 as usize).copied().unwrap_or_else(proc_macro2::Span::call_site)
+    }
+
+    /// That place for code that this crate writes: errors point there, lints know that nobody wrote it.
+    pub(crate) fn at(&self, place: Span) -> proc_macro2::Span {
+        generated_at(self.span(place))
+    }
+
+    /// Remembers the key of the handler at a place as it was written.
+    pub(crate) fn place_key(&mut self, handler: Span, key: Vec<Vec<Ident>>) {
+        self.keys.insert(handler, key);
+    }
+
+    /// The key of the handler at a place as it was written: paths of fields.
+    pub(crate) fn key(&self, handler: Span) -> &[Vec<Ident>] {
+        self.keys.get(&handler).map_or(&[], Vec::as_slice)
+    }
+
     /// A finding as a compile error at its place.
     pub(crate) fn error(&self, found: &Diagnostic) -> syn::Error {
-        let span = self.spans.get(found.span.0 as usize).copied().unwrap_or_else(proc_macro2::Span::call_site);
-        syn::Error::new(span, format!("{found}\nhelp: {}", found.code.help))
+        syn::Error::new(self.span(found.span), format!("{found}\nhelp: {}", found.code.help))
     }
+}
+
+/// A place in the user's code for code that this crate writes.
+pub(crate) fn generated_at(place: proc_macro2::Span) -> proc_macro2::Span {
+    proc_macro2::Span::call_site().located_at(place)
+}
+
+/// The same for what is written about a type: where its name stands, without what leads to it.
+pub(crate) fn generated_for(path: &Path) -> proc_macro2::Span {
+    path.segments.last().map_or_else(proc_macro2::Span::call_site, |segment| generated_at(segment.ident.span()))
 }

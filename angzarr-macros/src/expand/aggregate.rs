@@ -2,19 +2,21 @@
 
 use angzarr_model::ir::{Aggregate, Handler, HandlerKind};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::handler::{command_name, docs, emissions, event_name, folds, method, returned, snapshot};
 use crate::attribute::Definition;
+use crate::types::generated_for;
 
 pub(super) fn body(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let types = &definition.types;
     let state = types.path(&aggregate.state);
     let methods = definition.component.handlers.iter().map(|handler| {
-        let (docs, method, returned) = (docs(handler), method(handler), returned(types, &handler.output));
+        let (docs, method, returned) = (docs(handler), method(types, handler), returned(types, &handler.output));
         let input = types.path(&handler.input);
+        let at = types.at(handler.span);
         match handler.kind {
-            HandlerKind::Compensation => quote! {
+            HandlerKind::Compensation => quote_spanned! {at=>
                 #docs
                 fn #method(
                     &self,
@@ -23,7 +25,7 @@ pub(super) fn body(definition: &Definition, aggregate: &Aggregate) -> TokenStrea
                     cx: &::angzarr_runtime::Context,
                 ) -> #returned;
             },
-            _ => quote! {
+            _ => quote_spanned! {at=>
                 #docs
                 ///
                 /// # Errors
@@ -50,8 +52,8 @@ fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let (types, component) = (&definition.types, &definition.component.full_name);
     let state = types.path(&aggregate.state);
     let commands = of_kind(definition, HandlerKind::Command).map(|handler| {
-        let (name, method) = (command_name(types, &handler.input), method(handler));
-        let emissions = emissions(&handler.output);
+        let (name, method) = (command_name(types, &handler.input), method(types, handler));
+        let emissions = emissions(types, &handler.output);
         quote! {
             #name => {
                 let returned = self.#method(state, payload.decode()?, cx)?;
@@ -60,8 +62,8 @@ fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
         }
     });
     let compensations = of_kind(definition, HandlerKind::Compensation).map(|handler| {
-        let (name, method) = (command_name(types, &handler.input), method(handler));
-        let emissions = emissions(&handler.output);
+        let (name, method) = (command_name(types, &handler.input), method(types, handler));
+        let emissions = emissions(types, &handler.output);
         quote! {
             #name => {
                 let refused = ::angzarr_runtime::component::decode_refused(payload, rejection)?;
@@ -70,6 +72,11 @@ fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
             }
         }
     });
+    let unhandled = quote! {
+        ::angzarr_runtime::component::Undecided::Failed(
+            ::angzarr_runtime::component::unhandled(#component, payload),
+        )
+    };
     quote! {
         #[doc(hidden)]
         #[allow(unused_variables, reason = "there may be no compensations")]
@@ -85,16 +92,12 @@ fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
             match input {
                 ::angzarr_runtime::component::Input::Command(payload) => match &*payload.type_name {
                     #(#commands)*
-                    _ => ::core::result::Result::Err(
-                        ::angzarr_runtime::component::unhandled(#component, payload).into(),
-                    ),
+                    _ => ::core::result::Result::Err(#unhandled),
                 },
                 ::angzarr_runtime::component::Input::Refusal { command: payload, rejection } => {
                     match &*payload.type_name {
                         #(#compensations)*
-                        _ => ::core::result::Result::Err(
-                            ::angzarr_runtime::component::unhandled(#component, payload).into(),
-                        ),
+                        _ => ::core::result::Result::Err(#unhandled),
                     }
                 }
             }
@@ -109,12 +112,18 @@ fn register(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let compensations =
         of_kind(definition, HandlerKind::Compensation).map(|handler| command_name(types, &handler.input));
     let events = definition.component.own_events().into_iter().map(|event| event_name(types, event));
+    // Handlers make rejections of any code; this is where the declared type has to be one.
+    let rejections = aggregate.rejections.iter().map(|rejections| {
+        let rejections = types.path(rejections);
+        quote_spanned! {generated_for(rejections)=> <#rejections as ::angzarr_runtime::RejectionCode>::code }
+    });
     quote! {
         #[doc(hidden)]
-        fn __angzarr_register(self) -> ::angzarr_runtime::component::Registration
+        fn __angzarr_aggregate(self) -> ::angzarr_runtime::component::Registration
         where
             Self: ::core::marker::Sized,
         {
+            #(let _ = #rejections;)*
             static SPEC: ::angzarr_runtime::component::AggregateSpec = ::angzarr_runtime::component::AggregateSpec {
                 name: #name,
                 domain: #domain,

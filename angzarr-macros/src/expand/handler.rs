@@ -3,21 +3,18 @@
 use angzarr_model::ir::{Handler, HandlerKind, Output, Payload, Role, Snapshot, TypeName};
 use angzarr_model::names::{fold_method, last_segment};
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
 use crate::attribute::Definition;
-use crate::types::Types;
+use crate::types::{Types, generated_at, generated_for};
 
-/// The method's name, raw where it has to be.
-pub(super) fn method(handler: &Handler) -> Ident {
-    identifier(&handler.method)
-}
-
-pub(super) fn identifier(text: &str) -> Ident {
-    match text.strip_prefix("r#") {
-        Some(raw) => Ident::new_raw(raw, proc_macro2::Span::call_site()),
-        None => format_ident!("{text}"),
+/// The method's name, where it was written, so that a compiler that misses the method points there.
+pub(super) fn method(types: &Types, handler: &Handler) -> Ident {
+    let span = types.span(handler.span);
+    match handler.method.strip_prefix("r#") {
+        Some(raw) => Ident::new_raw(raw, span),
+        None => Ident::new(&handler.method, span),
     }
 }
 
@@ -62,19 +59,24 @@ pub(super) fn returned(types: &Types, output: &Output) -> TokenStream {
 }
 
 /// An expression that turns `returned` into emissions; may use `?`.
-pub(super) fn emissions(output: &Output) -> TokenStream {
-    let emit = quote! { ::angzarr_runtime::component::emit };
+pub(super) fn emissions(types: &Types, output: &Output) -> TokenStream {
+    let at = match output.payload() {
+        Some(Payload::Message(member)) => generated_for(types.path(&member.ty)),
+        Some(Payload::Union { ty, .. }) => generated_for(types.path(ty)),
+        None => proc_macro2::Span::call_site(),
+    };
+    let emit = quote_spanned! {at=> ::angzarr_runtime::component::emit };
     match output {
         Output::Nothing => quote! { { let () = returned; ::std::vec::Vec::new() } },
-        Output::One(Payload::Union { .. }) => quote! { #emit::union(returned)? },
-        Output::Many(Payload::Union { .. }) => quote! { #emit::unions(returned)? },
+        Output::One(Payload::Union { .. }) => quote_spanned! {at=> #emit::union(returned)? },
+        Output::Many(Payload::Union { .. }) => quote_spanned! {at=> #emit::unions(returned)? },
         Output::One(Payload::Message(member)) => match member.role {
-            Role::Event => quote! { #emit::event(&returned) },
-            Role::Command => quote! { #emit::command(&returned) },
+            Role::Event => quote_spanned! {at=> #emit::event(&returned) },
+            Role::Command => quote_spanned! {at=> #emit::command(&returned) },
         },
         Output::Many(Payload::Message(member)) => match member.role {
-            Role::Event => quote! { #emit::events(&returned) },
-            Role::Command => quote! { #emit::commands(&returned) },
+            Role::Event => quote_spanned! {at=> #emit::events(&returned) },
+            Role::Command => quote_spanned! {at=> #emit::commands(&returned) },
         },
     }
 }
@@ -82,13 +84,13 @@ pub(super) fn emissions(output: &Output) -> TokenStream {
 /// The type name of an event, as an expression and as a pattern.
 pub(super) fn event_name(types: &Types, ty: &TypeName) -> TokenStream {
     let path = types.path(ty);
-    quote! { <#path as ::angzarr_runtime::Event>::TYPE_NAME }
+    quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Event>::TYPE_NAME }
 }
 
 /// The type name of a command, as an expression and as a pattern.
 pub(super) fn command_name(types: &Types, ty: &TypeName) -> TokenStream {
     let path = types.path(ty);
-    quote! { <#path as ::angzarr_runtime::Command>::TYPE_NAME }
+    quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Command>::TYPE_NAME }
 }
 
 pub(super) fn snapshot(snapshot: &Snapshot) -> TokenStream {
@@ -98,13 +100,16 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> TokenStream {
 
 /// What a consumer listens to.
 pub(super) fn subscriptions(definition: &Definition) -> TokenStream {
-    let inputs = definition.component.handlers.iter().map(|handler| definition.types.path(&handler.input));
-    quote! {
-        &[#(::angzarr_runtime::component::Subscription {
-            domain: <#inputs as ::angzarr_runtime::Event>::DOMAIN,
-            type_name: <#inputs as ::angzarr_runtime::Event>::TYPE_NAME,
-        }),*]
-    }
+    let subscriptions = definition.component.handlers.iter().map(|handler| {
+        let input = definition.types.path(&handler.input);
+        quote_spanned! {generated_for(input)=>
+            ::angzarr_runtime::component::Subscription {
+                domain: <#input as ::angzarr_runtime::Event>::DOMAIN,
+                type_name: <#input as ::angzarr_runtime::Event>::TYPE_NAME,
+            }
+        }
+    });
+    quote! { &[#(#subscriptions),*] }
 }
 
 /// One fold an event, and the dispatch to them.
@@ -114,9 +119,10 @@ pub(super) fn folds(definition: &Definition, state: &TypeName) -> TokenStream {
     let (mut methods, mut arms) = (Vec::new(), Vec::new());
     for event in definition.component.own_events() {
         let (path, name) = (types.path(event), event_name(types, event));
-        let method = identifier(&fold_method(last_segment(&event.0)));
+        let at = generated_for(path);
+        let method = format_ident!("{}", fold_method(last_segment(&event.0)), span = at);
         let doc = format!("Applies `{}` to the state.", last_segment(&event.0));
-        methods.push(quote! { #[doc = #doc] fn #method(state: &mut #state, event: #path); });
+        methods.push(quote_spanned! {at=> #[doc = #doc] fn #method(state: &mut #state, event: #path); });
         arms.push(quote! {
             #name => {
                 Self::#method(state, event.decode()?);
@@ -148,7 +154,7 @@ pub(super) fn folds(definition: &Definition, state: &TypeName) -> TokenStream {
 pub(super) fn keys(definition: &Definition) -> TokenStream {
     let arms = definition.component.handlers.iter().filter(|handler| !handler.key.is_empty()).map(|handler| {
         let (path, name) = (definition.types.path(&handler.input), event_name(&definition.types, &handler.input));
-        let parts = handler.key.iter().map(|path| key_part(&path.0));
+        let parts = definition.types.key(handler.span).iter().map(|path| key_part(path));
         quote! {
             #name => {
                 let event: #path = event.decode()?;
@@ -175,19 +181,22 @@ pub(super) fn keys(definition: &Definition) -> TokenStream {
 }
 
 /// The text at the end of a path of fields; all but the last are messages, which prost wraps in options.
-fn key_part(path: &[String]) -> TokenStream {
-    let mut fields = path.iter().map(|field| identifier(field));
+fn key_part(path: &[Ident]) -> TokenStream {
+    let at = path.last().map_or_else(proc_macro2::Span::call_site, |field| generated_at(field.span()));
+    let mut fields = path.iter();
     let first = fields.next();
-    let mut found = quote! { ::core::option::Option::Some(&event.#first) };
+    let mut found = quote_spanned! {at=> ::core::option::Option::Some(&event.#first) };
     for field in fields {
-        found = quote! { #found.and_then(::core::option::Option::as_ref).map(|message| &message.#field) };
+        found = quote_spanned! {at=>
+            #found.and_then(::core::option::Option::as_ref).map(|message| &message.#field)
+        };
     }
-    quote! { #found.map(::angzarr_runtime::KeyPart::key_part).unwrap_or_default() }
+    quote_spanned! {at=> #found.map(::angzarr_runtime::KeyPart::key_part).unwrap_or_default() }
 }
 
 /// The dispatch of a consumer: a future that calls the handler of the event's type.
 ///
-/// `before` and `after` are further parameters, with the arguments that go before and after the event.
+/// `parameters` stand before the event, each with a comma; every arm ends in a `Result` of what it `yields`.
 pub(super) struct Dispatch<'a> {
     pub(super) definition: &'a Definition,
     pub(super) parameters: TokenStream,

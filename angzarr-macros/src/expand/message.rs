@@ -2,23 +2,32 @@
 
 use angzarr_model::ir::Role;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
-use syn::{DeriveInput, Ident, LitStr, Path, Token, parenthesized};
+use syn::{Data, DeriveInput, Ident, LitStr, Path, Token, parenthesized};
 
-use crate::attribute::{bad, only_attribute, role};
+use crate::attribute::{Mistakes, Words, bad, coded, member, only_attribute};
+use crate::types::generated_at;
 
 pub(crate) fn command(input: &DeriveInput) -> syn::Result<TokenStream> {
     let attribute = only_attribute(&input.attrs, "command", input)?;
-    let options: Options = attribute.parse_args()?;
-    let missing = |what: &str| bad(attribute, format!("`{what}` is missing"));
-    let name = options.name.ok_or_else(|| missing("name"))?;
-    let domain = options.domain.ok_or_else(|| missing("domain"))?;
-    let root = options.root.ok_or_else(|| missing("root"))?;
+    let mut options: Options = attribute.parse_args().map_err(coded)?;
+    let mistakes = &mut options.mistakes;
+    let name = mistakes.needed(options.name, "name", attribute);
+    let domain = mistakes.needed(options.domain, "domain", attribute);
+    let root = mistakes.needed(options.root, "root", attribute);
     if let Some(retired) = options.retired {
-        return Err(bad(retired, "only events retire"));
+        mistakes.note(bad(retired, "only events retire"));
+    }
+    if let Some(root) = &root {
+        has_field(input, root, mistakes);
+    }
+    if let Some(mistakes) = options.mistakes.into_error() {
+        return Err(mistakes);
     }
     let ident = &input.ident;
+    let at = root.as_ref().map_or_else(proc_macro2::Span::call_site, |root| generated_at(root.span()));
+    let key = quote_spanned! {at=> ::angzarr_runtime::KeyPart::key_part(&self.#root) };
     Ok(quote! {
         #[automatically_derived]
         impl ::angzarr_runtime::Command for #ident {
@@ -26,7 +35,7 @@ pub(crate) fn command(input: &DeriveInput) -> syn::Result<TokenStream> {
             const DOMAIN: &'static str = #domain;
 
             fn root_key(&self) -> ::std::string::String {
-                ::angzarr_runtime::KeyPart::key_part(&self.#root)
+                #key
             }
         }
     })
@@ -34,12 +43,14 @@ pub(crate) fn command(input: &DeriveInput) -> syn::Result<TokenStream> {
 
 pub(crate) fn event(input: &DeriveInput) -> syn::Result<TokenStream> {
     let attribute = only_attribute(&input.attrs, "event", input)?;
-    let options: Options = attribute.parse_args()?;
-    let missing = |what: &str| bad(attribute, format!("`{what}` is missing"));
-    let name = options.name.ok_or_else(|| missing("name"))?;
-    let domain = options.domain.ok_or_else(|| missing("domain"))?;
+    let mut options: Options = attribute.parse_args().map_err(coded)?;
+    let name = options.mistakes.needed(options.name, "name", attribute);
+    let domain = options.mistakes.needed(options.domain, "domain", attribute);
     if let Some(root) = options.root {
-        return Err(bad(root, "only commands have a root"));
+        options.mistakes.note(bad(root, "only commands have a root"));
+    }
+    if let Some(mistakes) = options.mistakes.into_error() {
+        return Err(mistakes);
     }
     let retired = options.retired.is_some();
     let ident = &input.ident;
@@ -53,8 +64,20 @@ pub(crate) fn event(input: &DeriveInput) -> syn::Result<TokenStream> {
     })
 }
 
+/// Notes a field that the message does not have: rustc would complain once for every use of it.
+fn has_field(input: &DeriveInput, field: &Ident, mistakes: &mut Mistakes) {
+    let found = match &input.data {
+        Data::Struct(data) => data.fields.iter().any(|one| one.ident.as_ref() == Some(field)),
+        Data::Enum(_) | Data::Union(_) => false,
+    };
+    if !found {
+        mistakes.note(bad(field, format!("`{}` has no field `{field}`", input.ident)));
+    }
+}
+
 #[derive(Default)]
 struct Options {
+    mistakes: Mistakes,
     name: Option<LitStr>,
     domain: Option<LitStr>,
     root: Option<Ident>,
@@ -64,24 +87,17 @@ struct Options {
 impl Parse for Options {
     fn parse(stream: ParseStream<'_>) -> syn::Result<Self> {
         let mut options = Self::default();
-        while !stream.is_empty() {
-            let word: Ident = stream.parse()?;
+        let mut words = Words::new(&["name", "domain", "root", "retired"]);
+        while let Some(word) = words.next(stream, &mut options.mistakes)? {
             if word == "retired" {
                 options.retired = Some(word);
-            } else {
-                stream.parse::<Token![=]>()?;
-                match word.to_string().as_str() {
-                    "name" => options.name = Some(stream.parse()?),
-                    "domain" => options.domain = Some(stream.parse()?),
-                    "root" => options.root = Some(stream.parse()?),
-                    other => {
-                        let message = format!("`{other}` is not known here; known are name, domain, root, retired");
-                        return Err(bad(&word, message));
-                    }
-                }
+                continue;
             }
-            if !stream.is_empty() {
-                stream.parse::<Token![,]>()?;
+            stream.parse::<Token![=]>()?;
+            match word.to_string().as_str() {
+                "name" => options.name = Some(stream.parse()?),
+                "domain" => options.domain = Some(stream.parse()?),
+                _ => options.root = Some(stream.parse()?),
             }
         }
         Ok(options)
@@ -89,7 +105,13 @@ impl Parse for Options {
 }
 
 pub(crate) fn union(input: &DeriveInput) -> syn::Result<TokenStream> {
-    let Members { field, oneof, members } = only_attribute(&input.attrs, "union", input)?.parse_args()?;
+    let attribute = only_attribute(&input.attrs, "union", input)?;
+    let Members { field, oneof, members } = attribute.parse_args().map_err(coded)?;
+    let mut mistakes = Mistakes::default();
+    has_field(input, &field, &mut mistakes);
+    if let Some(mistakes) = mistakes.into_error() {
+        return Err(mistakes);
+    }
     let ident = &input.ident;
     let name = ident.to_string();
     let conversions = members.iter().map(|Variant { variant, ty, .. }| {
@@ -138,7 +160,7 @@ struct Members {
 
 struct Variant {
     role: Role,
-    variant: Ident,
+    variant: Path,
     ty: Path,
 }
 
@@ -153,8 +175,7 @@ impl Parse for Members {
             if stream.is_empty() {
                 break;
             }
-            let role = role(stream)?.unwrap_or(Role::Event);
-            let variant = stream.parse()?;
+            let (role, variant) = member(stream)?;
             let content;
             parenthesized!(content in stream);
             members.push(Variant { role, variant, ty: Path::parse_mod_style(&content)? });

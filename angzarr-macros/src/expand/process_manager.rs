@@ -2,7 +2,7 @@
 
 use angzarr_model::ir::ProcessManager;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::handler::{Dispatch, docs, emissions, event_name, folds, keys, method, returned, snapshot, subscriptions};
 use crate::attribute::Definition;
@@ -12,10 +12,11 @@ pub(super) fn body(definition: &Definition, manager: &ProcessManager) -> TokenSt
     let state = types.path(&manager.state);
     let (mut methods, mut arms) = (Vec::new(), Vec::new());
     for handler in &definition.component.handlers {
-        let (docs, method, returned) = (docs(handler), method(handler), returned(types, &handler.output));
+        let (docs, method, returned) = (docs(handler), method(types, handler), returned(types, &handler.output));
         let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
-        let emissions = emissions(&handler.output);
-        methods.push(quote! {
+        let emissions = emissions(types, &handler.output);
+        let at = types.at(handler.span);
+        methods.push(quote_spanned! {at=>
             #docs
             ///
             /// # Errors
@@ -56,7 +57,7 @@ fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
     let events = definition.component.own_events().into_iter().map(|event| event_name(types, event));
     quote! {
         #[doc(hidden)]
-        fn __angzarr_register(self) -> ::angzarr_runtime::component::Registration
+        fn __angzarr_process_manager(self) -> ::angzarr_runtime::component::Registration
         where
             Self: ::core::marker::Sized,
         {

@@ -2,7 +2,7 @@
 
 use angzarr_model::ir::TypeName;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::handler::{Dispatch, docs, event_name, keys, method, subscriptions};
 use crate::attribute::Definition;
@@ -12,7 +12,7 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
     let row = view.map(|view| types.path(view));
     let (mut methods, mut arms) = (Vec::new(), Vec::new());
     for handler in &definition.component.handlers {
-        let (docs, method) = (docs(handler), method(handler));
+        let (docs, method) = (docs(handler), method(types, handler));
         let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
         let (parameter, returned, call) = match row {
             Some(row) => (
@@ -33,7 +33,8 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
                 },
             ),
         };
-        methods.push(quote! {
+        let at = types.at(handler.span);
+        methods.push(quote_spanned! {at=>
             #docs
             ///
             /// # Errors
@@ -63,7 +64,7 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
         #keys
 
         #[doc(hidden)]
-        fn __angzarr_register(self) -> ::angzarr_runtime::component::Registration
+        fn __angzarr_projector(self) -> ::angzarr_runtime::component::Registration
         where
             Self: ::core::marker::Sized,
         {

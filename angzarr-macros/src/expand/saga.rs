@@ -1,7 +1,7 @@
 //! Sagas.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::handler::{Dispatch, docs, emissions, event_name, keys, method, returned, subscriptions};
 use crate::attribute::Definition;
@@ -10,10 +10,11 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
     let types = &definition.types;
     let (mut methods, mut arms) = (Vec::new(), Vec::new());
     for handler in &definition.component.handlers {
-        let (docs, method, returned) = (docs(handler), method(handler), returned(types, &handler.output));
+        let (docs, method, returned) = (docs(handler), method(types, handler), returned(types, &handler.output));
         let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
-        let emissions = emissions(&handler.output);
-        methods.push(quote! {
+        let emissions = emissions(types, &handler.output);
+        let at = types.at(handler.span);
+        methods.push(quote_spanned! {at=>
             #docs
             ///
             /// # Errors
@@ -47,7 +48,7 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
         #keys
 
         #[doc(hidden)]
-        fn __angzarr_register(self) -> ::angzarr_runtime::component::Registration
+        fn __angzarr_saga(self) -> ::angzarr_runtime::component::Registration
         where
             Self: ::core::marker::Sized,
         {

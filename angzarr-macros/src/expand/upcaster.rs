@@ -2,7 +2,7 @@
 
 use angzarr_model::ir::Payload;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::handler::{docs, emissions, event_name, method, returned};
 use crate::attribute::Definition;
@@ -11,12 +11,13 @@ pub(super) fn body(definition: &Definition, domain: &str) -> TokenStream {
     let (types, component) = (&definition.types, &definition.component.full_name);
     let (mut methods, mut arms, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     for handler in &definition.component.handlers {
-        let (docs, method, returned) = (docs(handler), method(handler), returned(types, &handler.output));
+        let (docs, method, returned) = (docs(handler), method(types, handler), returned(types, &handler.output));
         let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
-        let emissions = emissions(&handler.output);
+        let emissions = emissions(types, &handler.output);
         let members = handler.output.payload().map(Payload::members).unwrap_or_default();
         let successors = members.iter().map(|member| event_name(types, &member.ty));
-        methods.push(quote! {
+        let at = types.at(handler.span);
+        methods.push(quote_spanned! {at=>
             #docs
             ///
             /// # Errors
@@ -49,7 +50,7 @@ pub(super) fn body(definition: &Definition, domain: &str) -> TokenStream {
         }
 
         #[doc(hidden)]
-        fn __angzarr_register(self) -> ::angzarr_runtime::component::Registration
+        fn __angzarr_upcaster(self) -> ::angzarr_runtime::component::Registration
         where
             Self: ::core::marker::Sized,
         {

@@ -1,0 +1,33 @@
+#[path = "../messages.rs"]
+mod messages;
+
+use angzarr_runtime::{Aggregate, Context, Failure, Saga};
+use messages::*;
+
+#[derive(Aggregate)]
+#[aggregate(
+    define = Orders,
+    name = "ui.v1.app.Orders",
+    domain = "orders",
+    state = Order,
+    command(place: Place => Placed),
+)]
+pub enum OrdersDefinition {}
+
+#[derive(Saga)]
+#[saga(define = Sends, name = "ui.v1.app.Sends", on(on_placed: Placed => Reserve))]
+pub enum SendsDefinition {}
+
+#[derive(Saga)]
+#[saga(Sends)]
+struct Sender;
+
+impl Sends for Sender {
+    async fn on_placed(&self, _: Placed, _: &Context) -> Result<Reserve, Failure> {
+        let number = std::rc::Rc::new(1);
+        std::future::ready(()).await;
+        Ok(Reserve { number: *number })
+    }
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+#[path = "../messages.rs"]
+mod messages;
+
+use angzarr_runtime::Saga;
+use messages::*;
+
+#[derive(Saga)]
+#[saga(define = Sends, name = "ui.v1.app.Sends", on(on_placed: Placed => event Canceled))]
+enum Definition {}
+
+fn main() {}
