@@ -1,0 +1,48 @@
+//! Real processes, killed.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use angzarr_runtime::store::{Load, Storage, StreamId};
+use uuid::Uuid;
+
+/// How often the writer is killed, each time after this many acknowledgements more.
+const KILLS: usize = 6;
+const ACKNOWLEDGEMENTS: usize = 400;
+
+#[tokio::test]
+async fn kill_nine_loses_nothing_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    let mut acknowledged: HashMap<Uuid, u32> = HashMap::new();
+    for kill in 1..=KILLS {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_writer")).arg(&path).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for line in lines.by_ref().take(kill * ACKNOWLEDGEMENTS) {
+            note(&mut acknowledged, &line.unwrap());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What was said before the end counts too; the last line may be cut short.
+        lines.map_while(Result::ok).filter(|line| line.len() > 37).for_each(|line| note(&mut acknowledged, &line));
+    }
+    assert_eq!(acknowledged.len(), 16);
+
+    let opened = Storage::Sqlite(path).open().await.unwrap();
+    for (root, last) in acknowledged {
+        let stream = StreamId::new("chaos", root);
+        let loaded = opened.store.load(Load { stream, idempotency_key: None, fingerprint: None }).await.unwrap();
+        assert!(loaded.next_sequence > last, "{root} acknowledged {last}, but holds {} records", loaded.next_sequence);
+        let sequences: Vec<_> = loaded.records.iter().map(|record| record.sequence).collect();
+        assert_eq!(sequences, (0..loaded.next_sequence).collect::<Vec<_>>());
+        assert!(loaded.records.iter().all(|record| record.payload.value == root.as_bytes().as_slice()));
+    }
+}
+
+fn note(acknowledged: &mut HashMap<Uuid, u32>, line: &str) {
+    let (root, sequence) = line.split_once(' ').unwrap();
+    let sequence = sequence.parse().unwrap();
+    let last = acknowledged.entry(root.parse().unwrap()).or_insert(sequence);
+    *last = sequence.max(*last);
+}
