@@ -6,6 +6,8 @@ pub(crate) mod message;
 mod process_manager;
 mod projector;
 mod saga;
+#[cfg(test)]
+mod tests;
 mod upcaster;
 
 use angzarr_model::ir::ComponentKind;

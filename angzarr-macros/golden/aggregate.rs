@@ -1,0 +1,167 @@
+/// Takes orders.
+///
+///The component `shop.v1.app.Orders`.
+pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
+    /**Says more.
+
+Decides on `Place`. Declared at orders.proto:1:2.*/
+    ///
+    /// # Errors
+    /// The rejection, if the rules say no.
+    fn place(
+        &self,
+        state: &super::Order,
+        command: Place,
+        cx: &::angzarr_runtime::Context,
+    ) -> ::core::result::Result<Placed, ::angzarr_runtime::Rejection>;
+    ///Decides on `Move`.
+    ///
+    /// # Errors
+    /// The rejection, if the rules say no.
+    fn r#move(
+        &self,
+        state: &super::Order,
+        command: Move,
+        cx: &::angzarr_runtime::Context,
+    ) -> ::core::result::Result<::std::vec::Vec<Moves>, ::angzarr_runtime::Rejection>;
+    ///Answers the refusal of a `Reserve` that one of this aggregate's events led to.
+    fn hold(
+        &self,
+        state: &super::Order,
+        refused: ::angzarr_runtime::Refused<::stock::Reserve>,
+        cx: &::angzarr_runtime::Context,
+    ) -> ();
+    ///Applies `Placed` to the state.
+    fn apply_placed(state: &mut super::Order, event: Placed);
+    ///Applies `Moved` to the state.
+    fn apply_moved(state: &mut super::Order, event: Moved);
+    #[doc(hidden)]
+    #[allow(unused_variables, reason = "there may be no events")]
+    fn __angzarr_fold(
+        state: &mut super::Order,
+        event: &::angzarr_runtime::Payload,
+    ) -> ::core::result::Result<(), ::angzarr_runtime::Failure>
+    where
+        Self: ::core::marker::Sized,
+    {
+        match &*event.type_name {
+            <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
+                Self::apply_placed(state, event.decode()?);
+                ::core::result::Result::Ok(())
+            }
+            <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
+                Self::apply_moved(state, event.decode()?);
+                ::core::result::Result::Ok(())
+            }
+            _ => {
+                ::core::result::Result::Err(
+                    ::angzarr_runtime::component::unhandled("shop.v1.app.Orders", event),
+                )
+            }
+        }
+    }
+    #[doc(hidden)]
+    #[allow(unused_variables, reason = "there may be no compensations")]
+    fn __angzarr_decide(
+        &self,
+        state: &super::Order,
+        input: &::angzarr_runtime::component::Input,
+        cx: &::angzarr_runtime::Context,
+    ) -> ::core::result::Result<
+        ::std::vec::Vec<::angzarr_runtime::Emission>,
+        ::angzarr_runtime::component::Undecided,
+    >
+    where
+        Self: ::core::marker::Sized,
+    {
+        match input {
+            ::angzarr_runtime::component::Input::Command(payload) => {
+                match &*payload.type_name {
+                    <Place as ::angzarr_runtime::Command>::TYPE_NAME => {
+                        let returned = self.place(state, payload.decode()?, cx)?;
+                        ::core::result::Result::Ok(
+                            ::angzarr_runtime::component::emit::event(&returned),
+                        )
+                    }
+                    <Move as ::angzarr_runtime::Command>::TYPE_NAME => {
+                        let returned = self.r#move(state, payload.decode()?, cx)?;
+                        ::core::result::Result::Ok(
+                            ::angzarr_runtime::component::emit::unions(returned)?,
+                        )
+                    }
+                    _ => {
+                        ::core::result::Result::Err(
+                            ::angzarr_runtime::component::Undecided::Failed(
+                                ::angzarr_runtime::component::unhandled(
+                                    "shop.v1.app.Orders",
+                                    payload,
+                                ),
+                            ),
+                        )
+                    }
+                }
+            }
+            ::angzarr_runtime::component::Input::Refusal {
+                command: payload,
+                rejection,
+            } => {
+                match &*payload.type_name {
+                    <::stock::Reserve as ::angzarr_runtime::Command>::TYPE_NAME => {
+                        let refused = ::angzarr_runtime::component::decode_refused(
+                            payload,
+                            rejection,
+                        )?;
+                        let returned = self.hold(state, refused, cx);
+                        ::core::result::Result::Ok({
+                            let () = returned;
+                            ::std::vec::Vec::new()
+                        })
+                    }
+                    _ => {
+                        ::core::result::Result::Err(
+                            ::angzarr_runtime::component::Undecided::Failed(
+                                ::angzarr_runtime::component::unhandled(
+                                    "shop.v1.app.Orders",
+                                    payload,
+                                ),
+                            ),
+                        )
+                    }
+                }
+            }
+        }
+    }
+    #[doc(hidden)]
+    fn __angzarr_aggregate(self) -> ::angzarr_runtime::component::Registration
+    where
+        Self: ::core::marker::Sized,
+    {
+        let _ = <Refusal as ::angzarr_runtime::RejectionCode>::code;
+        static SPEC: ::angzarr_runtime::component::AggregateSpec = ::angzarr_runtime::component::AggregateSpec {
+            name: "shop.v1.app.Orders",
+            domain: "orders",
+            snapshot: ::angzarr_runtime::component::SnapshotSpec {
+                every: 100u32,
+                version: 1u32,
+                shape: "abc",
+            },
+            commands: &[
+                <Place as ::angzarr_runtime::Command>::TYPE_NAME,
+                <Move as ::angzarr_runtime::Command>::TYPE_NAME,
+            ],
+            compensations: &[
+                <::stock::Reserve as ::angzarr_runtime::Command>::TYPE_NAME,
+            ],
+            events: &[
+                <Placed as ::angzarr_runtime::Event>::TYPE_NAME,
+                <Moved as ::angzarr_runtime::Event>::TYPE_NAME,
+            ],
+        };
+        ::angzarr_runtime::component::aggregate(
+            self,
+            &SPEC,
+            Self::__angzarr_decide,
+            Self::__angzarr_fold,
+        )
+    }
+}

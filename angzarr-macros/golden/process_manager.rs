@@ -1,0 +1,154 @@
+///
+///The component `shop.v1.app.Flow`.
+pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
+    ///Handles `Placed`.
+    ///
+    /// # Errors
+    /// Technical failures; the event is then handled again.
+    fn on_placed(
+        &self,
+        state: &State,
+        event: Placed,
+        cx: &::angzarr_runtime::Context,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<
+            ::std::vec::Vec<Step>,
+            ::angzarr_runtime::Failure,
+        >,
+    > + ::core::marker::Send;
+    ///Handles `Moved`.
+    ///
+    /// # Errors
+    /// Technical failures; the event is then handled again.
+    fn on_moved(
+        &self,
+        state: &State,
+        event: Moved,
+        cx: &::angzarr_runtime::Context,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<Reserve, ::angzarr_runtime::Failure>,
+    > + ::core::marker::Send;
+    ///Applies `Begun` to the state.
+    fn apply_begun(state: &mut State, event: Begun);
+    #[doc(hidden)]
+    #[allow(unused_variables, reason = "there may be no events")]
+    fn __angzarr_fold(
+        state: &mut State,
+        event: &::angzarr_runtime::Payload,
+    ) -> ::core::result::Result<(), ::angzarr_runtime::Failure>
+    where
+        Self: ::core::marker::Sized,
+    {
+        match &*event.type_name {
+            <Begun as ::angzarr_runtime::Event>::TYPE_NAME => {
+                Self::apply_begun(state, event.decode()?);
+                ::core::result::Result::Ok(())
+            }
+            _ => {
+                ::core::result::Result::Err(
+                    ::angzarr_runtime::component::unhandled("shop.v1.app.Flow", event),
+                )
+            }
+        }
+    }
+    #[doc(hidden)]
+    fn __angzarr_react<'a>(
+        &'a self,
+        state: &'a State,
+        event: &'a ::angzarr_runtime::Payload,
+        cx: &'a ::angzarr_runtime::Context,
+    ) -> ::angzarr_runtime::component::Handling<
+        'a,
+        ::std::vec::Vec<::angzarr_runtime::Emission>,
+    >
+    where
+        Self: ::core::marker::Sized,
+    {
+        ::std::boxed::Box::pin(async move {
+            match &*event.type_name {
+                <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
+                    let returned = self.on_placed(state, event.decode()?, cx).await?;
+                    ::core::result::Result::Ok(
+                        ::angzarr_runtime::component::emit::unions(returned)?,
+                    )
+                }
+                <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
+                    let returned = self.on_moved(state, event.decode()?, cx).await?;
+                    ::core::result::Result::Ok(
+                        ::angzarr_runtime::component::emit::command(&returned),
+                    )
+                }
+                _ => {
+                    ::core::result::Result::Err(
+                        ::angzarr_runtime::component::unhandled(
+                            "shop.v1.app.Flow",
+                            event,
+                        ),
+                    )
+                }
+            }
+        })
+    }
+    #[doc(hidden)]
+    fn __angzarr_key(
+        event: &::angzarr_runtime::Payload,
+    ) -> ::core::result::Result<
+        ::core::option::Option<::angzarr_runtime::view::Key>,
+        ::angzarr_runtime::Failure,
+    >
+    where
+        Self: ::core::marker::Sized,
+    {
+        match &*event.type_name {
+            <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
+                let event: Placed = event.decode()?;
+                ::core::result::Result::Ok(
+                    ::core::option::Option::Some(
+                        ::angzarr_runtime::view::Key::new(
+                            ::std::vec![
+                                ::core::option::Option::Some(& event.order_id)
+                                .map(::angzarr_runtime::KeyPart::key_part)
+                                .unwrap_or_default()
+                            ],
+                        ),
+                    ),
+                )
+            }
+            _ => ::core::result::Result::Ok(::core::option::Option::None),
+        }
+    }
+    #[doc(hidden)]
+    fn __angzarr_process_manager(self) -> ::angzarr_runtime::component::Registration
+    where
+        Self: ::core::marker::Sized,
+    {
+        static SPEC: ::angzarr_runtime::component::ProcessManagerSpec = ::angzarr_runtime::component::ProcessManagerSpec {
+            name: "shop.v1.app.Flow",
+            domain: "flow",
+            snapshot: ::angzarr_runtime::component::SnapshotSpec {
+                every: 0u32,
+                version: 0u32,
+                shape: "",
+            },
+            subscriptions: &[
+                ::angzarr_runtime::component::Subscription {
+                    domain: <Placed as ::angzarr_runtime::Event>::DOMAIN,
+                    type_name: <Placed as ::angzarr_runtime::Event>::TYPE_NAME,
+                },
+                ::angzarr_runtime::component::Subscription {
+                    domain: <Moved as ::angzarr_runtime::Event>::DOMAIN,
+                    type_name: <Moved as ::angzarr_runtime::Event>::TYPE_NAME,
+                },
+            ],
+            starts: &[<Placed as ::angzarr_runtime::Event>::TYPE_NAME],
+            events: &[<Begun as ::angzarr_runtime::Event>::TYPE_NAME],
+        };
+        ::angzarr_runtime::component::process_manager(
+            self,
+            &SPEC,
+            Self::__angzarr_react,
+            Self::__angzarr_key,
+            Self::__angzarr_fold,
+        )
+    }
+}
