@@ -153,8 +153,8 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
                 <::stock::Reserve as ::angzarr_runtime::Command>::TYPE_NAME,
             ],
             events: &[
-                <Placed as ::angzarr_runtime::Event>::TYPE_NAME,
-                <Moved as ::angzarr_runtime::Event>::TYPE_NAME,
+                ::angzarr_runtime::component::written::<Placed>(),
+                ::angzarr_runtime::component::written::<Moved>(),
             ],
         };
         ::angzarr_runtime::component::aggregate(

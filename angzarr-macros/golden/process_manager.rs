@@ -141,7 +141,7 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
                 },
             ],
             starts: &[<Placed as ::angzarr_runtime::Event>::TYPE_NAME],
-            events: &[<Begun as ::angzarr_runtime::Event>::TYPE_NAME],
+            events: &[::angzarr_runtime::component::written::<Begun>()],
         };
         ::angzarr_runtime::component::process_manager(
             self,

@@ -4,7 +4,7 @@ use angzarr_model::ir::{Aggregate, Handler, HandlerKind};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::handler::{command_name, docs, emissions, event_name, folds, method, returned, snapshot};
+use super::handler::{command_name, docs, emissions, folds, method, returned, snapshot, written};
 use crate::attribute::Definition;
 use crate::types::generated_for;
 
@@ -111,7 +111,7 @@ fn register(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let commands = of_kind(definition, HandlerKind::Command).map(|handler| command_name(types, &handler.input));
     let compensations =
         of_kind(definition, HandlerKind::Compensation).map(|handler| command_name(types, &handler.input));
-    let events = definition.component.own_events().into_iter().map(|event| event_name(types, event));
+    let events = written(definition);
     // Handlers make rejections of any code; this is where the declared type has to be one.
     let rejections = aggregate.rejections.iter().map(|rejections| {
         let rejections = types.path(rejections);
@@ -130,7 +130,7 @@ fn register(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
                 snapshot: #snapshot,
                 commands: &[#(#commands),*],
                 compensations: &[#(#compensations),*],
-                events: &[#(#events),*],
+                events: #events,
             };
             ::angzarr_runtime::component::aggregate(self, &SPEC, Self::__angzarr_decide, Self::__angzarr_fold)
         }

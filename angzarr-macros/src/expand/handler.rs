@@ -87,6 +87,15 @@ pub(super) fn event_name(types: &Types, ty: &TypeName) -> TokenStream {
     quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Event>::TYPE_NAME }
 }
 
+/// The type names of the events that a component stores; the compiler refuses those that are retired.
+pub(super) fn written(definition: &Definition) -> TokenStream {
+    let names = definition.component.own_events().into_iter().map(|event| {
+        let path = definition.types.path(event);
+        quote_spanned! {generated_for(path)=> ::angzarr_runtime::component::written::<#path>() }
+    });
+    quote! { &[#(#names),*] }
+}
+
 /// The type name of a command, as an expression and as a pattern.
 pub(super) fn command_name(types: &Types, ty: &TypeName) -> TokenStream {
     let path = types.path(ty);

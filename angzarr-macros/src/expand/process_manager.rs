@@ -4,7 +4,9 @@ use angzarr_model::ir::ProcessManager;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::handler::{Dispatch, docs, emissions, event_name, folds, keys, method, returned, snapshot, subscriptions};
+use super::handler::{
+    Dispatch, docs, emissions, event_name, folds, keys, method, returned, snapshot, subscriptions, written,
+};
 use crate::attribute::Definition;
 
 pub(super) fn body(definition: &Definition, manager: &ProcessManager) -> TokenStream {
@@ -54,7 +56,7 @@ fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
     let subscriptions = subscriptions(definition);
     let starting = definition.component.handlers.iter().filter(|handler| handler.starts);
     let starts = starting.map(|handler| event_name(types, &handler.input));
-    let events = definition.component.own_events().into_iter().map(|event| event_name(types, event));
+    let events = written(definition);
     quote! {
         #[doc(hidden)]
         fn __angzarr_process_manager(self) -> ::angzarr_runtime::component::Registration
@@ -68,7 +70,7 @@ fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
                     snapshot: #snapshot,
                     subscriptions: #subscriptions,
                     starts: &[#(#starts),*],
-                    events: &[#(#events),*],
+                    events: #events,
                 };
             ::angzarr_runtime::component::process_manager(
                 self,

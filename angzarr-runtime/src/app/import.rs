@@ -33,8 +33,10 @@ impl Import {
         Self { app, domain, key, expected: None, idempotency_key: None, correlation_id, records }
     }
 
-    /// Adds an event; without `occurred_at` it counts as happening when it is recorded.
+    /// Adds an event; without `occurred_at`, which is kept in whole microseconds, it counts as happening when it is
+    /// recorded.
     pub fn event<E: Event>(mut self, event: &E, occurred_at: Option<Timestamp>) -> Self {
+        let occurred_at = occurred_at.map(|at| time::from_micros(time::to_micros(&at)));
         self.records.push(NewRecord { kind: RecordKind::Event, payload: Payload::event(event), occurred_at });
         self
     }

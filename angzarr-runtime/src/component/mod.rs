@@ -21,7 +21,7 @@ pub use state::{SnapshotSpec, State, StateMessage, Stateful};
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;
-use crate::message::Payload;
+use crate::message::{Event, Payload};
 use crate::view::Key;
 
 /// A future that handlers are called through.
@@ -71,6 +71,12 @@ pub struct Subscription {
 
 /// Finds the key that an event's own fields name; none stands for the default of the component's kind.
 pub type KeyOf = fn(&Payload) -> Result<Option<Key>, Failure>;
+
+/// The type name of an event that a component stores; refused by the compiler if the event is retired.
+pub const fn written<E: Event>() -> &'static str {
+    assert!(!E::RETIRED, "a handler returns an event that is retired");
+    E::TYPE_NAME
+}
 
 /// The failure of a dispatch that has no handler for a type; coordinators only pass what was subscribed.
 pub fn unhandled(component: &str, payload: &Payload) -> Failure {

@@ -1,5 +1,6 @@
 //! Where a program keeps its log and its views: the one place that knows all stores.
 
+#[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
