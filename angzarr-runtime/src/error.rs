@@ -7,11 +7,13 @@ use crate::rejection::Rejection;
 use crate::store::StoreError;
 
 /// An error of the runtime. Except where a variant says otherwise, nothing was stored.
+///
+/// Its text is one sentence without the code; [`code`](Error::code) and [`help`](Error::help) complete it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The aggregate said no.
-    #[error("{0}")]
+    #[error("{}", .0.message)]
     Rejected(Rejection),
     /// The store could not do it.
     #[error(transparent)]
@@ -20,7 +22,7 @@ pub enum Error {
     #[error("{0}")]
     BadBook(BadBook),
     /// A handler, fold or upcaster failed technically.
-    #[error("{0}")]
+    #[error("{}", .0.message())]
     Failed(Failure),
     /// Other writers were faster each time.
     #[error("gave up after {attempts} attempts: other writers kept changing the stream")]

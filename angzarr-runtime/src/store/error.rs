@@ -15,7 +15,7 @@ pub enum StoreError {
         actual: u32,
     },
     /// The storage string cannot be understood.
-    #[error("cannot use \"{given}\" as storage: {reason}")]
+    #[error("cannot use \"{given}\" as storage: {reason}; use `memory` or `sqlite:PATH`")]
     BadStorage {
         /// As given.
         given: String,
@@ -92,7 +92,7 @@ impl StoreError {
     pub fn help(&self) -> &'static str {
         match self {
             StoreError::Conflict { .. } => "read the stream, decide again, and name its next sequence; or name none",
-            StoreError::BadStorage { .. } => "use `memory` or `sqlite:PATH`",
+            StoreError::BadStorage { .. } => "name a kind of storage that this program was built with",
             StoreError::CannotOpen { .. } => "check that the folder exists and that this user may write there",
             StoreError::InUse { .. } => {
                 "stop the other process, or use another file: one process owns a SQLite log for now"

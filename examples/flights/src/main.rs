@@ -33,12 +33,12 @@ enum Failed {
     Data(#[from] flights::problem::Problems),
     #[error("{}", told(.0))]
     Runtime(#[from] Error),
-    #[error("REPORT_NOT_WRITTEN: cannot write {}: {reason}\n  help: check that the folder exists and is yours", path.display())]
+    #[error("error[REPORT_NOT_WRITTEN]: cannot write {}: {reason}\n  help: check that the folder exists and is yours", path.display())]
     Report { path: PathBuf, reason: std::io::Error },
 }
 
 fn told(error: &Error) -> String {
-    format!("{}: {error}\n  help: {}", error.code(), error.help())
+    format!("error[{}]: {error}\n  help: {}", error.code(), error.help())
 }
 
 #[tokio::main]
@@ -58,7 +58,7 @@ async fn main() -> ExitCode {
         Err(failed) => {
             #[expect(clippy::print_stderr, reason = "the last word of a command line program")]
             {
-                eprintln!("error: {failed}");
+                eprintln!("{failed}");
             }
             ExitCode::FAILURE
         }

@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the last word of a command line program")]
             {
-                eprintln!("error: {}: {error}\n  help: {}", error.code(), error.help());
+                eprintln!("error[{}]: {error}\n  help: {}", error.code(), error.help());
             }
             ExitCode::FAILURE
         }
