@@ -167,7 +167,9 @@ impl BusinessCoordinator {
         }
         let _turn = self.turn(&book.stream).await;
         let appended = self.log.append(book).await?;
-        if appended.duplicate { self.recorded(appended.records) } else { Ok(outcome(appended.records, false)) }
+        // What was imported may be of old types; the answer is in current ones.
+        let duplicate = appended.duplicate;
+        Ok(Outcome { duplicate, ..self.recorded(appended.records)? })
     }
 
     async fn turn(&self, stream: &StreamId) -> tokio::sync::MutexGuard<'_, ()> {
