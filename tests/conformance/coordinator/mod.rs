@@ -1,1 +1,205 @@
-pub(crate) const LISTED: &[crate::backend::Listed] = &[("memory", "", true), ("sqlite", "", true)];
+//! What the coordinators promise, seen through an application over each storage.
+
+mod bad_books;
+mod failures;
+mod import;
+mod once;
+mod process_manager;
+mod snapshots;
+mod stale;
+mod trace;
+mod upcasting;
+mod views;
+mod waiting;
+
+use std::time::Duration;
+
+use angzarr_runtime::app::ConsumerStatus;
+use angzarr_runtime::id::root_id;
+use angzarr_runtime::prost::Message;
+use angzarr_runtime::store::{Opened, Record, StreamId};
+use angzarr_runtime::{App, Error};
+use angzarr_tests::bank::v1::{BalanceRow, Branch, Deposit, OpenAccount};
+use angzarr_tests::{AccountRules, Faults, OldAccounts, register};
+
+use crate::backend::Backend;
+use bad_books::{
+    bad_books_get_their_codes, bad_payloads_change_nothing, pages_are_decided_in_order_and_stored_as_one_book,
+    stored_events_that_do_not_decode_are_told, stored_events_that_nobody_knows_are_told,
+};
+use failures::{
+    a_failing_aggregate_stores_nothing, a_failing_consumer_goes_on_after_mending, a_failing_projector_stops_alone,
+    a_failing_saga_stops_alone, a_panicking_consumer_stops_alone, a_passing_failure_is_tried_again,
+};
+use import::{
+    imports_are_stored_once, imports_are_taken_as_they_are, imports_check_the_sequence, imports_refuse_strangers,
+};
+use once::{
+    once_a_client_key_returns_the_first_events, once_an_empty_result_stays_empty,
+    once_client_refusals_are_not_recorded, once_concurrent_duplicates_are_decided_once,
+    once_ids_and_time_follow_from_a_client_key, once_ids_and_time_follow_from_the_cause,
+    once_redelivered_events_double_nothing, once_refusals_are_recorded_and_compensated,
+};
+use process_manager::{
+    a_process_manager_step_is_not_decided_again, a_process_manager_step_is_one_book,
+    a_process_manager_without_an_instance_ignores,
+};
+use snapshots::{
+    snapshots_are_used, snapshots_of_another_chain_are_ignored, snapshots_of_another_version_are_ignored,
+    snapshots_that_do_not_decode_are_ignored_and_replaced,
+};
+use stale::{stale_rejections_do_not_happen, stale_sequences_conflict, stale_states_are_never_decided_on};
+use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
+use upcasting::{
+    upcasting_leaves_stored_bytes_alone, upcasting_passes_what_becomes_nothing, upcasting_reaches_all_readers,
+};
+use views::{
+    views_follow_their_keys, views_of_another_log_are_rebuilt, views_that_are_lost_are_rebuilt,
+    views_that_run_ahead_are_rebuilt,
+};
+use waiting::{
+    a_dropped_send_is_whole, deadlines_are_kept, shutting_down_drains, shutting_down_leaves_nothing_to_do,
+    waiting_for_a_stopped_projector_ends, waiting_for_projectors_shows_their_rows,
+};
+
+cases! {
+    every:
+        once_a_client_key_returns_the_first_events,
+        once_an_empty_result_stays_empty,
+        once_client_refusals_are_not_recorded,
+        once_concurrent_duplicates_are_decided_once,
+        once_ids_and_time_follow_from_a_client_key,
+        once_ids_and_time_follow_from_the_cause,
+        once_refusals_are_recorded_and_compensated,
+        a_process_manager_without_an_instance_ignores,
+        snapshots_are_used,
+        snapshots_that_do_not_decode_are_ignored_and_replaced,
+        upcasting_reaches_all_readers,
+        upcasting_passes_what_becomes_nothing,
+        stale_sequences_conflict,
+        stale_states_are_never_decided_on,
+        stale_rejections_do_not_happen,
+        trace_starts_with_the_client,
+        trace_follows_a_saga,
+        trace_follows_a_process,
+        imports_are_taken_as_they_are,
+        imports_are_stored_once,
+        imports_check_the_sequence,
+        imports_refuse_strangers,
+        bad_books_get_their_codes,
+        bad_payloads_change_nothing,
+        pages_are_decided_in_order_and_stored_as_one_book,
+        a_passing_failure_is_tried_again,
+        a_failing_saga_stops_alone,
+        a_failing_projector_stops_alone,
+        a_panicking_consumer_stops_alone,
+        a_failing_aggregate_stores_nothing,
+        views_follow_their_keys,
+        waiting_for_projectors_shows_their_rows,
+        waiting_for_a_stopped_projector_ends,
+        deadlines_are_kept,
+        shutting_down_drains,
+        a_dropped_send_is_whole;
+    persistent:
+        once_redelivered_events_double_nothing,
+        a_process_manager_step_is_one_book,
+        a_process_manager_step_is_not_decided_again,
+        snapshots_of_another_version_are_ignored,
+        snapshots_of_another_chain_are_ignored,
+        upcasting_leaves_stored_bytes_alone,
+        stored_events_that_nobody_knows_are_told,
+        stored_events_that_do_not_decode_are_told,
+        a_failing_consumer_goes_on_after_mending,
+        views_that_are_lost_are_rebuilt,
+        views_of_another_log_are_rebuilt,
+        views_that_run_ahead_are_rebuilt,
+        shutting_down_leaves_nothing_to_do;
+}
+
+const TRANSFERS: &str = "bank.v1.app.Transfers";
+const WATCH: &str = "watch.v1.app.WithdrawalWatch";
+const BALANCES: &str = "bank.v1.app.Balances";
+const BRANCHES: &str = "bank.v1.app.Branches";
+const NOTICES: &str = "bank.v1.app.Notices";
+
+/// An application of all components.
+async fn start(backend: &impl Backend, faults: &Faults) -> App {
+    register(App::builder(backend.storage()), faults).start().await.unwrap()
+}
+
+/// An application without consumers.
+async fn start_accounts(backend: &impl Backend) -> App {
+    let rules = AccountRules { faults: Faults::default() };
+    App::builder(backend.storage()).register(rules).register(OldAccounts).start().await.unwrap()
+}
+
+/// Opens an account and pays something in.
+async fn open(app: &App, account: &str, balance: u64) {
+    let branch = Branch { country: "NL".into(), city: "Delft".into() };
+    app.send(OpenAccount { account: account.into(), branch: Some(branch) }).await.unwrap();
+    app.send(Deposit { account: account.into(), amount: balance }).await.unwrap();
+}
+
+/// All records of the log, in current versions.
+async fn log(app: &App) -> Vec<Record> {
+    app.read_log(0, usize::MAX).await.unwrap().records
+}
+
+/// The records of one stream, bookkeeping included.
+fn of<'a>(records: &'a [Record], domain: &str, key: &str) -> Vec<&'a Record> {
+    let stream = stream(domain, key);
+    records.iter().filter(|record| record.stream == stream).collect()
+}
+
+fn stream(domain: &str, key: &str) -> StreamId {
+    StreamId::new(domain, root_id(domain, key).unwrap())
+}
+
+/// Names of the records' types, without their packages.
+fn names<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<&'a str> {
+    records.into_iter().map(|record| record.payload.type_name.rsplit('.').next().unwrap()).collect()
+}
+
+async fn event_names(app: &App, account: &str) -> Vec<String> {
+    let events = app.events("accounts", account).await.unwrap();
+    names(&events).into_iter().map(ToOwned::to_owned).collect()
+}
+
+fn decode<M: Message + Default>(record: &Record) -> M {
+    M::decode(record.payload.value.clone()).unwrap()
+}
+
+async fn balance(app: &App, account: &str) -> Option<u64> {
+    let row = app.view::<BalanceRow>().unwrap().get(account).await.unwrap();
+    row.map(|row| row.balance)
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    let error = result.unwrap_err();
+    assert!(!error.help().is_empty());
+    error.code().to_owned()
+}
+
+fn status(app: &App, consumer: &str) -> ConsumerStatus {
+    app.consumers().into_iter().find(|status| status.name == consumer).unwrap()
+}
+
+/// Waits until a consumer has given up.
+async fn stopped(app: &App, consumer: &str) -> ConsumerStatus {
+    let gives_up = async {
+        while status(app, consumer).stopped.is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gives_up).await.unwrap();
+    status(app, consumer)
+}
+
+/// Does something to the storage while no application has it open.
+async fn beneath<T>(backend: &impl Backend, work: impl AsyncFnOnce(&Opened) -> T) -> T {
+    let opened = backend.open().await;
+    let result = work(&opened).await;
+    opened.views.close().await.unwrap();
+    opened.store.close().await.unwrap();
+    result
+}

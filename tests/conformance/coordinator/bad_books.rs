@@ -1,0 +1,159 @@
+//! Law 12: what comes from outside and cannot be used.
+
+use angzarr_runtime::prost::Message;
+use angzarr_runtime::prost_types::{Any, Timestamp};
+use angzarr_runtime::proto::{CommandBook, CommandPage, Cover, Origin, Uuid};
+use angzarr_runtime::store::{NewBook, NewRecord, RecordKind, Trace};
+use angzarr_runtime::{App, Error, Payload};
+use angzarr_tests::Faults;
+use angzarr_tests::bank::v1::{Deposit, OpenAccount, Withdraw};
+
+use super::{BALANCES, beneath, code, log, names, open, start, start_accounts, stopped, stream};
+use crate::backend::Backend;
+
+fn page(name: &str, message: &impl Message) -> CommandPage {
+    let type_url = format!("type.googleapis.com/bank.v1.{name}");
+    CommandPage { sequence: None, command: Some(Any { type_url, value: message.encode_to_vec() }) }
+}
+
+fn deposit(amount: u64) -> CommandPage {
+    page("Deposit", &Deposit { account: "a".into(), amount })
+}
+
+/// A book that is fine.
+fn book(pages: Vec<CommandPage>) -> CommandBook {
+    let cover = Cover { domain: "accounts".into(), key: "a".into(), ..Cover::default() };
+    CommandBook { cover: Some(cover), pages, ..CommandBook::default() }
+}
+
+/// A book whose cover is changed.
+fn covered(change: impl FnOnce(&mut Cover)) -> CommandBook {
+    let mut book = book(vec![deposit(1)]);
+    book.cover.iter_mut().for_each(change_once(change));
+    book
+}
+
+fn change_once<T>(change: impl FnOnce(&mut T)) -> impl FnMut(&mut T) {
+    let mut change = Some(change);
+    move |value| change.take().into_iter().for_each(|change| change(value))
+}
+
+fn root(bytes: usize) -> Option<Uuid> {
+    Some(Uuid { value: vec![1; bytes].into() })
+}
+
+pub(super) async fn bad_books_get_their_codes(backend: impl Backend) {
+    let app = start_accounts(&backend).await;
+    open(&app, "a", 1).await;
+    let no_command = CommandPage { sequence: None, command: None };
+    let unknown = page("Nonsense", &Deposit::default());
+    let cases = [
+        (CommandBook { cover: None, ..book(vec![deposit(1)]) }, "COVER_MISSING"),
+        (book(Vec::new()), "BOOK_EMPTY"),
+        (book(vec![no_command.clone()]), "COMMAND_MISSING"),
+        (book(vec![deposit(1), no_command]), "COMMAND_MISSING"),
+        (book(vec![deposit(1), unknown]), "COMMAND_UNKNOWN"),
+        (book(vec![CommandPage { command: Some(Any::default()), sequence: None }]), "COMMAND_UNKNOWN"),
+        (covered(|cover| cover.domain = "nowhere".into()), "DOMAIN_UNKNOWN"),
+        (covered(|cover| cover.domain.clear()), "DOMAIN_UNKNOWN"),
+        (covered(|cover| cover.key.clear()), "ROOT_EMPTY"),
+        (covered(|cover| cover.root = root(15)), "ROOT_INVALID"),
+        (covered(|cover| cover.root = root(0)), "ROOT_INVALID"),
+        (covered(|cover| cover.root = root(16)), "ROOT_MISMATCH"),
+        (covered(|cover| cover.tenant = "t".into()), "FIELD_RESERVED"),
+        (CommandBook { origin: Some(Origin::default()), ..book(vec![deposit(1)]) }, "FIELD_RESERVED"),
+        (
+            CommandBook { deadline: Some(Timestamp { seconds: 1, nanos: 0 }), ..book(vec![deposit(1)]) },
+            "DEADLINE_EXCEEDED",
+        ),
+    ];
+    for (book, expected) in cases {
+        let shown = format!("{book:?}");
+        assert_eq!(code(app.execute(book).await), expected, "{shown}");
+    }
+    assert_eq!(code(app.send(Deposit { account: String::new(), amount: 1 }).await), "ROOT_EMPTY");
+    assert_eq!(log(&app).await.len(), 2, "nothing was stored");
+    // The same book without a fault, with its root spelt out.
+    app.execute(covered(|cover| {
+        let root = stream("accounts", "a").root.as_bytes().to_vec();
+        cover.root = Some(Uuid { value: root.into() });
+    }))
+    .await
+    .unwrap();
+}
+
+pub(super) async fn bad_payloads_change_nothing(backend: impl Backend) {
+    let app = start_accounts(&backend).await;
+    open(&app, "a", 1).await;
+    let whole = Deposit { account: "a".into(), amount: 300 }.encode_to_vec();
+    for length in [1, 2, whole.len() - 1] {
+        let mut cut = deposit(300);
+        cut.command.iter_mut().for_each(|command| command.value.truncate(length));
+        assert_eq!(code(app.execute(book(vec![deposit(1), cut])).await), "PAYLOAD_MALFORMED", "{length}");
+    }
+    assert_eq!(log(&app).await.len(), 2);
+}
+
+pub(super) async fn pages_are_decided_in_order_and_stored_as_one_book(backend: impl Backend) {
+    let app = start_accounts(&backend).await;
+    let opening = || page("OpenAccount", &OpenAccount { account: "a".into(), branch: None });
+    let withdraw = |amount| page("Withdraw", &Withdraw { account: "a".into(), amount });
+    let too_much = app.execute(book(vec![opening(), deposit(5), withdraw(6)])).await;
+    assert_eq!(code(too_much), "ACCOUNT_REJECTION_INSUFFICIENT");
+    assert_eq!(log(&app).await, [], "the earlier pages are not stored either");
+    let mut pages = vec![opening(), deposit(5), withdraw(5)];
+    pages[0].sequence = Some(0);
+    let outcome = app.execute(book(pages)).await.unwrap();
+    assert_eq!(names(&outcome.events), ["AccountOpenedV2", "Deposited", "Withdrawn"]);
+    assert_eq!(outcome.position, 3);
+}
+
+/// Appends a record as it is, after an account was opened.
+async fn smuggle(backend: &impl Backend, type_name: &'static str, value: &'static [u8]) {
+    let app = start_accounts(backend).await;
+    open(&app, "a", 1).await;
+    app.shutdown().await.unwrap();
+    let payload = Payload { type_name: type_name.into(), value: value.into() };
+    let record = NewRecord { kind: RecordKind::Event, payload, occurred_at: None };
+    let book = NewBook {
+        stream: stream("accounts", "a"),
+        key: "a".into(),
+        expected: None,
+        idempotency_key: None,
+        records: vec![record],
+        created_at: Timestamp::default(),
+        trace: Trace { correlation_id: "talk".into(), cause: None },
+    };
+    beneath(backend, async |opened| opened.store.append(book).await.unwrap()).await;
+}
+
+async fn deposit_fails(app: &App, expected: &str) {
+    let error = app.send(Deposit { account: "a".into(), amount: 1 }).await.unwrap_err();
+    assert_eq!(error.code(), expected);
+    let message = error.to_string();
+    assert!(message.contains("sequence 2") && message.contains("position 3"), "it says where: {message}");
+    assert_eq!(log(app).await.len(), 3);
+    open(app, "another", 1).await;
+}
+
+pub(super) async fn stored_events_that_nobody_knows_are_told(backend: impl Backend) {
+    smuggle(&backend, "bank.v1.Nonsense", b"").await;
+    let app = start(&backend, &Faults::default()).await;
+    deposit_fails(&app, "TYPE_UNKNOWN").await;
+    // Nobody listens to it, so consumers pass it.
+    app.drained().await.unwrap();
+    app.shutdown().await.unwrap();
+}
+
+pub(super) async fn stored_events_that_do_not_decode_are_told(backend: impl Backend) {
+    smuggle(&backend, "bank.v1.Deposited", b"\xff\xff").await;
+    let app = start(&backend, &Faults::default()).await;
+    deposit_fails(&app, "PAYLOAD_MALFORMED").await;
+    match app.drained().await.unwrap_err() {
+        Error::ConsumerStopped { position, .. } => assert_eq!(position, 3),
+        other => panic!("{other}"),
+    }
+    let status = stopped(&app, BALANCES).await;
+    assert!(status.stopped.unwrap().contains("PAYLOAD_MALFORMED"));
+    assert!(status.position < 3);
+}
