@@ -16,10 +16,13 @@ pub enum Fault {
     Panics,
 }
 
+/// By component: how it goes wrong, and how often it was called.
+type Components = HashMap<&'static str, (Option<Fault>, usize)>;
+
 /// Which components go wrong, and how often each was called. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    inner: Arc<Mutex<HashMap<&'static str, (Option<Fault>, usize)>>>,
+    inner: Arc<Mutex<Components>>,
 }
 
 impl Faults {
@@ -60,7 +63,7 @@ impl Faults {
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<&'static str, (Option<Fault>, usize)>> {
+    fn all(&self) -> MutexGuard<'_, Components> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
