@@ -108,7 +108,7 @@ impl Backend for Sqlite {
     }
 }
 
-/// Runs a case on one backend: `None` says that it needs more than the backend has.
+/// Backend, case, and whether the case runs there.
 pub(crate) type Listed = (&'static str, &'static str, bool);
 
 /// Lists cases as tests: `case::memory`, `case::sqlite`. Those under `persistent` need a backend that is, and are

@@ -28,14 +28,9 @@ fn book(pages: Vec<CommandPage>) -> CommandBook {
 
 /// A book whose cover is changed.
 fn covered(change: impl FnOnce(&mut Cover)) -> CommandBook {
-    let mut book = book(vec![deposit(1)]);
-    book.cover.iter_mut().for_each(change_once(change));
-    book
-}
-
-fn change_once<T>(change: impl FnOnce(&mut T)) -> impl FnMut(&mut T) {
-    let mut change = Some(change);
-    move |value| change.take().into_iter().for_each(|change| change(value))
+    let mut cover = Cover { domain: "accounts".into(), key: "a".into(), ..Cover::default() };
+    change(&mut cover);
+    CommandBook { cover: Some(cover), ..book(vec![deposit(1)]) }
 }
 
 fn root(bytes: usize) -> Option<Uuid> {
