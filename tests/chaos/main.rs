@@ -1,5 +1,7 @@
 //! Real processes, killed.
 
+#![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -155,6 +155,11 @@ async fn a_file_that_another_connection_locks() {
     drop(other);
     close(open(&path).await.unwrap()).await;
 
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    refused(&path, "STORE_IN_USE").await;
+    drop(other);
+
     let empty = folder.path().join("empty.db");
     let other = Connection::open(&empty).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();

@@ -89,18 +89,16 @@ impl ProcessManagerCoordinator {
                 Found::Recorded(records) => return Ok(records),
                 Found::State(folded) => folded,
             };
-            if folded.next_sequence == 0 && !spec.starts.contains(&&*event.payload.type_name) {
-                tracing::debug!(
-                    process_manager = spec.name,
-                    key,
-                    position = event.position,
-                    "no instance: the event is ignored"
-                );
-                return Ok(Vec::new());
-            }
-            let cx = context(spec.name, event);
-            let emissions = guarded_async(spec.name, self.logic.react(&folded.state, &event.payload, &cx)).await?;
-            let records = records(spec.name, event, emissions);
+            let ignored = folded.next_sequence == 0 && !spec.starts.contains(&&*event.payload.type_name);
+            let records = if ignored {
+                // Recorded as an empty step: delivered again, it stays ignored even if the instance exists by then.
+                tracing::debug!(process_manager = spec.name, key, position = event.position, "no instance");
+                Vec::new()
+            } else {
+                let cx = context(spec.name, event);
+                let reaction = self.logic.react(&folded.state, &event.payload, &cx);
+                records(spec.name, event, guarded_async(spec.name, reaction).await?)
+            };
             match self.append(event, &stream, &key, &idempotency_key, folded, records).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => {}
                 result => return result,

@@ -1,5 +1,7 @@
 //! The real program, killed at random moments and started again with the same command.
 
+#![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,29 +11,29 @@ use flights::report::Report;
 use flights::{departures, reference};
 
 /// How many departures are fed, and how often the program is killed. `KILLS` and `ROWS` make it longer; `SEED` replays.
-const ROWS: usize = 2_500;
+const ROWS: u64 = 2_500;
 const KILLS: u64 = 8;
 
 #[test]
 fn killed_again_and_again_it_ends_with_the_same_report() {
     let folder = tempfile::tempdir().unwrap();
-    let data = some_rows(folder.path(), number("ROWS", ROWS as u64));
+    let data = some_rows(folder.path(), number("ROWS", ROWS));
     let expected = reference::report(&departures::read(&data).unwrap());
-    let seed = number("SEED", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64);
+    let seed = number("SEED", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into());
     println!("SEED={seed}");
 
     let whole = run_to_end(folder.path(), &data, "whole");
     assert_eq!(without_seconds(&whole), expected);
 
     // Moments between the start and a little after the end of an undisturbed run.
-    let longest = (whole.seconds * 1_200.0) as u64;
+    let longest = Duration::from_secs_f64(whole.seconds * 1.2);
     let mut random = seed | 1;
     for _ in 0..number("KILLS", KILLS) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         let mut child = start(folder.path(), &data, "killed");
-        std::thread::sleep(Duration::from_millis(random % longest));
+        std::thread::sleep(longest * u32::try_from(random % 1_000).unwrap() / 1_000);
         // SIGKILL on Unix; the program may have ended before.
         child.kill().unwrap();
         child.wait().unwrap();
@@ -75,7 +77,7 @@ fn some_rows(folder: &Path, rows: u64) -> PathBuf {
     let mut lines = text.lines();
     let header = lines.next().unwrap();
     let all: Vec<_> = lines.collect();
-    let step = (all.len() as u64 / rows).max(1) as usize;
+    let step = (all.len() / usize::try_from(rows).unwrap()).max(1);
     let path = folder.join("rows.csv");
     let mut file = std::fs::File::create(&path).unwrap();
     writeln!(file, "{header}").unwrap();

@@ -139,9 +139,7 @@ pub(super) async fn once_redelivered_events_double_nothing(backend: impl Backend
     app.drained().await.unwrap();
     // By the time of the second delivery, the rules would take the money.
     open(&app, "nobody", 1).await;
-    // Steps are redelivered from here: that a deposit without an instance was ignored is recorded nowhere.
-    app.drained().await.unwrap();
-    let deposited = log(&app).await.last().unwrap().position;
+    // The watch has ignored the deposits so far, for want of an instance; the withdrawals make one.
     for amount in [1, 2] {
         app.send(Withdraw { account: "b".into(), amount }).await.unwrap();
         app.drained().await.unwrap();
@@ -154,8 +152,7 @@ pub(super) async fn once_redelivered_events_double_nothing(backend: impl Backend
     for consumers in [&[TRANSFERS][..], &[WATCH], &[TRANSFERS, WATCH, NOTICES]] {
         beneath(&backend, async |opened| {
             for consumer in consumers {
-                let from = if *consumer == WATCH { deposited } else { 0 };
-                opened.store.save_checkpoint(consumer, from).await.unwrap();
+                opened.store.save_checkpoint(consumer, 0).await.unwrap();
             }
         })
         .await;

@@ -67,6 +67,8 @@ const TABLES: &str = "
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<Uuid, StoreError> {
     recognise(connection, path, APPLICATION_ID, VERSION)?;
     durable(connection, "FULL")?;
+    // Taken and given back, so that a lock which another program holds is told now and not at the first append.
+    connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|error| busy(&error, path))?;
     if is_empty(connection)? {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         connection.execute_batch(TABLES)?;
@@ -84,8 +86,7 @@ pub(super) fn recognise(connection: &Connection, path: &Path, ours: i32, version
     let number = |pragma: &str| -> Result<i32, StoreError> {
         connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => foreign("it is no SQLite database".into()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path: path.to_owned() },
-            _ => error.into(),
+            _ => busy(&error, path),
         })
     };
     let (application, found) = (number("application_id")?, number("user_version")?);
@@ -99,6 +100,14 @@ pub(super) fn recognise(connection: &Connection, path: &Path, ours: i32, version
         return Err(foreign(format!("its tables have version {found}, this release knows {version}")));
     }
     Ok(())
+}
+
+/// Tells a lock of another program from other errors.
+fn busy(error: &rusqlite::Error, path: &Path) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path: path.to_owned() },
+        _ => super::translate(error),
+    }
 }
 
 /// Marks a new file as ours.
