@@ -1,5 +1,7 @@
 //! The recipes for ids and keys, against the vectors that every language shares.
 
+#![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
+
 use angzarr_runtime::id::{ANGZARR, Purpose, Trigger, consumer_key, root_id};
 use serde::Deserialize;
 use uuid::Uuid;
