@@ -1,14 +1,18 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is for developers.
 
-.PHONY: demo test soak lint lint-proto
+.PHONY: demo clean-demo test soak lint lint-proto
 
 DATA := examples/flights/data/flights-2013-01.csv.gz
 
-# Builds everything and runs a month of real flights.
+# Builds everything and runs a month of real flights. Kill it and start it again: it goes on where it was.
 demo:
 	cargo build --release --workspace
-	rm -rf target/demo && mkdir -p target/demo
+	mkdir -p target/demo
 	cargo run --release --quiet -p flights -- --data $(DATA) --store sqlite:target/demo/flights.db --report target/demo/report.json
+
+# Lets the next demo start from nothing.
+clean-demo:
+	rm -rf target/demo
 
 # Every test once; fails too if a test that is expected did not run.
 test:

@@ -140,6 +140,10 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
                     type_name: <Moved as ::angzarr_runtime::Event>::TYPE_NAME,
                 },
             ],
+            targets: &[
+                <Reserve as ::angzarr_runtime::Command>::DOMAIN,
+                <Reserve as ::angzarr_runtime::Command>::DOMAIN,
+            ],
             starts: &[<Placed as ::angzarr_runtime::Event>::TYPE_NAME],
             events: &[::angzarr_runtime::component::written::<Begun>()],
         };

@@ -112,6 +112,10 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
                     type_name: <Moved as ::angzarr_runtime::Event>::TYPE_NAME,
                 },
             ],
+            targets: &[
+                <Reserve as ::angzarr_runtime::Command>::DOMAIN,
+                <::stock::Reserve as ::angzarr_runtime::Command>::DOMAIN,
+            ],
         };
         ::angzarr_runtime::component::saga(
             self,

@@ -48,11 +48,14 @@ pub enum Error {
     ConsumerStopped {
         /// Full name of the consumer.
         consumer: String,
-        /// Of the event it failed on; 0 if it could not read the log.
+        /// Of the event it failed on.
         position: u64,
         /// The last failure.
         reason: String,
     },
+    /// The consumers did not reach the end of the log before the application was shut down.
+    #[error("consumers did not reach the end of the log in time")]
+    NotDrained,
     /// The application was put together wrongly.
     #[error("{0}")]
     Setup(String),
@@ -122,6 +125,7 @@ impl Error {
             Error::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Error::NotPassed { .. } => "NOT_PASSED",
             Error::ConsumerStopped { .. } => "CONSUMER_STOPPED",
+            Error::NotDrained => "NOT_DRAINED",
             Error::Setup(_) => "SETUP",
             Error::NotBuiltYet(_) => "NOT_BUILT_YET",
             Error::ShuttingDown => "SHUTTING_DOWN",
@@ -148,8 +152,9 @@ impl Error {
             Error::DeadlineExceeded => "allow more time",
             Error::NotPassed { .. } => "do not send again without an idempotency key: the events are stored",
             Error::ConsumerStopped { .. } => {
-                "mend the handler and start again: it goes on with that event, nothing was skipped"
+                "mend what the reason names and start again: it goes on with that event, nothing was skipped"
             }
+            Error::NotDrained => "nothing is lost: they go on from their checkpoints after the next start",
             Error::Setup(_) => "register what is missing, once",
             Error::NotBuiltYet(_) => "use what this release has",
             Error::ShuttingDown => "send it again after the restart, with the same idempotency key",

@@ -30,6 +30,18 @@ pub fn root_id(domain: &str, key: &str) -> Option<Uuid> {
     Some(Uuid::new_v5(&namespace, key.as_bytes()))
 }
 
+/// The natural id as it is kept: the form of a UUID in lower case, anything else unchanged. One root, one natural id.
+///
+/// ```
+/// use angzarr_runtime::id::canonical_key;
+/// assert_eq!(canonical_key("7D9F0C4E-63F4-4B0E-9A53-0B8C1A2E3F40"), "7d9f0c4e-63f4-4b0e-9a53-0b8c1a2e3f40");
+/// assert_eq!(canonical_key("A-1"), "A-1");
+/// ```
+pub fn canonical_key(key: &str) -> String {
+    let is_uuid = key.len() == 36 && Uuid::try_parse(key).is_ok();
+    if is_uuid { key.to_ascii_lowercase() } else { key.to_owned() }
+}
+
 /// What a consumer does under a key of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {

@@ -94,7 +94,7 @@ pub struct Outgoing {
     pub payload: Payload,
 }
 
-/// What a handler of a saga or process manager yields.
+/// What a handler yields, whatever its component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Emission {
     /// Stored in the component's own stream.

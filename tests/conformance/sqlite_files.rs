@@ -102,7 +102,7 @@ async fn a_log_as_views() {
     let views = folder.path().join("log.db.views");
     std::fs::copy(&path, &views).unwrap();
     let error = open(&path).await.unwrap_err();
-    assert_eq!(error.code(), "STORE_FOREIGN", "{error}");
+    assert_eq!(error.code(), "STORE_VIEWS_UNUSABLE", "{error}");
     assert!(error.to_string().contains("log.db.views"), "{error}");
     // The log itself was let go of again.
     std::fs::remove_file(&views).unwrap();

@@ -7,7 +7,8 @@ use prost_build::{Config, Module};
 #[test]
 fn wire_types_are_what_the_protos_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let descriptors = protox::compile(["angzarr/v1/types.proto"], [root.join("proto")]).unwrap();
+    let descriptors =
+        protox::compile(["angzarr/v1/types.proto", "angzarr/v1/gateway.proto"], [root.join("proto")]).unwrap();
     let mut config = Config::new();
     config.enable_type_names().type_name_domain(["."], "type.googleapis.com").btree_map(["."]).bytes(["."]);
     let module = |package: &str| Module::from_protobuf_package_name(package);

@@ -144,7 +144,6 @@ fn what_is_yielded_has_the_role_of_its_component_unless_it_says_otherwise() {
     assert_eq!(output(Vocabulary::SAGA, "command E"), Ok(command.clone()));
     assert_eq!(output(Vocabulary::PROCESS_MANAGER, "E"), Ok(event));
     assert_eq!(output(Vocabulary::PROCESS_MANAGER, "command E"), Ok(command));
-    assert_eq!(output(Vocabulary::PROCESS_MANAGER, "()"), Ok(Output::Nothing));
     assert_eq!(output(Vocabulary::PROJECTOR, "()"), Ok(Output::Nothing));
 }
 

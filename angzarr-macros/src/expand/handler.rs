@@ -87,6 +87,17 @@ pub(super) fn event_name(types: &Types, ty: &TypeName) -> TokenStream {
     quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Event>::TYPE_NAME }
 }
 
+/// The domains that a component sends commands to.
+pub(super) fn targets(definition: &Definition) -> TokenStream {
+    let outputs = definition.component.handlers.iter().filter_map(|handler| handler.output.payload());
+    let commands = outputs.flat_map(Payload::members).filter(|member| member.role == Role::Command);
+    let domains = commands.map(|member| {
+        let path = definition.types.path(&member.ty);
+        quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Command>::DOMAIN }
+    });
+    quote! { &[#(#domains),*] }
+}
+
 /// The type names of the events that a component stores; the compiler refuses those that are retired.
 pub(super) fn written(definition: &Definition) -> TokenStream {
     let names = definition.component.own_events().into_iter().map(|event| {

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::handler::{
-    Dispatch, docs, emissions, event_name, folds, keys, method, returned, snapshot, subscriptions, written,
+    Dispatch, docs, emissions, event_name, folds, keys, method, returned, snapshot, subscriptions, targets, written,
 };
 use crate::attribute::Definition;
 
@@ -53,7 +53,7 @@ pub(super) fn body(definition: &Definition, manager: &ProcessManager) -> TokenSt
 fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
     let types = &definition.types;
     let (name, domain, snapshot) = (&definition.component.full_name, &manager.domain, snapshot(&manager.snapshot));
-    let subscriptions = subscriptions(definition);
+    let (subscriptions, targets) = (subscriptions(definition), targets(definition));
     let starting = definition.component.handlers.iter().filter(|handler| handler.starts);
     let starts = starting.map(|handler| event_name(types, &handler.input));
     let events = written(definition);
@@ -69,6 +69,7 @@ fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
                     domain: #domain,
                     snapshot: #snapshot,
                     subscriptions: #subscriptions,
+                    targets: #targets,
                     starts: &[#(#starts),*],
                     events: #events,
                 };

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::handler::{Dispatch, docs, emissions, event_name, keys, method, returned, subscriptions};
+use super::handler::{Dispatch, docs, emissions, event_name, keys, method, returned, subscriptions, targets};
 use crate::attribute::Definition;
 
 pub(super) fn body(definition: &Definition) -> TokenStream {
@@ -42,6 +42,7 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
     }
     .method();
     let (keys, subscriptions, name) = (keys(definition), subscriptions(definition), &definition.component.full_name);
+    let targets = targets(definition);
     quote! {
         #(#methods)*
         #react
@@ -52,8 +53,11 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
         where
             Self: ::core::marker::Sized,
         {
-            static SPEC: ::angzarr_runtime::component::SagaSpec =
-                ::angzarr_runtime::component::SagaSpec { name: #name, subscriptions: #subscriptions };
+            static SPEC: ::angzarr_runtime::component::SagaSpec = ::angzarr_runtime::component::SagaSpec {
+                name: #name,
+                subscriptions: #subscriptions,
+                targets: #targets,
+            };
             ::angzarr_runtime::component::saga(self, &SPEC, Self::__angzarr_react, Self::__angzarr_key)
         }
     }

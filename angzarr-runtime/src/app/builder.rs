@@ -1,6 +1,6 @@
 //! Putting an application together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{RwLock, watch};
@@ -80,9 +80,18 @@ impl AppBuilder {
                     Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone()))
                 }
             };
-            let (running, task) = consumer::start(consumer, log.clone(), head, stopped.clone()).await?;
-            consumers.push(running);
-            tasks.push(task);
+            match consumer::start(consumer, log.clone(), head, stopped.clone()).await {
+                Ok((running, task)) => {
+                    consumers.push(running);
+                    tasks.push(task);
+                }
+                Err(error) => {
+                    // Those that run already end before the storage is let go.
+                    drop(stop);
+                    futures_util::future::join_all(tasks).await;
+                    return Err(error.into());
+                }
+            }
         }
         let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
         Ok(App { inner: Arc::new(Inner { log, router, views, view_names, consumers, tasks, stop, open }) })
@@ -94,6 +103,7 @@ fn check(registrations: &[Registration]) -> Result<(), Error> {
     let mut wrong = Vec::new();
     let mut names = HashSet::new();
     let mut owners: HashMap<&str, &str> = HashMap::new();
+    let mut aggregates: HashSet<&str> = HashSet::new();
     for registration in registrations {
         let (name, domain) = identity(registration);
         if !names.insert(name) {
@@ -102,6 +112,9 @@ fn check(registrations: &[Registration]) -> Result<(), Error> {
             && let Some(other) = owners.insert(domain, name)
         {
             wrong.push(format!("`{other}` and `{name}` both own the domain \"{domain}\""));
+        }
+        if let Registration::Aggregate(logic) = registration {
+            aggregates.insert(logic.spec().domain);
         }
     }
     for registration in registrations {
@@ -113,6 +126,10 @@ fn check(registrations: &[Registration]) -> Result<(), Error> {
                     "`{name}` listens to `{type_name}`, but nothing registered owns the domain \"{domain}\""
                 ));
             }
+        }
+        for target in targets(registration).into_iter().filter(|target| !aggregates.contains(target)) {
+            wrong
+                .push(format!("`{name}` sends commands to the domain \"{target}\", whose aggregate is not registered"));
         }
         if let Registration::Upcaster(logic) = registration
             && !owners.contains_key(logic.spec().domain)
@@ -135,6 +152,15 @@ fn identity(registration: &Registration) -> (&'static str, Option<&'static str>)
         Registration::Projector(logic) => (logic.spec().name, None),
         Registration::Upcaster(logic) => (logic.spec().name, None),
     }
+}
+
+fn targets(registration: &Registration) -> BTreeSet<&'static str> {
+    let targets = match registration {
+        Registration::Saga(logic) => logic.spec().targets,
+        Registration::ProcessManager(logic) => logic.spec().targets,
+        Registration::Aggregate(_) | Registration::Projector(_) | Registration::Upcaster(_) => &[],
+    };
+    targets.iter().copied().collect()
 }
 
 fn subscriptions(registration: &Registration) -> &'static [Subscription] {

@@ -8,7 +8,7 @@ use prost_types::Timestamp;
 use super::App;
 use crate::coordinator::business::{Outcome, correlation_id};
 use crate::error::{BadBook, Error};
-use crate::id::root_id;
+use crate::id::{canonical_key, root_id};
 use crate::message::{Event, Payload};
 use crate::store::{NewBook, NewRecord, RecordKind, StreamId, Trace};
 use crate::time;
@@ -49,7 +49,7 @@ impl Import {
 
     /// Imported again under the same key, nothing is stored.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
-        self.idempotency_key = Some(key.into());
+        self.idempotency_key = Some(key.into()).filter(|key| !key.is_empty());
         self
     }
 
@@ -65,7 +65,7 @@ impl Import {
         let root = root_id(&self.domain, &self.key).ok_or(BadBook::NoRoot)?;
         let book = NewBook {
             stream: StreamId::new(self.domain, root),
-            key: self.key.into(),
+            key: canonical_key(&self.key).into(),
             expected: self.expected,
             idempotency_key: self.idempotency_key,
             records: self.records,

@@ -5,11 +5,12 @@ mod import;
 mod send;
 mod view;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use builder::AppBuilder;
@@ -28,6 +29,9 @@ use crate::proto;
 use crate::store::{Load, Record, Storage, StreamId};
 use crate::view::ViewStore;
 
+/// How long consumers may take to finish the events that they are at.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// A running application. Clones share it.
 ///
 /// Dropping the last clone stops the consumers where they are; [`App::shutdown`] lets them finish first.
@@ -43,7 +47,7 @@ struct Inner {
     /// Full name of the projector and of its row type.
     view_names: Vec<(&'static str, String)>,
     consumers: Vec<Running>,
-    tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     stop: watch::Sender<bool>,
     /// Whether commands are taken; each one holds it for reading until it is decided.
     open: RwLock<bool>,
@@ -163,7 +167,10 @@ impl App {
     /// What the store and upcasters can yield.
     pub async fn read_log(&self, after: u64, limit: usize) -> Result<LogSlice, Error> {
         let stretch = self.inner.log.read(after, limit, |_| true).await?;
-        Ok(LogSlice { records: stretch.records, next: stretch.reaches })
+        match stretch.broken {
+            Some((_, failure)) if stretch.records.is_empty() => Err(failure.into()),
+            _ => Ok(LogSlice { records: stretch.records, next: stretch.reaches }),
+        }
     }
 
     /// The log's id.
@@ -187,33 +194,39 @@ impl App {
     /// Waits until all consumers have passed the end of the log, and what they did has been passed too.
     ///
     /// # Errors
-    /// [`Error::ConsumerStopped`] if one of them never will.
+    /// [`Error::ConsumerStopped`] if one of them never will; told after all others have.
     pub async fn drained(&self) -> Result<(), Error> {
         loop {
             let head = self.inner.log.store.head().await?;
+            let mut result = Ok(());
             for consumer in &self.inner.consumers {
-                consumer.clone().passed(head).await?;
+                result = result.and(consumer.clone().passed(head).await);
             }
             if self.inner.log.store.head().await? == head {
-                return Ok(());
+                return result;
             }
         }
     }
 
-    /// Takes no more commands, lets the consumers reach the end of the log (for 30 seconds at most), stops them, and
-    /// closes the storage.
+    /// Takes no more commands, lets the consumers reach the end of the log, stops them, and closes the storage.
+    ///
+    /// Consumers have 30 seconds to reach the end, and 5 more to finish the events that they are at; then they are
+    /// cut off, and handle those events again after the next start.
     ///
     /// # Errors
-    /// [`Error::ConsumerStopped`] if a consumer had given up, or what closing the storage yields. It is closed
-    /// either way.
+    /// [`Error::ConsumerStopped`] if a consumer had given up, [`Error::NotDrained`] if the time was not enough, or what
+    /// closing the storage yields. It is closed in any case.
     pub async fn shutdown(self) -> Result<(), Error> {
         *self.inner.open.write().await = false;
-        let drained = tokio::time::timeout(DEFAULT_WAIT, self.drained()).await.unwrap_or(Ok(()));
+        let drained = tokio::time::timeout(DEFAULT_WAIT, self.drained()).await.unwrap_or(Err(Error::NotDrained));
         self.inner.stop.send_replace(true);
-        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        for task in tasks {
+        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let grace = Instant::now() + GRACE;
+        for mut task in tasks {
             // Consumers guard user code themselves; should one panic all the same, the others still end in order.
-            let _ = task.await;
+            if tokio::time::timeout_at(grace, &mut task).await.is_err() {
+                task.abort();
+            }
         }
         self.inner.views.close().await?;
         self.inner.log.store.close().await?;
@@ -238,7 +251,7 @@ impl App {
         if sync == SyncMode::None {
             return Ok(outcome);
         }
-        let deadline = tokio::time::Instant::now() + wait;
+        let deadline = Instant::now().checked_add(wait).unwrap_or_else(|| Instant::now() + DEFAULT_WAIT);
         for projector in self.inner.consumers.iter().filter(|consumer| consumer.is_projector) {
             let reason = match tokio::time::timeout_at(deadline, projector.clone().passed(outcome.position)).await {
                 Ok(Ok(())) => {

@@ -68,7 +68,8 @@ impl SendCommand {
             cover: Some(self.cover),
             pages: vec![self.page],
             idempotency_key: self.idempotency_key,
-            deadline: self.timeout.map(|timeout| (SystemTime::now() + timeout).into()),
+            // A timeout beyond the end of time is none.
+            deadline: self.timeout.and_then(|timeout| SystemTime::now().checked_add(timeout)).map(Into::into),
             ..proto::CommandBook::default()
         };
         let outcome = self.app.execute(book).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::state::{Folding, delegate_stateful};
+use super::state::Folding;
 use super::{Registration, SnapshotSpec, State, StateMessage, Stateful};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -62,7 +62,10 @@ impl From<Failure> for Undecided {
 }
 
 /// An aggregate, for its coordinator.
-pub trait AggregateLogic: Stateful {
+pub trait AggregateLogic: Send + Sync {
+    /// How its state is folded.
+    fn stateful(&self) -> &dyn Stateful;
+
     /// What it says of itself.
     fn spec(&self) -> &'static AggregateSpec;
 
@@ -93,9 +96,11 @@ struct Typed<T, S> {
     folding: Folding<S>,
 }
 
-delegate_stateful!(Typed<T, S>, folding);
-
 impl<T: Send + Sync + 'static, S: StateMessage> AggregateLogic for Typed<T, S> {
+    fn stateful(&self) -> &dyn Stateful {
+        &self.folding
+    }
+
     fn spec(&self) -> &'static AggregateSpec {
         self.spec
     }

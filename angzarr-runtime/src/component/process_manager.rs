@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::state::{Folding, delegate_stateful};
+use super::state::Folding;
 use super::{Handling, KeyOf, Registration, SnapshotSpec, State, StateMessage, Stateful, Subscription};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -20,6 +20,8 @@ pub struct ProcessManagerSpec {
     pub snapshot: SnapshotSpec,
     /// What it listens to.
     pub subscriptions: &'static [Subscription],
+    /// Domains that it sends commands to.
+    pub targets: &'static [&'static str],
     /// Types among them that create an instance.
     pub starts: &'static [&'static str],
     /// Events it stores.
@@ -27,7 +29,10 @@ pub struct ProcessManagerSpec {
 }
 
 /// A process manager, for its coordinator.
-pub trait ProcessManagerLogic: Stateful {
+pub trait ProcessManagerLogic: Send + Sync {
+    /// How its state is folded.
+    fn stateful(&self) -> &dyn Stateful;
+
     /// What it says of itself.
     fn spec(&self) -> &'static ProcessManagerSpec;
 
@@ -51,9 +56,11 @@ struct Typed<T, S> {
     folding: Folding<S>,
 }
 
-delegate_stateful!(Typed<T, S>, folding);
-
 impl<T: Send + Sync + 'static, S: StateMessage> ProcessManagerLogic for Typed<T, S> {
+    fn stateful(&self) -> &dyn Stateful {
+        &self.folding
+    }
+
     fn spec(&self) -> &'static ProcessManagerSpec {
         self.spec
     }

@@ -15,6 +15,8 @@ pub struct SagaSpec {
     pub name: &'static str,
     /// What it listens to.
     pub subscriptions: &'static [Subscription],
+    /// Domains that it sends commands to.
+    pub targets: &'static [&'static str],
 }
 
 /// A saga, for its coordinator.

@@ -85,36 +85,3 @@ impl<S: StateMessage> Stateful for Folding<S> {
         self.snapshots
     }
 }
-
-/// Passes [`Stateful`] on to a field of that trait.
-macro_rules! delegate_stateful {
-    ($ty:ident<$t:ident, $s:ident>, $field:ident) => {
-        impl<$t: Send + Sync + 'static, $s: crate::component::StateMessage> crate::component::Stateful for $ty<$t, $s> {
-            fn new_state(&self) -> crate::component::State {
-                self.$field.new_state()
-            }
-
-            fn fold(
-                &self,
-                state: &mut crate::component::State,
-                event: &crate::message::Payload,
-            ) -> Result<(), crate::failure::Failure> {
-                self.$field.fold(state, event)
-            }
-
-            fn encode_state(&self, state: &crate::component::State) -> Option<crate::message::Payload> {
-                self.$field.encode_state(state)
-            }
-
-            fn decode_state(&self, payload: &crate::message::Payload) -> Option<crate::component::State> {
-                self.$field.decode_state(payload)
-            }
-
-            fn snapshots(&self) -> crate::component::SnapshotSpec {
-                self.$field.snapshots()
-            }
-        }
-    };
-}
-
-pub(super) use delegate_stateful;

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use super::log::Log;
+use super::log::{Log, Stretch};
 use crate::component::Subscription;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -93,32 +96,46 @@ pub(crate) async fn start(
     log: Arc<Log>,
     head: u64,
     stop: watch::Receiver<bool>,
-) -> Result<(Running, tokio::task::JoinHandle<()>), StoreError> {
+) -> Result<(Running, JoinHandle<()>), StoreError> {
     let position = consumer.checkpoint(head).await?;
     let (progress, receiver) = watch::channel(Progress { position, stopped: None });
     let running = Running { name: consumer.name(), is_projector: consumer.is_projector(), progress: receiver };
-    let wanted = consumer.subscriptions().iter().map(|wanted| (wanted.domain, wanted.type_name)).collect();
-    let domains = consumer.subscriptions().iter().map(|wanted| wanted.domain).collect();
-    let tail = Tail { consumer, log, wanted, domains, position, committed: position, progress };
-    Ok((running, tokio::spawn(tail.run(stop))))
+    let wanted: HashSet<_> = consumer.subscriptions().iter().map(|wanted| (wanted.domain, wanted.type_name)).collect();
+    let stored_as = |(domain, type_name)| {
+        log.upcasts.stored_as(domain, type_name).into_iter().map(move |type_name| (domain, type_name))
+    };
+    let stored = wanted.iter().copied().flat_map(stored_as).collect();
+    let tail = Tail { consumer, log, wanted, stored, position, committed: position, progress, stop };
+    Ok((running, tokio::spawn(tail.run())))
 }
 
 struct Tail {
     consumer: Arc<dyn Consumer>,
     log: Arc<Log>,
+    /// Domains and types that are handled, in current versions.
     wanted: HashSet<(&'static str, &'static str)>,
-    /// The domains of what is wanted; old versions in them may become something wanted.
-    domains: HashSet<&'static str>,
+    /// The same, and the old versions that lead to them.
+    stored: HashSet<(&'static str, &'static str)>,
     /// Everything up to here is handled.
     position: u64,
     /// Everything up to here is handled for good.
     committed: u64,
     progress: watch::Sender<Progress>,
+    stop: watch::Receiver<bool>,
+}
+
+/// Why a consumer does not go on.
+enum Halt {
+    /// It was told to stop. What it was at is handled again after the next start.
+    Stopped,
+    /// It gives up at this position.
+    Failed(u64, Error),
 }
 
 impl Tail {
-    async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    async fn run(mut self) {
         let mut wake = self.log.subscribe();
+        let mut stop = self.stop.clone();
         while !*stop.borrow_and_update() {
             // Marked as seen before reading: what is appended from here on wakes again.
             wake.mark_unchanged();
@@ -130,88 +147,121 @@ impl Tail {
                         stopped = stop.changed() => if stopped.is_err() { break },
                     }
                 }
-                Err((position, error)) => return self.give_up(position, &error),
+                Err(Halt::Failed(position, error)) => return self.give_up(position, &error),
+                Err(Halt::Stopped) => return,
             }
         }
         if self.committed < self.position
             && let Err(error) = self.consumer.commit(self.position).await
         {
             // The work is only repeated after the next start.
-            tracing::warn!(consumer = self.consumer.name(), code = error.code(), %error, "the last checkpoint was not written");
+            let name = self.consumer.name();
+            tracing::warn!(consumer = name, code = error.code(), %error, "the last checkpoint was not written");
         }
     }
 
-    /// Handles the next stretch of the log; false if there is none. An error names the position it is about.
-    async fn batch(&mut self) -> Result<bool, (u64, Error)> {
-        let of_interest = |record: &Record| record.kind.is_event() && self.domains.contains(&*record.stream.domain);
-        let read = || self.log.read(self.position, BATCH, of_interest);
-        let stretch = read.retry(patience()).await.map_err(|error| (self.position + 1, error))?;
-        let Some(reaches) = stretch.reaches else { return Ok(false) };
-        let wanted: Vec<Record> = stretch.records.into_iter().filter(|record| self.wants(record)).collect();
-        let relevant = !wanted.is_empty();
-        self.handle(wanted).await?;
-        if relevant || reaches - self.committed >= STRIDE {
-            let commit = || async { self.consumer.commit(reaches).await };
-            commit.retry(patience()).await.map_err(|error| (reaches, error.into()))?;
+    /// Handles the next stretch of the log; false if there is none.
+    async fn batch(&mut self) -> Result<bool, Halt> {
+        let relevant = |record: &Record| record.kind.is_event() && self.holds(&self.stored, record);
+        let read = || self.log.read(self.position, BATCH, relevant).boxed();
+        let Stretch { records, reaches, broken } = self.patiently(self.position + 1, read).await?;
+        let Some(mut reaches) = reaches else { return Ok(false) };
+        let mut broken = broken.map(|(position, failure)| Halt::Failed(position, failure.into()));
+
+        let mut lanes: HashMap<String, Vec<Record>> = HashMap::new();
+        for event in records.into_iter().filter(|record| self.holds(&self.wanted, record)) {
+            match self.consumer.lane(&event) {
+                Ok(lane) => lanes.entry(lane).or_default().push(event),
+                Err(failure) => {
+                    reaches = event.position - 1;
+                    broken = Some(Halt::Failed(event.position, failure.into()));
+                    break;
+                }
+            }
+        }
+        // What comes before something broken is handled and counts; the consumer stops right before it.
+        let handled = !lanes.is_empty();
+        self.handle(lanes).await?;
+        if handled || reaches - self.committed >= STRIDE {
+            let commit = || async { Ok(self.consumer.commit(reaches).await?) }.boxed();
+            self.patiently(reaches, commit).await?;
             self.committed = reaches;
         }
         self.position = reaches;
         self.progress.send_modify(|progress| progress.position = reaches);
-        Ok(true)
+        broken.map_or(Ok(true), Err)
     }
 
-    fn wants(&self, record: &Record) -> bool {
-        self.wanted.contains(&(&*record.stream.domain, &*record.payload.type_name))
+    fn holds(&self, types: &HashSet<(&'static str, &'static str)>, record: &Record) -> bool {
+        types.contains(&(&*record.stream.domain, &*record.payload.type_name))
     }
 
     /// All lanes are run to their end or first failure; the earliest failure is reported.
-    async fn handle(&self, events: Vec<Record>) -> Result<(), (u64, Error)> {
-        let mut lanes: HashMap<String, Vec<Record>> = HashMap::new();
-        for event in events {
-            let lane = self.consumer.lane(&event).map_err(|failure| (event.position, failure.into()))?;
-            lanes.entry(lane).or_default().push(event);
-        }
-        let failures = stream::iter(lanes.into_values())
+    async fn handle(&self, lanes: HashMap<String, Vec<Record>>) -> Result<(), Halt> {
+        let halts = stream::iter(lanes.into_values())
             .map(|lane| self.lane(lane))
             .buffer_unordered(LANES)
             .filter_map(|result| async { result.err() })
             .collect::<Vec<_>>()
             .await;
-        failures.into_iter().min_by_key(|(position, _)| *position).map_or(Ok(()), Err)
+        let position = |halt: &Halt| match halt {
+            Halt::Failed(position, _) => *position,
+            Halt::Stopped => u64::MAX,
+        };
+        halts.into_iter().min_by_key(position).map_or(Ok(()), Err)
     }
 
-    async fn lane(&self, events: Vec<Record>) -> Result<(), (u64, Error)> {
+    async fn lane(&self, events: Vec<Record>) -> Result<(), Halt> {
         for event in &events {
-            let react = || self.consumer.react(event);
-            react
-                .retry(patience())
-                .notify(|error: &Error, pause| {
-                    tracing::warn!(
-                        consumer = self.consumer.name(), position = event.position, code = error.code(), %error, ?pause,
-                        "an event is tried again"
-                    );
-                })
-                .await
-                .map_err(|error| (event.position, error))?;
+            if *self.stop.borrow() {
+                return Err(Halt::Stopped);
+            }
+            self.patiently(event.position, || self.consumer.react(event)).await?;
         }
         Ok(())
     }
 
+    /// Calls until it succeeds. What may pass by itself (the store is busy, the disk is full) is tried until it does;
+    /// a failing handler a few times; anything else is not tried again.
+    async fn patiently<'a, T>(
+        &self,
+        position: u64,
+        call: impl Fn() -> BoxFuture<'a, Result<T, Error>>,
+    ) -> Result<T, Halt> {
+        let mut stop = self.stop.clone();
+        let (mut passing, mut failing) = (pauses().without_max_times().build(), pauses().with_max_times(5).build());
+        loop {
+            let error = match call().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let pause = match &error {
+                error if error.retryable() => passing.next(),
+                Error::Failed(_) => failing.next(),
+                _ => None,
+            };
+            let Some(pause) = pause else { return Err(Halt::Failed(position, error)) };
+            let (consumer, code) = (self.consumer.name(), error.code());
+            tracing::warn!(consumer, position, code, %error, ?pause, "tried again after a pause");
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.wait_for(|stop| *stop) => return Err(Halt::Stopped),
+            }
+        }
+    }
+
     fn give_up(&self, position: u64, error: &Error) {
-        let reason = format!("{}: {error}", error.code());
-        tracing::error!(
-            consumer = self.consumer.name(), position, code = error.code(), %error,
-            "the consumer stops before this event; nothing is skipped"
-        );
+        let (consumer, code) = (self.consumer.name(), error.code());
+        tracing::error!(consumer, position, code, %error, "the consumer stops before this event; nothing is skipped");
+        let reason = format!("{code}: {error}");
         self.progress.send_modify(|progress| progress.stopped = Some((position, reason)));
     }
 }
 
-/// The pauses between attempts: five of them, from 20 ms, doubling.
-fn patience() -> ExponentialBuilder {
+/// Pauses from 20 ms, doubling up to a second.
+fn pauses() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(20))
         .with_max_delay(Duration::from_secs(1))
-        .with_max_times(5)
         .with_jitter()
 }

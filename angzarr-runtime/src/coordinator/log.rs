@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::upcast::Upcasts;
 use crate::bus::Bus;
 use crate::error::Error;
+use crate::failure::Failure;
 use crate::store::{Appended, NewBook, Record, Store, StoreError};
 
 /// Store, bus and upcasters together.
@@ -22,6 +23,8 @@ pub(crate) struct Stretch {
     pub(crate) records: Vec<Record>,
     /// The position up to which it reaches, whatever the upcasts made of the last records; none at the end of the log.
     pub(crate) reaches: Option<u64>,
+    /// The record after it that could not be upcast.
+    pub(crate) broken: Option<(u64, Failure)>,
 }
 
 impl Log {
@@ -44,9 +47,12 @@ impl Log {
         let reaches = stored.last().map(|record| record.position);
         let mut records = Vec::with_capacity(stored.len());
         for record in stored.into_iter().filter(relevant) {
-            self.upcasts.current(record, &mut records)?;
+            let position = record.position;
+            if let Err(failure) = self.upcasts.current(record, &mut records) {
+                return Ok(Stretch { records, reaches: Some(position - 1), broken: Some((position, failure)) });
+            }
         }
-        Ok(Stretch { records, reaches })
+        Ok(Stretch { records, reaches, broken: None })
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {

@@ -9,7 +9,7 @@ use crate::error::{BadBook, Error};
 use crate::id::{Purpose, Trigger, consumer_key, root_id};
 use crate::message::Outgoing;
 use crate::proto;
-use crate::store::{Cause, Record};
+use crate::store::{Cause, Record, StreamId};
 
 /// The aggregates of an application, by domain.
 #[derive(Default)]
@@ -50,28 +50,25 @@ pub(super) fn cause(consumer: &str, event: &Record) -> Cause {
     }
 }
 
-/// The circumstances in which `consumer` handles an event: the same ones each time.
+/// The circumstances in which `consumer` handles an event, as of the event's stream: the same ones each time.
 pub(super) fn context(consumer: &str, event: &Record) -> Context {
+    context_in(consumer, event, event.stream.clone(), &event.key)
+}
+
+/// The same, as of a stream of the consumer's own.
+pub(super) fn context_in(consumer: &str, event: &Record, stream: StreamId, key: &str) -> Context {
     let decision = consumer_key(Purpose::Step, trigger(consumer, event), 0);
     let correlation_id = event.trace.correlation_id.to_string();
     let cause = Some(cause(consumer, event));
-    Context::new(event.stream.clone(), event.key.to_string(), correlation_id, cause, event.created_at, decision)
+    Context::new(stream, key.to_owned(), correlation_id, cause, event.created_at, decision)
 }
 
-/// The book that carries output `index` of what the event led to.
-pub(super) fn book(consumer: &str, event: &Record, index: u32, outgoing: Outgoing) -> proto::CommandBook {
+/// The command book that carries output `index` of what the event led to.
+pub(super) fn command_book(consumer: &str, event: &Record, index: u32, outgoing: Outgoing) -> proto::CommandBook {
     let key = consumer_key(Purpose::Command, trigger(consumer, event), index);
-    let cause = proto::Cause {
-        domain: event.stream.domain.to_string(),
-        root: Some(proto::Uuid { value: event.stream.root.as_bytes().to_vec().into() }),
-        sequence: event.sequence,
-        part: event.part,
-        component: consumer.to_owned(),
-    };
     proto::CommandBook {
         cover: Some(proto::Cover {
-            root: root_id(outgoing.domain, &outgoing.key)
-                .map(|root| proto::Uuid { value: root.as_bytes().to_vec().into() }),
+            root: root_id(outgoing.domain, &outgoing.key).map(Into::into),
             domain: outgoing.domain.to_owned(),
             correlation_id: event.trace.correlation_id.to_string(),
             key: outgoing.key,
@@ -79,7 +76,10 @@ pub(super) fn book(consumer: &str, event: &Record, index: u32, outgoing: Outgoin
         }),
         pages: vec![proto::CommandPage { sequence: None, command: Some(outgoing.payload.to_any()) }],
         idempotency_key: key.to_string(),
-        origin: Some(proto::Origin { cause: Some(cause), recorded_at: Some(event.created_at) }),
+        origin: Some(proto::Origin {
+            cause: Some((&cause(consumer, event)).into()),
+            recorded_at: Some(event.created_at),
+        }),
         ..proto::CommandBook::default()
     }
 }

@@ -9,12 +9,12 @@ use tracing::Instrument;
 use super::consumer::Consumer;
 use super::guarded_async;
 use super::log::Log;
-use super::outgoing::{Router, book, cause, context, trigger};
+use super::outgoing::{Router, cause, command_book, context_in, trigger};
 use super::state::{self, Folded, Found};
 use crate::component::{ProcessManagerLogic, Subscription};
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
-use crate::id::{Purpose, consumer_key, root_id};
+use crate::id::{Purpose, canonical_key, consumer_key, root_id};
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::store::{NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
@@ -81,11 +81,13 @@ impl ProcessManagerCoordinator {
     /// The recorded step that this event leads to: decided now, or the one of an earlier attempt.
     async fn step(&self, event: &Record) -> Result<Vec<Record>, Error> {
         let spec = self.logic.spec();
-        let key = self.key(event)?.to_string();
+        let key = canonical_key(&self.key(event)?.to_string());
         let stream = StreamId::new(spec.domain, root_id(spec.domain, &key).ok_or(BadBook::NoRoot)?);
         let idempotency_key = consumer_key(Purpose::Step, trigger(spec.name, event), 0).to_string();
         for _ in 0..ATTEMPTS {
-            let folded = match state::load(&self.log, &*self.logic, spec.name, &stream, Some(&idempotency_key)).await? {
+            let folded = match state::load(&self.log, self.logic.stateful(), spec.name, &stream, Some(&idempotency_key))
+                .await?
+            {
                 Found::Recorded(records) => return Ok(records),
                 Found::State(folded) => folded,
             };
@@ -95,7 +97,7 @@ impl ProcessManagerCoordinator {
                 tracing::debug!(process_manager = spec.name, key, position = event.position, "no instance");
                 Vec::new()
             } else {
-                let cx = context(spec.name, event);
+                let cx = context_in(spec.name, event, stream.clone(), &key);
                 let reaction = self.logic.react(&folded.state, &event.payload, &cx);
                 records(spec.name, event, guarded_async(spec.name, reaction).await?)
             };
@@ -118,7 +120,7 @@ impl ProcessManagerCoordinator {
     ) -> Result<Vec<Record>, Error> {
         let name = self.logic.spec().name;
         for record in records.iter().filter(|record| record.kind.is_event()) {
-            state::fold(&*self.logic, name, &mut folded.state, &record.payload)?;
+            state::fold(self.logic.stateful(), name, &mut folded.state, &record.payload)?;
         }
         let book = NewBook {
             stream: stream.clone(),
@@ -135,7 +137,7 @@ impl ProcessManagerCoordinator {
         let appended = self.log.append(book).await?;
         if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
             folded.next_sequence = last.sequence + 1;
-            state::snapshot_if_due(&self.log, &*self.logic, name, stream, &folded).await;
+            state::snapshot_if_due(&self.log, self.logic.stateful(), name, stream, &folded).await;
         }
         Ok(appended.records)
     }
@@ -169,7 +171,7 @@ fn records(name: &str, event: &Record, emissions: Vec<Emission>) -> Vec<NewRecor
             Emission::Event(payload) => records.push(record(RecordKind::Event, payload)),
             Emission::Command(outgoing) => {
                 let index = u32::try_from(books.len()).unwrap_or(u32::MAX);
-                books.push(book(name, event, index, outgoing));
+                books.push(command_book(name, event, index, outgoing));
             }
         }
     }

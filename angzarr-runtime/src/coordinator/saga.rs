@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::business::{Request, Source};
 use super::consumer::Consumer;
 use super::guarded_async;
-use super::outgoing::{Router, book, cause, context, trigger};
+use super::outgoing::{Router, cause, command_book, context, trigger};
 use crate::component::{Input, SagaLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -83,7 +83,7 @@ fn commands(saga: &str, emissions: Vec<Emission>) -> Result<Vec<Outgoing>, Failu
 impl SagaCoordinator {
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
         let command = outgoing.payload.clone();
-        match self.router.execute(book(self.name(), event, index, outgoing)).await {
+        match self.router.execute(command_book(self.name(), event, index, outgoing)).await {
             Ok(_) => Ok(()),
             Err(Error::Rejected(rejection)) => self.compensate(event, index, command, rejection).await,
             Err(error) => Err(error),

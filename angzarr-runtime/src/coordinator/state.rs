@@ -30,7 +30,7 @@ pub(super) enum Found {
 /// Loads and folds.
 pub(super) async fn load(
     log: &Log,
-    logic: &(impl Stateful + ?Sized),
+    logic: &dyn Stateful,
     component: &str,
     stream: &StreamId,
     idempotency_key: Option<&str>,
@@ -66,7 +66,7 @@ pub(super) async fn load(
 
 fn fold_stored(
     log: &Log,
-    logic: &(impl Stateful + ?Sized),
+    logic: &dyn Stateful,
     component: &str,
     loaded: Loaded,
     folded: &mut Folded,
@@ -82,12 +82,7 @@ fn fold_stored(
 }
 
 /// Applies one event in its current version.
-pub(super) fn fold(
-    logic: &(impl Stateful + ?Sized),
-    component: &str,
-    state: &mut State,
-    event: &Payload,
-) -> Result<(), Failure> {
+pub(super) fn fold(logic: &dyn Stateful, component: &str, state: &mut State, event: &Payload) -> Result<(), Failure> {
     guarded(component, || logic.fold(state, event))
 }
 
@@ -99,7 +94,7 @@ fn at(record: &Record, failure: &Failure) -> Failure {
 /// Keeps the state if enough records have come since the last snapshot. Failing to is not an error.
 pub(super) async fn snapshot_if_due(
     log: &Log,
-    logic: &(impl Stateful + ?Sized),
+    logic: &dyn Stateful,
     component: &str,
     stream: &StreamId,
     folded: &Folded,
@@ -117,7 +112,7 @@ pub(super) async fn snapshot_if_due(
 }
 
 /// Changes whenever a kept state could mean something else: shape, upcast chain, or version.
-fn fingerprint(log: &Log, logic: &(impl Stateful + ?Sized), domain: &str) -> Vec<u8> {
+fn fingerprint(log: &Log, logic: &dyn Stateful, domain: &str) -> Vec<u8> {
     let spec = logic.snapshots();
     let mut text = format!("{}\n{}", spec.shape, spec.version);
     for step in log.upcasts.chain(domain) {

@@ -52,6 +52,23 @@ impl Upcasts {
         self.domains.get(domain).is_some_and(|domain| domain.steps.contains_key(type_name))
     }
 
+    /// The types under which an event of type `wanted` may be stored: itself, and all that lead to it.
+    pub(crate) fn stored_as(&self, domain: &str, wanted: &'static str) -> Vec<&'static str> {
+        let mut found = vec![wanted];
+        let steps = self.domains.get(domain).map(|domain| &domain.steps);
+        let edges: Vec<_> = steps.into_iter().flatten().flat_map(|(_, logic)| logic.spec().steps).collect();
+        let mut next = 0;
+        while let Some(current) = found.get(next).copied() {
+            for (from, to) in &edges {
+                if to.contains(&current) && !found.contains(from) {
+                    found.push(from);
+                }
+            }
+            next += 1;
+        }
+        found
+    }
+
     /// The chain of a domain, for fingerprints.
     pub(crate) fn chain(&self, domain: &str) -> impl Iterator<Item = &str> {
         self.domains.get(domain).into_iter().flat_map(|domain| domain.chain.iter().map(String::as_str))

@@ -375,9 +375,9 @@ impl ::prost::Name for Projection {
         "type.googleapis.com/angzarr.v1.Projection".into()
     }
 }
-/// What was awaited, and what came of it.
+/// A component that was waited for in vain.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Failure {
+pub struct WaitFailure {
     #[prost(string, tag = "1")]
     pub component: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
@@ -385,14 +385,14 @@ pub struct Failure {
     #[prost(string, tag = "3")]
     pub message: ::prost::alloc::string::String,
 }
-impl ::prost::Name for Failure {
-    const NAME: &'static str = "Failure";
+impl ::prost::Name for WaitFailure {
+    const NAME: &'static str = "WaitFailure";
     const PACKAGE: &'static str = "angzarr.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "angzarr.v1.Failure".into()
+        "angzarr.v1.WaitFailure".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "type.googleapis.com/angzarr.v1.Failure".into()
+        "type.googleapis.com/angzarr.v1.WaitFailure".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -404,7 +404,7 @@ pub struct CommandResponse {
     #[prost(message, repeated, tag = "10")]
     pub caused: ::prost::alloc::vec::Vec<EventBook>,
     #[prost(message, repeated, tag = "11")]
-    pub failures: ::prost::alloc::vec::Vec<Failure>,
+    pub failures: ::prost::alloc::vec::Vec<WaitFailure>,
     #[prost(bool, tag = "12")]
     pub duplicate: bool,
     #[prost(uint64, tag = "13")]
@@ -452,5 +452,39 @@ impl SyncMode {
             "SYNC_MODE_CASCADE" => Some(Self::Cascade),
             _ => None,
         }
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExecuteStreamCountRequest {
+    #[prost(message, optional, tag = "1")]
+    pub command: ::core::option::Option<CommandBook>,
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+}
+impl ::prost::Name for ExecuteStreamCountRequest {
+    const NAME: &'static str = "ExecuteStreamCountRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ExecuteStreamCountRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ExecuteStreamCountRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExecuteStreamTimeRequest {
+    #[prost(message, optional, tag = "1")]
+    pub command: ::core::option::Option<CommandBook>,
+    #[prost(message, optional, tag = "2")]
+    pub time: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for ExecuteStreamTimeRequest {
+    const NAME: &'static str = "ExecuteStreamTimeRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ExecuteStreamTimeRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ExecuteStreamTimeRequest".into()
     }
 }

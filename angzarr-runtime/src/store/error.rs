@@ -30,8 +30,8 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
     },
-    /// Another process uses the log.
-    #[error("{} is in use by another process", path.display())]
+    /// Another process uses the log, or another application of this one.
+    #[error("{} is in use, by another process or by this one", path.display())]
     InUse {
         /// The file.
         path: PathBuf,
@@ -39,6 +39,14 @@ pub enum StoreError {
     /// The file is something else, or of a release that this one does not know.
     #[error("{} is not a log of this release: {reason}", path.display())]
     Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The file of the views is damaged, or something else.
+    #[error("{} cannot hold the views: {reason}", path.display())]
+    ViewsUnusable {
         /// The file.
         path: PathBuf,
         /// What was found.
@@ -76,6 +84,7 @@ impl StoreError {
             StoreError::CannotOpen { .. } => "STORE_CANNOT_OPEN",
             StoreError::InUse { .. } => "STORE_IN_USE",
             StoreError::Foreign { .. } => "STORE_FOREIGN",
+            StoreError::ViewsUnusable { .. } => "STORE_VIEWS_UNUSABLE",
             StoreError::Full { .. } => "STORE_FULL",
             StoreError::Closed => "STORE_CLOSED",
             StoreError::Unavailable { .. } => "STORE_UNAVAILABLE",
@@ -95,8 +104,9 @@ impl StoreError {
             StoreError::BadStorage { .. } => "name a kind of storage that this program was built with",
             StoreError::CannotOpen { .. } => "check that the folder exists and that this user may write there",
             StoreError::InUse { .. } => {
-                "stop the other process, or use another file: one process owns a SQLite log for now"
+                "stop the other one, or use another file: one application owns a SQLite log for now"
             }
+            StoreError::ViewsUnusable { .. } => "move the file away: views are rebuilt from the log",
             StoreError::Foreign { .. } => "name another file; this one was left untouched",
             StoreError::Full { .. } => "free some space; what was acknowledged is safe",
             StoreError::Closed => "the program is shutting down; send no more",

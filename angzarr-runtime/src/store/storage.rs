@@ -29,6 +29,11 @@ impl FromStr for Storage {
             #[cfg(feature = "sqlite")]
             Some(("sqlite", "")) => Err(bad("the path is missing")),
             #[cfg(feature = "sqlite")]
+            // What SQLite itself would not take for a path.
+            Some(("sqlite", path)) if path.starts_with(':') || path.starts_with("file:") => {
+                Err(bad("a path is wanted; a log in memory is `memory`"))
+            }
+            #[cfg(feature = "sqlite")]
             Some(("sqlite", path)) => Ok(Storage::Sqlite(PathBuf::from(path))),
             _ => Err(bad("no such kind of storage")),
         }
@@ -57,7 +62,7 @@ impl Storage {
             #[cfg(feature = "sqlite")]
             Storage::Sqlite(path) => {
                 let store = super::sqlite::SqliteStore::open(path.clone()).await?;
-                let views = super::sqlite::SqliteViews::open(path).await?;
+                let views = super::sqlite::SqliteViews::open(store.path()).await?;
                 Ok(Opened { store: Arc::new(store), views: Arc::new(views) })
             }
         }

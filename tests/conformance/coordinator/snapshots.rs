@@ -41,6 +41,10 @@ impl Component for Altered {
 }
 
 impl AggregateLogic for Logic {
+    fn stateful(&self) -> &dyn Stateful {
+        self
+    }
+
     fn spec(&self) -> &'static AggregateSpec {
         self.rules.spec()
     }
@@ -52,28 +56,28 @@ impl AggregateLogic for Logic {
 
 impl Stateful for Logic {
     fn new_state(&self) -> State {
-        self.rules.new_state()
+        self.rules.stateful().new_state()
     }
 
     fn fold(&self, state: &mut State, event: &Payload) -> Result<(), Failure> {
-        self.rules.fold(state, event)
+        self.rules.stateful().fold(state, event)
     }
 
     fn encode_state(&self, state: &State) -> Option<Payload> {
         let fortune = Account { open: true, balance: 1_000_000, ..Account::default() };
         match self.altered.writes {
-            Writes::TheTruth => self.rules.encode_state(state),
+            Writes::TheTruth => self.rules.stateful().encode_state(state),
             Writes::AFortune => Some(Payload::named(&fortune)),
             Writes::Garbage => Some(Payload { value: b"\xff\xff\xff".to_vec().into(), ..Payload::named(&fortune) }),
         }
     }
 
     fn decode_state(&self, payload: &Payload) -> Option<State> {
-        self.rules.decode_state(payload)
+        self.rules.stateful().decode_state(payload)
     }
 
     fn snapshots(&self) -> SnapshotSpec {
-        SnapshotSpec { version: self.altered.version, ..self.rules.snapshots() }
+        SnapshotSpec { version: self.altered.version, ..self.rules.stateful().snapshots() }
     }
 }
 

@@ -75,6 +75,9 @@ fn output(component: &Component, handler: &Handler, found: &mut Diagnostics) {
         ComponentKind::Projector { .. } if handler.output != Output::Nothing => {
             wrong("returns a message; a projector returns google.protobuf.Empty, its row is named by `view`");
         }
+        ComponentKind::ProcessManager(_) if handler.starts && handler.output == Output::Nothing => {
+            wrong("starts an instance, but stores nothing; return an event, so that there is something to go on with");
+        }
         ComponentKind::Upcaster { .. } if handler.output == Output::Nothing => {
             wrong("returns nothing; to drop an event return a stream and leave it empty");
         }

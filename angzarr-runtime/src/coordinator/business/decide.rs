@@ -34,7 +34,7 @@ pub(super) fn decide(logic: &dyn AggregateLogic, state: &mut State, request: &Re
             let Emission::Event(payload) = emission else {
                 return Err(Failure::new("NOT_AN_EVENT", format!("`{name}` answered with a command")).into());
             };
-            fold(logic, name, state, &payload)?;
+            fold(logic.stateful(), name, state, &payload)?;
             records.push(NewRecord { kind: kind(input), payload, occurred_at: None });
         }
     }
@@ -110,6 +110,10 @@ mod tests {
     }
 
     impl AggregateLogic for Counter {
+        fn stateful(&self) -> &dyn Stateful {
+            self
+        }
+
         fn spec(&self) -> &'static AggregateSpec {
             &SPEC
         }

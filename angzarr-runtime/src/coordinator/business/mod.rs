@@ -84,7 +84,7 @@ impl BusinessCoordinator {
     async fn attempt(&self, request: &Request) -> Result<Outcome, Error> {
         let spec = self.logic.spec();
         let key = request.idempotency_key.as_deref();
-        let mut folded = match state::load(&self.log, &*self.logic, spec.name, &request.stream, key).await? {
+        let mut folded = match state::load(&self.log, self.logic.stateful(), spec.name, &request.stream, key).await? {
             Found::Recorded(records) => return self.recorded(records),
             Found::State(folded) => folded,
         };
@@ -114,7 +114,8 @@ impl BusinessCoordinator {
         }
         if let Some(last) = appended.records.last() {
             folded.next_sequence = last.sequence + 1;
-            state::snapshot_if_due(&self.log, &*self.logic, self.logic.spec().name, &request.stream, &folded).await;
+            state::snapshot_if_due(&self.log, self.logic.stateful(), self.logic.spec().name, &request.stream, &folded)
+                .await;
         }
         Ok(outcome(appended.records, false))
     }

@@ -52,7 +52,7 @@ impl Request {
             return Err(BadBook::Empty);
         }
         let stream = StreamId::new(spec.domain, root(spec.domain, &cover)?);
-        let key = if cover.key.is_empty() { stream.root.to_string() } else { cover.key };
+        let key = if cover.key.is_empty() { stream.root.to_string() } else { id::canonical_key(&cover.key) };
         let expected = book.pages[0].sequence;
         let (cause, source) = origin(book.origin)?;
         Ok(Self {
@@ -112,7 +112,7 @@ pub(crate) fn correlation_id(given: String) -> Arc<str> {
 fn root(domain: &str, cover: &proto::Cover) -> Result<Uuid, BadBook> {
     let derived = root_id(domain, &cover.key);
     let Some(given) = &cover.root else { return derived.ok_or(BadBook::NoRoot) };
-    let given = Uuid::from_slice(&given.value).map_err(|_| BadBook::BadRoot(given.value.len()))?;
+    let given = Uuid::try_from(given).map_err(BadBook::BadRoot)?;
     match derived {
         Some(derived) if derived != given => Err(BadBook::RootMismatch(cover.key.clone())),
         _ => Ok(given),
@@ -137,13 +137,6 @@ fn origin(origin: Option<proto::Origin>) -> Result<(Option<Arc<Cause>>, Source),
     let (Some(cause), Some(recorded_at)) = (origin.cause, origin.recorded_at) else {
         return Err(BadBook::Reserved("origin"));
     };
-    let root = cause.root.unwrap_or_default().value;
-    let cause = Cause {
-        domain: cause.domain.into(),
-        root: Uuid::from_slice(&root).map_err(|_| BadBook::BadRoot(root.len()))?,
-        sequence: cause.sequence,
-        part: cause.part,
-        component: cause.component,
-    };
+    let cause = Cause::try_from(cause).map_err(BadBook::BadRoot)?;
     Ok((Some(Arc::new(cause)), Source::Consumer { recorded_at }))
 }

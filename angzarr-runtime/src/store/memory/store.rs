@@ -1,7 +1,7 @@
 //! Streams in maps under one lock.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -24,8 +24,10 @@ struct Inner {
     closed: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stream {
+    /// As its first book named it.
+    key: Arc<str>,
     /// Indices into the log; their own index is the sequence.
     records: Vec<usize>,
     /// First sequence and count of the book under each key.
@@ -74,7 +76,12 @@ impl Inner {
             return Ok(Appended { records: Vec::new(), duplicate: false });
         }
         sequence(next + book.records.len())?;
-        let stream = self.streams.entry(book.stream.clone()).or_default();
+        let stream = self.streams.entry(book.stream.clone()).or_insert_with(|| Stream {
+            key: book.key,
+            records: Vec::new(),
+            keys: HashMap::new(),
+            snapshot: None,
+        });
         if let Some(key) = book.idempotency_key {
             stream.keys.insert(key, (next, book.records.len()));
         }
@@ -83,7 +90,7 @@ impl Inner {
             stream.records.push(first + index);
             self.log.push(Record {
                 stream: book.stream.clone(),
-                key: book.key.clone(),
+                key: stream.key.clone(),
                 sequence: sequence(next + index)?,
                 position: (first + index) as u64 + 1,
                 kind: new.kind,
@@ -142,7 +149,9 @@ impl Store for MemoryStore {
     }
 
     async fn save_snapshot(&self, stream: StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
-        self.open()?.streams.entry(stream).or_default().snapshot = Some(snapshot);
+        if let Some(stream) = self.open()?.streams.get_mut(&stream) {
+            stream.snapshot = Some(snapshot);
+        }
         Ok(())
     }
 

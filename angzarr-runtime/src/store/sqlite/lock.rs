@@ -1,14 +1,15 @@
-//! One process, one log.
+//! One application, one log.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
 
-/// Holds `PATH.lock` until released, or until the process is gone.
+/// Holds `PATH.lock` until it is dropped, or until the process is gone.
 #[derive(Debug)]
 pub(super) struct ProcessLock {
-    file: File,
+    // Closing it is what releases the lock.
+    _file: File,
 }
 
 impl ProcessLock {
@@ -18,15 +19,10 @@ impl ProcessLock {
             |error: std::io::Error| StoreError::CannotOpen { path: path.to_owned(), reason: error.to_string() };
         let file = OpenOptions::new().create(true).append(true).open(lock_path).map_err(refused)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file }),
+            Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(refused(error)),
         }
-    }
-
-    pub(super) fn release(&self) {
-        // If the system refuses, the lock still ends with the process.
-        let _ = self.file.unlock();
     }
 }
 

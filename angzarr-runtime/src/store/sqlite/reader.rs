@@ -8,7 +8,8 @@ use prost::Message;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{blocking, connect};
+use super::{blocking, connect, is_conversion};
+use crate::id::ANGZARR;
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, Load, Loaded, Record, RecordKind, Snapshot, StoreError, StreamId, Trace};
@@ -88,7 +89,10 @@ pub(super) fn recorded(connection: &Connection, stream: i64, key: &str) -> Resul
         .prepare_cached("SELECT first_sequence, count FROM keys WHERE stream = ?1 AND key = ?2")?
         .query_row(params![stream, key], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?)))
         .optional()?;
-    book.map(|(first, count)| range(connection, stream, first, first + count)).transpose()
+    let Some((first, count)) = book else { return Ok(None) };
+    let to = first.checked_add(count);
+    let to = to.ok_or_else(|| StoreError::Damaged { reason: format!("the book of key \"{key}\" ends nowhere") })?;
+    range(connection, stream, first, to).map(Some)
 }
 
 fn range(connection: &Connection, stream: i64, from: u32, to: u32) -> Result<Vec<Record>, StoreError> {
@@ -99,26 +103,47 @@ fn range(connection: &Connection, stream: i64, from: u32, to: u32) -> Result<Vec
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream
          WHERE r.stream = ?1 AND r.sequence >= ?2 AND r.sequence < ?3 ORDER BY r.sequence"
     ))?;
-    collect(statement, params![stream, from, to])
+    let records = collect(statement, params![stream, from, to])?;
+    if !records.iter().map(|record| record.sequence).eq(from..to) {
+        let reason = format!("stream {stream} has not all records from {from} to {}", to - 1);
+        return Err(StoreError::Damaged { reason });
+    }
+    Ok(records)
 }
 
+/// The snapshot, unless it was made with something else or is damaged: then it is as good as none.
 fn snapshot(
     connection: &Connection,
     stream: i64,
     fingerprint: &[u8],
     next_sequence: u32,
 ) -> Result<Option<Snapshot>, StoreError> {
-    let snapshot = connection
+    let found = connection
         .prepare_cached(
-            "SELECT sequence, fingerprint, type, state FROM snapshots
+            "SELECT sequence, fingerprint, type, state, checksum FROM snapshots
              WHERE stream = ?1 AND fingerprint = ?2 AND sequence < ?3",
         )?
         .query_row(params![stream, fingerprint, next_sequence], |row| {
             let state = Payload { type_name: row.get::<_, String>(2)?.into(), value: row.get::<_, Vec<u8>>(3)?.into() };
-            Ok(Snapshot { sequence: row.get(0)?, fingerprint: row.get(1)?, state })
+            Ok((Snapshot { sequence: row.get(0)?, fingerprint: row.get(1)?, state }, row.get::<_, Vec<u8>>(4)?))
         })
-        .optional()?;
-    Ok(snapshot)
+        .optional();
+    match found {
+        Ok(Some((snapshot, sum))) if sum == checksum(&snapshot).as_bytes() => Ok(Some(snapshot)),
+        Ok(None) => Ok(None),
+        Err(error) if !is_conversion(&error) => Err(error.into()),
+        Ok(Some(_)) | Err(_) => {
+            tracing::warn!(stream, "a snapshot is damaged and is ignored");
+            Ok(None)
+        }
+    }
+}
+
+/// Tells a snapshot that was cut short or altered: protobuf itself decodes any prefix that ends between two fields.
+pub(super) fn checksum(snapshot: &Snapshot) -> Uuid {
+    let Snapshot { sequence, fingerprint, state } = snapshot;
+    let name = state.type_name.as_bytes();
+    Uuid::new_v5(&ANGZARR, &[fingerprint.as_slice(), &sequence.to_be_bytes(), name, &[0], &state.value].concat())
 }
 
 pub(super) fn read(connection: &mut Connection, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
@@ -181,23 +206,9 @@ fn record(row: &Row<'_>) -> Result<Record, StoreError> {
 }
 
 pub(super) fn encode_cause(cause: &Cause) -> Vec<u8> {
-    proto::Cause {
-        domain: cause.domain.to_string(),
-        root: Some(proto::Uuid { value: cause.root.as_bytes().to_vec().into() }),
-        sequence: cause.sequence,
-        part: cause.part,
-        component: cause.component.clone(),
-    }
-    .encode_to_vec()
+    proto::Cause::from(cause).encode_to_vec()
 }
 
 fn decode_cause(bytes: &[u8]) -> Option<Cause> {
-    let cause = proto::Cause::decode(bytes).ok()?;
-    Some(Cause {
-        domain: cause.domain.into(),
-        root: Uuid::from_slice(&cause.root?.value).ok()?,
-        sequence: cause.sequence,
-        part: cause.part,
-        component: cause.component,
-    })
+    proto::Cause::decode(bytes).ok()?.try_into().ok()
 }

@@ -53,7 +53,8 @@ const TABLES: &str = "
         sequence INTEGER NOT NULL,
         fingerprint BLOB NOT NULL,
         type TEXT NOT NULL,
-        state BLOB NOT NULL
+        state BLOB NOT NULL,
+        checksum BLOB NOT NULL
     );
     CREATE TABLE checkpoints (
         consumer TEXT PRIMARY KEY,
@@ -119,8 +120,12 @@ pub(super) fn mark(connection: &Connection, ours: i32, version: i32) -> Result<(
 
 /// WAL, with the given `synchronous` setting.
 pub(super) fn durable(connection: &Connection, synchronous: &str) -> Result<(), StoreError> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", synchronous)?;
+    // Some file systems cannot do WAL; SQLite then keeps another mode and says so.
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable { reason: format!("the file system gives journal mode {mode}, not WAL") });
+    }
     Ok(())
 }
 

@@ -46,8 +46,12 @@ impl SqliteViews {
     pub async fn open(log_path: &Path) -> Result<Self, StoreError> {
         let path = beside(log_path, "views");
         blocking(move || {
-            let connection = Arc::new(Mutex::new(Some(open(&path)?)));
-            Ok(Self { connection })
+            let connection = open(&path).map_err(|error| match error {
+                StoreError::Foreign { path, reason } => StoreError::ViewsUnusable { path, reason },
+                StoreError::Damaged { reason } => StoreError::ViewsUnusable { path: path.clone(), reason },
+                other => other,
+            })?;
+            Ok(Self { connection: Arc::new(Mutex::new(Some(connection))) })
         })
         .await
     }

@@ -1,10 +1,12 @@
 //! Writing: one thread that takes what has gathered, and commits it together.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
+use super::lock::ProcessLock;
 use super::reader;
 use crate::store::{Appended, NewBook, Record, Snapshot, StoreError, StreamId};
 use crate::time;
@@ -32,11 +34,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: &Path) -> Result<Self, StoreError> {
+    /// The thread keeps the lock until its connection is closed.
+    pub(super) fn start(connection: Connection, lock: ProcessLock, path: &Path) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("angzarr-sqlite-writer".into())
-            .spawn(move || run(connection, queue))
+            .spawn(move || run(connection, lock, queue))
             .map_err(|error| StoreError::CannotOpen { path: path.to_owned(), reason: error.to_string() })?;
         Ok(Self { jobs })
     }
@@ -46,7 +49,7 @@ impl Writer {
     }
 }
 
-fn run(connection: Connection, mut queue: mpsc::Receiver<Job>) {
+fn run(connection: Connection, lock: ProcessLock, mut queue: mpsc::Receiver<Job>) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -58,6 +61,7 @@ fn run(connection: Connection, mut queue: mpsc::Receiver<Job>) {
         commit(&connection, group);
         if let Some(rest) = close {
             let closed = connection.close().map_err(|(_, error)| error.into());
+            drop(lock);
             for job in rest {
                 match job {
                     Job::Close { answer } => drop(answer.send(closed.clone())),
@@ -67,6 +71,9 @@ fn run(connection: Connection, mut queue: mpsc::Receiver<Job>) {
             return;
         }
     }
+    // All senders are gone. The lock outlives the connection.
+    drop(connection);
+    drop(lock);
 }
 
 /// What a job leads to once its group is committed.
@@ -75,6 +82,8 @@ enum Done {
     Other(Answer<()>),
 }
 
+/// Writes a group and answers. If it cannot be written as a whole, each job is written by itself, so that what is wrong
+/// with one is no other's loss.
 fn commit(connection: &Connection, group: Vec<Job>) {
     match write(connection, group) {
         Ok(done) => {
@@ -90,8 +99,13 @@ fn commit(connection: &Connection, group: Vec<Job>) {
             // Fails only if there is no transaction, which is what it is to achieve.
             let _ = connection.execute_batch("ROLLBACK");
             tracing::warn!(code = error.code(), %error, jobs = jobs.len(), "a group of writes was rolled back");
+            let alone = jobs.len() == 1;
             for job in jobs {
-                refuse(job, &error);
+                if alone {
+                    refuse(job, &error);
+                } else {
+                    commit(connection, vec![job]);
+                }
             }
         }
     }
@@ -149,17 +163,17 @@ fn last_position(connection: &Connection) -> Result<i64, StoreError> {
 /// Appends one book inside the group's transaction. A conflict is found before anything is written.
 fn append(connection: &Connection, book: &NewBook, position: &mut i64) -> Result<Appended, StoreError> {
     let found = connection
-        .prepare_cached("SELECT id, next_sequence FROM streams WHERE domain = ?1 AND root = ?2")?
+        .prepare_cached("SELECT id, next_sequence, key FROM streams WHERE domain = ?1 AND root = ?2")?
         .query_row(params![book.stream.domain, book.stream.root.as_bytes().as_slice()], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, Arc<str>>(2)?))
         })
         .optional()?;
-    if let (Some((stream, _)), Some(key)) = (found, &book.idempotency_key)
-        && let Some(records) = reader::recorded(connection, stream, key)?
+    if let (Some((stream, ..)), Some(key)) = (&found, &book.idempotency_key)
+        && let Some(records) = reader::recorded(connection, *stream, key)?
     {
         return Ok(Appended { records, duplicate: true });
     }
-    let actual = found.map_or(0, |(_, next)| next);
+    let actual = found.as_ref().map_or(0, |(_, next, _)| *next);
     if let Some(expected) = book.expected
         && expected != actual
     {
@@ -171,46 +185,47 @@ fn append(connection: &Connection, book: &NewBook, position: &mut i64) -> Result
     }
     let next = u32::try_from(book.records.len()).ok().and_then(|count| actual.checked_add(count));
     let next = next.ok_or_else(|| StoreError::Unavailable { reason: "the stream is full".into() })?;
-    let stream = match found {
-        Some((stream, _)) => {
+    let (stream, key) = match found {
+        Some((stream, _, key)) => {
             connection
                 .prepare_cached("UPDATE streams SET next_sequence = ?2 WHERE id = ?1")?
                 .execute(params![stream, next])?;
-            stream
+            (stream, key)
         }
         None => {
             connection
                 .prepare_cached("INSERT INTO streams (domain, root, key, next_sequence) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![book.stream.domain, book.stream.root.as_bytes().as_slice(), book.key, next])?;
-            connection.last_insert_rowid()
+            (connection.last_insert_rowid(), book.key.clone())
         }
     };
-    if let Some(key) = &book.idempotency_key {
+    if let Some(idempotency_key) = &book.idempotency_key {
         connection
             .prepare_cached("INSERT INTO keys (stream, key, first_sequence, count) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![stream, key, actual, next - actual])?;
+            .execute(params![stream, idempotency_key, actual, next - actual])?;
     }
-    insert(connection, book, stream, actual, position)
+    insert(connection, book, Stream { id: stream, key, next: actual }, position)
 }
 
-fn insert(
-    connection: &Connection,
-    book: &NewBook,
-    stream: i64,
-    first: u32,
-    position: &mut i64,
-) -> Result<Appended, StoreError> {
+/// A stream as it is before the append.
+struct Stream {
+    id: i64,
+    key: Arc<str>,
+    next: u32,
+}
+
+fn insert(connection: &Connection, book: &NewBook, stream: Stream, position: &mut i64) -> Result<Appended, StoreError> {
     let cause = book.trace.cause.as_deref().map(reader::encode_cause);
     let mut statement = connection.prepare_cached(
         "INSERT INTO records (position, stream, sequence, kind, type, payload, created_at, occurred_at, correlation_id, cause)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     let mut records = Vec::with_capacity(book.records.len());
-    for (sequence, new) in (first..).zip(&book.records) {
+    for (sequence, new) in (stream.next..).zip(&book.records) {
         *position += 1;
         statement.execute(params![
             *position,
-            stream,
+            stream.id,
             sequence,
             new.kind as i64,
             new.payload.type_name,
@@ -222,7 +237,7 @@ fn insert(
         ])?;
         records.push(Record {
             stream: book.stream.clone(),
-            key: book.key.clone(),
+            key: stream.key.clone(),
             sequence,
             position: position.unsigned_abs(),
             kind: new.kind,
@@ -240,11 +255,11 @@ fn insert(
 fn save_snapshot(connection: &Connection, stream: &StreamId, snapshot: &Snapshot) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "INSERT INTO snapshots (stream, sequence, fingerprint, type, state)
-             SELECT id, ?3, ?4, ?5, ?6 FROM streams WHERE domain = ?1 AND root = ?2
+            "INSERT INTO snapshots (stream, sequence, fingerprint, type, state, checksum)
+             SELECT id, ?3, ?4, ?5, ?6, ?7 FROM streams WHERE domain = ?1 AND root = ?2
              ON CONFLICT (stream) DO UPDATE SET
                  sequence = excluded.sequence, fingerprint = excluded.fingerprint,
-                 type = excluded.type, state = excluded.state",
+                 type = excluded.type, state = excluded.state, checksum = excluded.checksum",
         )?
         .execute(params![
             stream.domain,
@@ -253,6 +268,7 @@ fn save_snapshot(connection: &Connection, stream: &StreamId, snapshot: &Snapshot
             snapshot.fingerprint,
             snapshot.state.type_name,
             snapshot.state.value.as_ref(),
+            reader::checksum(snapshot).as_bytes().as_slice(),
         ])?;
     Ok(())
 }
