@@ -46,7 +46,7 @@ impl Consumer for ProcessManagerCoordinator {
     }
 
     fn lane(&self, event: &Record) -> Result<String, Failure> {
-        Ok(self.key(event)?.to_string())
+        self.key(event)
     }
 
     async fn react(&self, event: &Record) -> Result<(), Error> {
@@ -73,15 +73,18 @@ impl Consumer for ProcessManagerCoordinator {
 }
 
 impl ProcessManagerCoordinator {
-    /// The instance: what the handler names, or the conversation.
-    fn key(&self, event: &Record) -> Result<Key, Failure> {
-        Ok(self.logic.key(&event.payload)?.unwrap_or_else(|| Key::from(&*event.trace.correlation_id)))
+    /// The instance's natural id: what the handler names, or the conversation. In its canonical form, so that events of
+    /// one instance share a lane however they spell it.
+    fn key(&self, event: &Record) -> Result<String, Failure> {
+        let named = self.logic.key(&event.payload)?;
+        let key = named.unwrap_or_else(|| Key::from(&*event.trace.correlation_id));
+        Ok(canonical_key(&key.to_string()))
     }
 
     /// The recorded step that this event leads to: decided now, or the one of an earlier attempt.
     async fn step(&self, event: &Record) -> Result<Vec<Record>, Error> {
         let spec = self.logic.spec();
-        let key = canonical_key(&self.key(event)?.to_string());
+        let key = self.key(event)?;
         let stream = StreamId::new(spec.domain, root_id(spec.domain, &key).ok_or(BadBook::NoRoot)?);
         let idempotency_key = consumer_key(Purpose::Step, trigger(spec.name, event), 0).to_string();
         for _ in 0..ATTEMPTS {
