@@ -168,7 +168,8 @@ async fn a_file_that_another_connection_locks() {
 
 #[tokio::test]
 async fn storage_strings_that_name_nothing() {
-    for text in ["", "sqlite", "sqlite:", "memory:", "postgres:host", "Memory"] {
+    let in_memory = ["sqlite::memory:", "sqlite:file:x", "sqlite:file::memory:?cache=shared"];
+    for text in ["", "sqlite", "sqlite:", "memory:", "postgres:host", "Memory"].into_iter().chain(in_memory) {
         let error = text.parse::<Storage>().unwrap_err();
         assert_eq!(error.code(), "STORE_BAD_STORAGE", "{text}");
         assert!(!error.help().is_empty());
@@ -176,4 +177,66 @@ async fn storage_strings_that_name_nothing() {
     assert_eq!("memory".parse(), Ok(Storage::Memory));
     assert_eq!("sqlite:a/b.db".parse(), Ok(Storage::Sqlite("a/b.db".into())));
     assert_eq!("sqlite:a:b".parse(), Ok(Storage::Sqlite("a:b".into())));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_to_a_log() {
+    let (folder, path) = used().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let in_linked_folder = elsewhere.path().join("folder");
+    std::os::unix::fs::symlink(folder.path(), &in_linked_folder).unwrap();
+    let aliases = [link, in_linked_folder.join("log.db")];
+    std::fs::remove_file(folder.path().join("log.db.views")).unwrap();
+    for alias in &aliases {
+        let opened = open(alias).await.unwrap();
+        assert_eq!(opened.store.head().await.unwrap(), 0);
+        for other in aliases.iter().chain([&path]) {
+            assert_eq!(open(other).await.unwrap_err().code(), "STORE_IN_USE", "{}", other.display());
+        }
+        close(opened).await;
+    }
+    assert!(folder.path().join("log.db.views").exists(), "the views lie beside the log itself");
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 2, "and nothing beside the link");
+
+    let nowhere = elsewhere.path().join("nowhere.db");
+    std::os::unix::fs::symlink(folder.path().join("missing.db"), &nowhere).unwrap();
+    refused(&nowhere, "STORE_CANNOT_OPEN").await;
+}
+
+/// Expects views that `damage` changed to be refused, and to be left as they are.
+async fn unusable(damage: impl FnOnce(&Path)) {
+    let (folder, path) = used().await;
+    let views = folder.path().join("log.db.views");
+    damage(&views);
+    let before = std::fs::read(&views).unwrap();
+    let error = open(&path).await.unwrap_err();
+    assert_eq!(error.code(), "STORE_VIEWS_UNUSABLE", "{error}");
+    assert!(error.to_string().contains("log.db.views"), "{error}");
+    assert!(error.help().contains("move the file away"), "{}", error.help());
+    assert_eq!(std::fs::read(&views).unwrap(), before, "the file is unchanged");
+    // As the help says.
+    std::fs::remove_file(&views).unwrap();
+    close(open(&path).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn views_of_another_release() {
+    unusable(|views| Connection::open(views).unwrap().pragma_update(None, "user_version", 2).unwrap()).await;
+}
+
+#[tokio::test]
+async fn views_that_are_garbage() {
+    unusable(|views| std::fs::write(views, [7; 8192]).unwrap()).await;
+}
+
+#[tokio::test]
+async fn views_of_something_else() {
+    unusable(|views| {
+        std::fs::remove_file(views).unwrap();
+        Connection::open(views).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
+    })
+    .await;
 }

@@ -103,8 +103,8 @@ pub(super) async fn pages_are_decided_in_order_and_stored_as_one_book(backend: i
     assert_eq!(outcome.position, 3);
 }
 
-/// Appends a record as it is, after an account was opened.
-async fn smuggle(backend: &impl Backend, type_name: &'static str, value: &'static [u8]) {
+/// Appends a record as it is at position 3, after an account was opened.
+pub(super) async fn smuggle(backend: &impl Backend, type_name: &'static str, value: &'static [u8]) {
     let app = start_accounts(backend).await;
     open(&app, "a", 1).await;
     app.shutdown().await.unwrap();

@@ -5,7 +5,7 @@ use angzarr_runtime::store::RecordKind;
 use angzarr_tests::bank::v1::{AccountOpened, AccountOpenedV2, Deposited, Turnover, Withdraw};
 use angzarr_tests::watch::v1::WithdrawalCounted;
 
-use super::{code, event_names, log, names, start_accounts};
+use super::{code, decode, event_names, log, names, start_accounts};
 use crate::backend::Backend;
 
 fn deposited(amount: u64) -> Deposited {
@@ -43,6 +43,17 @@ pub(super) async fn imports_are_stored_once(backend: impl Backend) {
     assert_eq!((first.duplicate, again.duplicate), (false, true));
     assert_eq!((again.events, again.position), (first.events, first.position));
     assert_eq!(log(&app).await.len(), 1);
+}
+
+pub(super) async fn imports_without_a_key_are_stored_each_time(backend: impl Backend) {
+    let app = start_accounts(&backend).await;
+    for amount in [1, 2] {
+        let import = app.import("accounts", "a").event(&deposited(amount), None);
+        // An empty key is none.
+        assert!(!import.idempotency_key("").await.unwrap().duplicate);
+    }
+    let amounts: Vec<_> = log(&app).await.iter().map(|record| decode::<Deposited>(record).amount).collect();
+    assert_eq!(amounts, [1, 2]);
 }
 
 pub(super) async fn imports_check_the_sequence(backend: impl Backend) {

@@ -1,10 +1,14 @@
 //! What the coordinators promise, seen through an application over each storage.
 
 mod bad_books;
+mod broken;
 mod failures;
 mod import;
 mod once;
 mod process_manager;
+mod roots;
+mod setup;
+mod shutdown;
 mod snapshots;
 mod stale;
 mod trace;
@@ -27,12 +31,16 @@ use bad_books::{
     bad_books_get_their_codes, bad_payloads_change_nothing, pages_are_decided_in_order_and_stored_as_one_book,
     stored_events_that_do_not_decode_are_told, stored_events_that_nobody_knows_are_told,
 };
+use broken::{
+    an_event_whose_key_does_not_decode_stops_right_there, an_old_event_that_cannot_be_upcast_stops_who_wants_it,
+};
 use failures::{
     a_failing_aggregate_stores_nothing, a_failing_consumer_goes_on_after_mending, a_failing_projector_stops_alone,
     a_failing_saga_stops_alone, a_panicking_consumer_stops_alone, a_passing_failure_is_tried_again,
 };
 use import::{
     imports_are_stored_once, imports_are_taken_as_they_are, imports_check_the_sequence, imports_refuse_strangers,
+    imports_without_a_key_are_stored_each_time,
 };
 use once::{
     once_a_client_key_returns_the_first_events, once_an_empty_result_stays_empty,
@@ -41,8 +49,14 @@ use once::{
     once_redelivered_events_double_nothing, once_refusals_are_recorded_and_compensated,
 };
 use process_manager::{
-    a_process_manager_step_is_not_decided_again, a_process_manager_step_is_one_book,
-    a_process_manager_without_an_instance_ignores,
+    a_process_manager_knows_its_own_stream, a_process_manager_step_is_not_decided_again,
+    a_process_manager_step_is_one_book, a_process_manager_without_an_instance_ignores,
+};
+use roots::roots_in_both_cases_are_one;
+use setup::targets_without_an_aggregate_are_told;
+use shutdown::{
+    a_handler_that_never_returns_does_not_hold_up_the_end, a_slow_handler_ends_after_its_event,
+    a_stopped_consumer_lets_the_others_finish,
 };
 use snapshots::{
     snapshots_are_used, snapshots_of_another_chain_are_ignored, snapshots_of_another_version_are_ignored,
@@ -58,8 +72,8 @@ use views::{
     views_that_run_ahead_are_rebuilt,
 };
 use waiting::{
-    a_dropped_send_is_whole, deadlines_are_kept, shutting_down_drains, shutting_down_leaves_nothing_to_do,
-    waiting_for_a_stopped_projector_ends, waiting_for_projectors_shows_their_rows,
+    a_dropped_send_is_whole, deadlines_are_kept, deadlines_beyond_the_end_of_time_are_none, shutting_down_drains,
+    shutting_down_leaves_nothing_to_do, waiting_for_a_stopped_projector_ends, waiting_for_projectors_shows_their_rows,
 };
 
 cases! {
@@ -72,6 +86,9 @@ cases! {
         once_ids_and_time_follow_from_the_cause,
         once_refusals_are_recorded_and_compensated,
         a_process_manager_without_an_instance_ignores,
+        a_process_manager_knows_its_own_stream,
+        roots_in_both_cases_are_one,
+        targets_without_an_aggregate_are_told,
         snapshots_are_used,
         snapshots_that_do_not_decode_are_ignored_and_replaced,
         upcasting_reaches_all_readers,
@@ -86,6 +103,7 @@ cases! {
         imports_are_stored_once,
         imports_check_the_sequence,
         imports_refuse_strangers,
+        imports_without_a_key_are_stored_each_time,
         bad_books_get_their_codes,
         bad_payloads_change_nothing,
         pages_are_decided_in_order_and_stored_as_one_book,
@@ -98,6 +116,8 @@ cases! {
         waiting_for_projectors_shows_their_rows,
         waiting_for_a_stopped_projector_ends,
         deadlines_are_kept,
+        deadlines_beyond_the_end_of_time_are_none,
+        a_stopped_consumer_lets_the_others_finish,
         shutting_down_drains,
         a_dropped_send_is_whole;
     persistent:
@@ -109,39 +129,44 @@ cases! {
         upcasting_leaves_stored_bytes_alone,
         stored_events_that_nobody_knows_are_told,
         stored_events_that_do_not_decode_are_told,
+        an_old_event_that_cannot_be_upcast_stops_who_wants_it,
+        an_event_whose_key_does_not_decode_stops_right_there,
         a_failing_consumer_goes_on_after_mending,
         views_that_are_lost_are_rebuilt,
         views_of_another_log_are_rebuilt,
         views_that_run_ahead_are_rebuilt,
         shutting_down_leaves_nothing_to_do;
+    paused:
+        a_handler_that_never_returns_does_not_hold_up_the_end,
+        a_slow_handler_ends_after_its_event;
 }
 
 const TRANSFERS: &str = "bank.v1.app.Transfers";
 const WATCH: &str = "watch.v1.app.WithdrawalWatch";
-const BALANCES: &str = "bank.v1.app.Balances";
+pub(crate) const BALANCES: &str = "bank.v1.app.Balances";
 const BRANCHES: &str = "bank.v1.app.Branches";
 const NOTICES: &str = "bank.v1.app.Notices";
 
 /// An application of all components.
-async fn start(backend: &impl Backend, faults: &Faults) -> App {
+pub(crate) async fn start(backend: &impl Backend, faults: &Faults) -> App {
     register(App::builder(backend.storage()), faults).start().await.unwrap()
 }
 
 /// An application without consumers.
-async fn start_accounts(backend: &impl Backend) -> App {
+pub(crate) async fn start_accounts(backend: &impl Backend) -> App {
     let rules = AccountRules { faults: Faults::default() };
     App::builder(backend.storage()).register(rules).register(OldAccounts).start().await.unwrap()
 }
 
 /// Opens an account and pays something in.
-async fn open(app: &App, account: &str, balance: u64) {
+pub(crate) async fn open(app: &App, account: &str, balance: u64) {
     let branch = Branch { country: "NL".into(), city: "Delft".into() };
     app.send(OpenAccount { account: account.into(), branch: Some(branch) }).await.unwrap();
     app.send(Deposit { account: account.into(), amount: balance }).await.unwrap();
 }
 
 /// All records of the log, in current versions.
-async fn log(app: &App) -> Vec<Record> {
+pub(crate) async fn log(app: &App) -> Vec<Record> {
     app.read_log(0, usize::MAX).await.unwrap().records
 }
 
@@ -160,7 +185,7 @@ fn names<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<&'a str> {
     records.into_iter().map(|record| record.payload.type_name.rsplit('.').next().unwrap()).collect()
 }
 
-async fn event_names(app: &App, account: &str) -> Vec<String> {
+pub(crate) async fn event_names(app: &App, account: &str) -> Vec<String> {
     let events = app.events("accounts", account).await.unwrap();
     names(&events).into_iter().map(ToOwned::to_owned).collect()
 }
@@ -169,12 +194,12 @@ fn decode<M: Message + Default>(record: &Record) -> M {
     M::decode(record.payload.value.clone()).unwrap()
 }
 
-async fn balance(app: &App, account: &str) -> Option<u64> {
+pub(crate) async fn balance(app: &App, account: &str) -> Option<u64> {
     let row = app.view::<BalanceRow>().unwrap().get(account).await.unwrap();
     row.map(|row| row.balance)
 }
 
-fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     let error = result.unwrap_err();
     assert!(!error.help().is_empty());
     error.code().to_owned()
@@ -185,7 +210,7 @@ fn status(app: &App, consumer: &str) -> ConsumerStatus {
 }
 
 /// Waits until a consumer has given up.
-async fn stopped(app: &App, consumer: &str) -> ConsumerStatus {
+pub(crate) async fn stopped(app: &App, consumer: &str) -> ConsumerStatus {
     let gives_up = async {
         while status(app, consumer).stopped.is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;

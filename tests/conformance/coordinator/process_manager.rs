@@ -1,16 +1,22 @@
 //! Law 5.
 
+use std::sync::{Arc, Mutex};
+
 use angzarr_runtime::id::{Purpose, Trigger, consumer_key};
 use angzarr_runtime::prost::Message;
 use angzarr_runtime::proto::CommandsIssued;
 use angzarr_runtime::store::{NewBook, Record, RecordKind, Trace};
-use angzarr_tests::Faults;
-use angzarr_tests::bank::v1::{Deposit, Withdraw};
+use angzarr_runtime::{App, Context, Failure, ProcessManager};
+use angzarr_tests::bank::v1::{Deposit, Deposited, Withdraw, Withdrawn};
+use angzarr_tests::watch::v1::app::{WatchStep, WithdrawalWatch};
+use angzarr_tests::watch::v1::{DepositCounted, Watch, WithdrawalCounted};
+use angzarr_tests::{AccountRules, Faults, OldAccounts};
+use uuid::Uuid;
 
 use super::{WATCH, beneath, event_names, log, names, of, open, start, stream};
 use crate::backend::Backend;
 
-async fn withdraw(app: &angzarr_runtime::App, amount: u64) -> Record {
+async fn withdraw(app: &App, amount: u64) -> Record {
     let event = app.send(Withdraw { account: "a".into(), amount }).await.unwrap().events.remove(0);
     app.drained().await.unwrap();
     event
@@ -105,4 +111,46 @@ pub(super) async fn a_process_manager_without_an_instance_ignores(backend: impl 
     app.drained().await.unwrap();
     assert!(!event_names(&app, "a").await.contains(&"AccountFrozen".to_owned()));
     assert!(!event_names(&app, "b").await.contains(&"AccountFrozen".to_owned()));
+}
+
+/// Writes down in which stream it is told to be.
+#[derive(ProcessManager, Debug)]
+#[process_manager(WithdrawalWatch)]
+struct Curious {
+    told: Arc<Mutex<Vec<(String, Uuid, String)>>>,
+}
+
+impl Curious {
+    fn note(&self, cx: &Context) {
+        self.told.lock().unwrap().push((cx.domain().to_owned(), cx.root(), cx.key().to_owned()));
+    }
+}
+
+impl WithdrawalWatch for Curious {
+    async fn on_withdrawn(&self, _: &Watch, event: Withdrawn, cx: &Context) -> Result<Vec<WatchStep>, Failure> {
+        self.note(cx);
+        Ok(vec![WithdrawalCounted { account: event.account }.into()])
+    }
+
+    async fn on_deposited(&self, _: &Watch, _: Deposited, cx: &Context) -> Result<Vec<WatchStep>, Failure> {
+        self.note(cx);
+        Ok(Vec::new())
+    }
+
+    fn apply_withdrawal_counted(_: &mut Watch, _: WithdrawalCounted) {}
+
+    fn apply_deposit_counted(_: &mut Watch, _: DepositCounted) {}
+}
+
+pub(super) async fn a_process_manager_knows_its_own_stream(backend: impl Backend) {
+    let told = Arc::default();
+    let (rules, curious) = (AccountRules { faults: Faults::default() }, Curious { told: Arc::clone(&told) });
+    let app = App::builder(backend.storage()).register(rules).register(OldAccounts).register(curious);
+    let app = app.start().await.unwrap();
+    open(&app, "a", 100).await;
+    withdraw(&app, 1).await;
+    app.send(Deposit { account: "a".into(), amount: 1 }).await.unwrap();
+    app.drained().await.unwrap();
+    let own = ("watches".to_owned(), stream("watches", "a").root, "a".to_owned());
+    assert_eq!(*told.lock().unwrap(), [own.clone(), own]);
 }

@@ -52,6 +52,18 @@ pub(super) async fn deadlines_are_kept(backend: impl Backend) {
     deposit(Duration::from_secs(60)).await.unwrap();
 }
 
+pub(super) async fn deadlines_beyond_the_end_of_time_are_none(backend: impl Backend) {
+    let app = start(&backend, &Faults::default()).await;
+    open(&app, "a", 0).await;
+    for timeout in [Duration::MAX, Duration::from_secs(u64::MAX / 2), Duration::from_secs(1 << 50)] {
+        for sync in [SyncMode::None, SyncMode::Simple] {
+            let deposit = app.send(Deposit { account: "a".into(), amount: 1 });
+            deposit.sync(sync).timeout(timeout).await.unwrap();
+        }
+    }
+    assert_eq!(balance(&app, "a").await, Some(6));
+}
+
 pub(super) async fn shutting_down_drains(backend: impl Backend) {
     let faults = Faults::default();
     let app = start(&backend, &faults).await;
