@@ -256,7 +256,8 @@ async fn consumers_outlast_a_busy_store() {
     let begun = Instant::now();
     let error = deposit(&app, "a").await.unwrap_err();
     assert_eq!((error.code(), error.retryable()), ("STORE_UNAVAILABLE", true), "clients are told soon");
-    tokio::time::sleep(Duration::from_secs(5).saturating_sub(begun.elapsed())).await;
+    // Longer than six attempts of two seconds each: no number of attempts is what they live by.
+    tokio::time::sleep(Duration::from_secs(15).saturating_sub(begun.elapsed())).await;
     for consumer in app.consumers() {
         assert_eq!((consumer.position, consumer.stopped), (2, None), "{}", consumer.name);
     }
