@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is for developers.
 
-.PHONY: demo clean-demo test soak lint lint-proto
+.PHONY: demo clean-demo test soak bench lint lint-proto
 
 DATA := examples/flights/data/flights-2013-01.csv.gz
 
@@ -21,6 +21,10 @@ test:
 # The long ones: the whole month, killed again and again.
 soak:
 	KILLS=200 ROWS=27004 cargo test --release -p flights --test kill_nine -- --nocapture
+
+# How fast it is, as ratios to a bare loop on the same disk; `make bench ONLY=store.sqlite.commands` measures a part.
+bench:
+	cargo run --release --quiet -p angzarr-benches -- --only "$(ONLY)"
 
 # What CI looks at before it tests.
 lint: lint-proto

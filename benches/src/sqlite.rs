@@ -1,0 +1,217 @@
+//! `store.sqlite.*`: commands, histories and the tail, on a SQLite log.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use angzarr_runtime::{App, Storage};
+use futures_util::future::join_all;
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+
+use crate::bench::v1::{Refuse, Write};
+use crate::figure::{Figure, median};
+use crate::notes::Notebook;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// How long each round of a rate lasts.
+const ROUND: Duration = Duration::from_millis(1_500);
+const ROUNDS: usize = 3;
+
+/// Bytes of an event's text; with its tag and length the event has 256.
+const TEXT: usize = 253;
+
+/// Events of a long history.
+const HISTORY: usize = 100_000;
+
+pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
+    let wanted = |name: &str| name.starts_with(only);
+    let mut figures = Vec::new();
+    for (name, callers, roots, rows, target) in [
+        ("store.sqlite.commands.1", 1, 1, 1, "at least 0.85 of one-row commits"),
+        ("store.sqlite.commands.64", 64, 64, 64, "at least 0.6 of 64-row commits"),
+        ("store.sqlite.hot_root.64", 64, 1, 1, "at least 5 × one-row commits"),
+    ] {
+        if wanted(name) {
+            let (mut ours, mut bare) = (Vec::new(), Vec::new());
+            for _ in 0..ROUNDS {
+                bare.push(bare_rows(folder, rows).await?);
+                ours.push(commands(folder, callers, roots).await?);
+            }
+            figures.push(Figure::relative(name, median(ours), "commands/s", median(bare), target));
+        }
+    }
+    if wanted("store.sqlite.rejections.1") {
+        let mut rates = Vec::new();
+        for _ in 0..ROUNDS {
+            rates.push(rejections(folder).await?);
+        }
+        figures.push(Figure::absolute("store.sqlite.rejections.1", median(rates), "rejections/s", "reported"));
+    }
+    if wanted("store.sqlite.history") || wanted("store.sqlite.tail") {
+        figures.extend(histories(folder).await?.into_iter().filter(|figure| wanted(figure.name)));
+    }
+    Ok(figures)
+}
+
+fn place(folder: &Path) -> Result<(TempDir, Storage)> {
+    let place = TempDir::new_in(folder)?;
+    let storage = Storage::Sqlite(place.path().join("log.db"));
+    Ok((place, storage))
+}
+
+async fn start(storage: Storage) -> Result<App> {
+    Ok(App::builder(storage).register(Notebook).start().await?)
+}
+
+fn write(root: usize) -> Write {
+    Write { note: root.to_string(), text: vec![7; TEXT] }
+}
+
+/// Commands a second of so many callers, each waiting for its answer before it sends again.
+async fn commands(folder: &Path, callers: usize, roots: usize) -> Result<f64> {
+    let (_place, storage) = place(folder)?;
+    let app = start(storage).await?;
+    let end = Instant::now() + ROUND;
+    let caller = |caller: usize| {
+        let app = app.clone();
+        tokio::spawn(async move {
+            let mut sent = 0_u32;
+            while Instant::now() < end {
+                app.send(write(caller % roots)).await?;
+                sent += 1;
+            }
+            Ok::<_, angzarr_runtime::Error>(sent)
+        })
+    };
+    let began = Instant::now();
+    let mut sent = 0;
+    for count in join_all((0..callers).map(caller)).await {
+        sent += count??;
+    }
+    let rate = f64::from(sent) / began.elapsed().as_secs_f64();
+    app.shutdown().await?;
+    Ok(rate)
+}
+
+async fn rejections(folder: &Path) -> Result<f64> {
+    let (_place, storage) = place(folder)?;
+    let app = start(storage).await?;
+    app.send(write(0)).await?;
+    let began = Instant::now();
+    let mut refused = 0_u32;
+    while began.elapsed() < ROUND {
+        let answer = app.send(Refuse { note: "0".into() }).await;
+        if answer.is_ok() {
+            return Err("a rejection was no rejection".into());
+        }
+        refused += 1;
+    }
+    let rate = f64::from(refused) / began.elapsed().as_secs_f64();
+    app.shutdown().await?;
+    Ok(rate)
+}
+
+/// Rows a second of a bare loop: the statements of an append, so many rows a commit, each row for its own stream.
+async fn bare_rows(folder: &Path, rows: usize) -> Result<f64> {
+    let (place, storage) = place(folder)?;
+    // The runtime makes the tables, and a first event of each stream.
+    let app = start(storage).await?;
+    for root in 0..rows {
+        app.send(write(root)).await?;
+    }
+    app.shutdown().await?;
+    let path = place.path().join("log.db");
+    tokio::task::spawn_blocking(move || bare_loop(&path, rows)).await?.map_err(Into::into)
+}
+
+fn bare_loop(path: &Path, rows: usize) -> rusqlite::Result<f64> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let payload = vec![7_u8; 256];
+    let streams: Vec<i64> = connection
+        .prepare("SELECT id FROM streams ORDER BY id LIMIT ?1")?
+        .query_map([i64::try_from(rows).unwrap_or(1)], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut position: i64 = connection.query_row("SELECT max(position) FROM records", [], |row| row.get(0))?;
+    let mut update = connection.prepare("UPDATE streams SET next_sequence = ?2 WHERE id = ?1")?;
+    let mut insert = connection.prepare(
+        "INSERT INTO records (position, stream, sequence, kind, type, payload, created_at, occurred_at, correlation_id, cause)
+         VALUES (?1, ?2, ?3, 0, 'bench.v1.Written', ?4, 1769212800000000, NULL, '5fe2691d-8819-50be-9395-7a874fa6d245', NULL)",
+    )?;
+    let (began, mut written, mut sequence) = (Instant::now(), 0_u32, 1_u32);
+    while began.elapsed() < ROUND {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for stream in &streams {
+            position += 1;
+            update.execute(params![stream, sequence + 1])?;
+            insert.execute(params![position, stream, sequence, payload])?;
+            written += 1;
+        }
+        connection.execute_batch("COMMIT")?;
+        sequence += 1;
+    }
+    Ok(f64::from(written) / began.elapsed().as_secs_f64())
+}
+
+/// A root with a long history beside a short one: warm, cold, and read from the log.
+async fn histories(folder: &Path) -> Result<Vec<Figure>> {
+    let (_place, storage) = place(folder)?;
+    let app = start(storage.clone()).await?;
+    let mut import = app.import("notes", "long");
+    for index in 0..HISTORY {
+        import = import.event(&crate::bench::v1::Written { text: vec![7; TEXT] }, None);
+        if index % 1_000 == 999 {
+            import.await?;
+            import = app.import("notes", "long");
+        }
+    }
+    for _ in 0..10 {
+        app.send(Write { note: "short".into(), text: vec![7; TEXT] }).await?;
+    }
+    let (mut long, mut short) = (Vec::new(), Vec::new());
+    for _ in 0..300 {
+        long.push(timed(&app, "long").await?);
+        short.push(timed(&app, "short").await?);
+    }
+    app.shutdown().await?;
+    // The first command after a start finds nothing warm; it takes the snapshot that the commands above made due.
+    let mut cold = Vec::new();
+    for _ in 0..ROUNDS {
+        let app = start(storage.clone()).await?;
+        cold.push(timed(&app, "long").await?);
+        app.shutdown().await?;
+    }
+    let app = start(storage).await?;
+    let mut tails = Vec::new();
+    for _ in 0..ROUNDS {
+        tails.push(tail(&app).await?);
+    }
+    app.shutdown().await?;
+    let short = median(short);
+    Ok(vec![
+        Figure::relative("store.sqlite.history.warm", median(long), "ms", short, "at most 1.2 × a root of 10 events"),
+        Figure::relative("store.sqlite.history.cold", median(cold), "ms", short, "at most 2 ms + one commit"),
+        Figure::absolute("store.sqlite.tail", median(tails), "events/s", "at least 1,000,000"),
+    ])
+}
+
+async fn timed(app: &App, note: &str) -> Result<f64> {
+    let began = Instant::now();
+    app.send(Write { note: note.into(), text: vec![7; TEXT] }).await?;
+    Ok(began.elapsed().as_secs_f64() * 1_000.0)
+}
+
+/// Events a second, read from the log in pages, payloads left as bytes.
+async fn tail(app: &App) -> Result<f64> {
+    let (began, mut after, mut read) = (Instant::now(), 0, 0_u32);
+    loop {
+        let slice = app.read_log(after, 4096).await?;
+        read += u32::try_from(slice.records.len())?;
+        match slice.next {
+            Some(next) => after = next,
+            None => return Ok(f64::from(read) / began.elapsed().as_secs_f64()),
+        }
+    }
+}
