@@ -4,13 +4,14 @@ use std::future::IntoFuture;
 
 use futures_util::future::BoxFuture;
 use prost_types::Timestamp;
+use uuid::Uuid;
 
 use super::App;
-use crate::coordinator::business::{Outcome, correlation_id};
+use crate::coordinator::business::{Outcome, Request, Source, Work, correlation_id};
 use crate::error::{BadBook, Error};
 use crate::id::{canonical_key, root_id};
 use crate::message::{Event, Payload};
-use crate::store::{NewBook, NewRecord, RecordKind, StreamId, Trace};
+use crate::store::{NewRecord, RecordKind, StreamId, Trace};
 use crate::time;
 
 /// Events that are appended as one book when this is awaited. No handler decides on them; old and retired types are
@@ -63,16 +64,28 @@ impl Import {
         let owner = self.app.inner.router.find(&self.domain).cloned();
         let owner = owner.ok_or_else(|| BadBook::UnknownDomain(self.domain.clone()))?;
         let root = root_id(&self.domain, &self.key).ok_or(BadBook::NoRoot)?;
-        let book = NewBook {
+        if self.records.is_empty() {
+            return Err(BadBook::Empty.into());
+        }
+        for type_name in self.records.iter().map(|record| &*record.payload.type_name) {
+            if !owner.knows(type_name) {
+                let (domain, type_name) = (self.domain, type_name.to_owned());
+                return Err(BadBook::UnknownEvent { domain, type_name }.into());
+            }
+        }
+        let request = Request {
             stream: StreamId::new(self.domain, root),
             key: canonical_key(&self.key).into(),
             expected: self.expected,
             idempotency_key: self.idempotency_key,
-            records: self.records,
-            created_at: time::now(),
+            work: Work::Import(self.records),
             trace: Trace { correlation_id: correlation_id(self.correlation_id), cause: None },
+            source: Source::Client,
+            deadline: None,
+            arrived: time::now(),
+            seed: Uuid::nil(),
         };
-        self.app.uncancelled(async move { owner.import(book).await }).await
+        self.app.while_open(owner.execute(request)).await
     }
 }
 

@@ -122,8 +122,7 @@ impl App {
         if book.origin.is_some() {
             return Err(BadBook::Reserved("origin").into());
         }
-        let inner = self.inner.clone();
-        self.uncancelled(async move { inner.router.execute(book).await }).await
+        self.while_open(self.inner.router.execute(book)).await
     }
 
     /// Appends history that was decided elsewhere to the stream of `key` in `domain`. Await it after adding events.
@@ -153,7 +152,8 @@ impl App {
     /// What the store and upcasters can yield; a stream that does not exist is empty.
     pub async fn events(&self, domain: &str, key: &str) -> Result<Vec<Record>, Error> {
         let stream = StreamId::new(domain, root_id(domain, key).ok_or(BadBook::NoRoot)?);
-        let loaded = self.inner.log.store.load(Load { stream, idempotency_key: None, fingerprint: None }).await?;
+        let loaded =
+            self.inner.log.store.load(Load { stream, idempotency_key: None, fingerprint: None, from: 0 }).await?;
         let mut current = Vec::new();
         for record in loaded.records.into_iter().filter(|record| record.kind.is_event()) {
             self.inner.log.upcasts.current(record, &mut current)?;
@@ -228,22 +228,19 @@ impl App {
                 task.abort();
             }
         }
+        // Answers are out by now; what may still be going on is the writing of snapshots.
+        for aggregate in self.inner.router.aggregates.values() {
+            aggregate.idle().await;
+        }
         self.inner.views.close().await?;
         self.inner.log.store.close().await?;
         drained
     }
 
-    /// Runs something to its end even if the caller goes away.
-    async fn uncancelled(
-        &self,
-        work: impl Future<Output = Result<Outcome, Error>> + Send + 'static,
-    ) -> Result<Outcome, Error> {
-        let inner = self.inner.clone();
-        let task = tokio::spawn(async move {
-            let open = inner.open.read().await;
-            if *open { work.await } else { Err(Error::ShuttingDown) }
-        });
-        task.await.unwrap_or(Err(Error::ShuttingDown))
+    /// Does something unless the application is shutting down, which waits for it.
+    async fn while_open(&self, work: impl Future<Output = Result<Outcome, Error>>) -> Result<Outcome, Error> {
+        let open = self.inner.open.read().await;
+        if *open { work.await } else { Err(Error::ShuttingDown) }
     }
 
     /// Waits for projectors to pass what was stored.

@@ -38,6 +38,9 @@ pub trait Stateful: Send + Sync {
     /// The state as a snapshot holds it.
     fn encode_state(&self, state: &State) -> Option<Payload>;
 
+    /// How many bytes the state has when it is encoded.
+    fn encoded_len(&self, state: &State) -> usize;
+
     /// The state of a snapshot; none if it cannot be used.
     fn decode_state(&self, payload: &Payload) -> Option<State>;
 
@@ -73,6 +76,10 @@ impl<S: StateMessage> Stateful for Folding<S> {
 
     fn encode_state(&self, state: &State) -> Option<Payload> {
         state.downcast_ref::<S>().map(Payload::named)
+    }
+
+    fn encoded_len(&self, state: &State) -> usize {
+        state.downcast_ref::<S>().map_or(0, prost::Message::encoded_len)
     }
 
     fn decode_state(&self, payload: &Payload) -> Option<State> {

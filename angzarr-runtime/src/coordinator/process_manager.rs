@@ -140,7 +140,7 @@ impl ProcessManagerCoordinator {
         let appended = self.log.append(book).await?;
         if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
             folded.next_sequence = last.sequence + 1;
-            state::snapshot_if_due(&self.log, self.logic.stateful(), name, stream, &folded).await;
+            state::snapshot_if_due(&self.log, self.logic.stateful(), name, stream, &mut folded).await;
         }
         Ok(appended.records)
     }

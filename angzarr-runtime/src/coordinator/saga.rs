@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::business::{Request, Source};
+use super::business::{Request, Source, Work};
 use super::consumer::Consumer;
 use super::guarded_async;
 use super::outgoing::{Router, cause, command_book, context, trigger};
@@ -120,7 +120,7 @@ fn compensation(saga: &str, event: &Record, index: u32, command: Payload, reject
         key: event.key.clone(),
         expected: None,
         idempotency_key: Some(key.to_string()),
-        inputs: vec![Input::Refusal { command, rejection }],
+        work: Work::Decide(vec![Input::Refusal { command, rejection }]),
         trace: Trace { correlation_id: event.trace.correlation_id.clone(), cause: Some(Arc::new(cause(saga, event))) },
         source: Source::Consumer { recorded_at: event.created_at },
         deadline: None,

@@ -40,6 +40,7 @@ pub(super) async fn load(
         stream: stream.clone(),
         idempotency_key: idempotency_key.map(ToOwned::to_owned),
         fingerprint: Some(print),
+        from: 0,
     };
     loop {
         let loaded = log.store.load(load.clone()).await?;
@@ -97,7 +98,7 @@ pub(super) async fn snapshot_if_due(
     logic: &dyn Stateful,
     component: &str,
     stream: &StreamId,
-    folded: &Folded,
+    folded: &mut Folded,
 ) {
     let every = logic.snapshots().every;
     if every == 0 || folded.next_sequence.saturating_sub(folded.snapshot_next) < every {
@@ -106,6 +107,7 @@ pub(super) async fn snapshot_if_due(
     let Some(state) = logic.encode_state(&folded.state) else { return };
     let fingerprint = fingerprint(log, logic, &stream.domain);
     let snapshot = Snapshot { sequence: folded.next_sequence - 1, fingerprint, state };
+    folded.snapshot_next = folded.next_sequence;
     if let Err(error) = log.store.save_snapshot(stream.clone(), snapshot).await {
         tracing::warn!(component, root = %stream.root, code = error.code(), %error, "a snapshot was not written");
     }

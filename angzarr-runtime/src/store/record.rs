@@ -152,6 +152,8 @@ pub struct Load {
     pub idempotency_key: Option<String>,
     /// Start from the stream's snapshot if it has this fingerprint.
     pub fingerprint: Option<Vec<u8>>,
+    /// Leave out the records before this sequence.
+    pub from: u32,
 }
 
 /// A stream as loaded at one instant.

@@ -72,6 +72,10 @@ impl Stateful for Logic {
         }
     }
 
+    fn encoded_len(&self, state: &State) -> usize {
+        self.rules.stateful().encoded_len(state)
+    }
+
     fn decode_state(&self, payload: &Payload) -> Option<State> {
         self.rules.stateful().decode_state(payload)
     }
@@ -105,10 +109,14 @@ pub(super) async fn snapshots_are_used(backend: impl Backend) {
     for _ in 0..3 {
         app.send(Deposit { account: "a".into(), amount: 1 }).await.unwrap();
     }
+    assert_eq!(code(withdraw(&app, 500_000).await), "ACCOUNT_REJECTION_INSUFFICIENT", "the state is warm");
+    app.shutdown().await.unwrap();
+    let app = start(&backend, Writes::AFortune, 1).await;
     // What stands in the snapshot, and what came after it.
     withdraw(&app, 500_000).await.unwrap();
     assert_eq!(code(withdraw(&app, 500_001).await), "ACCOUNT_REJECTION_INSUFFICIENT");
     assert_eq!(event_names(&app, "a").await.len(), 6);
+    app.shutdown().await.unwrap();
 }
 
 pub(super) async fn snapshots_that_do_not_decode_are_ignored_and_replaced(backend: impl Backend) {

@@ -110,7 +110,7 @@ pub(super) async fn a_closed_store_refuses_everything(backend: impl Backend) {
     let state = record("state").payload;
     store.append(book(&stream, &["a"])).await.unwrap();
     store.close().await.unwrap();
-    let load = Load { stream: stream.clone(), idempotency_key: None, fingerprint: None };
+    let load = Load { stream: stream.clone(), idempotency_key: None, fingerprint: None, from: 0 };
     let snapshot = Snapshot { sequence: 0, fingerprint: Vec::new(), state };
     assert_eq!(store.append(book(&stream, &["b"])).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.load(load).await.unwrap_err(), StoreError::Closed);

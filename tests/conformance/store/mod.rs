@@ -97,7 +97,7 @@ fn keyed(key: &str, book: NewBook) -> NewBook {
 
 /// The whole stream, without looking at keys or snapshots.
 async fn whole(store: &Arc<dyn Store>, stream: &StreamId) -> Loaded {
-    let load = Load { stream: stream.clone(), idempotency_key: None, fingerprint: None };
+    let load = Load { stream: stream.clone(), idempotency_key: None, fingerprint: None, from: 0 };
     store.load(load).await.unwrap()
 }
 

@@ -1,44 +1,132 @@
 //! The decision itself: no I/O.
 
-use super::request::Request;
+use super::request::{Request, Source, Work};
 use crate::component::{AggregateLogic, Input, State, Undecided};
 use crate::coordinator::guarded;
-use crate::coordinator::state::fold;
-use crate::error::Error;
+use crate::coordinator::state::{Folded, fold};
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
+use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{NewRecord, RecordKind};
+use crate::store::{NewBook, NewRecord, RecordKind};
 
-/// What is to be done.
-#[derive(Debug, PartialEq)]
-pub(super) enum Decision {
+/// What becomes of a request.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Append this book; then the answer is what was stored or, where the book records a refusal, that refusal.
+    Append { book: NewBook, refused: Option<Rejection> },
+    /// Append nothing; answer this.
+    Answer(Answer),
+}
+
+/// An answer that stores nothing.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// There is nothing to do.
+    Nothing,
+    Rejected(Rejection),
+    Conflict {
+        expected: u32,
+        actual: u32,
+    },
+    Failed(Failure),
+}
+
+/// What becomes of a round.
+pub(super) struct Plan {
+    /// Of the first requests, in order. Those beyond have to be decided on a state that is loaded anew.
+    pub(super) steps: Vec<Step>,
+    /// Whether the state is what it will be once all books are stored.
+    pub(super) clean: bool,
+}
+
+/// Decides on requests in order, each on the state that the earlier ones leave.
+pub(super) fn plan<'a>(
+    logic: &dyn AggregateLogic,
+    folded: &mut Folded,
+    requests: impl Iterator<Item = &'a Request>,
+) -> Plan {
+    let mut steps = Vec::new();
+    for request in requests {
+        let actual = folded.next_sequence;
+        if let Some(expected) = request.expected
+            && expected != actual
+        {
+            steps.push(Step::Answer(Answer::Conflict { expected, actual }));
+            continue;
+        }
+        let decision = match &request.work {
+            Work::Decide(inputs) => decide(logic, &mut folded.state, request, inputs),
+            // Imports may be old versions, which are not folded here.
+            Work::Import(records) => (Ok(Decision::Append(records.clone())), false),
+        };
+        let (decision, clean) = decision;
+        let step = match decision {
+            Err(failure) => Step::Answer(Answer::Failed(failure)),
+            Ok(Decision::Append(records)) if records.is_empty() && request.idempotency_key.is_none() => {
+                Step::Answer(Answer::Nothing)
+            }
+            Ok(Decision::Append(records)) => Step::Append { book: request.book(actual, records), refused: None },
+            Ok(Decision::Refuse { rejection, .. }) if request.source == Source::Client => {
+                Step::Answer(Answer::Rejected(rejection))
+            }
+            Ok(Decision::Refuse { command, rejection }) => {
+                let book = request.book(actual, vec![refusal(&command, &rejection)]);
+                Step::Append { book, refused: Some(rejection) }
+            }
+        };
+        if let Step::Append { book, .. } = &step {
+            folded.next_sequence += u32::try_from(book.records.len()).unwrap_or(u32::MAX);
+        }
+        steps.push(step);
+        if !clean {
+            return Plan { steps, clean: false };
+        }
+    }
+    Plan { steps, clean: true }
+}
+
+/// What one request leads to.
+#[derive(Debug)]
+enum Decision {
     /// Store these, as one book.
     Append(Vec<NewRecord>),
     /// Store none of them.
     Refuse { command: Payload, rejection: Rejection },
 }
 
-/// Decides on all inputs of a request in order, each on the state that the earlier ones left.
-pub(super) fn decide(logic: &dyn AggregateLogic, state: &mut State, request: &Request) -> Result<Decision, Error> {
+/// Decides on all inputs in order. False if the state was folded with something that is not stored.
+fn decide(
+    logic: &dyn AggregateLogic,
+    state: &mut State,
+    request: &Request,
+    inputs: &[Input],
+) -> (Result<Decision, Failure>, bool) {
     let name = logic.spec().name;
     let cx = request.context();
     let mut records = Vec::new();
-    for input in &request.inputs {
+    for input in inputs {
         let emissions = match guarded(name, || logic.decide(state, input, &cx)) {
             Ok(emissions) => emissions,
-            Err(Undecided::Failed(failure)) => return Err(failure.into()),
-            Err(Undecided::Rejected(rejection)) => return refuse(name, input, rejection),
+            Err(Undecided::Failed(failure)) => return (Err(failure), false),
+            Err(Undecided::Rejected(rejection)) => return (refuse(name, input, rejection), records.is_empty()),
         };
         for emission in emissions {
             let Emission::Event(payload) = emission else {
-                return Err(Failure::new("NOT_AN_EVENT", format!("`{name}` answered with a command")).into());
+                return (Err(Failure::new("NOT_AN_EVENT", format!("`{name}` answered with a command"))), false);
             };
-            fold(logic.stateful(), name, state, &payload)?;
+            if let Err(failure) = fold(logic.stateful(), name, state, &payload) {
+                return (Err(failure), false);
+            }
             records.push(NewRecord { kind: kind(input), payload, occurred_at: None });
         }
     }
-    Ok(Decision::Append(records))
+    (Ok(Decision::Append(records)), true)
+}
+
+fn refusal(command: &Payload, rejection: &Rejection) -> NewRecord {
+    let refusal = proto::Refusal { rejection: Some(rejection.clone().into()), command: Some(command.to_any()) };
+    NewRecord { kind: RecordKind::Refusal, payload: Payload::named(&refusal), occurred_at: None }
 }
 
 fn kind(input: &Input) -> RecordKind {
@@ -48,12 +136,12 @@ fn kind(input: &Input) -> RecordKind {
     }
 }
 
-fn refuse(name: &str, input: &Input, rejection: Rejection) -> Result<Decision, Error> {
+fn refuse(name: &str, input: &Input, rejection: Rejection) -> Result<Decision, Failure> {
     match input {
         Input::Command(command) => Ok(Decision::Refuse { command: command.clone(), rejection }),
         Input::Refusal { command, .. } => {
             let message = format!("`{name}` refused the compensation of `{}`: {rejection}", command.type_name);
-            Err(Failure::new("COMPENSATION_REFUSED", message).into())
+            Err(Failure::new("COMPENSATION_REFUSED", message))
         }
     }
 }
@@ -98,6 +186,10 @@ mod tests {
 
         fn encode_state(&self, _: &State) -> Option<Payload> {
             None
+        }
+
+        fn encoded_len(&self, _: &State) -> usize {
+            0
         }
 
         fn decode_state(&self, _: &Payload) -> Option<State> {
@@ -148,7 +240,7 @@ mod tests {
             key: "a".into(),
             expected: None,
             idempotency_key: None,
-            inputs,
+            work: Work::Decide(inputs),
             trace: Trace { correlation_id: "c".into(), cause: None },
             source: Source::Client,
             deadline: None,
@@ -161,56 +253,113 @@ mod tests {
         Input::Command(payload("Count", value))
     }
 
-    fn decided(inputs: Vec<Input>) -> Result<Decision, Error> {
-        decide(&Counter, &mut Counter.new_state(), &request(inputs))
+    fn refused(value: &[u8]) -> Input {
+        Input::Refusal { command: payload("Send", value), rejection: rejection("NO") }
     }
 
-    fn kinds(inputs: Vec<Input>) -> Vec<RecordKind> {
-        match decided(inputs).unwrap() {
-            Decision::Append(records) => records.into_iter().map(|record| record.kind).collect(),
-            Decision::Refuse { .. } => panic!("refused"),
-        }
+    /// One word a step: the kinds of records of a book with the sequence it expects, or the answer.
+    fn planned(requests: &[Request]) -> (Vec<String>, bool) {
+        let mut folded = Folded { state: Counter.new_state(), next_sequence: 0, snapshot_next: 0 };
+        let Plan { steps, clean } = plan(&Counter, &mut folded, requests.iter());
+        let word = |step: &Step| match step {
+            Step::Append { book, refused } => {
+                let kinds: Vec<_> = book.records.iter().map(|record| record.kind).collect();
+                let refused =
+                    refused.as_ref().map(|rejection| format!(" refused {}", rejection.code)).unwrap_or_default();
+                format!("{:?} {kinds:?}{refused}", book.expected.unwrap())
+            }
+            Step::Answer(Answer::Nothing) => "nothing".into(),
+            Step::Answer(Answer::Rejected(rejection)) => format!("rejected {}", rejection.code),
+            Step::Answer(Answer::Conflict { expected, actual }) => format!("conflict {expected} {actual}"),
+            Step::Answer(Answer::Failed(failure)) => format!("failed {}", failure.code()),
+        };
+        (steps.iter().map(word).collect(), clean)
+    }
+
+    fn one(inputs: Vec<Input>) -> (String, bool) {
+        let (mut words, clean) = planned(&[request(inputs)]);
+        (words.remove(0), clean)
     }
 
     #[test]
-    fn commands_yield_events_and_refusals_yield_compensations() {
-        let refusal = Input::Refusal { command: payload("Send", b"1"), rejection: rejection("NO") };
-        let table = [
-            (vec![command(b"")], vec![]),
-            (vec![command(b"1")], vec![RecordKind::Event]),
-            (vec![command(b"12"), command(b"1")], vec![RecordKind::Event; 3]),
-            (vec![refusal], vec![RecordKind::Compensation]),
+    fn a_request_leads_to_a_book_or_an_answer() {
+        let table: [(Vec<Input>, &str, bool); 10] = [
+            (vec![command(b"")], "nothing", true),
+            (vec![command(b"1")], "0 [Event]", true),
+            (vec![command(b"12"), command(b"1")], "0 [Event, Event, Event]", true),
+            (vec![refused(b"1")], "0 [Compensation]", true),
+            (vec![command(b"reject")], "rejected NO", true),
+            // Later inputs see what earlier ones did; if one is refused, the state holds what is not stored.
+            (vec![command(b"123"), command(b"sequence")], "rejected 3", false),
+            (vec![command(b"panic")], "failed HANDLER_PANICKED", false),
+            (vec![command(b"unfolded")], "failed TYPE_UNKNOWN", false),
+            (vec![refused(b"reject")], "failed COMPENSATION_REFUSED", true),
+            (vec![command(b"1"), command(b"panic")], "failed HANDLER_PANICKED", false),
         ];
-        for (inputs, expected) in table {
-            assert_eq!(kinds(inputs), expected);
+        for (inputs, word, clean) in table {
+            assert_eq!(one(inputs), (word.to_owned(), clean));
         }
     }
 
     #[test]
-    fn later_inputs_see_what_earlier_ones_did_and_one_refusal_refuses_all() {
-        let refused = decided(vec![command(b"123"), command(b"sequence")]).unwrap();
-        assert_eq!(refused, Decision::Refuse { command: payload("Count", b"sequence"), rejection: rejection("3") });
+    fn requests_are_decided_on_what_earlier_ones_leave() {
+        let named = |expected, value: &[u8]| Request { expected: Some(expected), ..request(vec![command(value)]) };
+        let (words, clean) = planned(&[
+            request(vec![command(b"12")]),
+            named(2, b"1"),
+            named(2, b"1"),
+            request(vec![command(b"sequence")]),
+            request(vec![command(b"1")]),
+        ]);
+        assert_eq!(words, ["0 [Event, Event]", "2 [Event]", "conflict 2 3", "rejected 3", "3 [Event]"]);
+        assert!(clean);
     }
 
     #[test]
-    fn failures_are_coded() {
-        let refusal = |value| Input::Refusal { command: payload("Send", value), rejection: rejection("NO") };
-        let table = [
-            (command(b"panic"), "HANDLER_PANICKED"),
-            (command(b"unfolded"), "TYPE_UNKNOWN"),
-            (refusal(b"reject"), "COMPENSATION_REFUSED"),
-        ];
-        for (input, code) in table {
-            assert_eq!(decided(vec![input]).unwrap_err().code(), code);
-        }
+    fn nothing_is_decided_on_a_state_that_is_not_stored() {
+        let import = Request {
+            work: Work::Import(vec![NewRecord {
+                kind: RecordKind::Event,
+                payload: payload("Old", b""),
+                occurred_at: None,
+            }]),
+            ..request(Vec::new())
+        };
+        let next = || request(vec![command(b"1")]);
+        assert_eq!(planned(&[next(), import, next()]), (vec!["0 [Event]".into(), "1 [Event]".into()], false));
+        let panics = request(vec![command(b"panic")]);
+        assert_eq!(planned(&[panics, next()]), (vec!["failed HANDLER_PANICKED".into()], false));
+    }
+
+    #[test]
+    fn refusals_of_consumers_and_empty_results_under_a_key_are_stored() {
+        let recorded_at = crate::time::from_micros(0);
+        let keyed = |source, value: &[u8]| Request {
+            source,
+            idempotency_key: Some("key".into()),
+            ..request(vec![command(value)])
+        };
+        let (words, clean) = planned(&[
+            keyed(Source::Consumer { recorded_at }, b"reject"),
+            keyed(Source::Consumer { recorded_at }, b""),
+            keyed(Source::Client, b""),
+            keyed(Source::Client, b"reject"),
+        ]);
+        assert_eq!(words, ["0 [Refusal] refused NO", "1 []", "1 []", "rejected NO"]);
+        assert!(clean);
     }
 
     #[test]
     fn deciding_again_makes_the_same_ids_and_distinct_ones_within_a_decision() {
-        let inputs = || vec![command(b"id"), command(b"id")];
-        let first = decided(inputs()).unwrap();
-        assert_eq!(first, decided(inputs()).unwrap());
-        let Decision::Append(records) = first else { panic!("refused") };
-        assert_ne!(records[0].payload, records[1].payload);
+        let ids = || {
+            let mut folded = Folded { state: Counter.new_state(), next_sequence: 0, snapshot_next: 0 };
+            let requests = [request(vec![command(b"id"), command(b"id")])];
+            match plan(&Counter, &mut folded, requests.iter()).steps.remove(0) {
+                Step::Append { book, .. } => book.records,
+                Step::Answer(answer) => panic!("{answer:?}"),
+            }
+        };
+        assert_eq!(ids(), ids());
+        assert_ne!(ids()[0].payload, ids()[1].payload);
     }
 }

@@ -1,33 +1,31 @@
-//! Commands become events: load, decide, append; on a conflict, again.
+//! Commands become events.
+//!
+//! Commands of one root take turns: a *round* takes what has gathered for it, decides each on the state that the earlier
+//! ones leave, and appends all their books at once, before the first is known to be stored. Nobody is answered
+//! before that. The state stays warm between rounds; what keeps it honest is that every append names its
+//! sequence, and that an answer without an append is given only after the store was asked.
 
 mod decide;
 mod request;
+mod round;
+mod turns;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use prost::Message;
-use tokio::sync::Mutex;
+use tokio::sync::{RwLock, oneshot};
 use tracing::Instrument;
 
 use super::log::Log;
-use super::state::{self, Folded, Found};
+use super::state::Folded;
 use crate::component::AggregateLogic;
-use crate::error::{BadBook, Error};
-use crate::message::Payload;
+use crate::error::Error;
+use crate::failure::Failure;
 use crate::proto;
-use crate::rejection::Rejection;
-use crate::store::{NewBook, NewRecord, Record, RecordKind, StoreError, StreamId};
-use decide::Decision;
+use crate::store::{Record, RecordKind, StoreError, StreamId};
+use turns::{Pending, Turns};
 
-pub(crate) use request::{Request, Source, correlation_id};
-
-/// How often a command is decided at most while other writers are faster.
-const ATTEMPTS: u32 = 16;
-
-/// Streams share this many locks.
-const LOCKS: usize = 1024;
+pub(crate) use request::{Request, Source, Work, correlation_id};
 
 /// What came of a command book.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,90 +45,58 @@ pub struct Outcome {
 pub(crate) struct BusinessCoordinator {
     pub(crate) logic: Arc<dyn AggregateLogic>,
     log: Arc<Log>,
-    // Commands of one root take turns here, so that within one process they do not conflict. The check by
-    // sequence stays: it is what holds against other writers.
-    turns: Vec<Mutex<()>>,
+    turns: Turns,
+    /// Held for reading as long as rounds are held.
+    busy: RwLock<()>,
 }
 
 impl BusinessCoordinator {
     pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>) -> Self {
-        Self { logic, log, turns: std::iter::repeat_with(Mutex::default).take(LOCKS).collect() }
+        Self { logic, log, turns: Turns::new(), busy: RwLock::new(()) }
     }
 
-    /// Decides on a request and stores what follows.
-    pub(crate) async fn execute(&self, request: Request) -> Result<Outcome, Error> {
+    /// Waits until no rounds are held.
+    pub(crate) async fn idle(&self) {
+        drop(self.busy.write().await);
+    }
+
+    /// Decides on a request, or takes an import, and stores what follows. That happens even if the caller goes away meanwhile.
+    pub(crate) async fn execute(self: &Arc<Self>, request: Request) -> Result<Outcome, Error> {
         let span = tracing::info_span!(
             "aggregate.handle",
             domain = self.logic.spec().domain,
             correlation_id = %request.trace.correlation_id
         );
-        async {
-            let _turn = self.turn(&request.stream).await;
-            for _ in 0..ATTEMPTS {
-                if request.deadline.is_some_and(|deadline| SystemTime::now() > deadline) {
-                    return Err(Error::DeadlineExceeded);
-                }
-                match self.attempt(&request).await {
-                    Err(Error::Store(StoreError::Conflict { .. })) if request.expected.is_none() => {}
-                    result => return result,
-                }
-            }
-            Err(Error::Contention { attempts: ATTEMPTS })
-        }
-        .instrument(span)
-        .await
+        self.take_turn(request).instrument(span).await
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Outcome, Error> {
+    /// Whether the domain knows an event, in its current version or an old one.
+    pub(crate) fn knows(&self, type_name: &str) -> bool {
         let spec = self.logic.spec();
-        let key = request.idempotency_key.as_deref();
-        let mut folded = match state::load(&self.log, self.logic.stateful(), spec.name, &request.stream, key).await? {
-            Found::Recorded(records) => return self.recorded(records),
-            Found::State(folded) => folded,
-        };
-        if let Some(expected) = request.expected
-            && expected != folded.next_sequence
-        {
-            return Err(StoreError::Conflict { expected, actual: folded.next_sequence }.into());
-        }
-        match decide::decide(&*self.logic, &mut folded.state, request)? {
-            Decision::Append(records) => self.append(request, folded, records).await,
-            Decision::Refuse { command, rejection } => {
-                if request.source != Source::Client {
-                    return self.record_refusal(request, &folded, command, rejection).await;
-                }
-                Err(Error::Rejected(rejection))
-            }
-        }
+        spec.events.contains(&type_name) || self.log.upcasts.is_old(spec.domain, type_name)
     }
 
-    async fn append(&self, request: &Request, mut folded: Folded, records: Vec<NewRecord>) -> Result<Outcome, Error> {
-        if records.is_empty() && request.idempotency_key.is_none() {
-            return Ok(outcome(Vec::new(), false));
+    async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Outcome, Error> {
+        let stream = request.stream.clone();
+        let (answer, answered) = oneshot::channel();
+        let first = self.turns.enqueue(stream.root, Pending::new(request, answer));
+        if first {
+            tokio::spawn(self.clone().rounds(stream));
         }
-        let appended = self.log.append(request.book(folded.next_sequence, records)).await?;
-        if appended.duplicate {
-            return self.recorded(appended.records);
-        }
-        if let Some(last) = appended.records.last() {
-            folded.next_sequence = last.sequence + 1;
-            state::snapshot_if_due(&self.log, self.logic.stateful(), self.logic.spec().name, &request.stream, &folded)
-                .await;
-        }
-        Ok(outcome(appended.records, false))
+        let lost = || Failure::new("ANSWER_LOST", "the round that was to answer ended early; see the log for why");
+        answered.await.unwrap_or_else(|_| Err(lost().into()))
     }
 
-    async fn record_refusal(
-        &self,
-        request: &Request,
-        folded: &Folded,
-        command: Payload,
-        rejection: Rejection,
-    ) -> Result<Outcome, Error> {
-        let refusal = proto::Refusal { rejection: Some(rejection.clone().into()), command: Some(command.to_any()) };
-        let record = NewRecord { kind: RecordKind::Refusal, payload: Payload::named(&refusal), occurred_at: None };
-        let appended = self.log.append(request.book(folded.next_sequence, vec![record])).await?;
-        if appended.duplicate { self.recorded(appended.records) } else { Err(Error::Rejected(rejection)) }
+    /// Holds rounds for one root until nobody waits any more.
+    async fn rounds(self: Arc<Self>, stream: StreamId) {
+        let _busy = self.busy.read().await;
+        let running = self.turns.running(stream.root);
+        let size = |folded: &Folded| self.logic.stateful().encoded_len(&folded.state);
+        let mut warm = None;
+        while let Some((batch, found)) = self.turns.next(stream.root, warm, size) {
+            warm = round::hold(&self, &stream, batch, found).await;
+        }
+        running.done();
     }
 
     /// The answer that was given when the key was recorded.
@@ -145,43 +111,15 @@ impl BusinessCoordinator {
             })?;
             return Err(Error::Rejected(rejection.into()));
         }
+        self.outcome(records, true)
+    }
+
+    fn outcome(&self, records: Vec<Record>, duplicate: bool) -> Result<Outcome, Error> {
         let position = records.last().map_or(0, |record| record.position);
-        let mut current = Vec::new();
+        let mut events = Vec::with_capacity(records.len());
         for record in records {
-            self.log.upcasts.current(record, &mut current)?;
+            self.log.upcasts.current(record, &mut events)?;
         }
-        Ok(Outcome { position, ..outcome(current, true) })
+        Ok(Outcome { events, duplicate, position, waited_for: Vec::new() })
     }
-
-    /// Appends history that was decided elsewhere.
-    pub(crate) async fn import(&self, book: NewBook) -> Result<Outcome, Error> {
-        let spec = self.logic.spec();
-        if book.records.is_empty() {
-            return Err(BadBook::Empty.into());
-        }
-        for record in &book.records {
-            let type_name = &*record.payload.type_name;
-            if !spec.events.contains(&type_name) && !self.log.upcasts.is_old(spec.domain, type_name) {
-                let bad = BadBook::UnknownEvent { domain: spec.domain.into(), type_name: type_name.into() };
-                return Err(bad.into());
-            }
-        }
-        let _turn = self.turn(&book.stream).await;
-        let appended = self.log.append(book).await?;
-        // What was imported may be of old types; the answer is in current ones.
-        let duplicate = appended.duplicate;
-        Ok(Outcome { duplicate, ..self.recorded(appended.records)? })
-    }
-
-    async fn turn(&self, stream: &StreamId) -> tokio::sync::MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        stream.root.hash(&mut hasher);
-        let slot = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or_default();
-        self.turns[slot].lock().await
-    }
-}
-
-fn outcome(events: Vec<Record>, duplicate: bool) -> Outcome {
-    let position = events.last().map_or(0, |record| record.position);
-    Outcome { events, duplicate, position, waited_for: Vec::new() }
 }

@@ -24,14 +24,23 @@ pub(crate) enum Source {
     Consumer { recorded_at: Timestamp },
 }
 
-/// Something to be decided by one aggregate, for one root.
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Work {
+    /// Decide on these, in order.
+    Decide(Vec<Input>),
+    /// Store these as they are.
+    Import(Vec<NewRecord>),
+}
+
+/// Something to be done by one aggregate, for one root.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Request {
     pub(crate) stream: StreamId,
     pub(crate) key: Arc<str>,
     pub(crate) expected: Option<u32>,
     pub(crate) idempotency_key: Option<String>,
-    pub(crate) inputs: Vec<Input>,
+    pub(crate) work: Work,
     pub(crate) trace: Trace,
     pub(crate) source: Source,
     pub(crate) deadline: Option<SystemTime>,
@@ -60,7 +69,7 @@ impl Request {
             key: key.into(),
             expected,
             idempotency_key: Some(book.idempotency_key).filter(|key| !key.is_empty()),
-            inputs: inputs(book.pages, spec)?,
+            work: Work::Decide(inputs(book.pages, spec)?),
             trace: Trace { correlation_id: correlation_id(cover.correlation_id), cause },
             source,
             deadline: book.deadline.map(|deadline| SystemTime::try_from(deadline).unwrap_or(SystemTime::UNIX_EPOCH)),

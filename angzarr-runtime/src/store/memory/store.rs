@@ -114,8 +114,8 @@ impl Inner {
         let snapshot = stream.snapshot.clone().filter(|snapshot| {
             load.fingerprint.as_ref() == Some(&snapshot.fingerprint) && snapshot.sequence < next_sequence
         });
-        let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.sequence as usize + 1);
-        let records = stream.records[from..].iter().map(|index| self.log[*index].clone()).collect();
+        let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.sequence + 1).max(load.from).min(next_sequence);
+        let records = stream.records[from as usize..].iter().map(|index| self.log[*index].clone()).collect();
         Ok(Loaded { recorded: None, snapshot, records, next_sequence })
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn load(connection: &mut Connection, load: &Load) -> Result<Loaded, S
         Some(fingerprint) => snapshot(&transaction, stream, fingerprint, next_sequence)?,
         None => None,
     };
-    let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.sequence + 1);
+    let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.sequence + 1).max(load.from);
     let records = range(&transaction, stream, from, next_sequence)?;
     Ok(Loaded { recorded: None, snapshot, records, next_sequence })
 }
