@@ -98,6 +98,10 @@ pub(crate) async fn start(
     stop: watch::Receiver<bool>,
 ) -> Result<(Running, JoinHandle<()>), StoreError> {
     let position = consumer.checkpoint(head).await?;
+    if position > head {
+        let reason = format!("the checkpoint of {} is {position}, but the log ends at {head}", consumer.name());
+        return Err(StoreError::Damaged { reason });
+    }
     let (progress, receiver) = watch::channel(Progress { position, stopped: None });
     let running = Running { name: consumer.name(), is_projector: consumer.is_projector(), progress: receiver };
     let wanted: HashSet<_> = consumer.subscriptions().iter().map(|wanted| (wanted.domain, wanted.type_name)).collect();

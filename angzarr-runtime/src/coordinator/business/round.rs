@@ -60,6 +60,7 @@ impl Round<'_> {
             .iter()
             .any(|(_, done)| matches!(done, Done::Appended { result: Ok(appended), .. } if !appended.duplicate));
         let mut sound = true;
+        let mut broken: Option<StoreError> = None;
         for (pending, done) in steps {
             match done {
                 Done::Appended { result: Ok(appended), refused } => {
@@ -72,9 +73,14 @@ impl Round<'_> {
                 }
                 Done::Appended { result: Err(error), .. } => {
                     sound = false;
-                    match error {
-                        StoreError::Conflict { .. } => self.try_again(pending, again),
-                        error => pending.answer(Err(error.into())),
+                    match (error, &broken) {
+                        // It follows from what is broken, and would again.
+                        (StoreError::Conflict { .. }, Some(error)) => pending.answer(Err(error.clone().into())),
+                        (StoreError::Conflict { .. }, None) => self.try_again(pending, again),
+                        (error, _) => {
+                            broken = Some(error.clone()).filter(|error| !error.retryable());
+                            pending.answer(Err(error.into()));
+                        }
                     }
                 }
                 Done::Answer(_) if !sound => self.try_again(pending, again),

@@ -166,7 +166,8 @@ pub(super) fn checkpoint(connection: &mut Connection, consumer: &str) -> Result<
         .prepare_cached("SELECT position FROM checkpoints WHERE consumer = ?1")?
         .query_row([consumer], |row| row.get(0))
         .optional()?;
-    Ok(position.unwrap_or(0).unsigned_abs())
+    let damaged = |_| StoreError::Damaged { reason: format!("the checkpoint of {consumer} is negative") };
+    u64::try_from(position.unwrap_or(0)).map_err(damaged)
 }
 
 fn collect(mut statement: CachedStatement<'_>, params: impl rusqlite::Params) -> Result<Vec<Record>, StoreError> {

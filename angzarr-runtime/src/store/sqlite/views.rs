@@ -1,6 +1,6 @@
 //! Views beside the log, in `PATH.views`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -35,6 +35,7 @@ const TABLES: &str = "
 /// Views in a SQLite file of their own. The owner of the log's lock owns it too.
 #[derive(Debug)]
 pub struct SqliteViews {
+    path: PathBuf,
     connection: Arc<Mutex<Option<Connection>>>,
 }
 
@@ -46,12 +47,8 @@ impl SqliteViews {
     pub async fn open(log_path: &Path) -> Result<Self, StoreError> {
         let path = beside(log_path, "views");
         blocking(move || {
-            let connection = open(&path).map_err(|error| match error {
-                StoreError::Foreign { path, reason } => StoreError::ViewsUnusable { path, reason },
-                StoreError::Damaged { reason } => StoreError::ViewsUnusable { path: path.clone(), reason },
-                other => other,
-            })?;
-            Ok(Self { connection: Arc::new(Mutex::new(Some(connection))) })
+            let connection = open(&path).map_err(|error| unusable(&path, error))?;
+            Ok(Self { path, connection: Arc::new(Mutex::new(Some(connection))) })
         })
         .await
     }
@@ -60,13 +57,23 @@ impl SqliteViews {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let connection = self.connection.clone();
+        let (path, connection) = (self.path.clone(), self.connection.clone());
         blocking(move || {
             // An unfinished transaction is rolled back when it is dropped, so a poisoned lock guards a sound connection.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(connection.as_mut().ok_or(StoreError::Closed)?)
+            work(connection.as_mut().ok_or(StoreError::Closed)?).map_err(|error| unusable(&path, error))
         })
         .await
+    }
+}
+
+/// Views can be rebuilt: what is wrong with their file has another remedy than what is wrong with the log.
+fn unusable(path: &Path, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Foreign { reason, .. } | StoreError::Damaged { reason } => {
+            StoreError::ViewsUnusable { path: path.to_owned(), reason }
+        }
+        other => other,
     }
 }
 
