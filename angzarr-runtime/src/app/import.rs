@@ -67,11 +67,8 @@ impl Import {
         if self.records.is_empty() {
             return Err(BadBook::Empty.into());
         }
-        for type_name in self.records.iter().map(|record| &*record.payload.type_name) {
-            if !owner.knows(type_name) {
-                let (domain, type_name) = (self.domain, type_name.to_owned());
-                return Err(BadBook::UnknownEvent { domain, type_name }.into());
-            }
+        for record in &self.records {
+            owner.check_import(&record.payload)?;
         }
         let request = Request {
             stream: StreamId::new(self.domain, root),

@@ -226,6 +226,7 @@ impl App {
             // Consumers guard user code themselves; should one panic all the same, the others still end in order.
             if tokio::time::timeout_at(grace, &mut task).await.is_err() {
                 task.abort();
+                let _ = task.await;
             }
         }
         // Answers are out by now; what may still be going on is the writing of snapshots.

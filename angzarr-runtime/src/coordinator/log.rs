@@ -30,10 +30,23 @@ pub(crate) struct Stretch {
 impl Log {
     pub(crate) async fn append(&self, book: NewBook) -> Result<Appended, StoreError> {
         let appended = self.store.append(book).await?;
+        self.wake(&appended);
+        Ok(appended)
+    }
+
+    pub(crate) async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>> {
+        if books.is_empty() {
+            return Vec::new();
+        }
+        let results = self.store.append_in_order(books).await;
+        results.iter().flatten().for_each(|appended| self.wake(appended));
+        results
+    }
+
+    fn wake(&self, appended: &Appended) {
         if let Some(last) = appended.records.last() {
             self.bus.wake(last.position);
         }
-        Ok(appended)
     }
 
     /// Reads on. What `relevant` leaves out is not upcast either, so that it cannot fail whoever does not want it.

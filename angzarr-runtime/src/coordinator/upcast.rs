@@ -81,7 +81,8 @@ impl Upcasts {
             return Ok(());
         }
         let mut payloads = Vec::new();
-        self.follow(&record, record.payload.clone(), LONGEST_CHAIN, &mut payloads)?;
+        self.follow(&record.stream.domain, record.payload.clone(), LONGEST_CHAIN, &mut payloads)
+            .map_err(|failure| at(&record, &failure))?;
         let parts = match payloads.len() {
             1 => 0,
             several => u32::try_from(several).unwrap_or(u32::MAX),
@@ -95,21 +96,24 @@ impl Upcasts {
         Ok(())
     }
 
-    fn follow(&self, record: &Record, payload: Payload, left: usize, found: &mut Vec<Payload>) -> Result<(), Failure> {
-        let step = self.domains.get(&*record.stream.domain).and_then(|domain| domain.steps.get(&*payload.type_name));
+    /// Whether an event can be read as what it is today.
+    pub(crate) fn check(&self, domain: &str, payload: &Payload) -> Result<(), Failure> {
+        self.follow(domain, payload.clone(), LONGEST_CHAIN, &mut Vec::new())
+    }
+
+    fn follow(&self, domain: &str, payload: Payload, left: usize, found: &mut Vec<Payload>) -> Result<(), Failure> {
+        let step = self.domains.get(domain).and_then(|domain| domain.steps.get(&*payload.type_name));
         let Some(logic) = step else {
             found.push(payload);
             return Ok(());
         };
         if left == 0 {
-            let message =
-                format!("`{}` at position {} is upcast in a circle", record.payload.type_name, record.position);
-            return Err(Failure::new("UPCAST_CYCLE", message));
+            return Err(Failure::new("UPCAST_CYCLE", format!("`{}` is upcast in a circle", payload.type_name)));
         }
         let name = logic.spec().name;
-        for emission in guarded(name, || logic.upcast(&payload)).map_err(|failure| at(record, &failure))? {
+        for emission in guarded(name, || logic.upcast(&payload))? {
             match emission {
-                Emission::Event(next) => self.follow(record, next, left - 1, found)?,
+                Emission::Event(next) => self.follow(domain, next, left - 1, found)?,
                 Emission::Command(_) => {
                     return Err(Failure::new("UPCAST_TO_COMMAND", format!("`{name}` upcast to a command")));
                 }

@@ -52,6 +52,9 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// The stream has all the sequences that there are.
+    #[error("the stream is full")]
+    StreamFull,
     /// The disk is full.
     #[error("the disk is full: {reason}")]
     Full {
@@ -85,6 +88,7 @@ impl StoreError {
             StoreError::InUse { .. } => "STORE_IN_USE",
             StoreError::Foreign { .. } => "STORE_FOREIGN",
             StoreError::ViewsUnusable { .. } => "STORE_VIEWS_UNUSABLE",
+            StoreError::StreamFull => "STREAM_FULL",
             StoreError::Full { .. } => "STORE_FULL",
             StoreError::Closed => "STORE_CLOSED",
             StoreError::Unavailable { .. } => "STORE_UNAVAILABLE",
@@ -108,6 +112,7 @@ impl StoreError {
             }
             StoreError::ViewsUnusable { .. } => "move the file away: views are rebuilt from the log",
             StoreError::Foreign { .. } => "name another file; this one was left untouched",
+            StoreError::StreamFull => "go on in another stream, under another natural id",
             StoreError::Full { .. } => "free some space; what was acknowledged is safe",
             StoreError::Closed => "the program is shutting down; send no more",
             StoreError::Unavailable { .. } => "try again; if it stays, look at the disk and the file's rights",

@@ -37,7 +37,16 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if `book.expected` is not the stream's next sequence.
-    async fn append(&self, book: NewBook) -> Result<Appended, StoreError>;
+    async fn append(&self, book: NewBook) -> Result<Appended, StoreError> {
+        let unanswered = StoreError::Unavailable { reason: "the store gave no answer".into() };
+        self.append_in_order(vec![book]).await.pop().unwrap_or(Err(unanswered))
+    }
+
+    /// Appends books of one stream, one after the other, in one commit if it can be had.
+    ///
+    /// The results end with the first book that was not stored as it was given (a conflict, a duplicate, an error); the
+    /// books after it were not tried. So a book is stored only behind those that it was decided on.
+    async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>>;
 
     /// Everything needed to decide on one command, read at one instant.
     async fn load(&self, load: Load) -> Result<Loaded, StoreError>;

@@ -134,6 +134,13 @@ pub struct NewBook {
     pub trace: Trace,
 }
 
+impl Appended {
+    /// Whether a book was stored as it was given: no error, no duplicate.
+    pub fn is_stored<E>(result: &Result<Self, E>) -> bool {
+        matches!(result, Ok(appended) if !appended.duplicate)
+    }
+}
+
 /// The answer to an append.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Appended {

@@ -31,8 +31,8 @@ use snapshots::{
 };
 use streams::{
     log_order_pages_from_every_position, log_order_positions_of_a_book_are_consecutive,
-    streams_a_book_without_records_is_a_no_op, streams_have_no_holes, streams_start_at_zero,
-    streams_wrong_expectations_write_nothing,
+    streams_a_book_without_records_is_a_no_op, streams_books_in_order_end_with_the_first_not_stored,
+    streams_have_no_holes, streams_start_at_zero, streams_wrong_expectations_write_nothing,
 };
 
 cases! {
@@ -41,6 +41,7 @@ cases! {
         streams_have_no_holes,
         streams_wrong_expectations_write_nothing,
         streams_a_book_without_records_is_a_no_op,
+        streams_books_in_order_end_with_the_first_not_stored,
         streams_writers_without_expectation_lose_nothing,
         streams_one_of_many_writers_with_the_same_expectation_wins,
         streams_a_conflict_spoils_no_other_book,

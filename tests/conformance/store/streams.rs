@@ -1,6 +1,6 @@
 //! Laws 1 and 2, one writer.
 
-use angzarr_runtime::store::StoreError;
+use angzarr_runtime::store::{Appended, NewBook, StoreError};
 
 use super::{book, expecting, sequences, stream, texts, whole};
 use crate::backend::Backend;
@@ -90,4 +90,30 @@ pub(super) async fn log_order_pages_from_every_position(backend: impl Backend) {
         }
     }
     assert!(store.read(u64::MAX, 10).await.unwrap().is_empty());
+}
+
+pub(super) async fn streams_books_in_order_end_with_the_first_not_stored(backend: impl Backend) {
+    let store = backend.open().await.store;
+    let stream = stream();
+    let many = (0..300).map(|sequence| expecting(sequence, book(&stream, &["a"]))).collect();
+    let results = store.append_in_order(many).await;
+    assert_eq!(results.iter().filter(|result| Appended::is_stored(result)).count(), 300);
+
+    // The book behind a conflict would fit by its sequence alone, but it was decided on what is not there.
+    let books = vec![
+        expecting(300, book(&stream, &["b"])),
+        expecting(300, book(&stream, &["c"])),
+        expecting(301, book(&stream, &["d"])),
+    ];
+    let results = store.append_in_order(books).await;
+    assert_eq!(results.len(), 2);
+    assert!(Appended::is_stored(&results[0]));
+    assert_eq!(results[1], Err(StoreError::Conflict { expected: 300, actual: 301 }));
+    assert_eq!(whole(&store, &stream).await.next_sequence, 301);
+
+    let keyed = || NewBook { idempotency_key: Some("k".into()), ..book(&stream, &["e"]) };
+    let results = store.append_in_order(vec![keyed(), keyed(), book(&stream, &["f"])]).await;
+    let duplicates: Vec<_> = results.into_iter().map(|result| result.unwrap().duplicate).collect();
+    assert_eq!(duplicates, [false, true]);
+    assert_eq!(whole(&store, &stream).await.next_sequence, 302);
 }

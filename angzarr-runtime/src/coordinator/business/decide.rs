@@ -76,7 +76,12 @@ pub(super) fn plan<'a>(
             }
         };
         if let Step::Append { book, .. } = &step {
-            folded.next_sequence += u32::try_from(book.records.len()).unwrap_or(u32::MAX);
+            let next = u32::try_from(book.records.len()).ok().and_then(|count| actual.checked_add(count));
+            let Some(next) = next else {
+                steps.push(Step::Answer(Answer::Failed(Failure::new("STREAM_FULL", "the stream is full"))));
+                return Plan { steps, clean: false };
+            };
+            folded.next_sequence = next;
         }
         steps.push(step);
         if !clean {

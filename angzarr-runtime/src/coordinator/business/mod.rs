@@ -13,17 +13,17 @@ mod turns;
 use std::sync::Arc;
 
 use prost::Message;
-use tokio::sync::{RwLock, oneshot};
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::log::Log;
-use super::state::Folded;
 use crate::component::AggregateLogic;
-use crate::error::Error;
+use crate::error::{BadBook, Error};
 use crate::failure::Failure;
+use crate::message::Payload;
 use crate::proto;
 use crate::store::{Record, RecordKind, StoreError, StreamId};
-use turns::{Pending, Turns};
+use turns::{Pending, Running, Turns};
 
 pub(crate) use request::{Request, Source, Work, correlation_id};
 
@@ -45,19 +45,17 @@ pub struct Outcome {
 pub(crate) struct BusinessCoordinator {
     pub(crate) logic: Arc<dyn AggregateLogic>,
     log: Arc<Log>,
-    turns: Turns,
-    /// Held for reading as long as rounds are held.
-    busy: RwLock<()>,
+    turns: Arc<Turns>,
 }
 
 impl BusinessCoordinator {
     pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>) -> Self {
-        Self { logic, log, turns: Turns::new(), busy: RwLock::new(()) }
+        Self { logic, log, turns: Arc::new(Turns::new()) }
     }
 
     /// Waits until no rounds are held.
     pub(crate) async fn idle(&self) {
-        drop(self.busy.write().await);
+        self.turns.idle().await;
     }
 
     /// Decides on a request, or takes an import, and stores what follows. That happens even if the caller goes away meanwhile.
@@ -70,33 +68,47 @@ impl BusinessCoordinator {
         self.take_turn(request).instrument(span).await
     }
 
-    /// Whether the domain knows an event, in its current version or an old one.
-    pub(crate) fn knows(&self, type_name: &str) -> bool {
+    /// Checks that the domain knows an event that was decided elsewhere, and can read it.
+    pub(crate) fn check_import(&self, event: &Payload) -> Result<(), Error> {
         let spec = self.logic.spec();
-        spec.events.contains(&type_name) || self.log.upcasts.is_old(spec.domain, type_name)
+        if spec.events.contains(&&*event.type_name) {
+            return Ok(());
+        }
+        if !self.log.upcasts.is_old(spec.domain, &event.type_name) {
+            let (domain, type_name) = (spec.domain.to_owned(), event.type_name.to_string());
+            return Err(BadBook::UnknownEvent { domain, type_name }.into());
+        }
+        Ok(self.log.upcasts.check(spec.domain, event)?)
     }
 
     async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Outcome, Error> {
         let stream = request.stream.clone();
         let (answer, answered) = oneshot::channel();
-        let first = self.turns.enqueue(stream.root, Pending::new(request, answer));
-        if first {
-            tokio::spawn(self.clone().rounds(stream));
+        // The guard exists before the task does, so that a task which is dropped unpolled lets go of the root, too.
+        if let Some(running) = Turns::enqueue(&self.turns, stream.root, Pending::new(request, answer)) {
+            tokio::spawn(self.clone().rounds(stream, running));
         }
         let lost = || Failure::new("ANSWER_LOST", "the round that was to answer ended early; see the log for why");
         answered.await.unwrap_or_else(|_| Err(lost().into()))
     }
 
     /// Holds rounds for one root until nobody waits any more.
-    async fn rounds(self: Arc<Self>, stream: StreamId) {
-        let _busy = self.busy.read().await;
-        let running = self.turns.running(stream.root);
-        let size = |folded: &Folded| self.logic.stateful().encoded_len(&folded.state);
-        let mut warm = None;
-        while let Some((batch, found)) = self.turns.next(stream.root, warm, size) {
-            warm = round::hold(&self, &stream, batch, found).await;
+    async fn rounds(self: Arc<Self>, stream: StreamId, mut running: Running) {
+        let mut warm = running.warm();
+        loop {
+            let batch = running.next();
+            if !batch.is_empty() {
+                let again;
+                (warm, again) = round::hold(&self, &stream, batch, warm).await;
+                running.again(again);
+                continue;
+            }
+            let size = warm.as_ref().map_or(0, |warm| self.logic.stateful().encoded_len(&warm.state));
+            match running.end(warm, size) {
+                Ok(()) => return,
+                Err(not_yet) => warm = not_yet,
+            }
         }
-        running.done();
     }
 
     /// The answer that was given when the key was recorded.

@@ -2,8 +2,6 @@
 
 use std::time::SystemTime;
 
-use futures_util::future::join_all;
-
 use super::BusinessCoordinator;
 use super::decide::{Answer, Step, plan};
 use super::turns::Pending;
@@ -15,151 +13,142 @@ use crate::store::{Appended, Load, StoreError, StreamId};
 /// How often a command is decided at most while other writers are faster.
 const ATTEMPTS: u32 = 16;
 
-/// Decides on everybody in `batch` and answers; who has to be decided again is queued again. Gives the state if it can
-/// stay warm.
+/// Decides on everybody in `batch` and answers. Gives the state, if it can stay warm, and who has to be decided again.
 pub(super) async fn hold(
     coordinator: &BusinessCoordinator,
     stream: &StreamId,
-    batch: Vec<Pending>,
+    mut batch: Vec<Pending>,
     warm: Option<Folded>,
-) -> Option<Folded> {
-    let round = Round { coordinator, stream };
-    let mut again = Vec::new();
-    let warm = round.commands(batch, warm, &mut again).await;
-    coordinator.turns.again(stream.root, again);
-    warm
+) -> (Option<Folded>, Vec<Pending>) {
+    let now = SystemTime::now();
+    for late in batch.extract_if(.., |pending| pending.request.deadline.is_some_and(|deadline| now > deadline)) {
+        late.answer(Err(Error::DeadlineExceeded));
+    }
+    // A state that is loaded now is as good as the store's own answer; a warm one has to prove itself.
+    let fresh = warm.is_none();
+    let warm = match warm {
+        Some(warm) => Some(warm),
+        None => load(coordinator, stream, &mut batch).await,
+    };
+    let Some(mut folded) = warm else { return (None, batch) };
+    let planned = plan(&*coordinator.logic, &mut folded, batch.iter().map(|pending| &pending.request));
+    let beyond = batch.split_off(planned.steps.len());
+
+    let (steps, books): (Vec<_>, Vec<_>) = planned.steps.into_iter().map(Planned::split).unzip();
+    let results = coordinator.log.append_in_order(books.into_iter().flatten().collect()).await;
+    let stored = results.first().is_some_and(Appended::is_stored);
+    let mut round = Round { coordinator, stream, folded, sound: true, proven: stored || fresh, again: Vec::new() };
+    let mut results = results.into_iter();
+    for (pending, step) in batch.into_iter().zip(steps) {
+        match step {
+            Planned::Append { refused } => round.appended(pending, results.next(), refused),
+            Planned::Answer(answer) => round.answer(pending, answer).await,
+        }
+    }
+    round.again.extend(beyond);
+
+    let Round { mut folded, sound, again, .. } = round;
+    if !sound || !planned.clean {
+        return (None, again);
+    }
+    if stored {
+        let (logic, name) = (coordinator.logic.stateful(), coordinator.logic.spec().name);
+        state::snapshot_if_due(&coordinator.log, logic, name, stream, &mut folded).await;
+    }
+    (Some(folded), again)
 }
 
+/// Loads the state. Whoever finds his key recorded on the way is answered, whoever comes first.
+async fn load(coordinator: &BusinessCoordinator, stream: &StreamId, batch: &mut Vec<Pending>) -> Option<Folded> {
+    let (log, name) = (&coordinator.log, coordinator.logic.spec().name);
+    while !batch.is_empty() {
+        let key = batch[0].request.idempotency_key.as_deref();
+        match state::load(log, coordinator.logic.stateful(), name, stream, key).await {
+            Ok(Found::State(folded)) => return Some(folded),
+            Ok(Found::Recorded(records)) => batch.remove(0).answer(coordinator.recorded(records)),
+            Err(error) => batch.remove(0).answer(Err(error)),
+        }
+    }
+    None
+}
+
+/// A step whose book is on its way.
+enum Planned {
+    Append { refused: Option<Rejection> },
+    Answer(Answer),
+}
+
+impl Planned {
+    fn split(step: Step) -> (Self, Option<crate::store::NewBook>) {
+        match step {
+            Step::Append { book, refused } => (Planned::Append { refused }, Some(book)),
+            Step::Answer(answer) => (Planned::Answer(answer), None),
+        }
+    }
+}
+
+/// Answering, in the order of the round.
 struct Round<'a> {
     coordinator: &'a BusinessCoordinator,
     stream: &'a StreamId,
+    /// The state if all books are stored.
+    folded: Folded,
+    /// Whether all books so far were stored as planned.
+    sound: bool,
+    /// Whether the store has confirmed the state since the round began: by an append, or by having been asked.
+    proven: bool,
+    again: Vec<Pending>,
 }
 
 impl Round<'_> {
-    async fn commands(
-        &self,
-        mut batch: Vec<Pending>,
-        warm: Option<Folded>,
-        again: &mut Vec<Pending>,
-    ) -> Option<Folded> {
-        let now = SystemTime::now();
-        for late in batch.extract_if(.., |pending| pending.request.deadline.is_some_and(|deadline| now > deadline)) {
-            late.answer(Err(Error::DeadlineExceeded));
-        }
-        // A state that is loaded now is as good as the store's own answer; a warm one has to prove itself.
-        let fresh = warm.is_none();
-        let mut folded = match warm {
-            Some(folded) => folded,
-            None => self.load(&mut batch).await?,
-        };
-        let planned = plan(&*self.coordinator.logic, &mut folded, batch.iter().map(|pending| &pending.request));
-        let beyond = batch.split_off(planned.steps.len());
-        let steps = self.append(batch, planned.steps).await;
-
-        let stored = steps
-            .iter()
-            .any(|(_, done)| matches!(done, Done::Appended { result: Ok(appended), .. } if !appended.duplicate));
-        let mut sound = true;
-        let mut broken: Option<StoreError> = None;
-        for (pending, done) in steps {
-            match done {
-                Done::Appended { result: Ok(appended), refused } => {
-                    sound &= !appended.duplicate;
-                    pending.answer(match refused {
-                        Some(rejection) if !appended.duplicate => Err(Error::Rejected(rejection)),
-                        _ if appended.duplicate => self.coordinator.recorded(appended.records),
-                        _ => self.coordinator.outcome(appended.records, false),
-                    });
-                }
-                Done::Appended { result: Err(error), .. } => {
-                    sound = false;
-                    match (error, &broken) {
-                        // It follows from what is broken, and would again.
-                        (StoreError::Conflict { .. }, Some(error)) => pending.answer(Err(error.clone().into())),
-                        (StoreError::Conflict { .. }, None) => self.try_again(pending, again),
-                        (error, _) => {
-                            broken = Some(error.clone()).filter(|error| !error.retryable());
-                            pending.answer(Err(error.into()));
-                        }
-                    }
-                }
-                Done::Answer(_) if !sound => self.try_again(pending, again),
-                Done::Answer(answer) => {
-                    let proven = (stored || fresh) && pending.request.idempotency_key.is_none();
-                    sound &= self.prove(pending, answer, proven, &folded, again).await;
-                }
+    /// `result` is none if the book was not tried, because one before it was not stored.
+    fn appended(&mut self, pending: Pending, result: Option<Result<Appended, StoreError>>, refused: Option<Rejection>) {
+        self.sound &= result.as_ref().is_some_and(Appended::is_stored);
+        match (result, refused) {
+            (None, _) => self.again.push(pending),
+            (Some(Err(StoreError::Conflict { .. })), _) => self.outrun(pending),
+            (Some(Err(error)), _) => pending.answer(Err(error.into())),
+            (Some(Ok(appended)), _) if appended.duplicate => {
+                pending.answer(self.coordinator.recorded(appended.records));
             }
+            (Some(Ok(_)), Some(rejection)) => pending.answer(Err(Error::Rejected(rejection))),
+            (Some(Ok(appended)), None) => pending.answer(self.coordinator.outcome(appended.records, false)),
         }
-        again.extend(beyond);
-        if !sound || !planned.clean {
-            return None;
-        }
-        if stored {
-            let (logic, name) = (self.coordinator.logic.stateful(), self.coordinator.logic.spec().name);
-            state::snapshot_if_due(&self.coordinator.log, logic, name, self.stream, &mut folded).await;
-        }
-        Some(folded)
     }
 
-    /// Loads the state. Whoever finds his key recorded on the way is answered, whoever comes first.
-    async fn load(&self, batch: &mut Vec<Pending>) -> Option<Folded> {
-        let (log, spec) = (&self.coordinator.log, self.coordinator.logic.spec());
-        while !batch.is_empty() {
-            let key = batch[0].request.idempotency_key.as_deref();
-            match state::load(log, self.coordinator.logic.stateful(), spec.name, self.stream, key).await {
-                Ok(Found::State(folded)) => return Some(folded),
-                Ok(Found::Recorded(records)) => batch.remove(0).answer(self.coordinator.recorded(records)),
-                Err(error) => batch.remove(0).answer(Err(error)),
-            }
+    /// Another writer was faster.
+    fn outrun(&mut self, mut pending: Pending) {
+        pending.attempts += 1;
+        if pending.attempts == ATTEMPTS {
+            pending.answer(Err(Error::Contention { attempts: ATTEMPTS }));
+        } else {
+            self.again.push(pending);
         }
-        None
     }
 
-    /// Appends all books, so that they can share a commit, in order.
-    async fn append(&self, batch: Vec<Pending>, steps: Vec<Step>) -> Vec<(Pending, Done)> {
-        let append = |(pending, step)| async move {
-            let done = match step {
-                Step::Answer(answer) => Done::Answer(answer),
-                Step::Append { book, refused } => {
-                    Done::Appended { result: self.coordinator.log.append(book).await, refused }
-                }
-            };
-            (pending, done)
-        };
-        join_all(batch.into_iter().zip(steps).map(append)).await
-    }
-
-    /// Answers without an append, if the store says that the key is not recorded and that the state is the present one;
-    /// false if it says otherwise.
-    async fn prove(
-        &self,
-        pending: Pending,
-        answer: Answer,
-        proven: bool,
-        folded: &Folded,
-        again: &mut Vec<Pending>,
-    ) -> bool {
-        if !proven {
+    /// Answers without an append, once the store has confirmed the state, and that the key is not recorded.
+    async fn answer(&mut self, pending: Pending, answer: Answer) {
+        if !self.sound {
+            return self.again.push(pending);
+        }
+        if !self.proven || pending.request.idempotency_key.is_some() {
             let load = Load {
                 stream: self.stream.clone(),
                 idempotency_key: pending.request.idempotency_key.clone(),
                 fingerprint: None,
-                from: folded.next_sequence,
+                from: self.folded.next_sequence,
             };
             match self.coordinator.log.store.load(load).await {
-                Err(error) => {
-                    pending.answer(Err(error.into()));
-                    return true;
-                }
+                Err(error) => return pending.answer(Err(error.into())),
                 Ok(loaded) => {
                     if let Some(records) = loaded.recorded {
-                        pending.answer(self.coordinator.recorded(records));
-                        return true;
+                        return pending.answer(self.coordinator.recorded(records));
                     }
-                    if loaded.next_sequence != folded.next_sequence {
-                        self.try_again(pending, again);
-                        return false;
+                    if loaded.next_sequence != self.folded.next_sequence {
+                        self.sound = false;
+                        return self.outrun(pending);
                     }
+                    self.proven = true;
                 }
             }
         }
@@ -169,21 +158,5 @@ impl Round<'_> {
             Answer::Conflict { expected, actual } => Err(StoreError::Conflict { expected, actual }.into()),
             Answer::Failed(failure) => Err(failure.into()),
         });
-        true
     }
-
-    fn try_again(&self, mut pending: Pending, again: &mut Vec<Pending>) {
-        pending.attempts += 1;
-        if pending.attempts == ATTEMPTS {
-            pending.answer(Err(Error::Contention { attempts: ATTEMPTS }));
-        } else {
-            again.push(pending);
-        }
-    }
-}
-
-/// What came of a step.
-enum Done {
-    Appended { result: Result<Appended, StoreError>, refused: Option<Rejection> },
-    Answer(Answer),
 }

@@ -1,10 +1,10 @@
 //! Who waits for which root, and the states that are warm.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use super::{Outcome, Request};
@@ -24,7 +24,7 @@ const OVERHEAD: usize = 256;
 pub(super) struct Pending {
     pub(super) request: Request,
     answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// How often it has been decided in vain.
+    /// How often it was decided and another writer was faster.
     pub(super) attempts: u32,
 }
 
@@ -42,6 +42,8 @@ impl Pending {
 /// The roots of one aggregate.
 pub(super) struct Turns {
     roots: Mutex<Roots>,
+    /// For how many roots rounds are held.
+    held: watch::Sender<usize>,
 }
 
 struct Roots {
@@ -54,7 +56,7 @@ struct Roots {
 impl Turns {
     pub(super) fn new() -> Self {
         let roots = Roots { queues: HashMap::new(), warm: LruCache::unbounded(), warm_bytes: 0 };
-        Self { roots: Mutex::new(roots) }
+        Self { roots: Mutex::new(roots), held: watch::Sender::new(0) }
     }
 
     fn roots(&self) -> MutexGuard<'_, Roots> {
@@ -62,87 +64,176 @@ impl Turns {
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues somebody; true if nobody holds rounds for the root, so that the caller has to see to it.
-    pub(super) fn enqueue(&self, root: Uuid, pending: Pending) -> bool {
-        let mut roots = self.roots();
+    /// Queues somebody. If nobody holds rounds for the root, the caller has to see to it with what it gets.
+    pub(super) fn enqueue(turns: &Arc<Self>, root: Uuid, pending: Pending) -> Option<Running> {
+        let mut roots = turns.roots();
         let first = !roots.queues.contains_key(&root);
         roots.queues.entry(root).or_default().push_back(pending);
-        first
+        drop(roots);
+        first.then(|| {
+            turns.held.send_modify(|held| *held += 1);
+            Running { turns: turns.clone(), root, ended: false }
+        })
     }
 
-    /// Who is next, with the warm state; none if nobody waits, which ends the rounds and leaves `warm` to the next ones.
-    pub(super) fn next(
-        &self,
-        root: Uuid,
-        warm: Option<Folded>,
-        size: impl Fn(&Folded) -> usize,
-    ) -> Option<(Vec<Pending>, Option<Folded>)> {
-        let mut roots = self.roots();
-        let queue = roots.queues.get_mut(&root)?;
-        if queue.is_empty() {
-            roots.queues.remove(&root);
-            if let Some(warm) = warm {
-                let bytes = size(&warm) + OVERHEAD;
-                roots.keep(root, warm, bytes);
-            }
-            return None;
-        }
-        let batch = queue.drain(..queue.len().min(ROUND)).collect();
-        Some((batch, warm.or_else(|| roots.take(root))))
+    /// Waits until no rounds are held.
+    pub(super) async fn idle(&self) {
+        // Fails only without a sender, and that is ours.
+        let _ = self.held.subscribe().wait_for(|held| *held == 0).await;
+    }
+}
+
+/// The right to hold rounds for one root. If it is dropped before its end, those who wait are let go.
+pub(super) struct Running {
+    turns: Arc<Turns>,
+    root: Uuid,
+    ended: bool,
+}
+
+impl Running {
+    /// The state that earlier rounds left.
+    pub(super) fn warm(&self) -> Option<Folded> {
+        let mut roots = self.turns.roots();
+        let (folded, bytes) = roots.warm.pop(&self.root)?;
+        roots.warm_bytes -= bytes;
+        Some(folded)
+    }
+
+    /// Who is next.
+    pub(super) fn next(&self) -> Vec<Pending> {
+        let mut roots = self.turns.roots();
+        let queue = roots.queues.get_mut(&self.root);
+        queue.map(|queue| queue.drain(..queue.len().min(ROUND)).collect()).unwrap_or_default()
     }
 
     /// Puts somebody back in front, in order, to be decided again.
-    pub(super) fn again(&self, root: Uuid, pending: Vec<Pending>) {
-        let mut roots = self.roots();
-        let queue = roots.queues.entry(root).or_default();
+    pub(super) fn again(&self, pending: Vec<Pending>) {
+        let mut roots = self.turns.roots();
+        let queue = roots.queues.entry(self.root).or_default();
         for pending in pending.into_iter().rev() {
             queue.push_front(pending);
         }
     }
 
-    /// Marks that rounds are held; if they end without saying so, those who wait are let go.
-    pub(super) fn running(&self, root: Uuid) -> Running<'_> {
-        Running { turns: self, root, done: false }
+    /// Ends the rounds and leaves the state, of so many bytes, to later ones; unless somebody has come meanwhile.
+    pub(super) fn end(&mut self, warm: Option<Folded>, bytes: usize) -> Result<(), Option<Folded>> {
+        let mut roots = self.turns.roots();
+        if roots.queues.get(&self.root).is_some_and(|queue| !queue.is_empty()) {
+            return Err(warm);
+        }
+        roots.queues.remove(&self.root);
+        self.ended = true;
+        let evicted = warm.map(|warm| roots.keep(self.root, warm, bytes.saturating_add(OVERHEAD)));
+        // States are freed after the lock.
+        drop(roots);
+        drop(evicted);
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            let left = self.turns.roots().queues.remove(&self.root);
+            drop(left);
+        }
+        self.turns.held.send_modify(|held| *held -= 1);
     }
 }
 
 impl Roots {
-    fn keep(&mut self, root: Uuid, folded: Folded, bytes: usize) {
+    /// Gives what has to go.
+    fn keep(&mut self, root: Uuid, folded: Folded, bytes: usize) -> Vec<Folded> {
+        if bytes > WARM_BYTES {
+            return vec![folded];
+        }
+        let mut evicted = Vec::new();
         self.warm_bytes += bytes;
-        if let Some((_, old)) = self.warm.put(root, (folded, bytes)) {
-            self.warm_bytes -= old;
+        if let Some((old, bytes)) = self.warm.put(root, (folded, bytes)) {
+            self.warm_bytes -= bytes;
+            evicted.push(old);
         }
         while self.warm_bytes > WARM_BYTES
-            && let Some((_, (_, old))) = self.warm.pop_lru()
+            && let Some((_, (old, bytes))) = self.warm.pop_lru()
         {
-            self.warm_bytes -= old;
+            self.warm_bytes -= bytes;
+            evicted.push(old);
         }
-    }
-
-    fn take(&mut self, root: Uuid) -> Option<Folded> {
-        let (folded, bytes) = self.warm.pop(&root)?;
-        self.warm_bytes -= bytes;
-        Some(folded)
+        evicted
     }
 }
 
-/// Rounds that are held.
-pub(super) struct Running<'a> {
-    turns: &'a Turns,
-    root: Uuid,
-    done: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::business::{Source, Work};
+    use crate::store::{StreamId, Trace};
 
-impl Running<'_> {
-    pub(super) fn done(mut self) {
-        self.done = true;
+    fn pending(turns: &Arc<Turns>, root: Uuid) -> (Option<Running>, oneshot::Receiver<Result<Outcome, Error>>) {
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            stream: StreamId::new("d", root),
+            key: "a".into(),
+            expected: None,
+            idempotency_key: None,
+            work: Work::Decide(Vec::new()),
+            trace: Trace { correlation_id: "c".into(), cause: None },
+            source: Source::Client,
+            deadline: None,
+            arrived: crate::time::from_micros(0),
+            seed: Uuid::nil(),
+        };
+        (Turns::enqueue(turns, root, Pending::new(request, answer)), answered)
     }
-}
 
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.turns.roots().queues.remove(&self.root);
-        }
+    fn folded() -> Folded {
+        Folded { state: Box::new(()), next_sequence: 1, snapshot_next: 0 }
+    }
+
+    #[test]
+    fn one_holds_rounds_and_the_others_queue() {
+        let turns = Arc::new(Turns::new());
+        let (first, _first) = pending(&turns, Uuid::nil());
+        let (second, _second) = pending(&turns, Uuid::nil());
+        let mut running = first.unwrap();
+        assert!(second.is_none());
+        assert_eq!(running.next().len(), 2);
+        // Somebody who comes before the end keeps the rounds going.
+        let (third, _third) = pending(&turns, Uuid::nil());
+        assert!(third.is_none());
+        assert!(running.end(Some(folded()), 0).is_err_and(|warm| warm.is_some()));
+        assert_eq!(running.next().len(), 1);
+        assert!(running.end(Some(folded()), 0).is_ok());
+        drop(running);
+        let (later, _later) = pending(&turns, Uuid::nil());
+        assert!(later.unwrap().warm().is_some());
+    }
+
+    #[tokio::test]
+    async fn rounds_that_are_dropped_let_go_of_the_root() {
+        let turns = Arc::new(Turns::new());
+        let (running, answered) = pending(&turns, Uuid::nil());
+        drop(running);
+        assert!(answered.await.is_err(), "whoever waited is told");
+        turns.idle().await;
+        assert!(pending(&turns, Uuid::nil()).0.is_some());
+    }
+
+    #[test]
+    fn warm_states_are_bounded_by_bytes() {
+        let turns = Arc::new(Turns::new());
+        let keep = |root: u128, bytes| {
+            let mut running = pending(&turns, Uuid::from_u128(root)).0.unwrap();
+            running.next();
+            assert!(running.end(Some(folded()), bytes).is_ok());
+        };
+        let is_warm = |root: u128| turns.roots().warm.contains(&Uuid::from_u128(root));
+        keep(1, WARM_BYTES / 2);
+        keep(2, WARM_BYTES / 3);
+        keep(3, WARM_BYTES);
+        assert_eq!([1, 2, 3].map(is_warm), [true, true, false], "what is too large makes nobody else leave");
+        keep(4, WARM_BYTES / 3);
+        assert_eq!([1, 2, 4].map(is_warm), [false, true, true]);
+        assert!(turns.roots().warm_bytes <= WARM_BYTES);
     }
 }

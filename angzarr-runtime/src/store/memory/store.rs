@@ -121,7 +121,7 @@ impl Inner {
 }
 
 fn sequence(number: usize) -> Result<u32, StoreError> {
-    u32::try_from(number).map_err(|_| StoreError::Unavailable { reason: "the stream is full".into() })
+    u32::try_from(number).map_err(|_| StoreError::StreamFull)
 }
 
 #[async_trait]
@@ -130,8 +130,19 @@ impl Store for MemoryStore {
         self.log_id
     }
 
-    async fn append(&self, book: NewBook) -> Result<Appended, StoreError> {
-        self.open()?.append(book)
+    async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>> {
+        let mut inner = match self.open() {
+            Ok(inner) => inner,
+            Err(error) => return vec![Err(error)],
+        };
+        let mut results = Vec::with_capacity(books.len());
+        for book in books {
+            results.push(inner.append(book));
+            if !results.last().is_some_and(Appended::is_stored) {
+                break;
+            }
+        }
+        results
     }
 
     async fn load(&self, load: Load) -> Result<Loaded, StoreError> {

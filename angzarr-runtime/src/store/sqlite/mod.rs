@@ -76,8 +76,8 @@ impl Store for SqliteStore {
         self.log_id
     }
 
-    async fn append(&self, book: NewBook) -> Result<Appended, StoreError> {
-        self.write(|answer| Job::Append { book: Box::new(book), answer }).await
+    async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>> {
+        self.write(|answer| Job::Append { books, answer }).await.unwrap_or_else(|error| vec![Err(error)])
     }
 
     async fn load(&self, load: Load) -> Result<Loaded, StoreError> {

@@ -19,9 +19,12 @@ const QUEUE: usize = 1024;
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// What came of the books of one call; see `Store::append_in_order`.
+type Results = Vec<Result<Appended, StoreError>>;
+
 /// Something to write.
 pub(super) enum Job {
-    Append { book: Box<NewBook>, answer: Answer<Appended> },
+    Append { books: Vec<NewBook>, answer: Answer<Results> },
     Snapshot { stream: StreamId, snapshot: Box<Snapshot>, answer: Answer<()> },
     Checkpoint { consumer: String, position: u64, answer: Answer<()> },
     Close { answer: Answer<()> },
@@ -60,12 +63,12 @@ fn run(connection: Connection, lock: ProcessLock, mut queue: mpsc::Receiver<Job>
         let close = group.iter().position(|job| matches!(job, Job::Close { .. })).map(|at| group.split_off(at));
         commit(&connection, group);
         if let Some(rest) = close {
-            let closed = connection.close().map_err(|(_, error)| error.into());
+            let closed = connection.close().map_err(|(_, error)| StoreError::from(error));
             drop(lock);
             for job in rest {
                 match job {
-                    Job::Close { answer } => drop(answer.send(closed.clone())),
-                    other => refuse(other, &StoreError::Closed),
+                    close @ Job::Close { .. } => answer(close, closed.clone().map(|()| vec![])),
+                    other => answer(other, Err(StoreError::Closed)),
                 }
             }
             return;
@@ -76,80 +79,106 @@ fn run(connection: Connection, lock: ProcessLock, mut queue: mpsc::Receiver<Job>
     drop(lock);
 }
 
-/// What a job leads to once its group is committed.
-enum Done {
-    Append(Answer<Appended>, Result<Appended, StoreError>),
-    Other(Answer<()>),
+/// Why a group was not written.
+enum Unwritten {
+    /// Not even begun: the file is locked, or out of reach.
+    Begin(StoreError),
+    /// Something in it could not be written, or not be committed.
+    Inside(StoreError),
 }
 
-/// Writes a group and answers. If it cannot be written as a whole, each job is written by itself, so that what is wrong
-/// with one is no other's loss.
+/// Writes a group and answers. If something in it cannot be written, each job is written by itself, so that what is
+/// wrong with one is no other's loss; if the store itself is what is wrong, nobody has to wait for that.
 fn commit(connection: &Connection, group: Vec<Job>) {
-    match write(connection, group) {
-        Ok(done) => {
-            for done in done {
-                // A caller that went away does not need its answer.
-                match done {
-                    Done::Append(answer, result) => drop(answer.send(result)),
-                    Done::Other(answer) => drop(answer.send(Ok(()))),
-                }
+    let error = match write(connection, &group) {
+        Ok(results) => {
+            for (job, results) in group.into_iter().zip(results) {
+                answer(job, Ok(results));
             }
+            return;
         }
-        Err((jobs, error)) => {
-            // Fails only if there is no transaction, which is what it is to achieve.
-            let _ = connection.execute_batch("ROLLBACK");
-            tracing::warn!(code = error.code(), %error, jobs = jobs.len(), "a group of writes was rolled back");
-            let alone = jobs.len() == 1;
-            for job in jobs {
-                if alone {
-                    refuse(job, &error);
-                } else {
-                    commit(connection, vec![job]);
-                }
-            }
+        Err(Unwritten::Begin(error)) => {
+            tracing::warn!(code = error.code(), %error, jobs = group.len(), "a group of writes was refused");
+            group.into_iter().for_each(|job| answer(job, Err(error.clone())));
+            return;
         }
+        Err(Unwritten::Inside(error)) => error,
+    };
+    // Fails only if there is no transaction, which is what it is to achieve.
+    let _ = connection.execute_batch("ROLLBACK");
+    tracing::warn!(code = error.code(), %error, jobs = group.len(), "a group of writes was rolled back");
+    let mut group = group.into_iter();
+    match (group.next(), group.len()) {
+        (Some(Job::Append { books, answer }), 0) if books.len() > 1 => one_by_one(connection, books, answer),
+        (Some(job), 0) => answer(job, Err(error)),
+        (first, _) => first.into_iter().chain(group).for_each(|job| commit(connection, vec![job])),
     }
 }
 
-/// Writes and commits a group; on failure gives the jobs back, none of them done.
-fn write(connection: &Connection, group: Vec<Job>) -> Result<Vec<Done>, (Vec<Job>, StoreError)> {
-    let mut results = Vec::with_capacity(group.len());
-    let outcome = (|| {
-        connection.execute_batch("BEGIN IMMEDIATE")?;
+/// Writes the books of one job each by itself, up to the first that is not stored.
+fn one_by_one(connection: &Connection, books: Vec<NewBook>, answer: Answer<Results>) {
+    let mut results = Vec::new();
+    for book in books {
+        let (one, mut answered) = oneshot::channel();
+        commit(connection, vec![Job::Append { books: vec![book], answer: one }]);
+        match answered.try_recv() {
+            Ok(Ok(result)) => results.extend(result),
+            Ok(Err(error)) => results.push(Err(error)),
+            Err(_) => results.push(Err(StoreError::Closed)),
+        }
+        if !results.last().is_some_and(Appended::is_stored) {
+            break;
+        }
+    }
+    // A caller that went away does not need its answer.
+    let _ = answer.send(Ok(results));
+}
+
+/// Writes and commits a group; gives the results of each job, none for those that are no appends.
+fn write(connection: &Connection, group: &[Job]) -> Result<Vec<Results>, Unwritten> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| Unwritten::Begin(error.into()))?;
+    let written = (|| {
         let mut position = last_position(connection)?;
-        for job in &group {
+        let mut results = Vec::with_capacity(group.len());
+        for job in group {
             results.push(match job {
-                Job::Append { book, .. } => match append(connection, book, &mut position) {
-                    Err(error @ StoreError::Conflict { .. }) => Some(Err(error)),
-                    other => Some(Ok(other?)),
-                },
-                Job::Snapshot { stream, snapshot, .. } => save_snapshot(connection, stream, snapshot).map(|()| None)?,
-                Job::Checkpoint { consumer, position, .. } => {
-                    save_checkpoint(connection, consumer, *position).map(|()| None)?
+                Job::Append { books, .. } => append_in_order(connection, books, &mut position)?,
+                Job::Snapshot { stream, snapshot, .. } => {
+                    save_snapshot(connection, stream, snapshot).map(|()| vec![])?
                 }
-                Job::Close { .. } => None,
+                Job::Checkpoint { consumer, position, .. } => {
+                    save_checkpoint(connection, consumer, *position).map(|()| vec![])?
+                }
+                Job::Close { .. } => vec![],
             });
         }
-        Ok(connection.execute_batch("COMMIT")?)
+        connection.execute_batch("COMMIT")?;
+        Ok(results)
     })();
-    if let Err(error) = outcome {
-        return Err((group, error));
-    }
-    let done = group.into_iter().zip(results).map(|(job, result)| match (job, result) {
-        (Job::Append { answer, .. }, Some(result)) => Done::Append(answer, result),
-        (Job::Append { answer, .. }, None) => Done::Append(answer, Err(StoreError::Closed)),
-        (Job::Snapshot { answer, .. } | Job::Checkpoint { answer, .. } | Job::Close { answer }, _) => {
-            Done::Other(answer)
-        }
-    });
-    Ok(done.collect())
+    written.map_err(Unwritten::Inside)
 }
 
-fn refuse(job: Job, error: &StoreError) {
+/// A conflict is the book's own; any other error is everybody's, since the transaction may be half-done.
+fn append_in_order(connection: &Connection, books: &[NewBook], position: &mut i64) -> Result<Results, StoreError> {
+    let mut results = Vec::with_capacity(books.len());
+    for book in books {
+        results.push(match append(connection, book, position) {
+            Err(error @ (StoreError::Conflict { .. } | StoreError::StreamFull)) => Err(error),
+            other => Ok(other?),
+        });
+        if !results.last().is_some_and(Appended::is_stored) {
+            break;
+        }
+    }
+    Ok(results)
+}
+
+/// Answers a job. A caller that went away does not need it.
+fn answer(job: Job, result: Result<Results, StoreError>) {
     match job {
-        Job::Append { answer, .. } => drop(answer.send(Err(error.clone()))),
+        Job::Append { answer, .. } => drop(answer.send(result)),
         Job::Snapshot { answer, .. } | Job::Checkpoint { answer, .. } | Job::Close { answer } => {
-            drop(answer.send(Err(error.clone())));
+            drop(answer.send(result.map(drop)));
         }
     }
 }
@@ -184,7 +213,7 @@ fn append(connection: &Connection, book: &NewBook, position: &mut i64) -> Result
         return Ok(nothing);
     }
     let next = u32::try_from(book.records.len()).ok().and_then(|count| actual.checked_add(count));
-    let next = next.ok_or_else(|| StoreError::Unavailable { reason: "the stream is full".into() })?;
+    let next = next.ok_or(StoreError::StreamFull)?;
     let (stream, key) = match found {
         Some((stream, _, key)) => {
             connection
