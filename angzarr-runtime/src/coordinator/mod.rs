@@ -21,6 +21,9 @@ use futures_util::FutureExt;
 
 use crate::failure::Failure;
 
+/// How often a command or a step is decided at most while other writers are faster.
+const ATTEMPTS: u32 = 16;
+
 /// Calls synchronous user code; a panic becomes a failure.
 fn guarded<T, E: From<Failure>>(component: &str, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     // What user code left half-done is thrown away by every caller, so nothing broken is seen afterwards.

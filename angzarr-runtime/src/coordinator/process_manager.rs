@@ -7,10 +7,10 @@ use prost::Message;
 use tracing::Instrument;
 
 use super::consumer::Consumer;
-use super::guarded_async;
 use super::log::Log;
 use super::outgoing::{Router, cause, command_book, context_in, trigger};
 use super::state::{self, Folded, Found};
+use super::{ATTEMPTS, guarded_async};
 use crate::component::{ProcessManagerLogic, Subscription};
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
@@ -20,9 +20,6 @@ use crate::proto;
 use crate::store::{NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
 use crate::time;
 use crate::view::Key;
-
-/// How often a step is decided at most while its stream keeps changing.
-const ATTEMPTS: u32 = 16;
 
 /// The coordinator of one process manager.
 pub(crate) struct ProcessManagerCoordinator {

@@ -5,13 +5,11 @@ use std::time::SystemTime;
 use super::BusinessCoordinator;
 use super::decide::{Answer, Step, plan};
 use super::turns::Pending;
+use crate::coordinator::ATTEMPTS;
 use crate::coordinator::state::{self, Folded, Found};
 use crate::error::Error;
 use crate::rejection::Rejection;
 use crate::store::{Appended, Load, StoreError, StreamId};
-
-/// How often a command is decided at most while other writers are faster.
-const ATTEMPTS: u32 = 16;
 
 /// Decides on everybody in `batch` and answers. Gives the state, if it can stay warm, and who has to be decided again.
 pub(super) async fn hold(
