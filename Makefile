@@ -24,6 +24,7 @@ soak:
 
 # How fast it is, as ratios to a bare loop on the same disk; `make bench ONLY=store.sqlite.commands` measures a part.
 bench:
+	./tests/servers/install
 	cargo run --release --quiet -p angzarr-benches -- --only "$(ONLY)"
 
 # What CI looks at before it tests.
