@@ -19,7 +19,6 @@
 //! What it promises stands in `docs/semantics.md`, law by law.
 
 pub mod app;
-pub mod bus;
 pub mod component;
 mod context;
 mod coordinator;

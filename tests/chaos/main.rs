@@ -34,8 +34,7 @@ async fn kill_nine_loses_nothing_acknowledged() {
     let opened = Storage::Sqlite(path).open().await.unwrap();
     for (root, last) in acknowledged {
         let stream = StreamId::new("chaos", root);
-        let loaded =
-            opened.store.load(Load { stream, idempotency_key: None, fingerprint: None, from: 0 }).await.unwrap();
+        let loaded = opened.store.load(Load::of(stream)).await.unwrap();
         assert!(loaded.next_sequence > last, "{root} acknowledged {last}, but holds {} records", loaded.next_sequence);
         let sequences: Vec<_> = loaded.records.iter().map(|record| record.sequence).collect();
         assert_eq!(sequences, (0..loaded.next_sequence).collect::<Vec<_>>());

@@ -113,9 +113,9 @@ impl Backend for Sqlite {
 pub(crate) type Listed = (&'static str, &'static str, bool);
 
 /// Lists cases as tests: `case::memory`, `case::sqlite`. Those under `persistent` need a backend that is, and are
-/// ignored, visibly, on others. Under `paused`, time stands still while somebody works and leaps while all wait.
+/// ignored, visibly, on others.
 macro_rules! cases {
-    (every: $($case:ident),+ $(,)?; persistent: $($kept:ident),* $(,)?; $(paused: $($waits:ident),+ $(,)?;)?) => {
+    (every: $($case:ident),+ $(,)?; persistent: $($kept:ident),* $(,)?;) => {
         $(mod $case {
             use crate::backend::{Backend, Memory, Sqlite};
 
@@ -141,25 +141,10 @@ macro_rules! cases {
                 super::$kept(Sqlite::new()).await;
             }
         })*
-        $($(mod $waits {
-            use crate::backend::{Backend, Memory, Sqlite};
-
-            #[tokio::test(start_paused = true)]
-            async fn memory() {
-                super::$waits(Memory::new()).await;
-            }
-
-            #[tokio::test(start_paused = true)]
-            async fn sqlite() {
-                super::$waits(Sqlite::new()).await;
-            }
-        })+)?
-
         /// What is listed above: backend, case, and whether it runs there.
         pub(crate) const LISTED: &[crate::backend::Listed] = &[
             $(("memory", stringify!($case), true), ("sqlite", stringify!($case), true),)+
             $(("memory", stringify!($kept), false), ("sqlite", stringify!($kept), true),)*
-            $($(("memory", stringify!($waits), true), ("sqlite", stringify!($waits), true),)+)?
         ];
     };
 }

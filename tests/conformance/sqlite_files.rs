@@ -1,15 +1,14 @@
 //! Files that are no log, or not ours to use: each gets a coded error with help, and stays as it is.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 use angzarr_runtime::Storage;
 use angzarr_runtime::store::{Opened, StoreError};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-/// Names the file to open, in a second process.
-const SECOND_PROCESS: &str = "ANGZARR_TEST_OPEN";
+use crate::store::{book, stream};
 
 async fn open(path: &Path) -> Result<Opened, StoreError> {
     Storage::Sqlite(path.to_owned()).open().await
@@ -109,41 +108,25 @@ async fn a_log_as_views() {
     close(open(&path).await.unwrap()).await;
 }
 
-#[tokio::test]
-async fn a_log_that_is_open_in_this_process() {
-    let (_folder, path) = used().await;
-    let opened = open(&path).await.unwrap();
-    refused(&path, "STORE_IN_USE").await;
-    assert_eq!(opened.store.head().await.unwrap(), 0, "the first one goes on");
-    close(opened).await;
-    close(open(&path).await.unwrap()).await;
+/// Appends a record, and expects another opening of the same log to see it.
+async fn seen_by(writer: &Opened, reader: &Opened) {
+    let mut head = reader.store.watch();
+    let appended = writer.store.append(book(&stream(), &["a"])).await.unwrap();
+    let position = appended.records[0].position;
+    tokio::time::timeout(Duration::from_secs(10), head.wait_for(|head| *head >= position)).await.unwrap().unwrap();
+    assert_eq!(reader.store.read(position - 1, 10).await.unwrap(), appended.records);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_is_open_in_another_process() {
-    let (_folder, path) = used().await;
-    let second = || {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "sqlite_files::second_process", "--nocapture"]).env(SECOND_PROCESS, &path);
-        String::from_utf8(command.output().unwrap().stdout).unwrap()
-    };
-    let opened = open(&path).await.unwrap();
-    assert!(second().contains("second process: STORE_IN_USE"), "{}", second());
-    close(opened).await;
-    assert!(second().contains("second process: opened"), "{}", second());
-}
-
-/// What the other process does; does nothing in an ordinary run.
 #[tokio::test]
-async fn second_process() {
-    let Some(path) = std::env::var_os(SECOND_PROCESS) else { return };
-    match open(Path::new(&path)).await {
-        Ok(opened) => {
-            close(opened).await;
-            println!("second process: opened");
-        }
-        Err(error) => println!("second process: {}", error.code()),
-    }
+async fn a_log_that_is_open_twice_is_one_log() {
+    let (_folder, path) = used().await;
+    let (one, two) = (open(&path).await.unwrap(), open(&path).await.unwrap());
+    assert_eq!(one.store.log_id(), two.store.log_id());
+    seen_by(&one, &two).await;
+    seen_by(&two, &one).await;
+    close(one).await;
+    assert_eq!(two.store.head().await.unwrap(), 2, "the other one goes on");
+    close(two).await;
 }
 
 #[tokio::test]
@@ -194,7 +177,9 @@ async fn links_to_a_log() {
         let opened = open(alias).await.unwrap();
         assert_eq!(opened.store.head().await.unwrap(), 0);
         for other in aliases.iter().chain([&path]) {
-            assert_eq!(open(other).await.unwrap_err().code(), "STORE_IN_USE", "{}", other.display());
+            let other = open(other).await.unwrap();
+            assert_eq!(other.store.log_id(), opened.store.log_id());
+            close(other).await;
         }
         close(opened).await;
     }
@@ -224,7 +209,7 @@ async fn unusable(damage: impl FnOnce(&Path)) {
 
 #[tokio::test]
 async fn views_of_another_release() {
-    unusable(|views| Connection::open(views).unwrap().pragma_update(None, "user_version", 2).unwrap()).await;
+    unusable(|views| Connection::open(views).unwrap().pragma_update(None, "user_version", 99).unwrap()).await;
 }
 
 #[tokio::test]
@@ -239,4 +224,48 @@ async fn views_of_something_else() {
         Connection::open(views).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
     })
     .await;
+}
+
+/// The tables as the first release made them, with a checkpoint.
+#[tokio::test]
+async fn a_log_of_an_older_release_is_brought_up_to_date() {
+    let (_folder, path) = used().await;
+    let connection = Connection::open(&path).unwrap();
+    for table in ["parked", "attempts", "dead_letters", "deadlines", "consumers"] {
+        connection.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
+    connection
+        .execute_batch(
+            "DROP INDEX records_correlated;
+             CREATE TABLE checkpoints (consumer TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+             INSERT INTO checkpoints VALUES ('a.Consumer', 7);
+             PRAGMA user_version = 1",
+        )
+        .unwrap();
+    drop(connection);
+    let opened = open(&path).await.unwrap();
+    assert_eq!(opened.store.checkpoint("a.Consumer").await.unwrap(), 7);
+    close(opened).await;
+    close(open(&path).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_log_whose_tables_were_altered() {
+    let changes = [
+        ("ALTER TABLE records ADD COLUMN note TEXT", "table `records` is another one"),
+        ("ALTER TABLE streams RENAME COLUMN key TO name", "table `streams` is another one"),
+        ("DROP TABLE snapshots", "table `snapshots` is missing"),
+        ("DROP INDEX records_correlated", "index `records_correlated` is missing"),
+        ("CREATE TRIGGER late AFTER INSERT ON records BEGIN DELETE FROM keys; END", "trigger `late` is not ours"),
+        ("CREATE TABLE notes (a)", "table `notes` is not ours"),
+    ];
+    for (change, told) in changes {
+        let (_folder, path) = used().await;
+        Connection::open(&path).unwrap().execute_batch(change).unwrap();
+        let error = refused(&path, "STORE_ALTERED").await;
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    let (_folder, path) = used().await;
+    Connection::open(&path).unwrap().execute_batch("ANALYZE").unwrap();
+    close(open(&path).await.unwrap()).await;
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::{RwLock, watch};
 
 use super::{App, Inner};
-use crate::bus::ChannelBus;
 use crate::component::{Component, Registration, Subscription};
 use crate::coordinator::business::BusinessCoordinator;
 use crate::coordinator::consumer::{self, Consumer};
@@ -16,7 +16,7 @@ use crate::coordinator::process_manager::ProcessManagerCoordinator;
 use crate::coordinator::projector::ProjectorCoordinator;
 use crate::coordinator::saga::SagaCoordinator;
 use crate::coordinator::upcast::Upcasts;
-use crate::error::Error;
+use crate::error::{DEFAULT_WAIT, Error};
 use crate::store::{Opened, Storage};
 
 /// Collects components. See [`App::builder`].
@@ -25,11 +25,18 @@ use crate::store::{Opened, Storage};
 pub struct AppBuilder {
     storage: Storage,
     registrations: Vec<Registration>,
+    drain: Duration,
 }
 
 impl AppBuilder {
     pub(super) fn new(storage: Storage) -> Self {
-        Self { storage, registrations: Vec::new() }
+        Self { storage, registrations: Vec::new(), drain: DEFAULT_WAIT }
+    }
+
+    /// How long [`App::shutdown`] lets the consumers go on to the end of the log; 30 seconds if nothing is said.
+    pub fn drain_within(mut self, time: Duration) -> Self {
+        self.drain = time;
+        self
     }
 
     /// Adds a component.
@@ -52,8 +59,7 @@ impl AppBuilder {
             }
         }
         let Opened { store, views } = self.storage.open().await?;
-        let head = store.head().await?;
-        let log = Arc::new(Log { store: store.clone(), bus: Arc::new(ChannelBus::new(head)), upcasts });
+        let log = Arc::new(Log { store: store.clone(), upcasts });
 
         let mut router = Router::default();
         for registration in &self.registrations {
@@ -80,7 +86,7 @@ impl AppBuilder {
                     Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone()))
                 }
             };
-            match consumer::start(consumer, log.clone(), head, stopped.clone()).await {
+            match consumer::start(consumer, log.clone(), stopped.clone()).await {
                 Ok((running, task)) => {
                     consumers.push(running);
                     tasks.push(task);
@@ -94,7 +100,9 @@ impl AppBuilder {
             }
         }
         let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
-        Ok(App { inner: Arc::new(Inner { log, router, views, view_names, consumers, tasks, stop, open }) })
+        Ok(App {
+            inner: Arc::new(Inner { log, router, views, view_names, consumers, tasks, stop, open, drain: self.drain }),
+        })
     }
 }
 

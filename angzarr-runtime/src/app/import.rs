@@ -38,7 +38,12 @@ impl Import {
     /// recorded.
     pub fn event<E: Event>(mut self, event: &E, occurred_at: Option<Timestamp>) -> Self {
         let occurred_at = occurred_at.map(|at| time::from_micros(time::to_micros(&at)));
-        self.records.push(NewRecord { kind: RecordKind::Event, payload: Payload::event(event), occurred_at });
+        self.records.push(NewRecord {
+            kind: RecordKind::Event,
+            payload: Payload::event(event),
+            occurred_at,
+            due: None,
+        });
         self
     }
 

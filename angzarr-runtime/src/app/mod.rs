@@ -51,6 +51,8 @@ struct Inner {
     stop: watch::Sender<bool>,
     /// Whether commands are taken; each one holds it for reading until it is decided.
     open: RwLock<bool>,
+    /// How long shutting down waits for consumers.
+    drain: Duration,
 }
 
 impl std::fmt::Debug for App {
@@ -152,8 +154,7 @@ impl App {
     /// What the store and upcasters can yield; a stream that does not exist is empty.
     pub async fn events(&self, domain: &str, key: &str) -> Result<Vec<Record>, Error> {
         let stream = StreamId::new(domain, root_id(domain, key).ok_or(BadBook::NoRoot)?);
-        let loaded =
-            self.inner.log.store.load(Load { stream, idempotency_key: None, fingerprint: None, from: 0 }).await?;
+        let loaded = self.inner.log.store.load(Load::of(stream)).await?;
         let mut current = Vec::new();
         for record in loaded.records.into_iter().filter(|record| record.kind.is_event()) {
             self.inner.log.upcasts.current(record, &mut current)?;
@@ -210,15 +211,15 @@ impl App {
 
     /// Takes no more commands, lets the consumers reach the end of the log, stops them, and closes the storage.
     ///
-    /// Consumers have 30 seconds to reach the end, and 5 more to finish the events that they are at; then they are
-    /// cut off, and handle those events again after the next start.
+    /// Consumers have the time of [`AppBuilder::drain_within`] to reach the end, and 5 seconds more to finish the events
+    /// that they are at; then they are cut off, and handle those events again after the next start.
     ///
     /// # Errors
     /// [`Error::ConsumerStopped`] if a consumer had given up, [`Error::NotDrained`] if the time was not enough, or what
     /// closing the storage yields. It is closed in any case.
     pub async fn shutdown(self) -> Result<(), Error> {
         *self.inner.open.write().await = false;
-        let drained = tokio::time::timeout(DEFAULT_WAIT, self.drained()).await.unwrap_or(Err(Error::NotDrained));
+        let drained = tokio::time::timeout(self.inner.drain, self.drained()).await.unwrap_or(Err(Error::NotDrained));
         self.inner.stop.send_replace(true);
         let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         let grace = Instant::now() + GRACE;

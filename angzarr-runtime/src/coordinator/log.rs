@@ -1,20 +1,16 @@
-//! The log as coordinators use it: appends wake consumers, reads yield current versions.
+//! The log as coordinators read it: in current versions.
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::upcast::Upcasts;
-use crate::bus::Bus;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Appended, NewBook, Record, Store, StoreError};
+use crate::store::{Record, Store};
 
-/// Store, bus and upcasters together.
+/// Store and upcasters together.
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) bus: Arc<dyn Bus>,
     pub(crate) upcasts: Upcasts,
 }
 
@@ -28,27 +24,6 @@ pub(crate) struct Stretch {
 }
 
 impl Log {
-    pub(crate) async fn append(&self, book: NewBook) -> Result<Appended, StoreError> {
-        let appended = self.store.append(book).await?;
-        self.wake(&appended);
-        Ok(appended)
-    }
-
-    pub(crate) async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>> {
-        if books.is_empty() {
-            return Vec::new();
-        }
-        let results = self.store.append_in_order(books).await;
-        results.iter().flatten().for_each(|appended| self.wake(appended));
-        results
-    }
-
-    fn wake(&self, appended: &Appended) {
-        if let Some(last) = appended.records.last() {
-            self.bus.wake(last.position);
-        }
-    }
-
     /// Reads on. What `relevant` leaves out is not upcast either, so that it cannot fail whoever does not want it.
     pub(crate) async fn read(
         &self,
@@ -66,9 +41,5 @@ impl Log {
             }
         }
         Ok(Stretch { records, reaches, broken: None })
-    }
-
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.bus.subscribe()
     }
 }

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::id::{Purpose, canonical_key, consumer_key, root_id};
 use crate::message::{Emission, Payload};
 use crate::proto;
-use crate::store::{NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::store::{Lease, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
 use crate::time;
 use crate::view::Key;
 
@@ -60,12 +60,16 @@ impl Consumer for ProcessManagerCoordinator {
         .await
     }
 
-    async fn checkpoint(&self, _head: u64) -> Result<u64, StoreError> {
+    async fn checkpoint(&self) -> Result<u64, StoreError> {
         self.log.store.checkpoint(self.name()).await
     }
 
-    async fn commit(&self, position: u64) -> Result<(), StoreError> {
-        self.log.store.save_checkpoint(self.name(), position).await
+    async fn take(&self, _lease: &Lease, _head: u64) -> Result<u64, StoreError> {
+        self.checkpoint().await
+    }
+
+    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
+        self.log.store.save_checkpoint(lease, position).await
     }
 }
 
@@ -128,13 +132,14 @@ impl ProcessManagerCoordinator {
             expected: Some(folded.next_sequence),
             idempotency_key: Some(idempotency_key.to_owned()),
             records,
+            cleared: Vec::new(),
             created_at: time::now(),
             trace: Trace {
                 correlation_id: event.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, event))),
             },
         };
-        let appended = self.log.append(book).await?;
+        let appended = self.log.store.append(book).await?;
         if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
             folded.next_sequence = last.sequence + 1;
             state::snapshot_if_due(&self.log, self.logic.stateful(), name, stream, &mut folded).await;
@@ -164,7 +169,7 @@ impl ProcessManagerCoordinator {
 
 /// The book of a step: its own events, then one record with every command.
 fn records(name: &str, event: &Record, emissions: Vec<Emission>) -> Vec<NewRecord> {
-    let record = |kind, payload| NewRecord { kind, payload, occurred_at: None };
+    let record = |kind, payload| NewRecord { kind, payload, occurred_at: None, due: None };
     let (mut records, mut books) = (Vec::new(), Vec::new());
     for emission in emissions {
         match emission {

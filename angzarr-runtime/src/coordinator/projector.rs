@@ -14,8 +14,8 @@ use super::outgoing::context;
 use crate::component::{ProjectorLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Record, Store, StoreError};
-use crate::view::{Changes, Key, ViewStore};
+use crate::store::{Lease, Record, Store, StoreError};
+use crate::view::{Changes, Key, Owner, ViewStore};
 
 /// The coordinator of one projector.
 pub(crate) struct ProjectorCoordinator {
@@ -47,6 +47,10 @@ impl ProjectorCoordinator {
 }
 
 impl View {
+    fn owner(&self) -> Owner<'_> {
+        Owner { log: self.log, row_type: &self.row_type }
+    }
+
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
         let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         match changed {
@@ -92,20 +96,27 @@ impl Consumer for ProjectorCoordinator {
         .await
     }
 
-    async fn checkpoint(&self, head: u64) -> Result<u64, StoreError> {
+    async fn checkpoint(&self) -> Result<u64, StoreError> {
         match &self.view {
-            Some(view) => view.views.checkpoint(self.name(), &view.row_type, view.log, head).await,
+            Some(view) => view.views.checkpoint(self.name(), view.owner()).await,
             None => self.store.checkpoint(self.name()).await,
         }
     }
 
-    async fn commit(&self, position: u64) -> Result<(), StoreError> {
-        let Some(view) = &self.view else { return self.store.save_checkpoint(self.name(), position).await };
+    async fn take(&self, lease: &Lease, head: u64) -> Result<u64, StoreError> {
+        let Some(view) = &self.view else { return self.checkpoint().await };
+        // What an earlier lease left unfinished is handled again by whoever holds the present one.
+        view.changed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        view.views.take(self.name(), view.owner(), head, lease.token).await
+    }
+
+    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
+        let Some(view) = &self.view else { return self.store.save_checkpoint(lease, position).await };
         let changes: Changes = {
             let changed = view.changed.lock().unwrap_or_else(PoisonError::into_inner);
             changed.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
         };
-        view.views.commit(self.name(), changes, position).await?;
+        view.views.commit(self.name(), lease.token, changes, position).await?;
         // Kept until here, so that a commit that failed can be tried again.
         view.changed.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::id::{Purpose, consumer_key};
 use crate::message::{Emission, Outgoing, Payload};
 use crate::rejection::Rejection;
-use crate::store::{Record, Store, StoreError, Trace};
+use crate::store::{Lease, Record, Store, StoreError, Trace};
 use crate::time;
 
 /// The coordinator of one saga.
@@ -60,12 +60,16 @@ impl Consumer for SagaCoordinator {
         .await
     }
 
-    async fn checkpoint(&self, _head: u64) -> Result<u64, StoreError> {
+    async fn checkpoint(&self) -> Result<u64, StoreError> {
         self.store.checkpoint(self.name()).await
     }
 
-    async fn commit(&self, position: u64) -> Result<(), StoreError> {
-        self.store.save_checkpoint(self.name(), position).await
+    async fn take(&self, _lease: &Lease, _head: u64) -> Result<u64, StoreError> {
+        self.checkpoint().await
+    }
+
+    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
+        self.store.save_checkpoint(lease, position).await
     }
 }
 

@@ -37,10 +37,9 @@ pub(super) async fn load(
 ) -> Result<Found, Error> {
     let print = fingerprint(log, logic, &stream.domain);
     let mut load = Load {
-        stream: stream.clone(),
         idempotency_key: idempotency_key.map(ToOwned::to_owned),
         fingerprint: Some(print),
-        from: 0,
+        ..Load::of(stream.clone())
     };
     loop {
         let loaded = log.store.load(load.clone()).await?;

@@ -1,7 +1,5 @@
 //! What can go wrong in a store.
 
-use std::path::PathBuf;
-
 /// An error of a store. Nothing was written, unless the variant says that this is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -22,33 +20,49 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The file could not be opened or created.
-    #[error("cannot open {}: {reason}", path.display())]
+    /// The file could not be opened or created, or the server not be reached.
+    #[error("cannot open {place}: {reason}")]
     CannotOpen {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server and its database.
+        place: String,
         /// What the system said.
         reason: String,
     },
     /// Another process uses the log, or another application of this one.
-    #[error("{} is in use, by another process or by this one", path.display())]
+    #[error("{place} is in use, by another process or by this one")]
     InUse {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server and its database.
+        place: String,
     },
-    /// The file is something else, or of a release that this one does not know.
-    #[error("{} is not a log of this release: {reason}", path.display())]
+    /// It is something else, or of a release that this one does not know.
+    #[error("{place} is not a log of this release: {reason}")]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server and its database.
+        place: String,
         /// What was found.
         reason: String,
     },
+    /// Its tables are not as this release made them.
+    #[error("the tables of {place} were altered: {reason}")]
+    Altered {
+        /// The file, or the server and its database.
+        place: String,
+        /// What is different.
+        reason: String,
+    },
+    /// This user may not do what has to be done.
+    #[error("no right to use {place}: {reason}")]
+    NoRights {
+        /// The file, or the server and its database.
+        place: String,
+        /// What was refused.
+        reason: String,
+    },
     /// The file of the views is damaged, or something else.
-    #[error("{} cannot hold the views: {reason}", path.display())]
+    #[error("{place} cannot hold the views: {reason}")]
     ViewsUnusable {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server and its database.
+        place: String,
         /// What was found.
         reason: String,
     },
@@ -64,6 +78,18 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// Somebody else has taken over the lease under which this was to be written. Nothing was.
+    #[error("somebody else runs {consumer} now")]
+    LeaseLost {
+        /// Full name of the component.
+        consumer: String,
+    },
+    /// The connection was lost before the answer came; it may or may not have been stored.
+    #[error("it is not known whether this was stored: {reason}")]
+    Unknown {
+        /// What the system said.
+        reason: String,
+    },
     /// Anything else that may pass, like an I/O error.
     #[error("the store failed: {reason}")]
     Unavailable {
@@ -87,18 +113,23 @@ impl StoreError {
             StoreError::CannotOpen { .. } => "STORE_CANNOT_OPEN",
             StoreError::InUse { .. } => "STORE_IN_USE",
             StoreError::Foreign { .. } => "STORE_FOREIGN",
+            StoreError::Altered { .. } => "STORE_ALTERED",
+            StoreError::NoRights { .. } => "STORE_NO_RIGHTS",
             StoreError::ViewsUnusable { .. } => "STORE_VIEWS_UNUSABLE",
             StoreError::StreamFull => "STREAM_FULL",
             StoreError::Full { .. } => "STORE_FULL",
             StoreError::Closed => "STORE_CLOSED",
+            StoreError::LeaseLost { .. } => "LEASE_LOST",
+            StoreError::Unknown { .. } => "STORE_OUTCOME_UNKNOWN",
             StoreError::Unavailable { .. } => "STORE_UNAVAILABLE",
             StoreError::Damaged { .. } => "STORE_DAMAGED",
         }
     }
 
     /// Whether the same call may succeed later without anything being mended.
+    /// For [`StoreError::Unknown`] that holds under an idempotency key; without one, it may be stored twice.
     pub fn retryable(&self) -> bool {
-        matches!(self, StoreError::Unavailable { .. } | StoreError::Full { .. })
+        matches!(self, StoreError::Unavailable { .. } | StoreError::Unknown { .. } | StoreError::Full { .. })
     }
 
     /// What to do about it.
@@ -106,16 +137,20 @@ impl StoreError {
         match self {
             StoreError::Conflict { .. } => "read the stream, decide again, and name its next sequence; or name none",
             StoreError::BadStorage { .. } => "name a kind of storage that this program was built with",
-            StoreError::CannotOpen { .. } => "check that the folder exists and that this user may write there",
-            StoreError::InUse { .. } => {
-                "stop the other one, or use another file: one application owns a SQLite log for now"
+            StoreError::CannotOpen { .. } => {
+                "check that the folder exists and this user may write there, or that the server runs and its URL is right"
             }
+            StoreError::InUse { .. } => "end what holds it locked",
+            StoreError::Foreign { .. } => "name another place; this one was left untouched",
+            StoreError::Altered { .. } => "undo the change, or restore a backup; nothing was written",
+            StoreError::NoRights { .. } => "grant the right to this user, or name another user",
             StoreError::ViewsUnusable { .. } => "move the file away: views are rebuilt from the log",
-            StoreError::Foreign { .. } => "name another file; this one was left untouched",
             StoreError::StreamFull => "go on in another stream, under another natural id",
             StoreError::Full { .. } => "free some space; what was acknowledged is safe",
             StoreError::Closed => "the program is shutting down; send no more",
-            StoreError::Unavailable { .. } => "try again; if it stays, look at the disk and the file's rights",
+            StoreError::LeaseLost { .. } => "nothing: whoever took it over goes on from the last checkpoint",
+            StoreError::Unknown { .. } => "send it again under its idempotency key, or read the stream first",
+            StoreError::Unavailable { .. } => "try again; if it stays, look at the disk, its rights, and the server",
             StoreError::Damaged { .. } => "restore the file from a backup; do not write to it",
         }
     }

@@ -113,6 +113,8 @@ pub struct NewRecord {
     pub payload: Payload,
     /// When it happened, if that differs from when it is recorded.
     pub occurred_at: Option<Timestamp>,
+    /// Makes it a pending deadline of the stream, kept with the book.
+    pub due: Option<Due>,
 }
 
 /// Records to be appended together.
@@ -128,6 +130,9 @@ pub struct NewBook {
     pub idempotency_key: Option<String>,
     /// What is stored; may be empty.
     pub records: Vec<NewRecord>,
+    /// Names of deadlines of the stream that no longer stand, because they fired or are not wanted any more. They go
+    /// before those that `records` set come.
+    pub cleared: Vec<String>,
     /// When it is recorded.
     pub created_at: Timestamp,
     /// Where it comes from.
@@ -139,6 +144,24 @@ impl Appended {
     pub fn is_stored<E>(result: &Result<Self, E>) -> bool {
         matches!(result, Ok(appended) if !appended.duplicate)
     }
+}
+
+/// When a record is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Unique within the stream: a deadline that is set again is moved.
+    pub name: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A deadline that is still to come, or due.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deadline {
+    /// Its name and time.
+    pub due: Due,
+    /// The record that set it.
+    pub record: Record,
 }
 
 /// The answer to an append.
@@ -161,6 +184,28 @@ pub struct Load {
     pub fingerprint: Option<Vec<u8>>,
     /// Leave out the records before this sequence.
     pub from: u32,
+    /// As if it had been loaded then.
+    pub as_of: AsOf,
+}
+
+impl Load {
+    /// All records of a stream, as it is now.
+    pub fn of(stream: StreamId) -> Self {
+        Self { stream, idempotency_key: None, fingerprint: None, from: 0, as_of: AsOf::Now }
+    }
+}
+
+/// A point in the life of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AsOf {
+    /// All that there is.
+    #[default]
+    Now,
+    /// Up to this sequence, and with it.
+    Sequence(u32),
+    /// Up to the first record that was recorded after this time, and without it. So what is seen is always a beginning
+    /// of the stream, even where a clock was put back.
+    Time(Timestamp),
 }
 
 /// A stream as loaded at one instant.
@@ -172,7 +217,7 @@ pub struct Loaded {
     pub snapshot: Option<Snapshot>,
     /// The records after the snapshot, or all of them; as stored, not upcast.
     pub records: Vec<Record>,
-    /// The stream's next sequence; 0 if it does not exist.
+    /// The stream's next sequence as of then; 0 if it did not exist.
     pub next_sequence: u32,
 }
 

@@ -109,13 +109,14 @@ pub(super) async fn smuggle(backend: &impl Backend, type_name: &'static str, val
     open(&app, "a", 1).await;
     app.shutdown().await.unwrap();
     let payload = Payload { type_name: type_name.into(), value: value.into() };
-    let record = NewRecord { kind: RecordKind::Event, payload, occurred_at: None };
+    let record = NewRecord { kind: RecordKind::Event, payload, occurred_at: None, due: None };
     let book = NewBook {
         stream: stream("accounts", "a"),
         key: "a".into(),
         expected: None,
         idempotency_key: None,
         records: vec![record],
+        cleared: Vec::new(),
         created_at: Timestamp::default(),
         trace: Trace { correlation_id: "talk".into(), cause: None },
     };

@@ -16,17 +16,19 @@ mod upcasting;
 mod views;
 mod waiting;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use angzarr_runtime::app::ConsumerStatus;
 use angzarr_runtime::id::root_id;
 use angzarr_runtime::prost::Message;
-use angzarr_runtime::store::{Opened, Record, StreamId};
+use angzarr_runtime::store::{Opened, Record, Store, StreamId};
 use angzarr_runtime::{App, Error};
 use angzarr_tests::bank::v1::{BalanceRow, Branch, Deposit, OpenAccount};
 use angzarr_tests::{AccountRules, Faults, OldAccounts, register};
 
 use crate::backend::Backend;
+use crate::store::lease;
 use bad_books::{
     bad_books_get_their_codes, bad_payloads_change_nothing, pages_are_decided_in_order_and_stored_as_one_book,
     stored_events_that_do_not_decode_are_told, stored_events_that_nobody_knows_are_told,
@@ -117,6 +119,8 @@ cases! {
         deadlines_are_kept,
         deadlines_beyond_the_end_of_time_are_none,
         a_stopped_consumer_lets_the_others_finish,
+        a_handler_that_never_returns_does_not_hold_up_the_end,
+        a_slow_handler_ends_after_its_event,
         shutting_down_drains,
         a_dropped_send_is_whole;
     persistent:
@@ -136,9 +140,6 @@ cases! {
         views_of_another_log_are_rebuilt,
         views_that_run_ahead_are_rebuilt,
         shutting_down_leaves_nothing_to_do;
-    paused:
-        a_handler_that_never_returns_does_not_hold_up_the_end,
-        a_slow_handler_ends_after_its_event;
 }
 
 const TRANSFERS: &str = "bank.v1.app.Transfers";
@@ -218,6 +219,12 @@ pub(crate) async fn stopped(app: &App, consumer: &str) -> ConsumerStatus {
     };
     tokio::time::timeout(Duration::from_secs(10), gives_up).await.unwrap();
     status(app, consumer)
+}
+
+/// Lets a consumer begin anew.
+async fn forget(store: &Arc<dyn Store>, consumer: &str) {
+    let lease = lease(store, consumer).await;
+    store.save_checkpoint(&lease, 0).await.unwrap();
 }
 
 /// Does something to the storage while no application has it open.

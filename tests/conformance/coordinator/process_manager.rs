@@ -13,7 +13,7 @@ use angzarr_tests::watch::v1::{DepositCounted, Watch, WithdrawalCounted};
 use angzarr_tests::{AccountRules, Faults, OldAccounts};
 use uuid::Uuid;
 
-use super::{WATCH, beneath, event_names, log, names, of, open, start, stream};
+use super::{WATCH, beneath, event_names, forget, log, names, of, open, start, stream};
 use crate::backend::Backend;
 
 async fn withdraw(app: &App, amount: u64) -> Record {
@@ -35,6 +35,7 @@ fn probe(event: &Record) -> NewBook {
         expected: Some(u32::MAX),
         idempotency_key: Some(consumer_key(Purpose::Step, trigger(event), 0).to_string()),
         records: Vec::new(),
+        cleared: Vec::new(),
         created_at: event.created_at,
         trace: Trace { correlation_id: "probe".into(), cause: None },
     }
@@ -82,7 +83,7 @@ pub(super) async fn a_process_manager_step_is_not_decided_again(backend: impl Ba
     withdraw(&app, 2).await;
     let (before, decided) = (log(&app).await, faults.calls("WithdrawalWatch"));
     app.shutdown().await.unwrap();
-    beneath(&backend, async |opened| opened.store.save_checkpoint(WATCH, 0).await.unwrap()).await;
+    beneath(&backend, async |opened| forget(&opened.store, WATCH).await).await;
 
     let app = start(&backend, &faults).await;
     app.drained().await.unwrap();

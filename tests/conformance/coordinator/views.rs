@@ -1,7 +1,7 @@
 //! Views follow the log, whatever happens to them.
 
 use angzarr_runtime::App;
-use angzarr_runtime::view::Key;
+use angzarr_runtime::view::{Key, Owner};
 use angzarr_tests::Faults;
 use angzarr_tests::bank::v1::{BalanceRow, Branch, BranchRow, CloseAccount, Deposit, OpenAccount, Transfer};
 use bytes::Bytes;
@@ -62,9 +62,9 @@ async fn rebuilt(backend: impl Backend, damage: impl AsyncFnOnce(&dyn Fn()) -> O
         beneath(&backend, async |opened| {
             for (view, row_type) in [(BALANCES, "bank.v1.BalanceRow"), (BRANCHES, "bank.v1.BranchRow")] {
                 let log = if other.is_nil() { log } else { other };
-                opened.views.checkpoint(view, row_type, log, head).await.unwrap();
+                opened.views.take(view, Owner { log, row_type }, head, 1).await.unwrap();
                 let foreign = (Key::from("foreign"), Some(Bytes::new()));
-                opened.views.commit(view, vec![foreign], head + ahead).await.unwrap();
+                opened.views.commit(view, 1, vec![foreign], head + ahead).await.unwrap();
             }
         })
         .await;

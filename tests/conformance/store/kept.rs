@@ -7,17 +7,19 @@ use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::store::{Cause, Load, NewBook, NewRecord, RecordKind, Snapshot, StoreError, Trace};
 use uuid::Uuid;
 
-use super::{book, keyed, record, stream, whole};
+use super::{book, keyed, lease, record, stream, whole};
 use crate::backend::Backend;
 
 pub(super) async fn checkpoints_are_kept(backend: impl Backend) {
     let opened = backend.open().await;
     assert_eq!(opened.store.checkpoint("a.Consumer").await.unwrap(), 0);
+    let consumer = lease(&opened.store, "a.Consumer").await;
+    let counter = lease(&opened.store, "ein/Zähler").await;
     for position in [5, 7, 3, u64::from(u32::MAX) * 9] {
-        opened.store.save_checkpoint("a.Consumer", position).await.unwrap();
+        opened.store.save_checkpoint(&consumer, position).await.unwrap();
         assert_eq!(opened.store.checkpoint("a.Consumer").await.unwrap(), position);
     }
-    opened.store.save_checkpoint("ein/Zähler", 1).await.unwrap();
+    opened.store.save_checkpoint(&counter, 1).await.unwrap();
     let store = backend.reopen(opened).await.store;
     assert_eq!(store.checkpoint("a.Consumer").await.unwrap(), u64::from(u32::MAX) * 9);
     assert_eq!(store.checkpoint("ein/Zähler").await.unwrap(), 1);
@@ -54,6 +56,7 @@ pub(super) async fn reopened_log_holds_what_was_acknowledged(backend: impl Backe
     let records = kinds.into_iter().zip(values).enumerate().map(|(index, (kind, value))| NewRecord {
         kind,
         payload: Payload { type_name: "test.v1.Geschäft".into(), value: value.into() },
+        due: None,
         occurred_at: (index % 2 == 0).then_some(before_1970),
     });
     let full = NewBook {
@@ -61,6 +64,7 @@ pub(super) async fn reopened_log_holds_what_was_acknowledged(backend: impl Backe
         key: "日本/\\'\"; DROP TABLE records; --".into(),
         idempotency_key: Some("ключ".into()),
         records: records.collect(),
+        cleared: Vec::new(),
         created_at: Timestamp { seconds: 1_700_000_000, nanos: 999_999_000 },
         trace: Trace { correlation_id: "Gespräch 🦀".into(), cause: Some(Arc::new(cause)) },
         expected: Some(0),
@@ -109,8 +113,9 @@ pub(super) async fn a_closed_store_refuses_everything(backend: impl Backend) {
     let stream = stream();
     let state = record("state").payload;
     store.append(book(&stream, &["a"])).await.unwrap();
+    let lease = lease(&store, "c").await;
     store.close().await.unwrap();
-    let load = Load { stream: stream.clone(), idempotency_key: None, fingerprint: None, from: 0 };
+    let load = Load::of(stream.clone());
     let snapshot = Snapshot { sequence: 0, fingerprint: Vec::new(), state };
     assert_eq!(store.append(book(&stream, &["b"])).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.load(load).await.unwrap_err(), StoreError::Closed);
@@ -118,6 +123,6 @@ pub(super) async fn a_closed_store_refuses_everything(backend: impl Backend) {
     assert_eq!(store.head().await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.save_snapshot(stream, snapshot).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.checkpoint("c").await.unwrap_err(), StoreError::Closed);
-    assert_eq!(store.save_checkpoint("c", 1).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.save_checkpoint(&lease, 1).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.close().await, Ok(()), "closing again is fine");
 }

@@ -21,7 +21,7 @@ pub(super) async fn once_a_duplicate_returns_the_first_book(backend: impl Backen
     let again = store.append(keyed("k", book(&stream, &[]))).await.unwrap();
     assert!(again.duplicate);
     assert_eq!(again.records, first.records);
-    let load = Load { stream: stream.clone(), idempotency_key: Some("k".into()), fingerprint: None, from: 0 };
+    let load = Load { idempotency_key: Some("k".into()), ..Load::of(stream.clone()) };
     let loaded = store.load(load).await.unwrap();
     assert_eq!(loaded.recorded.as_ref(), Some(&first.records));
     assert!(loaded.records.is_empty());
@@ -62,7 +62,7 @@ pub(super) async fn once_an_empty_book_is_remembered(backend: impl Backend) {
     let store = backend.reopen(opened).await.store;
     let again = store.append(keyed("k", book(&stream, &["a"]))).await.unwrap();
     assert!(again.records.is_empty() && again.duplicate);
-    let load = Load { stream: stream.clone(), idempotency_key: Some("k".into()), fingerprint: None, from: 0 };
+    let load = Load { idempotency_key: Some("k".into()), ..Load::of(stream.clone()) };
     assert_eq!(store.load(load).await.unwrap().recorded, Some(Vec::new()));
     assert_eq!(whole(&store, &stream).await.next_sequence, 0);
     assert_eq!(store.head().await.unwrap(), 0);

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use angzarr_runtime::Payload;
 use angzarr_runtime::prost_types::Timestamp;
-use angzarr_runtime::store::{Load, Loaded, NewBook, NewRecord, Record, RecordKind, Store, StreamId, Trace};
+use angzarr_runtime::store::{
+    Acquired, Lease, Load, Loaded, NewBook, NewRecord, Record, RecordKind, Store, StreamId, Trace,
+};
 use uuid::Uuid;
 
 use concurrent::{
@@ -66,23 +68,24 @@ cases! {
 }
 
 /// A stream that no other case uses.
-fn stream() -> StreamId {
+pub(crate) fn stream() -> StreamId {
     StreamId::new("things", Uuid::new_v4())
 }
 
 fn record(text: &str) -> NewRecord {
     let payload = Payload { type_name: "test.Said".into(), value: text.as_bytes().to_vec().into() };
-    NewRecord { kind: RecordKind::Event, payload, occurred_at: None }
+    NewRecord { kind: RecordKind::Event, payload, occurred_at: None, due: None }
 }
 
 /// A book with a record for each text.
-fn book(stream: &StreamId, texts: &[&str]) -> NewBook {
+pub(crate) fn book(stream: &StreamId, texts: &[&str]) -> NewBook {
     NewBook {
         stream: stream.clone(),
         key: "thing".into(),
         expected: None,
         idempotency_key: None,
         records: texts.iter().map(|text| record(text)).collect(),
+        cleared: Vec::new(),
         created_at: Timestamp { seconds: 1_700_000_000, nanos: 5_000 },
         trace: Trace { correlation_id: "talk".into(), cause: None },
     }
@@ -96,9 +99,17 @@ fn keyed(key: &str, book: NewBook) -> NewBook {
     NewBook { idempotency_key: Some(key.to_owned()), ..book }
 }
 
+/// Takes the lease of a consumer that nobody holds.
+pub(crate) async fn lease(store: &Arc<dyn Store>, consumer: &str) -> Lease {
+    match store.acquire(consumer, None).await.unwrap() {
+        Acquired::Taken(lease) => lease,
+        Acquired::Held(beat) => panic!("{consumer} is held: {beat:?}"),
+    }
+}
+
 /// The whole stream, without looking at keys or snapshots.
 async fn whole(store: &Arc<dyn Store>, stream: &StreamId) -> Loaded {
-    let load = Load { stream: stream.clone(), idempotency_key: None, fingerprint: None, from: 0 };
+    let load = Load::of(stream.clone());
     store.load(load).await.unwrap()
 }
 

@@ -15,7 +15,7 @@ fn snapshot(sequence: u32, fingerprint: &str, state: &str) -> Snapshot {
 
 async fn load(store: &Arc<dyn Store>, stream: &StreamId, fingerprint: &str) -> Loaded {
     let fingerprint = Some(fingerprint.as_bytes().to_vec());
-    store.load(Load { stream: stream.clone(), idempotency_key: None, fingerprint, from: 0 }).await.unwrap()
+    store.load(Load { fingerprint, ..Load::of(stream.clone()) }).await.unwrap()
 }
 
 pub(super) async fn snapshots_shorten_the_load(backend: impl Backend) {

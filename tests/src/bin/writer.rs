@@ -33,7 +33,8 @@ async fn write(store: Arc<dyn Store>, root: Uuid) -> Result<(), std::io::Error> 
             key: root.to_string().into(),
             expected: None,
             idempotency_key: None,
-            records: vec![NewRecord { kind: RecordKind::Event, payload, occurred_at: None }],
+            records: vec![NewRecord { kind: RecordKind::Event, payload, occurred_at: None, due: None }],
+            cleared: Vec::new(),
             created_at: Timestamp::default(),
             trace: Trace { correlation_id: "chaos".into(), cause: None },
         };

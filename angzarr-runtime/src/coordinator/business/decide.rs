@@ -123,7 +123,7 @@ fn decide(
             if let Err(failure) = fold(logic.stateful(), name, state, &payload) {
                 return (Err(failure), false);
             }
-            records.push(NewRecord { kind: kind(input), payload, occurred_at: None });
+            records.push(NewRecord { kind: kind(input), payload, occurred_at: None, due: None });
         }
     }
     (Ok(Decision::Append(records)), true)
@@ -131,7 +131,7 @@ fn decide(
 
 fn refusal(command: &Payload, rejection: &Rejection) -> NewRecord {
     let refusal = proto::Refusal { rejection: Some(rejection.clone().into()), command: Some(command.to_any()) };
-    NewRecord { kind: RecordKind::Refusal, payload: Payload::named(&refusal), occurred_at: None }
+    NewRecord { kind: RecordKind::Refusal, payload: Payload::named(&refusal), occurred_at: None, due: None }
 }
 
 fn kind(input: &Input) -> RecordKind {
@@ -327,6 +327,7 @@ mod tests {
                 kind: RecordKind::Event,
                 payload: payload("Old", b""),
                 occurred_at: None,
+                due: None,
             }]),
             ..request(Vec::new())
         };

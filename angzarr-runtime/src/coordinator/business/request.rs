@@ -107,6 +107,7 @@ impl Request {
             expected: Some(next),
             idempotency_key: self.idempotency_key.clone(),
             records,
+            cleared: Vec::new(),
             created_at: time::now(),
             trace: self.trace.clone(),
         }

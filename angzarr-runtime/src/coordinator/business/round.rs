@@ -33,7 +33,8 @@ pub(super) async fn hold(
     let beyond = batch.split_off(planned.steps.len());
 
     let (steps, books): (Vec<_>, Vec<_>) = planned.steps.into_iter().map(Planned::split).unzip();
-    let results = coordinator.log.append_in_order(books.into_iter().flatten().collect()).await;
+    let books: Vec<_> = books.into_iter().flatten().collect();
+    let results = if books.is_empty() { Vec::new() } else { coordinator.log.store.append_in_order(books).await };
     let stored = results.first().is_some_and(Appended::is_stored);
     let mut round = Round { coordinator, stream, folded, sound: true, proven: stored || fresh, again: Vec::new() };
     let mut results = results.into_iter();
@@ -131,10 +132,9 @@ impl Round<'_> {
         }
         if !self.proven || pending.request.idempotency_key.is_some() {
             let load = Load {
-                stream: self.stream.clone(),
                 idempotency_key: pending.request.idempotency_key.clone(),
-                fingerprint: None,
                 from: self.folded.next_sequence,
+                ..Load::of(self.stream.clone())
             };
             match self.coordinator.log.store.load(load).await {
                 Err(error) => return pending.answer(Err(error.into())),

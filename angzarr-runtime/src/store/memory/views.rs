@@ -8,7 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::store::StoreError;
-use crate::view::{Changes, Key, ViewStore};
+use crate::view::{Changes, Key, Owner, ViewStore};
 
 /// Views in memory.
 #[derive(Debug, Default)]
@@ -25,8 +25,19 @@ struct Inner {
 #[derive(Debug, Default)]
 struct View {
     stamp: Option<(Uuid, String)>,
+    token: u64,
     checkpoint: u64,
     rows: BTreeMap<String, Bytes>,
+}
+
+impl View {
+    fn belongs_to(&self, owner: Owner<'_>) -> bool {
+        self.stamp.as_ref().is_some_and(|(log, row_type)| *log == owner.log && row_type == owner.row_type)
+    }
+
+    fn fence(&self, name: &str, token: u64) -> Result<(), StoreError> {
+        if token != self.token { Err(StoreError::LeaseLost { consumer: name.to_owned() }) } else { Ok(()) }
+    }
 }
 
 impl MemoryViews {
@@ -44,14 +55,22 @@ impl MemoryViews {
 
 #[async_trait]
 impl ViewStore for MemoryViews {
-    async fn checkpoint(&self, view: &str, row_type: &str, log: Uuid, head: u64) -> Result<u64, StoreError> {
+    async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<u64, StoreError> {
         let mut inner = self.open()?;
-        let view = inner.views.entry(view.to_owned()).or_default();
-        let stamp = Some((log, row_type.to_owned()));
-        if view.stamp != stamp || view.checkpoint > head {
-            *view = View { stamp, ..View::default() };
+        let found = inner.views.entry(view.to_owned()).or_default();
+        if !found.belongs_to(owner) || found.checkpoint > head {
+            *found = View { stamp: Some((owner.log, owner.row_type.to_owned())), ..View::default() };
         }
-        Ok(view.checkpoint)
+        if token < found.token {
+            return Err(StoreError::LeaseLost { consumer: view.to_owned() });
+        }
+        found.token = token;
+        Ok(found.checkpoint)
+    }
+
+    async fn checkpoint(&self, view: &str, owner: Owner<'_>) -> Result<u64, StoreError> {
+        let inner = self.open()?;
+        Ok(inner.views.get(view).filter(|view| view.belongs_to(owner)).map_or(0, |view| view.checkpoint))
     }
 
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
@@ -64,16 +83,17 @@ impl ViewStore for MemoryViews {
         Ok(rows.map(|(key, row)| (Key::parse(key), row.clone())).collect())
     }
 
-    async fn commit(&self, view: &str, changes: Changes, checkpoint: u64) -> Result<(), StoreError> {
+    async fn commit(&self, view: &str, token: u64, changes: Changes, checkpoint: u64) -> Result<(), StoreError> {
         let mut inner = self.open()?;
-        let view = inner.views.entry(view.to_owned()).or_default();
+        let found = inner.views.entry(view.to_owned()).or_default();
+        found.fence(view, token)?;
         for (key, row) in changes {
             match row {
-                Some(row) => view.rows.insert(key.to_string(), row),
-                None => view.rows.remove(&key.to_string()),
+                Some(row) => found.rows.insert(key.to_string(), row),
+                None => found.rows.remove(&key.to_string()),
             };
         }
-        view.checkpoint = checkpoint;
+        found.checkpoint = checkpoint;
         Ok(())
     }
 

@@ -1,28 +1,52 @@
-//! One application, one log.
+//! Who has a log open.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use super::BUSY_TIMEOUT;
 use crate::store::StoreError;
 
-/// Holds `PATH.lock` until it is dropped, or until the process is gone.
+/// A shared lock on `PATH.lock`: every process that has the log open holds one, until it is gone.
 #[derive(Debug)]
-pub(super) struct ProcessLock {
+pub(super) struct OpenLock {
     // Closing it is what releases the lock.
     _file: File,
 }
 
-impl ProcessLock {
-    pub(super) fn acquire(path: &Path) -> Result<Self, StoreError> {
-        let lock_path = beside(path, "lock");
-        let refused =
-            |error: std::io::Error| StoreError::CannotOpen { path: path.to_owned(), reason: error.to_string() };
-        let file = OpenOptions::new().create(true).append(true).open(lock_path).map_err(refused)?;
+impl OpenLock {
+    /// Runs `alone` first if nobody else has the log open, whatever became of those who had.
+    pub(super) fn acquire(path: &Path, alone: impl FnOnce() -> Result<(), StoreError>) -> Result<Self, StoreError> {
+        let refused = |error: std::io::Error| refused(path, &error);
+        let file = OpenOptions::new().create(true).append(true).open(beside(path, "lock")).map_err(refused)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(error)) => Err(refused(error)),
+            Ok(()) => alone()?,
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
+        // Whoever opens it for the first time is alone for a moment; whoever keeps it for himself is not waited for.
+        let patience = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            match file.try_lock_shared() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) if Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::InUse { place: path.display().to_string() });
+                }
+                Err(TryLockError::Error(error)) => return Err(refused(error)),
+            }
+        }
+    }
+}
+
+/// What the system says about a file, in our words.
+pub(super) fn refused(path: &Path, error: &std::io::Error) -> StoreError {
+    let (place, reason) = (path.display().to_string(), error.to_string());
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => StoreError::NoRights { place, reason },
+        _ => StoreError::CannotOpen { place, reason },
     }
 }
 

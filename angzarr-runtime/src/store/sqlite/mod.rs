@@ -1,12 +1,22 @@
 //! One SQLite file: a writer thread that commits what has gathered, and a few readers.
 //!
-//! WAL with `synchronous = FULL`: a commit returns after the log file has been forced to disk. One application owns
-//! the file, by a lock on `PATH.lock` that the system releases when the process dies.
+//! WAL with `synchronous = FULL`: a commit returns after the log file has been forced to disk. Several processes may
+//! have the file open; SQLite's own lock makes their commits follow each other. Readers of other processes are woken by
+//! a poll every 50 ms, since SQLite cannot tell them.
+//!
+//! Every process holds a shared lock on `PATH.lock`, which the system releases when it dies. Whoever opens the log and
+//! finds nobody else there knows that all leases are left over, and frees them; otherwise a lease whose holder died is
+//! taken over once it was silent for long enough.
 
+mod append;
+mod consumers;
+mod events;
 mod lock;
 mod reader;
+mod rows;
 mod schema;
 mod views;
+mod watcher;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -14,13 +24,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Appended, Load, Loaded, NewBook, Record, Snapshot, Store, StoreError, StreamId};
-use lock::ProcessLock;
+use super::{Store, StoreError};
+use lock::{OpenLock, refused};
 use reader::Readers;
-use writer::{Job, Writer};
+use watcher::Watcher;
+use writer::{Transaction, Writer};
 
 pub use views::SqliteViews;
 
@@ -32,25 +43,33 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct SqliteStore {
     log_id: Uuid,
     path: PathBuf,
+    /// Under which leases are held.
+    holder: Uuid,
     writer: Writer,
     readers: Readers,
+    head: watch::Sender<u64>,
+    _watcher: Watcher,
 }
 
 impl SqliteStore {
     /// Opens the log at `path`, creating it if there is no such file.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] if another process or application has it, [`StoreError::Foreign`] if the file is something else,
-    /// [`StoreError::CannotOpen`] for whatever the system refuses.
+    /// [`StoreError::InUse`] if another program has it locked, [`StoreError::Foreign`] if the file is something else,
+    /// [`StoreError::Altered`] if somebody changed its tables, [`StoreError::NoRights`] and [`StoreError::CannotOpen`]
+    /// for whatever the system refuses.
     pub async fn open(path: PathBuf) -> Result<Self, StoreError> {
         blocking(move || {
             let path = canonical(&path)?;
-            let lock = ProcessLock::acquire(&path)?;
+            let lock = OpenLock::acquire(&path, || free_leases(&path))?;
             let connection = connect(&path)?;
-            let log_id = schema::prepare(&connection, &path)?;
+            schema::LOG.prepare(&connection, &path, "FULL")?;
+            let log_id = schema::log_id(&connection)?;
+            let head = watch::Sender::new(events::last_position(&connection)?.unsigned_abs());
             let readers = Readers::open(&path)?;
-            let writer = Writer::start(connection, lock, &path)?;
-            Ok(Self { log_id, path, writer, readers })
+            let watcher = Watcher::start(&path, head.clone())?;
+            let writer = Writer::start(connection, lock, head.clone(), &path)?;
+            Ok(Self { log_id, path, holder: Uuid::new_v4(), writer, readers, head, _watcher: watcher })
         })
         .await
     }
@@ -59,15 +78,14 @@ impl SqliteStore {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
 
-    async fn write<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
-    ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.writer.send(job(answer)).await?;
-        answered.await.unwrap_or(Err(StoreError::Closed))
-    }
+/// Nobody has the log open: whoever held leases is gone.
+fn free_leases(path: &Path) -> Result<(), StoreError> {
+    let connection = connect(path)?;
+    schema::LOG.prepare(&connection, path, "FULL")?;
+    connection.execute("UPDATE consumers SET holder = NULL WHERE holder IS NOT NULL", [])?;
+    Ok(())
 }
 
 #[async_trait]
@@ -76,47 +94,25 @@ impl Store for SqliteStore {
         self.log_id
     }
 
-    async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>> {
-        self.write(|answer| Job::Append { books, answer }).await.unwrap_or_else(|error| vec![Err(error)])
-    }
-
-    async fn load(&self, load: Load) -> Result<Loaded, StoreError> {
-        self.readers.run(move |connection| reader::load(connection, &load)).await
-    }
-
-    async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.readers.run(move |connection| reader::read(connection, after, limit)).await
-    }
-
-    async fn head(&self) -> Result<u64, StoreError> {
-        self.readers.run(reader::head).await
-    }
-
-    async fn save_snapshot(&self, stream: StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
-        self.write(|answer| Job::Snapshot { stream, snapshot: Box::new(snapshot), answer }).await
-    }
-
-    async fn checkpoint(&self, consumer: &str) -> Result<u64, StoreError> {
-        let consumer = consumer.to_owned();
-        self.readers.run(move |connection| reader::checkpoint(connection, &consumer)).await
-    }
-
-    async fn save_checkpoint(&self, consumer: &str, position: u64) -> Result<(), StoreError> {
-        let consumer = consumer.to_owned();
-        self.write(|answer| Job::Checkpoint { consumer, position, answer }).await
-    }
-
     async fn close(&self) -> Result<(), StoreError> {
         self.readers.close();
-        let closed = self.write(|answer| Job::Close { answer }).await;
-        // Closing what is closed already is fine.
-        if closed == Err(StoreError::Closed) { Ok(()) } else { closed }
+        let holder = self.holder;
+        let free = move |transaction: &mut Transaction<'_>| {
+            let free = "UPDATE consumers SET holder = NULL WHERE holder = ?1";
+            Ok(transaction.connection.execute(free, [holder.as_bytes().as_slice()]).map(drop)?)
+        };
+        match self.writer.write(free).await {
+            Ok(()) | Err(StoreError::Closed) => {}
+            // Whoever waits for them finds out by himself, if later.
+            Err(error) => tracing::warn!(code = error.code(), %error, "leases were not given back"),
+        }
+        self.writer.close().await
     }
 }
 
 /// Resolves links. The file itself need not exist yet, its folder must.
 fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
-    let refused = |error: std::io::Error| StoreError::CannotOpen { path: path.to_owned(), reason: error.to_string() };
+    let refused = |error: std::io::Error| refused(path, &error);
     if path.symlink_metadata().is_ok() {
         return path.canonicalize().map_err(refused);
     }
@@ -128,7 +124,7 @@ fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
 /// Opens a file the way all connections of this store do.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let refused = |error: Error| match translate(&error) {
-        StoreError::Unavailable { reason } => StoreError::CannotOpen { path: path.to_owned(), reason },
+        StoreError::Unavailable { reason } => StoreError::CannotOpen { place: path.display().to_string(), reason },
         other => other,
     };
     // Without SQLITE_OPEN_URI: a path is a path, whatever it starts with.

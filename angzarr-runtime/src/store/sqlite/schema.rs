@@ -1,4 +1,4 @@
-//! Tables of the log, and how a file is recognised.
+//! Migrations, and how a file is recognised.
 
 use std::path::Path;
 
@@ -7,119 +7,143 @@ use uuid::Uuid;
 
 use crate::store::StoreError;
 
-/// "ANGZ": marks the file as ours.
-const APPLICATION_ID: i32 = 0x414e_475a;
-
-/// Raised with every change of the tables.
-const VERSION: i32 = 1;
-
-// Positions are given by the writer; `next_sequence` spares a look into `records` for every append. A key with
-// `count` 0 stands for a decision without events.
-const TABLES: &str = "
-    CREATE TABLE log (
-        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-        id BLOB NOT NULL
-    );
-    CREATE TABLE streams (
-        id INTEGER PRIMARY KEY,
-        domain TEXT NOT NULL,
-        root BLOB NOT NULL,
-        key TEXT NOT NULL,
-        next_sequence INTEGER NOT NULL,
-        UNIQUE (domain, root)
-    );
-    CREATE TABLE records (
-        position INTEGER PRIMARY KEY,
-        stream INTEGER NOT NULL REFERENCES streams (id),
-        sequence INTEGER NOT NULL,
-        kind INTEGER NOT NULL,
-        type TEXT NOT NULL,
-        payload BLOB NOT NULL,
-        created_at INTEGER NOT NULL,
-        occurred_at INTEGER,
-        correlation_id TEXT NOT NULL,
-        cause BLOB,
-        UNIQUE (stream, sequence)
-    );
-    CREATE TABLE keys (
-        stream INTEGER NOT NULL REFERENCES streams (id),
-        key TEXT NOT NULL,
-        first_sequence INTEGER NOT NULL,
-        count INTEGER NOT NULL,
-        PRIMARY KEY (stream, key)
-    ) WITHOUT ROWID;
-    CREATE TABLE snapshots (
-        stream INTEGER PRIMARY KEY REFERENCES streams (id),
-        sequence INTEGER NOT NULL,
-        fingerprint BLOB NOT NULL,
-        type TEXT NOT NULL,
-        state BLOB NOT NULL,
-        checksum BLOB NOT NULL
-    );
-    CREATE TABLE checkpoints (
-        consumer TEXT PRIMARY KEY,
-        position INTEGER NOT NULL
-    ) WITHOUT ROWID;
-";
-
-/// Makes sure that the file is a log of this release, creating the tables in an empty one; gives the log's id.
-///
-/// Nothing is written before the file is known to be ours or empty.
-pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<Uuid, StoreError> {
-    recognise(connection, path, APPLICATION_ID, VERSION)?;
-    durable(connection, "FULL")?;
-    // Taken and given back, so that a lock which another program holds is told now and not at the first append.
-    connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|error| busy(&error, path))?;
-    if is_empty(connection)? {
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        connection.execute_batch(TABLES)?;
-        connection.execute("INSERT INTO log (only_row, id) VALUES (1, ?1)", [Uuid::new_v4().as_bytes().as_slice()])?;
-        mark(connection, APPLICATION_ID, VERSION)?;
-        connection.execute_batch("COMMIT")?;
-    }
-    let id: Vec<u8> = connection.query_row("SELECT id FROM log", [], |row| row.get(0))?;
-    Uuid::from_slice(&id).map_err(|_| StoreError::Damaged { reason: "the log's id is not 16 bytes long".into() })
+/// A kind of file: what marks it, and the steps that make its tables, oldest first.
+pub(super) struct Schema {
+    application_id: i32,
+    /// The file's `user_version` is the number of steps that were taken.
+    migrations: &'static [&'static str],
 }
 
-/// Refuses a file that holds something else.
-pub(super) fn recognise(connection: &Connection, path: &Path, ours: i32, version: i32) -> Result<(), StoreError> {
-    let foreign = |reason: String| StoreError::Foreign { path: path.to_owned(), reason };
-    let number = |pragma: &str| -> Result<i32, StoreError> {
-        connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => foreign("it is no SQLite database".into()),
-            _ => busy(&error, path),
-        })
-    };
-    let (application, found) = (number("application_id")?, number("user_version")?);
-    if is_empty(connection)? {
-        return Ok(());
+/// "ANGZ": the log.
+pub(super) const LOG: Schema = Schema {
+    application_id: 0x414e_475a,
+    migrations: &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")],
+};
+
+/// "ANGV": the views.
+pub(super) const VIEWS: Schema = Schema {
+    application_id: 0x414e_4756,
+    migrations: &[include_str!("migrations/views-1.sql"), include_str!("migrations/views-2.sql")],
+};
+
+impl Schema {
+    fn version(&self) -> i32 {
+        i32::try_from(self.migrations.len()).unwrap_or(i32::MAX)
     }
-    if application != ours {
-        return Err(foreign(format!("it belongs to another application (id {application:#010x})")));
+
+    /// Makes sure that the file is of this kind and release: creates the tables in an empty one, and brings those of an
+    /// older release up to date.
+    ///
+    /// Nothing is written before the file is known to be ours or empty.
+    pub(super) fn prepare(&self, connection: &Connection, path: &Path, synchronous: &str) -> Result<(), StoreError> {
+        self.recognise(connection, path)?;
+        durable(connection, synchronous)?;
+        // Also where there is nothing to do, so that a lock which another program holds is told now.
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| busy(&error, path))?;
+        let migrated = self.migrate(connection, path);
+        if migrated.is_err() {
+            // Fails only if there is no transaction, which is what it is to achieve.
+            let _ = connection.execute_batch("ROLLBACK");
+            return migrated;
+        }
+        connection.execute_batch("COMMIT")?;
+        self.compare(connection, path)
     }
-    if found != version {
-        return Err(foreign(format!("its tables have version {found}, this release knows {version}")));
+
+    /// Refuses a file that holds something else; gives the version of its tables.
+    fn recognise(&self, connection: &Connection, path: &Path) -> Result<i32, StoreError> {
+        let foreign = |reason: String| StoreError::Foreign { place: path.display().to_string(), reason };
+        let number = |pragma: &str| -> Result<i32, StoreError> {
+            connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(|error| {
+                match error.sqlite_error_code() {
+                    Some(ErrorCode::NotADatabase) => foreign("it is no SQLite database".into()),
+                    _ => busy(&error, path),
+                }
+            })
+        };
+        let (application, found) = (number("application_id")?, number("user_version")?);
+        if is_empty(connection)? {
+            return Ok(0);
+        }
+        if application != self.application_id {
+            return Err(foreign(format!("it belongs to another application (id {application:#010x})")));
+        }
+        if found < 1 || found > self.version() {
+            let known = self.version();
+            return Err(foreign(format!("its tables have version {found}, this release knows those up to {known}")));
+        }
+        Ok(found)
     }
-    Ok(())
+
+    /// Takes the steps that are missing, within the transaction that is open: another process may have taken them
+    /// meanwhile.
+    fn migrate(&self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
+        let found = self.recognise(connection, path)?;
+        for migration in self.migrations.iter().skip(usize::try_from(found).unwrap_or(0)) {
+            connection.execute_batch(migration)?;
+        }
+        if found < self.version() {
+            connection.pragma_update(None, "application_id", self.application_id)?;
+            connection.pragma_update(None, "user_version", self.version())?;
+        }
+        Ok(())
+    }
+
+    /// Compares the tables with those that the steps make in an empty database.
+    fn compare(&self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
+        let expected = Connection::open_in_memory()?;
+        self.migrations.iter().try_for_each(|migration| expected.execute_batch(migration))?;
+        let (expected, found) = (parts(&expected)?, parts(connection)?);
+        let missing = expected.iter().find(|part| !found.contains(part));
+        let strange = found.iter().find(|part| !expected.contains(part));
+        let reason = match (missing, strange) {
+            (None, None) => return Ok(()),
+            (Some(part), _) if found.iter().all(|other| other.name != part.name) => {
+                format!("{} `{}` is missing", part.kind, part.name)
+            }
+            (Some(part), _) => format!("{} `{}` is another one", part.kind, part.name),
+            (None, Some(part)) => format!("{} `{}` is not ours", part.kind, part.name),
+        };
+        Err(StoreError::Altered { place: path.display().to_string(), reason })
+    }
+}
+
+/// A table, an index, a trigger, or a view.
+#[derive(PartialEq, Eq)]
+struct Part {
+    kind: String,
+    name: String,
+    sql: Option<String>,
+}
+
+fn parts(connection: &Connection) -> Result<Vec<Part>, StoreError> {
+    // SQLite's own statistics, made by ANALYZE, are no change.
+    let mut statement = connection
+        .prepare("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\'")?;
+    let parts = statement.query_map([], |row| Ok(Part { kind: row.get(0)?, name: row.get(1)?, sql: row.get(2)? }))?;
+    Ok(parts.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn log_id(connection: &Connection) -> Result<Uuid, StoreError> {
+    let id: Vec<u8> = connection.query_row("SELECT id FROM log", [], |row| row.get(0))?;
+    Uuid::from_slice(&id).map_err(|_| StoreError::Damaged { reason: "the log's id is not 16 bytes long".into() })
 }
 
 /// Tells a lock of another program from other errors.
 fn busy(error: &rusqlite::Error, path: &Path) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path: path.to_owned() },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::InUse { place: path.display().to_string() }
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            StoreError::NoRights { place: path.display().to_string(), reason: error.to_string() }
+        }
         _ => super::translate(error),
     }
 }
 
-/// Marks a new file as ours.
-pub(super) fn mark(connection: &Connection, ours: i32, version: i32) -> Result<(), StoreError> {
-    connection.pragma_update(None, "application_id", ours)?;
-    connection.pragma_update(None, "user_version", version)?;
-    Ok(())
-}
-
 /// WAL, with the given `synchronous` setting.
-pub(super) fn durable(connection: &Connection, synchronous: &str) -> Result<(), StoreError> {
+fn durable(connection: &Connection, synchronous: &str) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", synchronous)?;
     // Some file systems cannot do WAL; SQLite then keeps another mode and says so.
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -129,6 +153,6 @@ pub(super) fn durable(connection: &Connection, synchronous: &str) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn is_empty(connection: &Connection) -> Result<bool, StoreError> {
+fn is_empty(connection: &Connection) -> Result<bool, StoreError> {
     Ok(connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?)
 }

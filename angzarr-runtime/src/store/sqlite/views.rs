@@ -5,34 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
 
 use super::lock::beside;
 use super::{blocking, connect, schema};
 use crate::store::StoreError;
-use crate::view::{Changes, Key, ViewStore};
+use crate::view::{Changes, Key, Owner, ViewStore};
 
-/// "ANGV": marks the file as ours.
-const APPLICATION_ID: i32 = 0x414e_4756;
-const VERSION: i32 = 1;
-
-const TABLES: &str = "
-    CREATE TABLE views (
-        name TEXT PRIMARY KEY,
-        row_type TEXT NOT NULL,
-        log BLOB NOT NULL,
-        checkpoint INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE rows (
-        view TEXT NOT NULL,
-        key TEXT NOT NULL,
-        row BLOB NOT NULL,
-        PRIMARY KEY (view, key)
-    ) WITHOUT ROWID;
-";
-
-/// Views in a SQLite file of their own. The owner of the log's lock owns it too.
+/// Views in a SQLite file of their own.
 #[derive(Debug)]
 pub struct SqliteViews {
     path: PathBuf,
@@ -70,8 +51,8 @@ impl SqliteViews {
 /// Views can be rebuilt: what is wrong with their file has another remedy than what is wrong with the log.
 fn unusable(path: &Path, error: StoreError) -> StoreError {
     match error {
-        StoreError::Foreign { reason, .. } | StoreError::Damaged { reason } => {
-            StoreError::ViewsUnusable { path: path.to_owned(), reason }
+        StoreError::Foreign { reason, .. } | StoreError::Altered { reason, .. } | StoreError::Damaged { reason } => {
+            StoreError::ViewsUnusable { place: path.display().to_string(), reason }
         }
         other => other,
     }
@@ -79,43 +60,75 @@ fn unusable(path: &Path, error: StoreError) -> StoreError {
 
 fn open(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path)?;
-    schema::recognise(&connection, path, APPLICATION_ID, VERSION)?;
     // Losing the last commits costs a little rebuilding, so they need not wait for the disk.
-    schema::durable(&connection, "NORMAL")?;
-    if schema::is_empty(&connection)? {
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        connection.execute_batch(TABLES)?;
-        schema::mark(&connection, APPLICATION_ID, VERSION)?;
-        connection.execute_batch("COMMIT")?;
-    }
+    schema::VIEWS.prepare(&connection, path, "NORMAL")?;
     Ok(connection)
+}
+
+/// What a view was made for, and how far it is.
+struct Stamp {
+    row_type: String,
+    log: Vec<u8>,
+    checkpoint: u64,
+    token: i64,
+}
+
+impl Stamp {
+    fn of(connection: &Connection, view: &str) -> Result<Option<Self>, StoreError> {
+        let stamp = connection
+            .prepare_cached("SELECT row_type, log, checkpoint, token FROM views WHERE name = ?1")?
+            .query_row([view], |row| {
+                let checkpoint = row.get::<_, i64>(2)?.unsigned_abs();
+                Ok(Self { row_type: row.get(0)?, log: row.get(1)?, checkpoint, token: row.get(3)? })
+            })
+            .optional()?;
+        Ok(stamp)
+    }
+
+    fn belongs_to(&self, log: Uuid, row_type: &str) -> bool {
+        self.log == log.as_bytes() && self.row_type == row_type
+    }
+}
+
+fn token(token: u64) -> i64 {
+    i64::try_from(token).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
 impl ViewStore for SqliteViews {
-    async fn checkpoint(&self, view: &str, row_type: &str, log: Uuid, head: u64) -> Result<u64, StoreError> {
-        let (view, row_type) = (view.to_owned(), row_type.to_owned());
+    async fn take(&self, view: &str, owner: Owner<'_>, head: u64, by: u64) -> Result<u64, StoreError> {
+        let (view, log, row_type) = (view.to_owned(), owner.log, owner.row_type.to_owned());
         self.run(move |connection| {
-            let stamp = connection
-                .query_row("SELECT row_type, log, checkpoint FROM views WHERE name = ?1", [&view], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?.unsigned_abs()))
-                })
-                .optional()?;
-            if let Some((found_type, found_log, checkpoint)) = stamp
-                && found_type == row_type
-                && found_log == log.as_bytes()
-                && checkpoint <= head
-            {
-                return Ok(checkpoint);
-            }
-            let transaction = connection.transaction()?;
-            transaction.execute("DELETE FROM rows WHERE view = ?1", [&view])?;
-            transaction.execute(
-                "INSERT OR REPLACE INTO views (name, row_type, log, checkpoint) VALUES (?1, ?2, ?3, 0)",
-                params![view, row_type, log.as_bytes().as_slice()],
-            )?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let stamp = Stamp::of(&transaction, &view)?;
+            let checkpoint = match stamp {
+                Some(stamp) if stamp.belongs_to(log, &row_type) && stamp.token > token(by) => {
+                    return Err(StoreError::LeaseLost { consumer: view });
+                }
+                Some(stamp) if stamp.belongs_to(log, &row_type) && stamp.checkpoint <= head => {
+                    transaction.execute("UPDATE views SET token = ?2 WHERE name = ?1", params![view, token(by)])?;
+                    stamp.checkpoint
+                }
+                _ => {
+                    transaction.execute("DELETE FROM rows WHERE view = ?1", [&view])?;
+                    transaction.execute(
+                        "INSERT OR REPLACE INTO views (name, row_type, log, checkpoint, token) VALUES (?1, ?2, ?3, 0, ?4)",
+                        params![view, row_type, log.as_bytes().as_slice(), token(by)],
+                    )?;
+                    0
+                }
+            };
             transaction.commit()?;
-            Ok(0)
+            Ok(checkpoint)
+        })
+        .await
+    }
+
+    async fn checkpoint(&self, view: &str, owner: Owner<'_>) -> Result<u64, StoreError> {
+        let (view, log, row_type) = (view.to_owned(), owner.log, owner.row_type.to_owned());
+        self.run(move |connection| {
+            let stamp = Stamp::of(connection, &view)?.filter(|stamp| stamp.belongs_to(log, &row_type));
+            Ok(stamp.map_or(0, |stamp| stamp.checkpoint))
         })
         .await
     }
@@ -144,10 +157,13 @@ impl ViewStore for SqliteViews {
         .await
     }
 
-    async fn commit(&self, view: &str, changes: Changes, checkpoint: u64) -> Result<(), StoreError> {
+    async fn commit(&self, view: &str, by: u64, changes: Changes, checkpoint: u64) -> Result<(), StoreError> {
         let view = view.to_owned();
         self.run(move |connection| {
-            let transaction = connection.transaction()?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if Stamp::of(&transaction, &view)?.is_none_or(|stamp| stamp.token != token(by)) {
+                return Err(StoreError::LeaseLost { consumer: view });
+            }
             for (key, row) in changes {
                 match row {
                     Some(row) => transaction

@@ -1,58 +1,16 @@
-//! Streams in maps under one lock.
+//! Streams in maps.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use uuid::Uuid;
+use prost_types::Timestamp;
+use tokio::sync::watch;
 
-use crate::store::{Appended, Load, Loaded, NewBook, Record, Snapshot, Store, StoreError, StreamId};
-
-/// Streams in memory.
-#[derive(Debug)]
-pub struct MemoryStore {
-    log_id: Uuid,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    /// Index + 1 is the position.
-    log: Vec<Record>,
-    streams: HashMap<StreamId, Stream>,
-    checkpoints: HashMap<String, u64>,
-    closed: bool,
-}
-
-#[derive(Debug)]
-struct Stream {
-    /// As its first book named it.
-    key: Arc<str>,
-    /// Indices into the log; their own index is the sequence.
-    records: Vec<usize>,
-    /// First sequence and count of the book under each key.
-    keys: HashMap<String, (usize, usize)>,
-    snapshot: Option<Snapshot>,
-}
-
-impl MemoryStore {
-    /// An empty log.
-    pub fn new() -> Self {
-        Self { log_id: Uuid::new_v4(), inner: Mutex::default() }
-    }
-
-    fn open(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
-        // Nothing below panics between two changes that belong together, so a poisoned lock guards sound data.
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.closed { Err(StoreError::Closed) } else { Ok(inner) }
-    }
-}
-
-impl Default for MemoryStore {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+use super::{Inner, MemoryStore, Stream};
+use crate::store::{
+    Appended, AsOf, Deadline, Due, EventStore, Load, Loaded, NewBook, Record, Snapshot, StoreError, StreamId,
+};
+use crate::time;
 
 impl Inner {
     fn recorded(&self, stream: &StreamId, key: Option<&str>) -> Option<Vec<Record>> {
@@ -72,7 +30,7 @@ impl Inner {
         {
             return Err(StoreError::Conflict { expected, actual });
         }
-        if book.records.is_empty() && book.idempotency_key.is_none() {
+        if book.records.is_empty() && book.idempotency_key.is_none() && book.cleared.is_empty() {
             return Ok(Appended { records: Vec::new(), duplicate: false });
         }
         sequence(next + book.records.len())?;
@@ -81,13 +39,20 @@ impl Inner {
             records: Vec::new(),
             keys: HashMap::new(),
             snapshot: None,
+            deadlines: HashMap::new(),
         });
         if let Some(key) = book.idempotency_key {
             stream.keys.insert(key, (next, book.records.len()));
         }
+        for name in &book.cleared {
+            stream.deadlines.remove(name);
+        }
         let first = self.log.len();
         for (index, new) in book.records.into_iter().enumerate() {
             stream.records.push(first + index);
+            if let Some(Due { name, at }) = new.due {
+                stream.deadlines.insert(name, (time::to_micros(&at), first + index));
+            }
             self.log.push(Record {
                 stream: book.stream.clone(),
                 key: stream.key.clone(),
@@ -110,13 +75,37 @@ impl Inner {
             return Ok(Loaded { recorded: Some(recorded), ..Loaded::default() });
         }
         let Some(stream) = self.streams.get(&load.stream) else { return Ok(Loaded::default()) };
-        let next_sequence = sequence(stream.records.len())?;
+        let end = match load.as_of {
+            AsOf::Now => stream.records.len(),
+            AsOf::Sequence(last) => stream.records.len().min(last as usize + 1),
+            AsOf::Time(time) => {
+                let time = time::to_micros(&time);
+                let later = |index: &usize| time::to_micros(&self.log[*index].created_at) > time;
+                stream.records.iter().position(later).unwrap_or(stream.records.len())
+            }
+        };
+        let next_sequence = sequence(end)?;
         let snapshot = stream.snapshot.clone().filter(|snapshot| {
             load.fingerprint.as_ref() == Some(&snapshot.fingerprint) && snapshot.sequence < next_sequence
         });
         let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.sequence + 1).max(load.from).min(next_sequence);
-        let records = stream.records[from as usize..].iter().map(|index| self.log[*index].clone()).collect();
+        let records = stream.records[from as usize..end].iter().map(|index| self.log[*index].clone()).collect();
         Ok(Loaded { recorded: None, snapshot, records, next_sequence })
+    }
+
+    fn deadlines(&self, domain: &str, until: i64, limit: usize) -> Vec<Deadline> {
+        let streams = self.streams.iter().filter(|(stream, _)| &*stream.domain == domain);
+        let mut due: Vec<(i64, usize, &String)> = streams
+            .flat_map(|(_, stream)| &stream.deadlines)
+            .filter(|(_, (at, _))| *at <= until)
+            .map(|(name, (at, index))| (*at, *index, name))
+            .collect();
+        due.sort_unstable();
+        let deadline = |(at, index, name): (i64, usize, &String)| Deadline {
+            due: Due { name: name.clone(), at: time::from_micros(at) },
+            record: self.log[index].clone(),
+        };
+        due.into_iter().take(limit).map(deadline).collect()
     }
 }
 
@@ -125,11 +114,7 @@ fn sequence(number: usize) -> Result<u32, StoreError> {
 }
 
 #[async_trait]
-impl Store for MemoryStore {
-    fn log_id(&self) -> Uuid {
-        self.log_id
-    }
-
+impl EventStore for MemoryStore {
     async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>> {
         let mut inner = match self.open() {
             Ok(inner) => inner,
@@ -142,6 +127,7 @@ impl Store for MemoryStore {
                 break;
             }
         }
+        self.head.send_replace(inner.log.len() as u64);
         results
     }
 
@@ -155,8 +141,19 @@ impl Store for MemoryStore {
         Ok(inner.log.iter().skip(after).take(limit).cloned().collect())
     }
 
+    async fn read_correlated(&self, correlation_id: &str, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let inner = self.open()?;
+        let after = usize::try_from(after).unwrap_or(usize::MAX);
+        let correlated = |record: &&Record| &*record.trace.correlation_id == correlation_id;
+        Ok(inner.log.iter().skip(after).filter(correlated).take(limit).cloned().collect())
+    }
+
     async fn head(&self) -> Result<u64, StoreError> {
         Ok(self.open()?.log.len() as u64)
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
     }
 
     async fn save_snapshot(&self, stream: StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
@@ -166,17 +163,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn checkpoint(&self, consumer: &str) -> Result<u64, StoreError> {
-        Ok(self.open()?.checkpoints.get(consumer).copied().unwrap_or(0))
-    }
-
-    async fn save_checkpoint(&self, consumer: &str, position: u64) -> Result<(), StoreError> {
-        self.open()?.checkpoints.insert(consumer.to_owned(), position);
-        Ok(())
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
-        Ok(())
+    async fn deadlines(&self, domain: &str, until: Timestamp, limit: usize) -> Result<Vec<Deadline>, StoreError> {
+        Ok(self.open()?.deadlines(domain, time::to_micros(&until), limit))
     }
 }

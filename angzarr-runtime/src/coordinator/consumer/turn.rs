@@ -1,0 +1,281 @@
+//! Whose turn it is: taking the lease, keeping it, and standing by while another process has it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::tail::{BATCH, Halt, Tail};
+use super::{Consumer, Progress};
+use crate::coordinator::log::Log;
+use crate::error::Error;
+use crate::store::{Acquired, Beat, Lease, Record, StoreError};
+
+/// A holder that is silent for this long has lost its lease to whoever asks for it.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// How often a holder gives a sign of life.
+const RENEWAL: Duration = Duration::from_secs(2);
+
+/// How often those who stand by ask for the lease.
+const ATTEMPT: Duration = Duration::from_secs(1);
+
+/// How often they look how far the holder is, while somebody waits for that.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A consumer in this process, with or without the lease.
+pub(super) struct Turn {
+    pub(super) consumer: Arc<dyn Consumer>,
+    pub(super) log: Arc<Log>,
+    /// Domains and types that are handled, in current versions.
+    pub(super) wanted_types: HashSet<(&'static str, &'static str)>,
+    /// The same, and the old versions that lead to them.
+    pub(super) stored_types: HashSet<(&'static str, &'static str)>,
+    pub(super) progress: watch::Sender<Progress>,
+    pub(super) stop: watch::Receiver<bool>,
+    /// The highest position that somebody waits for.
+    wanted: watch::Receiver<u64>,
+    standing: Standing,
+}
+
+enum Standing {
+    /// To go on from this position.
+    Holds(Lease, u64),
+    StandsBy(StandBy),
+}
+
+/// What is known of a holder elsewhere.
+struct StandBy {
+    beat: Beat,
+    /// Since when the beat has been the same.
+    since: Instant,
+    /// The holder's checkpoint when it was last looked at.
+    checkpoint: u64,
+    /// From there up to here nothing concerns the consumer.
+    free: u64,
+}
+
+impl StandBy {
+    fn new(beat: Beat) -> Self {
+        Self { beat, since: Instant::now(), checkpoint: 0, free: 0 }
+    }
+}
+
+impl Turn {
+    pub(super) async fn new(
+        consumer: Arc<dyn Consumer>,
+        log: Arc<Log>,
+        progress: watch::Sender<Progress>,
+        wanted: watch::Receiver<u64>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, StoreError> {
+        let subscribed = consumer.subscriptions().iter().map(|wanted| (wanted.domain, wanted.type_name));
+        let wanted_types: HashSet<_> = subscribed.collect();
+        let stored_as = |(domain, type_name)| {
+            log.upcasts.stored_as(domain, type_name).into_iter().map(move |type_name| (domain, type_name))
+        };
+        let stored_types = wanted_types.iter().copied().flat_map(stored_as).collect();
+        let acquired = log.store.acquire(consumer.name(), None).await?;
+        let standing = match acquired {
+            Acquired::Taken(lease) => begin(&*consumer, &log, lease, &progress).await?,
+            Acquired::Held(beat) => {
+                let position = consumer.checkpoint().await?;
+                progress.send_modify(|progress| progress.position = position);
+                Standing::StandsBy(StandBy::new(beat))
+            }
+        };
+        Ok(Self { consumer, log, wanted_types, stored_types, progress, stop, wanted, standing })
+    }
+
+    pub(super) async fn run(mut self) {
+        while !*self.stop.borrow() {
+            let next = match &mut self.standing {
+                Standing::Holds(lease, position) => {
+                    let (lease, position) = (lease.clone(), *position);
+                    match self.hold(&lease, position).await {
+                        Halt::Lost => {
+                            self.standing = Standing::StandsBy(StandBy::new(Beat { token: lease.token, count: 0 }));
+                            self.ask(None).await
+                        }
+                        Halt::Stopped => return self.release(&lease).await,
+                        Halt::Failed(position, error) => {
+                            self.release(&lease).await;
+                            return self.give_up(position, &error);
+                        }
+                    }
+                }
+                Standing::StandsBy(_) => self.stand_by().await,
+            };
+            match next {
+                Ok(Some(standing)) => self.standing = standing,
+                Ok(None) => {}
+                Err(error) => return self.give_up(self.progress.borrow().position, &error.into()),
+            }
+        }
+        if let Standing::Holds(lease, _) = &self.standing {
+            self.release(lease).await;
+        }
+    }
+
+    /// Works, and gives signs of life meanwhile.
+    async fn hold(&self, lease: &Lease, position: u64) -> Halt {
+        tokio::select! {
+            halt = Tail::new(self, lease, position).run() => halt,
+            () = self.keep(lease) => {
+                let consumer = self.consumer.name();
+                tracing::warn!(consumer, "the lease was lost; whoever has it goes on from the last checkpoint");
+                Halt::Lost
+            }
+        }
+    }
+
+    /// Ends when the lease is lost.
+    async fn keep(&self, lease: &Lease) {
+        let mut ticks = interval(RENEWAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match self.log.store.renew(lease).await {
+                Ok(()) => {}
+                Err(StoreError::LeaseLost { .. }) => return,
+                // Whether somebody has taken it over meanwhile is told once the store can be asked again.
+                Err(error) => {
+                    let consumer = self.consumer.name();
+                    tracing::warn!(consumer, code = error.code(), %error, "no sign of life could be given");
+                }
+            }
+        }
+    }
+
+    async fn release(&self, lease: &Lease) {
+        if let Err(error) = self.log.store.release(lease).await {
+            // Others take it over after a while.
+            let consumer = self.consumer.name();
+            tracing::warn!(consumer, code = error.code(), %error, "the lease was not given back");
+        }
+    }
+
+    /// Asks for the lease; none if nothing has changed.
+    async fn ask(&self, silent: Option<Beat>) -> Result<Option<Standing>, StoreError> {
+        let name = self.consumer.name();
+        let lease = match self.log.store.acquire(name, silent).await {
+            Ok(Acquired::Taken(lease)) => lease,
+            Ok(Acquired::Held(beat)) => return Ok(self.held(beat)),
+            Err(error) => return self.not_now(error).await,
+        };
+        tracing::info!(consumer = name, token = lease.token, "took the lease over");
+        match begin(&*self.consumer, &self.log, lease.clone(), &self.progress).await {
+            Ok(standing) => Ok(Some(standing)),
+            Err(error) => {
+                self.release(&lease).await;
+                self.not_now(error).await
+            }
+        }
+    }
+
+    /// What is known of the holder now; none if that is nothing new.
+    fn held(&self, beat: Beat) -> Option<Standing> {
+        let Standing::StandsBy(StandBy { beat: known, checkpoint, free, .. }) = self.standing else { return None };
+        let changed = StandBy { checkpoint, free, ..StandBy::new(beat) };
+        (known != beat).then_some(Standing::StandsBy(changed))
+    }
+
+    /// What may pass is waited for; anything else ends the consumer.
+    async fn not_now(&self, error: StoreError) -> Result<Option<Standing>, StoreError> {
+        if !error.retryable() && !matches!(error, StoreError::LeaseLost { .. }) {
+            return Err(error);
+        }
+        let consumer = self.consumer.name();
+        tracing::warn!(consumer, code = error.code(), %error, "the lease could not be taken");
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = sleep(ATTEMPT) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+        Ok(None)
+    }
+
+    /// Follows the holder until it is time to ask for the lease again, and asks.
+    async fn stand_by(&mut self) -> Result<Option<Standing>, StoreError> {
+        let asked = Instant::now() + ATTEMPT;
+        while Instant::now() < asked {
+            let awaited = *self.wanted.borrow_and_update();
+            let pause = if awaited > self.progress.borrow().position {
+                self.look().await?;
+                LOOK
+            } else {
+                asked - Instant::now()
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                // Nobody can begin to wait any more once all that could have gone.
+                Ok(()) = self.wanted.changed() => {}
+                _ = self.stop.wait_for(|stop| *stop) => return Ok(None),
+            }
+        }
+        self.look().await?;
+        let Standing::StandsBy(StandBy { beat, since, .. }) = &self.standing else { return Ok(None) };
+        self.ask((since.elapsed() > LEASE).then_some(*beat)).await
+    }
+
+    /// How far the holder is: everything up to its checkpoint, and what comes behind that and concerns nobody.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let Standing::StandsBy(known) = &mut self.standing else { return Ok(()) };
+        let checkpoint = match self.consumer.checkpoint().await {
+            Err(error) if error.retryable() => return Ok(()),
+            checkpoint => checkpoint?,
+        };
+        if checkpoint != known.checkpoint {
+            (known.checkpoint, known.free) = (checkpoint, checkpoint);
+        }
+        loop {
+            let records = match self.log.store.read(known.free, BATCH).await {
+                Err(error) if error.retryable() => break,
+                records => records?,
+            };
+            let concerns = |record: &Record| record.kind.is_event() && holds(&self.stored_types, record);
+            let free = records.iter().take_while(|record| !concerns(record)).last();
+            known.free = free.map_or(known.free, |record| record.position);
+            if records.len() < BATCH || records.iter().any(concerns) {
+                break;
+            }
+        }
+        let position = known.free;
+        self.progress.send_if_modified(|progress| {
+            let moved = progress.position != position;
+            progress.position = position;
+            moved
+        });
+        Ok(())
+    }
+
+    fn give_up(&self, position: u64, error: &Error) {
+        let (consumer, code) = (self.consumer.name(), error.code());
+        tracing::error!(consumer, position, code, %error, "the consumer stops before this event; nothing is skipped");
+        let reason = format!("{code}: {error}");
+        self.progress.send_modify(|progress| progress.stopped = Some((position, reason)));
+    }
+}
+
+pub(super) fn holds(types: &HashSet<(&'static str, &'static str)>, record: &Record) -> bool {
+    types.contains(&(&*record.stream.domain, &*record.payload.type_name))
+}
+
+/// Begins under a new lease.
+async fn begin(
+    consumer: &dyn Consumer,
+    log: &Log,
+    lease: Lease,
+    progress: &watch::Sender<Progress>,
+) -> Result<Standing, StoreError> {
+    let head = log.store.head().await?;
+    let position = consumer.take(&lease, head).await?;
+    if position > head {
+        let reason = format!("the checkpoint of {} is {position}, but the log ends at {head}", consumer.name());
+        return Err(StoreError::Damaged { reason });
+    }
+    progress.send_modify(|progress| progress.position = position);
+    Ok(Standing::Holds(lease, position))
+}

@@ -1,0 +1,162 @@
+//! The part of a store that keeps what consumers have done, and whose turn it is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use prost_types::Timestamp;
+
+use super::{Record, StoreError};
+
+/// The right to run a consumer, until somebody else takes it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Full name of the component.
+    pub consumer: Arc<str>,
+    /// The fencing token: grows with every holder. A write under an older one is refused.
+    pub token: u64,
+}
+
+/// A sign of life of a lease's holder: changes whenever the lease is taken or renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The holder's token.
+    pub token: u64,
+    /// Counts its renewals.
+    pub count: u64,
+}
+
+/// The answer to [`ConsumerStore::acquire`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// It is the caller's now.
+    Taken(Lease),
+    /// Somebody else has it, and this is the last sign of life.
+    Held(Beat),
+}
+
+/// An event as consumers see it: a record, or a part of what it was upcast to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventRef {
+    /// Position of the record.
+    pub position: u64,
+    /// Which of the results of its upcast; 0 if it was not split.
+    pub part: u32,
+}
+
+/// An event that joins a park.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewParked {
+    /// The lane that is parked.
+    pub lane: String,
+    /// The event.
+    pub event: EventRef,
+}
+
+/// A lane that waits to be replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Park {
+    /// The lane.
+    pub lane: String,
+    /// How many events wait in it.
+    pub events: u64,
+    /// The first of them.
+    pub first: EventRef,
+}
+
+/// An event in a park.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parked {
+    /// Which one.
+    pub event: EventRef,
+    /// Its record, as stored, not upcast.
+    pub record: Record,
+}
+
+/// One attempt to handle an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it failed.
+    pub at: Timestamp,
+    /// The error's code.
+    pub code: String,
+    /// The error's text.
+    pub reason: String,
+}
+
+/// An event that could not be handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDeadLetter {
+    /// The event.
+    pub event: EventRef,
+    /// Its lane.
+    pub lane: String,
+    /// Every attempt, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A dead letter as kept. Its trace is that of its record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// The event.
+    pub event: EventRef,
+    /// Its lane.
+    pub lane: String,
+    /// Every attempt, in order.
+    pub attempts: Vec<Attempt>,
+    /// The event's record, as stored, not upcast.
+    pub record: Record,
+}
+
+/// Leases, checkpoints, parks and dead letters. The contract stands at [`Store`](super::Store).
+///
+/// A consumer is known by the full name of its component. Whatever is written for it is written under its lease.
+#[async_trait]
+pub trait ConsumerStore: Send + Sync + std::fmt::Debug + 'static {
+    /// Takes the lease of a consumer if it is free, if its holder is known to be gone, or if its beat still is
+    /// `silent`: what the caller has seen unchanged for longer than a lease lasts.
+    ///
+    /// So takeovers are timed by the clock of whoever waits, and by no other; a holder that was only slow is fenced
+    /// off. A store must know that a holder is gone only where the system tells; see there.
+    async fn acquire(&self, consumer: &str, silent: Option<Beat>) -> Result<Acquired, StoreError>;
+
+    /// Gives a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if somebody else has taken it over.
+    async fn renew(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Gives a lease back. One that was lost is given back already.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// The position up to which a consumer is done; 0 if it has never said so.
+    async fn checkpoint(&self, consumer: &str) -> Result<u64, StoreError>;
+
+    /// Moves a consumer's checkpoint.
+    async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), StoreError>;
+
+    /// Adds events to the parks of their lanes. Those that are there already stay as they are.
+    async fn park(&self, lease: &Lease, events: Vec<NewParked>) -> Result<(), StoreError>;
+
+    /// Takes an event out of the park of its lane; a park without events is none. No-op if it is not there.
+    async fn unpark(&self, lease: &Lease, event: NewParked) -> Result<(), StoreError>;
+
+    /// A consumer's parks, in the order of their first events.
+    async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError>;
+
+    /// The first `limit` events of a park, in the order of the log.
+    async fn parked(&self, consumer: &str, lane: &str, limit: usize) -> Result<Vec<Parked>, StoreError>;
+
+    /// Keeps a dead letter, in place of an older one of that event.
+    async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError>;
+
+    /// Removes a dead letter. No-op if it is not there.
+    async fn remove_dead_letter(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError>;
+
+    /// Up to `limit` dead letters of a consumer, of events behind `after`, in the order of the log.
+    async fn dead_letters(
+        &self,
+        consumer: &str,
+        after: Option<EventRef>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError>;
+}

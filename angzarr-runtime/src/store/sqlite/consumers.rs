@@ -1,0 +1,254 @@
+//! Consumers in tables.
+
+use async_trait::async_trait;
+use prost_types::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::SqliteStore;
+use super::events::{count, record_at};
+use super::writer::Transaction;
+use crate::store::{
+    Acquired, Attempt, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Park, Parked,
+    StoreError,
+};
+use crate::time;
+
+fn position(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+impl SqliteStore {
+    /// Writes under a lease, unless that is somebody else's now.
+    async fn write_fenced(
+        &self,
+        lease: &Lease,
+        work: impl Fn(&Connection, &str) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        let fenced = move |transaction: &mut Transaction<'_>| {
+            let current: Option<i64> = transaction
+                .connection
+                .prepare_cached("SELECT token FROM consumers WHERE name = ?1")?
+                .query_row([&lease.consumer], |row| row.get(0))
+                .optional()?;
+            if current != Some(position(lease.token)) {
+                return Err(StoreError::LeaseLost { consumer: lease.consumer.to_string() });
+            }
+            work(transaction.connection, &lease.consumer)
+        };
+        self.writer.write(fenced).await
+    }
+}
+
+#[async_trait]
+impl ConsumerStore for SqliteStore {
+    async fn acquire(&self, consumer: &str, silent: Option<Beat>) -> Result<Acquired, StoreError> {
+        let (consumer, holder) = (consumer.to_owned(), self.holder);
+        let work = move |transaction: &mut Transaction<'_>| {
+            let connection = transaction.connection;
+            let found: Option<(i64, i64, bool)> = connection
+                .prepare_cached("SELECT token, beats, holder IS NOT NULL FROM consumers WHERE name = ?1")?
+                .query_row([&consumer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            let (token, beats, held) = found.unwrap_or_default();
+            let beat = Beat { token: token.unsigned_abs(), count: beats.unsigned_abs() };
+            if held && silent != Some(beat) {
+                return Ok(Acquired::Held(beat));
+            }
+            connection
+                .prepare_cached(
+                    "INSERT INTO consumers (name, position, token, beats, holder) VALUES (?1, 0, ?2, 0, ?3)
+                     ON CONFLICT (name) DO UPDATE SET token = ?2, beats = 0, holder = ?3",
+                )?
+                .execute(params![consumer, token + 1, holder.as_bytes().as_slice()])?;
+            Ok(Acquired::Taken(Lease { consumer: consumer.as_str().into(), token: beat.token + 1 }))
+        };
+        self.writer.write(work).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<(), StoreError> {
+        let work = |connection: &Connection, consumer: &str| {
+            connection.prepare_cached("UPDATE consumers SET beats = beats + 1 WHERE name = ?1")?.execute([consumer])?;
+            Ok(())
+        };
+        self.write_fenced(lease, work).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let work = |connection: &Connection, consumer: &str| {
+            connection.prepare_cached("UPDATE consumers SET holder = NULL WHERE name = ?1")?.execute([consumer])?;
+            Ok(())
+        };
+        match self.write_fenced(lease, work).await {
+            Err(StoreError::LeaseLost { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn checkpoint(&self, consumer: &str) -> Result<u64, StoreError> {
+        let consumer = consumer.to_owned();
+        let query = move |connection: &mut Connection| {
+            let position: Option<i64> = connection
+                .prepare_cached("SELECT position FROM consumers WHERE name = ?1")?
+                .query_row([&consumer], |row| row.get(0))
+                .optional()?;
+            let damaged = |_| StoreError::Damaged { reason: format!("the checkpoint of {consumer} is negative") };
+            u64::try_from(position.unwrap_or(0)).map_err(damaged)
+        };
+        self.readers.run(query).await
+    }
+
+    async fn save_checkpoint(&self, lease: &Lease, reached: u64) -> Result<(), StoreError> {
+        let work = move |connection: &Connection, consumer: &str| {
+            connection
+                .prepare_cached("UPDATE consumers SET position = ?2 WHERE name = ?1")?
+                .execute(params![consumer, position(reached)])?;
+            Ok(())
+        };
+        self.write_fenced(lease, work).await
+    }
+
+    async fn park(&self, lease: &Lease, events: Vec<NewParked>) -> Result<(), StoreError> {
+        let work = move |connection: &Connection, consumer: &str| {
+            let mut statement = connection.prepare_cached(
+                "INSERT OR IGNORE INTO parked (consumer, lane, position, part) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for NewParked { lane, event } in &events {
+                statement.execute(params![consumer, lane, position(event.position), event.part])?;
+            }
+            Ok(())
+        };
+        self.write_fenced(lease, work).await
+    }
+
+    async fn unpark(&self, lease: &Lease, event: NewParked) -> Result<(), StoreError> {
+        let work = move |connection: &Connection, consumer: &str| {
+            let NewParked { lane, event } = &event;
+            connection
+                .prepare_cached("DELETE FROM parked WHERE consumer = ?1 AND lane = ?2 AND position = ?3 AND part = ?4")?
+                .execute(params![consumer, lane, position(event.position), event.part])?;
+            Ok(())
+        };
+        self.write_fenced(lease, work).await
+    }
+
+    async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError> {
+        let consumer = consumer.to_owned();
+        self.readers.run(move |connection| parks(connection, &consumer)).await
+    }
+
+    async fn parked(&self, consumer: &str, lane: &str, limit: usize) -> Result<Vec<Parked>, StoreError> {
+        let (consumer, lane) = (consumer.to_owned(), lane.to_owned());
+        self.readers.run(move |connection| parked(connection, &consumer, &lane, limit)).await
+    }
+
+    async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError> {
+        let work = move |connection: &Connection, consumer: &str| {
+            bury(connection, consumer, letter.event)?;
+            let NewDeadLetter { event, lane, attempts } = &letter;
+            connection
+                .prepare_cached("INSERT INTO dead_letters (consumer, position, part, lane) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![consumer, position(event.position), event.part, lane])?;
+            let mut statement = connection.prepare_cached(
+                "INSERT INTO attempts (consumer, position, part, number, at, code, reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?;
+            for (number, Attempt { at, code, reason }) in (1_i64..).zip(attempts) {
+                let at = time::to_micros(at);
+                statement.execute(params![consumer, position(event.position), event.part, number, at, code, reason])?;
+            }
+            Ok(())
+        };
+        self.write_fenced(lease, work).await
+    }
+
+    async fn remove_dead_letter(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
+        self.write_fenced(lease, move |connection, consumer| bury(connection, consumer, event)).await
+    }
+
+    async fn dead_letters(
+        &self,
+        consumer: &str,
+        after: Option<EventRef>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let consumer = consumer.to_owned();
+        self.readers.run(move |connection| dead_letters(connection, &consumer, after, limit)).await
+    }
+}
+
+fn event(position: i64, part: u32) -> EventRef {
+    EventRef { position: position.unsigned_abs(), part }
+}
+
+fn parks(connection: &Connection, consumer: &str) -> Result<Vec<Park>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT lane, events, position, part FROM (
+             SELECT lane, position, part, count(*) OVER (PARTITION BY lane) AS events,
+                    row_number() OVER (PARTITION BY lane ORDER BY position, part) AS place
+             FROM parked WHERE consumer = ?1
+         )
+         WHERE place = 1 ORDER BY position, part, lane",
+    )?;
+    let parks = statement.query_map([consumer], |row| {
+        let events = row.get::<_, i64>(1)?.unsigned_abs();
+        Ok(Park { lane: row.get(0)?, events, first: event(row.get(2)?, row.get(3)?) })
+    })?;
+    Ok(parks.collect::<Result<_, _>>()?)
+}
+
+fn parked(connection: &Connection, consumer: &str, lane: &str, limit: usize) -> Result<Vec<Parked>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT position, part FROM parked WHERE consumer = ?1 AND lane = ?2 ORDER BY position, part LIMIT ?3",
+    )?;
+    let events =
+        statement.query_map(params![consumer, lane, count(limit)], |row| Ok((row.get(0)?, row.get::<_, u32>(1)?)))?;
+    let events = events.collect::<Result<Vec<(i64, u32)>, _>>()?;
+    let parked = events
+        .into_iter()
+        .map(|(position, part)| Ok(Parked { event: event(position, part), record: record_at(connection, position)? }));
+    parked.collect()
+}
+
+/// Removes a dead letter, if it is there.
+fn bury(connection: &Connection, consumer: &str, event: EventRef) -> Result<(), StoreError> {
+    let key = params![consumer, position(event.position), event.part];
+    for table in ["attempts", "dead_letters"] {
+        let delete = format!("DELETE FROM {table} WHERE consumer = ?1 AND position = ?2 AND part = ?3");
+        connection.prepare_cached(&delete)?.execute(key)?;
+    }
+    Ok(())
+}
+
+fn dead_letters(
+    connection: &Connection,
+    consumer: &str,
+    after: Option<EventRef>,
+    limit: usize,
+) -> Result<Vec<DeadLetter>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT position, part, lane FROM dead_letters WHERE consumer = ?1 AND (position, part) > (?2, ?3)
+         ORDER BY position, part LIMIT ?4",
+    )?;
+    let (behind, part) = after.map_or((-1, 0), |after| (position(after.position), after.part));
+    let letters = statement.query_map(params![consumer, behind, part, count(limit)], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let letters = letters.collect::<Result<Vec<_>, _>>()?;
+    let letter = |(position, part, lane)| {
+        let attempts = attempts(connection, consumer, position, part)?;
+        Ok(DeadLetter { event: event(position, part), lane, attempts, record: record_at(connection, position)? })
+    };
+    letters.into_iter().map(letter).collect()
+}
+
+fn attempts(connection: &Connection, consumer: &str, position: i64, part: u32) -> Result<Vec<Attempt>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT at, code, reason FROM attempts WHERE consumer = ?1 AND position = ?2 AND part = ?3 ORDER BY number",
+    )?;
+    let attempts = statement.query_map(params![consumer, position, part], |row| {
+        let at: Timestamp = time::from_micros(row.get(0)?);
+        Ok(Attempt { at, code: row.get(1)?, reason: row.get(2)? })
+    })?;
+    Ok(attempts.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,50 @@
+//! Noticing what other processes append: SQLite cannot wake anybody, so one thread asks.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::writer::raise;
+use super::{connect, events, lock::refused};
+use crate::store::StoreError;
+
+/// How long an append of another process may stay unnoticed.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Ends the thread when it is dropped.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    _alive: Sender<()>,
+}
+
+impl Watcher {
+    /// Starts the thread. `head` follows the log from here on.
+    pub(super) fn start(path: &Path, head: watch::Sender<u64>) -> Result<Self, StoreError> {
+        let connection = connect(path)?;
+        let (alive, ended) = channel();
+        std::thread::Builder::new()
+            .name("angzarr-sqlite-watcher".into())
+            .spawn(move || run(&connection, &ended, &head))
+            .map_err(|error| refused(path, &error))?;
+        Ok(Self { _alive: alive })
+    }
+}
+
+fn run(connection: &Connection, ended: &Receiver<()>, head: &watch::Sender<u64>) {
+    let mut seen = None;
+    while ended.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
+        // Changes with every commit of another connection; asking reads shared memory only.
+        let version: rusqlite::Result<i64> = connection.pragma_query_value(None, "data_version", |row| row.get(0));
+        if let Ok(version) = version
+            && seen != Some(version)
+            // What cannot be read now is asked for again.
+            && let Ok(position) = events::last_position(connection)
+        {
+            seen = Some(version);
+            raise(head, position.unsigned_abs());
+        }
+    }
+}
