@@ -1,6 +1,7 @@
 //! A database for each peer, on the server that is measured.
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
 use uuid::Uuid;
 
 use crate::peer::Result;
@@ -9,7 +10,7 @@ use crate::peer::Result;
 #[derive(Debug)]
 pub(crate) struct Databases {
     server: PgConnectOptions,
-    administration: PgPool,
+    administration: PgConnection,
     names: Vec<String>,
 }
 
@@ -17,28 +18,29 @@ impl Databases {
     /// Connects to the server; the URL's own database is only used to make others.
     pub(crate) async fn connect(server: PgConnectOptions) -> Result<Self> {
         let existing = server.get_database().unwrap_or("postgres").to_owned();
-        let administration = PgPoolOptions::new()
-            .max_connections(1)
-            .connect_with(server.clone().database(&existing))
-            .await
-            .map_err(|error| format!("the PostgreSQL server cannot be reached: {error}"))?;
+        let administration = server.clone().database(&existing).connect().await;
+        let administration =
+            administration.map_err(|error| format!("the PostgreSQL server cannot be reached: {error}"))?;
         Ok(Self { server, administration, names: Vec::new() })
     }
 
     /// Makes an empty database.
     pub(crate) async fn create(&mut self, purpose: &str) -> Result<PgConnectOptions> {
         let name = format!("peers_{}_{}", purpose.replace('-', "_"), Uuid::new_v4().simple());
-        sqlx::query(&format!("CREATE DATABASE {name}")).execute(&self.administration).await?;
-        let options = self.server.clone().database(&name);
-        self.names.push(name);
-        Ok(options)
+        // Noted first, so that it is dropped even if whoever waits for this is interrupted.
+        self.names.push(name.clone());
+        sqlx::query(&format!("CREATE DATABASE {name}")).execute(&mut self.administration).await?;
+        Ok(self.server.clone().database(&name))
     }
 
     /// Drops them all, whoever is still connected.
-    pub(crate) async fn drop_all(self) -> Result<()> {
+    pub(crate) async fn drop_all(mut self) -> Result<()> {
         for name in self.names {
-            sqlx::query(&format!("DROP DATABASE {name} WITH (FORCE)")).execute(&self.administration).await?;
+            sqlx::query(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                .execute(&mut self.administration)
+                .await?;
         }
+        self.administration.close().await?;
         Ok(())
     }
 }
