@@ -97,7 +97,8 @@ pub struct LogSlice {
 }
 
 impl App {
-    /// An application that keeps its log and views in `storage`.
+    /// An application that keeps its log and views in `storage`: a place, or a store that is opened already
+    /// ([`Storage::Opened`]).
     pub fn builder(storage: Storage) -> AppBuilder {
         AppBuilder::new(storage)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Store, StoreError, memory};
 use crate::view::ViewStore;
 
-/// The configured storage. Its text form is `memory` or `sqlite:PATH`.
+/// The configured storage. Its text form is `memory` or `sqlite:PATH`; what is opened already has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Storage {
@@ -17,6 +17,18 @@ pub enum Storage {
     /// One file for the log at this path, one for the views at `PATH.views`.
     #[cfg(feature = "sqlite")]
     Sqlite(PathBuf),
+    /// What is opened already: a store of one's own, or one that is wrapped. [`App::shutdown`](crate::App::shutdown)
+    /// closes it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use angzarr_runtime::store::memory::{MemoryStore, MemoryViews};
+    /// use angzarr_runtime::store::{Opened, Storage};
+    ///
+    /// let opened = Opened { store: Arc::new(MemoryStore::new()), views: Arc::new(MemoryViews::new()) };
+    /// let app = angzarr_runtime::App::builder(Storage::Opened(opened));
+    /// ```
+    Opened(Opened),
 }
 
 impl FromStr for Storage {
@@ -40,7 +52,7 @@ impl FromStr for Storage {
     }
 }
 
-/// An opened storage.
+/// An opened storage. Clones share it; those that do are equal.
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// The log.
@@ -48,6 +60,15 @@ pub struct Opened {
     /// The views.
     pub views: Arc<dyn ViewStore>,
 }
+
+impl PartialEq for Opened {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.store), Arc::as_ptr(&other.store))
+            && std::ptr::addr_eq(Arc::as_ptr(&self.views), Arc::as_ptr(&other.views))
+    }
+}
+
+impl Eq for Opened {}
 
 impl Storage {
     /// Opens it, creating what does not exist.
@@ -65,6 +86,7 @@ impl Storage {
                 let views = super::sqlite::SqliteViews::open(store.path()).await?;
                 Ok(Opened { store: Arc::new(store), views: Arc::new(views) })
             }
+            Storage::Opened(opened) => Ok(opened.clone()),
         }
     }
 }
