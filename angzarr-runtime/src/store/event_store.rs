@@ -22,7 +22,8 @@ pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
     /// Appends books of one stream, one after the other, in one commit if it can be had.
     ///
     /// The results end with the first book that was not stored as it was given (a conflict, a duplicate, an error); the
-    /// books after it were not tried. So a book is stored only behind those that it was decided on.
+    /// books after it were not tried. So a book is stored only behind those that it was decided on. If that one is
+    /// [`StoreError::Unknown`], then so are those after it: they may have been stored together.
     async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>>;
 
     /// Everything needed to decide on one command, read at one instant.

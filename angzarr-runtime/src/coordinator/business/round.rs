@@ -36,7 +36,8 @@ pub(super) async fn hold(
     let books: Vec<_> = books.into_iter().flatten().collect();
     let results = if books.is_empty() { Vec::new() } else { coordinator.log.store.append_in_order(books).await };
     let stored = results.first().is_some_and(Appended::is_stored);
-    let mut round = Round { coordinator, stream, folded, sound: true, proven: stored || fresh, again: Vec::new() };
+    let (proven, again) = (stored || fresh, Vec::new());
+    let mut round = Round { coordinator, stream, folded, sound: true, proven, failure: None, again };
     let mut results = results.into_iter();
     for (pending, step) in batch.into_iter().zip(steps) {
         match step {
@@ -65,6 +66,10 @@ async fn load(coordinator: &BusinessCoordinator, stream: &StreamId, batch: &mut 
         match state::load(log, coordinator.logic.stateful(), name, stream, key).await {
             Ok(Found::State(folded)) => return Some(folded),
             Ok(Found::Recorded(records)) => batch.remove(0).answer(coordinator.recorded(records)),
+            // Asking once for each of them would keep the last one waiting for ever.
+            Err(Error::Store(error)) if error.retryable() => {
+                batch.drain(..).for_each(|pending| pending.answer(Err(error.clone().into())));
+            }
             Err(error) => batch.remove(0).answer(Err(error)),
         }
     }
@@ -96,22 +101,43 @@ struct Round<'a> {
     sound: bool,
     /// Whether the store has confirmed the state since the round began: by an append, or by having been asked.
     proven: bool,
+    /// What the store said to the book at which the append ended.
+    failure: Option<StoreError>,
     again: Vec<Pending>,
 }
 
 impl Round<'_> {
-    /// `result` is none if the book was not tried, because one before it was not stored.
+    /// `result` is none if the append ended with a book before it.
     fn appended(&mut self, pending: Pending, result: Option<Result<Appended, StoreError>>, refused: Option<Rejection>) {
         self.sound &= result.as_ref().is_some_and(Appended::is_stored);
         match (result, refused) {
-            (None, _) => self.again.push(pending),
+            (None, _) => self.behind(pending),
             (Some(Err(StoreError::Conflict { .. })), _) => self.outrun(pending),
-            (Some(Err(error)), _) => pending.answer(Err(error.into())),
+            (Some(Err(error)), _) => {
+                self.failure = Some(error.clone());
+                pending.answer(Err(error.into()));
+            }
             (Some(Ok(appended)), _) if appended.duplicate => {
                 pending.answer(self.coordinator.recorded(appended.records));
             }
             (Some(Ok(_)), Some(rejection)) => pending.answer(Err(Error::Rejected(rejection))),
             (Some(Ok(appended)), None) => pending.answer(self.coordinator.outcome(appended.records, false)),
+        }
+    }
+
+    /// The append ended before it.
+    fn behind(&mut self, mut pending: Pending) {
+        match &self.failure {
+            // It may have been stored together with the one of which nobody knows. Only its key could tell.
+            Some(error @ StoreError::Unknown { .. }) if pending.request.idempotency_key.is_none() => {
+                pending.answer(Err(error.clone().into()));
+            }
+            // What is wrong with one book is no other's fault, but the second time it is the store.
+            Some(error) if error.retryable() && pending.put_off => pending.answer(Err(error.clone().into())),
+            failure => {
+                pending.put_off |= failure.is_some();
+                self.again.push(pending);
+            }
         }
     }
 
@@ -137,7 +163,10 @@ impl Round<'_> {
                 ..Load::of(self.stream.clone())
             };
             match self.coordinator.log.store.load(load).await {
-                Err(error) => return pending.answer(Err(error.into())),
+                Err(error) => {
+                    self.sound = false;
+                    return pending.answer(Err(error.into()));
+                }
                 Ok(loaded) => {
                     if let Some(records) = loaded.recorded {
                         return pending.answer(self.coordinator.recorded(records));

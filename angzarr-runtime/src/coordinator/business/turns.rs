@@ -26,11 +26,13 @@ pub(super) struct Pending {
     answer: oneshot::Sender<Result<Outcome, Error>>,
     /// How often it was decided and another writer was faster.
     pub(super) attempts: u32,
+    /// Whether the store failed at a book before it, so that it was not tried.
+    pub(super) put_off: bool,
 }
 
 impl Pending {
     pub(super) fn new(request: Request, answer: oneshot::Sender<Result<Outcome, Error>>) -> Self {
-        Self { request, answer, attempts: 0 }
+        Self { request, answer, attempts: 0, put_off: false }
     }
 
     pub(super) fn answer(self, result: Result<Outcome, Error>) {
