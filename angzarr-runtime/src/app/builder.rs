@@ -9,7 +9,7 @@ use tokio::sync::{RwLock, watch};
 use super::{App, Inner};
 use crate::component::{Component, Registration, Subscription};
 use crate::coordinator::business::BusinessCoordinator;
-use crate::coordinator::consumer::{self, Consumer};
+use crate::coordinator::consumer::{self, Consumer, Stop};
 use crate::coordinator::log::Log;
 use crate::coordinator::outgoing::Router;
 use crate::coordinator::process_manager::ProcessManagerCoordinator;
@@ -86,7 +86,7 @@ impl AppBuilder {
                     Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone()))
                 }
             };
-            match consumer::start(consumer, log.clone(), stopped.clone()).await {
+            match consumer::start(consumer, log.clone(), Stop::new(stopped.clone())).await {
                 Ok((running, task)) => {
                     consumers.push(running);
                     tasks.push(task);

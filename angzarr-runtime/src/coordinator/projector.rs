@@ -103,10 +103,16 @@ impl Consumer for ProjectorCoordinator {
         }
     }
 
-    async fn take(&self, lease: &Lease, head: u64) -> Result<u64, StoreError> {
+    async fn take(&self, lease: &Lease) -> Result<u64, StoreError> {
         let Some(view) = &self.view else { return self.checkpoint().await };
         // What an earlier lease left unfinished is handled again by whoever holds the present one.
         view.changed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
+        let position = view.views.take(self.name(), view.owner(), u64::MAX, lease.token).await?;
+        let head = self.store.head().await?;
+        if position <= head {
+            return Ok(position);
+        }
         view.views.take(self.name(), view.owner(), head, lease.token).await
     }
 

@@ -64,7 +64,7 @@ impl Consumer for SagaCoordinator {
         self.store.checkpoint(self.name()).await
     }
 
-    async fn take(&self, _lease: &Lease, _head: u64) -> Result<u64, StoreError> {
+    async fn take(&self, _lease: &Lease) -> Result<u64, StoreError> {
         self.checkpoint().await
     }
 

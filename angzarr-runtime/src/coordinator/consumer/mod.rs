@@ -37,11 +37,30 @@ pub(crate) trait Consumer: Send + Sync + 'static {
     /// How far the work is done, whoever did it.
     async fn checkpoint(&self) -> Result<u64, StoreError>;
 
-    /// Begins under a new lease; gives where to go on. `head` is where the log ends.
-    async fn take(&self, lease: &Lease, head: u64) -> Result<u64, StoreError>;
+    /// Begins under a new lease; gives where to go on.
+    async fn take(&self, lease: &Lease) -> Result<u64, StoreError>;
 
     /// Makes the work up to `position` count.
     async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError>;
+}
+
+/// Tells when to stop: once that was said, or once the application is gone.
+#[derive(Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    pub(crate) fn new(said: watch::Receiver<bool>) -> Self {
+        Self(said)
+    }
+
+    fn is_now(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
+    async fn wait(&self) {
+        // Fails only if the application is gone.
+        let _ = self.0.clone().wait_for(|said| *said).await;
+    }
 }
 
 /// How far a consumer is.
@@ -87,11 +106,11 @@ impl Running {
     }
 }
 
-/// Starts a consumer at its checkpoint; it runs until `stop` turns true.
+/// Starts a consumer at its checkpoint; it runs until `stop` says so.
 pub(crate) async fn start(
     consumer: Arc<dyn Consumer>,
     log: Arc<Log>,
-    stop: watch::Receiver<bool>,
+    stop: Stop,
 ) -> Result<(Running, JoinHandle<()>), StoreError> {
     let (progress, receiver) = watch::channel(Progress { position: 0, stopped: None });
     let wanted = Arc::new(watch::Sender::new(0));

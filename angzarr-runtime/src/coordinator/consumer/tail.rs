@@ -52,8 +52,7 @@ impl<'a> Tail<'a> {
     /// Works until something halts it.
     pub(super) async fn run(mut self) -> Halt {
         let mut wake = self.turn.log.store.watch();
-        let mut stop = self.turn.stop.clone();
-        while !*stop.borrow_and_update() {
+        while !self.turn.stop.is_now() {
             // Marked as seen before reading: what is appended from here on wakes again.
             wake.mark_unchanged();
             match self.batch().await {
@@ -61,7 +60,7 @@ impl<'a> Tail<'a> {
                 Ok(false) => {
                     tokio::select! {
                         woken = wake.changed() => if woken.is_err() { break },
-                        stopped = stop.changed() => if stopped.is_err() { break },
+                        () = self.turn.stop.wait() => break,
                     }
                 }
                 Err(halt) => return halt,
@@ -129,7 +128,7 @@ impl<'a> Tail<'a> {
 
     async fn lane(&self, events: Vec<Record>) -> Result<(), Halt> {
         for event in &events {
-            if *self.turn.stop.borrow() {
+            if self.turn.stop.is_now() {
                 return Err(Halt::Stopped);
             }
             self.patiently(event.position, || self.turn.consumer.react(event)).await?;
@@ -144,7 +143,6 @@ impl<'a> Tail<'a> {
         position: u64,
         call: impl Fn() -> BoxFuture<'b, Result<T, Error>>,
     ) -> Result<T, Halt> {
-        let mut stop = self.turn.stop.clone();
         let (mut passing, mut failing) = (pauses().without_max_times().build(), pauses().with_max_times(5).build());
         loop {
             let error = match call().await {
@@ -164,7 +162,7 @@ impl<'a> Tail<'a> {
             tracing::warn!(consumer, position, code, %error, ?pause, "tried again after a pause");
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = stop.wait_for(|stop| *stop) => return Err(Halt::Stopped),
+                () = self.turn.stop.wait() => return Err(Halt::Stopped),
             }
         }
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::tail::{BATCH, Halt, Tail};
-use super::{Consumer, Progress};
+use super::{Consumer, Progress, Stop};
 use crate::coordinator::log::Log;
 use crate::error::Error;
 use crate::store::{Acquired, Beat, Lease, Record, StoreError};
@@ -34,7 +35,7 @@ pub(super) struct Turn {
     /// The same, and the old versions that lead to them.
     pub(super) stored_types: HashSet<(&'static str, &'static str)>,
     pub(super) progress: watch::Sender<Progress>,
-    pub(super) stop: watch::Receiver<bool>,
+    pub(super) stop: Stop,
     /// The highest position that somebody waits for.
     wanted: watch::Receiver<u64>,
     standing: Standing,
@@ -69,7 +70,7 @@ impl Turn {
         log: Arc<Log>,
         progress: watch::Sender<Progress>,
         wanted: watch::Receiver<u64>,
-        stop: watch::Receiver<bool>,
+        stop: Stop,
     ) -> Result<Self, StoreError> {
         let subscribed = consumer.subscriptions().iter().map(|wanted| (wanted.domain, wanted.type_name));
         let wanted_types: HashSet<_> = subscribed.collect();
@@ -77,8 +78,7 @@ impl Turn {
             log.upcasts.stored_as(domain, type_name).into_iter().map(move |type_name| (domain, type_name))
         };
         let stored_types = wanted_types.iter().copied().flat_map(stored_as).collect();
-        let acquired = log.store.acquire(consumer.name(), None).await?;
-        let standing = match acquired {
+        let standing = match log.store.acquire(consumer.name(), None).await? {
             Acquired::Taken(lease) => begin(&*consumer, &log, lease, &progress).await?,
             Acquired::Held(beat) => {
                 let position = consumer.checkpoint().await?;
@@ -90,22 +90,16 @@ impl Turn {
     }
 
     pub(super) async fn run(mut self) {
-        while !*self.stop.borrow() {
-            let next = match &mut self.standing {
-                Standing::Holds(lease, position) => {
-                    let (lease, position) = (lease.clone(), *position);
-                    match self.hold(&lease, position).await {
-                        Halt::Lost => {
-                            self.standing = Standing::StandsBy(StandBy::new(Beat { token: lease.token, count: 0 }));
-                            self.ask(None).await
-                        }
-                        Halt::Stopped => return self.release(&lease).await,
-                        Halt::Failed(position, error) => {
-                            self.release(&lease).await;
-                            return self.give_up(position, &error);
-                        }
+        while !self.stop.is_now() {
+            let next = match &self.standing {
+                Standing::Holds(lease, position) => match self.hold(lease, *position).await {
+                    Halt::Lost => Ok(Some(Standing::StandsBy(StandBy::new(Beat { token: lease.token, count: 0 })))),
+                    Halt::Stopped => break,
+                    Halt::Failed(position, error) => {
+                        release(&self.log, lease).await;
+                        return self.give_up(position, &error);
                     }
-                }
+                },
                 Standing::StandsBy(_) => self.stand_by().await,
             };
             match next {
@@ -115,15 +109,17 @@ impl Turn {
             }
         }
         if let Standing::Holds(lease, _) = &self.standing {
-            self.release(lease).await;
+            release(&self.log, lease).await;
         }
     }
 
-    /// Works, and gives signs of life meanwhile.
+    /// Works, and gives signs of life meanwhile: in a task of their own, so that no handler can hold them up.
     async fn hold(&self, lease: &Lease, position: u64) -> Halt {
+        let mut alive = JoinSet::new();
+        alive.spawn(keep(self.log.clone(), lease.clone()));
         tokio::select! {
             halt = Tail::new(self, lease, position).run() => halt,
-            () = self.keep(lease) => {
+            _ = alive.join_next() => {
                 let consumer = self.consumer.name();
                 tracing::warn!(consumer, "the lease was lost; whoever has it goes on from the last checkpoint");
                 Halt::Lost
@@ -131,73 +127,7 @@ impl Turn {
         }
     }
 
-    /// Ends when the lease is lost.
-    async fn keep(&self, lease: &Lease) {
-        let mut ticks = interval(RENEWAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            match self.log.store.renew(lease).await {
-                Ok(()) => {}
-                Err(StoreError::LeaseLost { .. }) => return,
-                // Whether somebody has taken it over meanwhile is told once the store can be asked again.
-                Err(error) => {
-                    let consumer = self.consumer.name();
-                    tracing::warn!(consumer, code = error.code(), %error, "no sign of life could be given");
-                }
-            }
-        }
-    }
-
-    async fn release(&self, lease: &Lease) {
-        if let Err(error) = self.log.store.release(lease).await {
-            // Others take it over after a while.
-            let consumer = self.consumer.name();
-            tracing::warn!(consumer, code = error.code(), %error, "the lease was not given back");
-        }
-    }
-
-    /// Asks for the lease; none if nothing has changed.
-    async fn ask(&self, silent: Option<Beat>) -> Result<Option<Standing>, StoreError> {
-        let name = self.consumer.name();
-        let lease = match self.log.store.acquire(name, silent).await {
-            Ok(Acquired::Taken(lease)) => lease,
-            Ok(Acquired::Held(beat)) => return Ok(self.held(beat)),
-            Err(error) => return self.not_now(error).await,
-        };
-        tracing::info!(consumer = name, token = lease.token, "took the lease over");
-        match begin(&*self.consumer, &self.log, lease.clone(), &self.progress).await {
-            Ok(standing) => Ok(Some(standing)),
-            Err(error) => {
-                self.release(&lease).await;
-                self.not_now(error).await
-            }
-        }
-    }
-
-    /// What is known of the holder now; none if that is nothing new.
-    fn held(&self, beat: Beat) -> Option<Standing> {
-        let Standing::StandsBy(StandBy { beat: known, checkpoint, free, .. }) = self.standing else { return None };
-        let changed = StandBy { checkpoint, free, ..StandBy::new(beat) };
-        (known != beat).then_some(Standing::StandsBy(changed))
-    }
-
-    /// What may pass is waited for; anything else ends the consumer.
-    async fn not_now(&self, error: StoreError) -> Result<Option<Standing>, StoreError> {
-        if !error.retryable() && !matches!(error, StoreError::LeaseLost { .. }) {
-            return Err(error);
-        }
-        let consumer = self.consumer.name();
-        tracing::warn!(consumer, code = error.code(), %error, "the lease could not be taken");
-        let mut stop = self.stop.clone();
-        tokio::select! {
-            () = sleep(ATTEMPT) => {}
-            _ = stop.wait_for(|stop| *stop) => {}
-        }
-        Ok(None)
-    }
-
-    /// Follows the holder until it is time to ask for the lease again, and asks.
+    /// Follows the holder until it is time to ask for the lease again, and asks. None if nothing has changed.
     async fn stand_by(&mut self) -> Result<Option<Standing>, StoreError> {
         let asked = Instant::now() + ATTEMPT;
         while Instant::now() < asked {
@@ -212,12 +142,43 @@ impl Turn {
                 () = sleep(pause) => {}
                 // Nobody can begin to wait any more once all that could have gone.
                 Ok(()) = self.wanted.changed() => {}
-                _ = self.stop.wait_for(|stop| *stop) => return Ok(None),
+                () = self.stop.wait() => return Ok(None),
             }
         }
         self.look().await?;
-        let Standing::StandsBy(StandBy { beat, since, .. }) = &self.standing else { return Ok(None) };
-        self.ask((since.elapsed() > LEASE).then_some(*beat)).await
+        self.ask().await
+    }
+
+    async fn ask(&mut self) -> Result<Option<Standing>, StoreError> {
+        let Standing::StandsBy(known) = &mut self.standing else { return Ok(None) };
+        let silent = (known.since.elapsed() > LEASE).then_some(known.beat);
+        let taken = match self.log.store.acquire(self.consumer.name(), silent).await {
+            Ok(Acquired::Taken(lease)) => {
+                tracing::info!(consumer = self.consumer.name(), token = lease.token, "took the lease over");
+                begin(&*self.consumer, &self.log, lease, &self.progress).await
+            }
+            Ok(Acquired::Held(beat)) => {
+                if beat != known.beat {
+                    (known.beat, known.since) = (beat, Instant::now());
+                }
+                return Ok(None);
+            }
+            Err(error) => Err(error),
+        };
+        match taken {
+            Ok(standing) => Ok(Some(standing)),
+            // What may pass is waited for; anything else ends the consumer.
+            Err(error) if error.retryable() || matches!(error, StoreError::LeaseLost { .. }) => {
+                tracing::warn!(
+                    consumer = self.consumer.name(), code = error.code(), %error,
+                    "the lease could not be taken"
+                );
+                // While the store is away, the holder's silence says nothing.
+                known.since = Instant::now();
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// How far the holder is: everything up to its checkpoint, and what comes behind that and concerns nobody.
@@ -263,19 +224,56 @@ pub(super) fn holds(types: &HashSet<(&'static str, &'static str)>, record: &Reco
     types.contains(&(&*record.stream.domain, &*record.payload.type_name))
 }
 
-/// Begins under a new lease.
+/// Gives signs of life; ends when the lease is lost.
+async fn keep(log: Arc<Log>, lease: Lease) {
+    let mut ticks = interval(RENEWAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match log.store.renew(&lease).await {
+            Ok(()) => {}
+            Err(StoreError::LeaseLost { .. }) => return,
+            // Whether somebody has taken it over meanwhile is told once the store can be asked again.
+            Err(error) => {
+                let consumer = &*lease.consumer;
+                tracing::warn!(consumer, code = error.code(), %error, "no sign of life could be given");
+            }
+        }
+    }
+}
+
+async fn release(log: &Log, lease: &Lease) {
+    if let Err(error) = log.store.release(lease).await {
+        // Others take it over after a while.
+        let consumer = &*lease.consumer;
+        tracing::warn!(consumer, code = error.code(), %error, "the lease was not given back");
+    }
+}
+
+/// Begins under a new lease, or gives it back.
 async fn begin(
     consumer: &dyn Consumer,
     log: &Log,
     lease: Lease,
     progress: &watch::Sender<Progress>,
 ) -> Result<Standing, StoreError> {
-    let head = log.store.head().await?;
-    let position = consumer.take(&lease, head).await?;
-    if position > head {
-        let reason = format!("the checkpoint of {} is {position}, but the log ends at {head}", consumer.name());
-        return Err(StoreError::Damaged { reason });
+    let begun = async {
+        let position = consumer.take(&lease).await?;
+        let head = log.store.head().await?;
+        if position > head {
+            let reason = format!("the checkpoint of {} is {position}, but the log ends at {head}", consumer.name());
+            return Err(StoreError::Damaged { reason });
+        }
+        Ok(position)
+    };
+    match begun.await {
+        Ok(position) => {
+            progress.send_modify(|progress| progress.position = position);
+            Ok(Standing::Holds(lease, position))
+        }
+        Err(error) => {
+            release(log, &lease).await;
+            Err(error)
+        }
     }
-    progress.send_modify(|progress| progress.position = position);
-    Ok(Standing::Holds(lease, position))
 }
