@@ -1,16 +1,19 @@
 //! The model domain of the suites: accounts that hold and send money, a watch over withdrawals, and three views.
 //!
-//! Its components are real ones; what is special is that [`Faults`] can make each of them fail.
+//! Its components are real ones; what is special is that [`Faults`] can make each of them fail, and [`StoreFaults`] the
+//! storage below.
 
 angzarr_runtime::include_protos!();
 
 mod accounts;
 mod faults;
+mod faulty;
 mod views;
 mod watching;
 
 pub use accounts::{AccountRules, OldAccounts, TransferSaga};
 pub use faults::{Fault, Faults};
+pub use faulty::{Call, StoreFault, StoreFaults};
 pub use views::{BalanceView, BranchView, NoticeBoard};
 pub use watching::WithdrawalCounter;
 

@@ -5,12 +5,15 @@ mod broken;
 mod failures;
 mod import;
 mod once;
+mod pipelined;
 mod process_manager;
 mod roots;
 mod setup;
+mod shared;
 mod shutdown;
 mod snapshots;
 mod stale;
+mod standing_by;
 mod trace;
 mod upcasting;
 mod views;
@@ -23,9 +26,9 @@ use angzarr_runtime::app::ConsumerStatus;
 use angzarr_runtime::id::root_id;
 use angzarr_runtime::prost::Message;
 use angzarr_runtime::store::{Opened, Record, Store, StreamId};
-use angzarr_runtime::{App, Error};
+use angzarr_runtime::{App, Error, Storage};
 use angzarr_tests::bank::v1::{BalanceRow, Branch, Deposit, OpenAccount};
-use angzarr_tests::{AccountRules, Faults, OldAccounts, register};
+use angzarr_tests::{AccountRules, Faults, OldAccounts, StoreFaults, register};
 
 use crate::backend::Backend;
 use crate::store::lease;
@@ -50,12 +53,23 @@ use once::{
     once_ids_and_time_follow_from_a_client_key, once_ids_and_time_follow_from_the_cause,
     once_redelivered_events_double_nothing, once_refusals_are_recorded_and_compensated,
 };
+use pipelined::{
+    a_caller_may_go_away_at_any_time, a_slow_store_refuses_nobody, a_store_that_is_away_tells_everybody_soon,
+    once_a_lost_answer_is_found_under_its_key, once_a_lost_answer_without_a_key_is_told_to_all_it_concerns,
+    once_duplicates_in_flight_survive_a_lost_answer, stale_answers_that_rest_on_what_was_not_stored_are_not_given,
+    stale_empty_results_rest_on_what_was_stored,
+};
 use process_manager::{
     a_process_manager_knows_its_own_stream, a_process_manager_step_is_not_decided_again,
     a_process_manager_step_is_one_book, a_process_manager_without_an_instance_ignores,
 };
 use roots::roots_in_both_cases_are_one;
-use setup::targets_without_an_aggregate_are_told;
+use setup::{a_start_that_fails_gives_leases_back, targets_without_an_aggregate_are_told};
+use shared::{
+    once_a_refusal_stays_after_a_crash, once_keys_hold_in_all_applications,
+    stale_callers_of_two_applications_lose_nothing, stale_foreign_writes_are_noticed,
+    stale_refusals_of_two_applications_are_right,
+};
 use shutdown::{
     a_handler_that_never_returns_does_not_hold_up_the_end, a_slow_handler_ends_after_its_event,
     a_stopped_consumer_lets_the_others_finish,
@@ -65,6 +79,11 @@ use snapshots::{
     snapshots_that_do_not_decode_are_ignored_and_replaced,
 };
 use stale::{stale_rejections_do_not_happen, stale_sequences_conflict, stale_states_are_never_decided_on};
+use standing_by::{
+    a_handler_that_blocks_stops_no_sign_of_life, a_lost_lease_stops_its_holder,
+    a_view_that_was_moved_at_the_last_moment_is_kept, an_application_that_stands_by_goes_on_at_once,
+    an_application_that_stands_by_lets_go, applications_share_the_work_once,
+};
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
 use upcasting::{
     upcasting_leaves_stored_bytes_alone, upcasting_passes_what_becomes_nothing, upcasting_reaches_all_readers,
@@ -122,7 +141,27 @@ cases! {
         a_handler_that_never_returns_does_not_hold_up_the_end,
         a_slow_handler_ends_after_its_event,
         shutting_down_drains,
-        a_dropped_send_is_whole;
+        a_dropped_send_is_whole,
+        stale_answers_that_rest_on_what_was_not_stored_are_not_given,
+        stale_empty_results_rest_on_what_was_stored,
+        once_a_lost_answer_is_found_under_its_key,
+        once_a_lost_answer_without_a_key_is_told_to_all_it_concerns,
+        once_duplicates_in_flight_survive_a_lost_answer,
+        a_store_that_is_away_tells_everybody_soon,
+        a_slow_store_refuses_nobody,
+        a_caller_may_go_away_at_any_time,
+        stale_foreign_writes_are_noticed,
+        stale_callers_of_two_applications_lose_nothing,
+        stale_refusals_of_two_applications_are_right,
+        once_keys_hold_in_all_applications,
+        once_a_refusal_stays_after_a_crash,
+        a_start_that_fails_gives_leases_back,
+        applications_share_the_work_once,
+        an_application_that_stands_by_goes_on_at_once,
+        an_application_that_stands_by_lets_go,
+        a_lost_lease_stops_its_holder,
+        a_handler_that_blocks_stops_no_sign_of_life,
+        a_view_that_was_moved_at_the_last_moment_is_kept;
     persistent:
         once_redelivered_events_double_nothing,
         a_process_manager_step_is_one_book,
@@ -157,6 +196,23 @@ pub(crate) async fn start(backend: &impl Backend, faults: &Faults) -> App {
 pub(crate) async fn start_accounts(backend: &impl Backend) -> App {
     let rules = AccountRules { faults: Faults::default() };
     App::builder(backend.storage()).register(rules).register(OldAccounts).start().await.unwrap()
+}
+
+/// Storage that goes wrong as `faults` say. It can be opened again and again, on whatever backend: each time it is that
+/// of another process.
+async fn faulty(backend: &impl Backend, faults: &StoreFaults) -> Storage {
+    Storage::Opened(faults.wrap(backend.open().await))
+}
+
+/// An application of all components, as in a process of its own.
+async fn start_beside(backend: &impl Backend, faults: &Faults) -> App {
+    register(App::builder(faulty(backend, &StoreFaults::default()).await), faults).start().await.unwrap()
+}
+
+/// An application without consumers over storage that goes wrong as `store` says.
+async fn start_accounts_over(backend: &impl Backend, store: &StoreFaults) -> App {
+    let rules = AccountRules { faults: Faults::default() };
+    App::builder(faulty(backend, store).await).register(rules).register(OldAccounts).start().await.unwrap()
 }
 
 /// Opens an account and pays something in.
