@@ -1,6 +1,8 @@
-//! Real processes, killed.
+//! Real processes, killed or put to sleep.
 
 #![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
+
+mod leases;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

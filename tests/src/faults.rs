@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use angzarr_runtime::Failure;
 
@@ -14,6 +15,8 @@ pub enum Fault {
     FailsTimes(usize),
     /// It panics each time.
     Panics,
+    /// It takes this long each time; for consumers.
+    Takes(Duration),
 }
 
 /// By component: how it goes wrong, and how often it was called.
@@ -41,7 +44,16 @@ impl Faults {
         self.all().get(component).map_or(0, |(_, calls)| *calls)
     }
 
-    /// What each handler calls first.
+    /// What each handler of a consumer calls first.
+    pub(crate) async fn enter(&self, component: &'static str) -> Result<(), Failure> {
+        let fault = self.all().get(component).and_then(|(fault, _)| *fault);
+        if let Some(Fault::Takes(time)) = fault {
+            tokio::time::sleep(time).await;
+        }
+        self.check(component)
+    }
+
+    /// What each handler of an aggregate calls first.
     pub(crate) fn check(&self, component: &'static str) -> Result<(), Failure> {
         let fault = {
             let mut all = self.all();
@@ -57,7 +69,7 @@ impl Faults {
             }
         };
         match fault {
-            None => Ok(()),
+            None | Some(Fault::Takes(_)) => Ok(()),
             Some(Fault::Panics) => panics(component),
             Some(_) => Err(Failure::new("FAULT", format!("{component} was told to fail"))),
         }

@@ -20,8 +20,8 @@ pub struct BalanceView {
 type Row = Result<Option<BalanceRow>, Failure>;
 
 impl BalanceView {
-    fn moved(&self, row: Option<BalanceRow>, account: String, change: impl FnOnce(&mut u64)) -> Row {
-        self.faults.check("Balances")?;
+    async fn moved(&self, row: Option<BalanceRow>, account: String, change: impl FnOnce(&mut u64)) -> Row {
+        self.faults.enter("Balances").await?;
         let mut row = row.unwrap_or(BalanceRow { account, ..BalanceRow::default() });
         row.events += 1;
         change(&mut row.balance);
@@ -31,31 +31,31 @@ impl BalanceView {
 
 impl Balances for BalanceView {
     async fn on_opened(&self, row: Option<BalanceRow>, event: AccountOpenedV2, _: &Context) -> Row {
-        self.moved(row, event.account, |_| {})
+        self.moved(row, event.account, |_| {}).await
     }
 
     async fn on_deposited(&self, row: Option<BalanceRow>, event: Deposited, _: &Context) -> Row {
-        self.moved(row, event.account, |balance| *balance += event.amount)
+        self.moved(row, event.account, |balance| *balance += event.amount).await
     }
 
     async fn on_withdrawn(&self, row: Option<BalanceRow>, event: Withdrawn, _: &Context) -> Row {
-        self.moved(row, event.account, |balance| *balance -= event.amount)
+        self.moved(row, event.account, |balance| *balance -= event.amount).await
     }
 
     async fn on_sent(&self, row: Option<BalanceRow>, event: TransferSent, _: &Context) -> Row {
-        self.moved(row, event.account, |balance| *balance -= event.amount)
+        self.moved(row, event.account, |balance| *balance -= event.amount).await
     }
 
     async fn on_received(&self, row: Option<BalanceRow>, event: TransferReceived, _: &Context) -> Row {
-        self.moved(row, event.account, |balance| *balance += event.amount)
+        self.moved(row, event.account, |balance| *balance += event.amount).await
     }
 
     async fn on_returned(&self, row: Option<BalanceRow>, event: TransferReturned, _: &Context) -> Row {
-        self.moved(row, event.account, |balance| *balance += event.amount)
+        self.moved(row, event.account, |balance| *balance += event.amount).await
     }
 
     async fn on_closed(&self, _: Option<BalanceRow>, _: AccountClosed, _: &Context) -> Row {
-        self.faults.check("Balances")?;
+        self.faults.enter("Balances").await?;
         Ok(None)
     }
 }
@@ -86,6 +86,6 @@ pub struct NoticeBoard {
 
 impl Notices for NoticeBoard {
     async fn on_withdrawn(&self, _: Withdrawn, _: &Context) -> Result<(), Failure> {
-        self.faults.check("Notices")
+        self.faults.enter("Notices").await
     }
 }
