@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is for developers.
 
-.PHONY: demo clean-demo test soak bench lint lint-proto
+.PHONY: demo clean-demo test conformance soak bench lint lint-proto
 
 DATA := examples/flights/data/flights-2013-01.csv.gz
 
@@ -17,6 +17,10 @@ clean-demo:
 # Every test once; fails too if a test that is expected did not run.
 test:
 	./tests/run
+
+# What every store and every coordinator must keep, and the list of backends that it ran on.
+conformance:
+	./tests/conformance/run
 
 # The long ones: the whole month, killed again and again.
 soak:

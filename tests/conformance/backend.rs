@@ -1,12 +1,15 @@
 //! The backends that the suites run on: the one place that names them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use angzarr_runtime::Storage;
-use angzarr_runtime::store::Opened;
 use angzarr_runtime::store::memory::{MemoryStore, MemoryViews};
+use angzarr_runtime::store::{Opened, StreamId};
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 /// A fresh place to keep things, gone when it is dropped.
 #[async_trait]
@@ -14,7 +17,7 @@ pub(crate) trait Backend: Send + Sync + Sized + 'static {
     /// As it is called in the list of what ran.
     const NAME: &'static str;
 
-    /// Whether an application that opens [`storage`](Backend::storage) again finds what an earlier one left.
+    /// Whether it is there beside its stores: it can be opened again, twice at once, and by other processes.
     const PERSISTENT: bool;
 
     /// A place of its own.
@@ -31,6 +34,23 @@ pub(crate) trait Backend: Send + Sync + Sized + 'static {
 
     /// Loses the views of the storage while nobody has it open.
     fn lose_views(&self);
+
+    /// As applications spell it.
+    fn text(&self) -> String;
+
+    /// Begins a new stream with one record, by a writer beneath the runtime that does not commit it yet. Only where it
+    /// is persistent.
+    async fn hold(&self, stream: &StreamId) -> Box<dyn Held>;
+}
+
+/// A writer between write and commit.
+#[async_trait]
+pub(crate) trait Held: Send {
+    /// Makes the record durable.
+    async fn commit(self: Box<Self>);
+
+    /// Goes away without a word.
+    async fn die(self: Box<Self>);
 }
 
 /// Keeps everything as long as the value lives; an application's own storage cannot be reached from outside.
@@ -61,6 +81,14 @@ impl Backend for Memory {
     }
 
     fn lose_views(&self) {}
+
+    fn text(&self) -> String {
+        "memory".into()
+    }
+
+    async fn hold(&self, _: &StreamId) -> Box<dyn Held> {
+        panic!("in memory nothing is written before it is committed")
+    }
 }
 
 /// A file in a folder of its own.
@@ -107,46 +135,92 @@ impl Backend for Sqlite {
             }
         }
     }
+    fn text(&self) -> String {
+        format!("sqlite:{}", self.path().display())
+    }
+
+    async fn hold(&self, stream: &StreamId) -> Box<dyn Held> {
+        let connection = Connection::open(self.path()).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        connection
+            .execute(
+                "INSERT INTO streams (domain, root, key, next_sequence) VALUES (?1, ?2, 'thing', 1)",
+                (&stream.domain, stream.root.as_bytes().as_slice()),
+            )
+            .unwrap();
+        connection
+            .execute(
+                "INSERT INTO records (position, stream, sequence, kind, type, payload, created_at, correlation_id)
+                 SELECT coalesce(max(position), 0) + 1, ?1, 0, 0, 'test.Said', CAST('held' AS BLOB), 0, 'talk'
+                 FROM records",
+                [connection.last_insert_rowid()],
+            )
+            .unwrap();
+        Box::new(HeldConnection(connection))
+    }
 }
 
-/// Backend, case, and whether the case runs there.
-pub(crate) type Listed = (&'static str, &'static str, bool);
+struct HeldConnection(Connection);
+
+#[async_trait]
+impl Held for HeldConnection {
+    async fn commit(self: Box<Self>) {
+        self.0.execute_batch("COMMIT").unwrap();
+    }
+
+    async fn die(self: Box<Self>) {
+        drop(self.0);
+    }
+}
+
+/// One case on every backend: a line each.
+macro_rules! on_backends {
+    (every $case:ident) => {
+        on_backend!(memory, Memory, $case);
+        on_backend!(sqlite, Sqlite, $case);
+    };
+    (persistent $case:ident) => {
+        #[test]
+        #[ignore = "what is in memory cannot be opened again, nor by another process"]
+        fn memory() {}
+        on_backend!(sqlite, Sqlite, $case);
+    };
+}
+
+macro_rules! on_backend {
+    ($name:ident, $backend:ident, $case:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            super::$case(<crate::backend::$backend as crate::backend::Backend>::new()).await;
+        }
+    };
+}
 
 /// Lists cases as tests: `case::memory`, `case::sqlite`. Those under `persistent` need a backend that is, and are
 /// ignored, visibly, on others.
 macro_rules! cases {
     (every: $($case:ident),+ $(,)?; persistent: $($kept:ident),* $(,)?;) => {
         $(mod $case {
-            use crate::backend::{Backend, Memory, Sqlite};
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn memory() {
-                super::$case(Memory::new()).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$case(Sqlite::new()).await;
-            }
+            on_backends!(every $case);
         })+
         $(mod $kept {
-            use crate::backend::{Backend, Sqlite};
-
-            #[test]
-            #[ignore = "an application's storage in memory cannot be opened again"]
-            fn memory() {}
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$kept(Sqlite::new()).await;
-            }
+            on_backends!(persistent $kept);
         })*
-        /// What is listed above: backend, case, and whether it runs there.
-        pub(crate) const LISTED: &[crate::backend::Listed] = &[
-            $(("memory", stringify!($case), true), ("sqlite", stringify!($case), true),)+
-            $(("memory", stringify!($kept), false), ("sqlite", stringify!($kept), true),)*
-        ];
     };
+}
+
+/// Every case of every suite, by backend, as this test binary lists them: `suite::case::backend: test`.
+fn listed(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+    let itself = std::env::current_exe().unwrap();
+    let output = Command::new(itself).args(["--list", "--format", "terse"]).args(arguments).output().unwrap();
+    let mut cases: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let name = line.strip_suffix(": test").unwrap();
+        if let [suite @ ("store" | "view" | "coordinator"), case, backend] = *name.split("::").collect::<Vec<_>>() {
+            cases.entry(backend.to_owned()).or_default().insert(format!("{suite}::{case}"));
+        }
+    }
+    cases
 }
 
 /// Every suite runs on all backends, and only those that do not persist skip what needs persistence.
@@ -154,17 +228,15 @@ macro_rules! cases {
 fn all_backends_run() {
     let backends = [(Memory::NAME, Memory::PERSISTENT), (Sqlite::NAME, Sqlite::PERSISTENT)];
     assert_eq!(backends, [("memory", false), ("sqlite", true)]);
-    for suite in [crate::store::LISTED, crate::view::LISTED, crate::coordinator::LISTED] {
-        let mut ran: Vec<_> = suite.iter().map(|(backend, _, _)| *backend).collect();
-        ran.sort_unstable();
-        ran.dedup();
-        assert_eq!(ran, ["memory", "sqlite"]);
-        for (name, persistent) in backends {
-            let skips = suite.iter().any(|(backend, _, runs)| *backend == name && !runs);
-            assert!(!(skips && persistent), "{name} skips cases");
+    let (all, skipped) = (listed(&[]), listed(&["--ignored"]));
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["memory", "sqlite"]);
+    for (name, persistent) in backends {
+        assert_eq!(all[name], all["memory"], "{name} has the same cases as the others");
+        for suite in ["store::", "view::", "coordinator::"] {
+            assert!(all[name].iter().any(|case| case.starts_with(suite)), "{name} runs {suite}");
         }
+        assert_eq!(skipped.contains_key(name), !persistent, "{name}: {:?}", skipped.get(name));
+        // `make conformance` prints what ran in the end; this is what is to run.
+        println!("{name}: {} cases, {} skipped", all[name].len(), skipped.get(name).map_or(0, BTreeSet::len));
     }
-    let skips = |suite: &[Listed]| suite.iter().filter(|(_, _, runs)| !runs).count();
-    assert_eq!(skips(crate::store::LISTED), 0);
-    assert_eq!(skips(crate::view::LISTED), 0);
 }
