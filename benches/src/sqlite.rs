@@ -8,6 +8,7 @@ use angzarr_runtime::{App, Storage};
 use futures_util::future::join_all;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::bench::v1::{Refuse, Write};
 use crate::figure::{Figure, median};
@@ -138,7 +139,7 @@ fn bare_loop(path: &Path, rows: usize) -> rusqlite::Result<f64> {
     let mut update = connection.prepare("UPDATE streams SET next_sequence = ?2 WHERE id = ?1")?;
     let mut insert = connection.prepare(
         "INSERT INTO records (position, stream, sequence, kind, type, payload, created_at, occurred_at, correlation_id, cause)
-         VALUES (?1, ?2, ?3, 0, 'bench.v1.Written', ?4, 1769212800000000, NULL, '5fe2691d-8819-50be-9395-7a874fa6d245', NULL)",
+         VALUES (?1, ?2, ?3, 0, 'bench.v1.Written', ?4, 1769212800000000, NULL, ?5, NULL)",
     )?;
     let (began, mut written, mut sequence) = (Instant::now(), 0_u32, 1_u32);
     while began.elapsed() < ROUND {
@@ -146,7 +147,7 @@ fn bare_loop(path: &Path, rows: usize) -> rusqlite::Result<f64> {
         for stream in &streams {
             position += 1;
             update.execute(params![stream, sequence + 1])?;
-            insert.execute(params![position, stream, sequence, payload])?;
+            insert.execute(params![position, stream, sequence, payload, Uuid::now_v7().to_string()])?;
             written += 1;
         }
         connection.execute_batch("COMMIT")?;

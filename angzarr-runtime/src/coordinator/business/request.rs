@@ -114,9 +114,9 @@ impl Request {
     }
 }
 
-/// The given correlation id, or a new one.
+/// The given correlation id, or a new one: ordered by time, so that the index of the log grows at one end.
 pub(crate) fn correlation_id(given: String) -> Arc<str> {
-    if given.is_empty() { Uuid::new_v4().to_string().into() } else { given.into() }
+    if given.is_empty() { Uuid::now_v7().to_string().into() } else { given.into() }
 }
 
 fn root(domain: &str, cover: &proto::Cover) -> Result<Uuid, BadBook> {

@@ -1,6 +1,7 @@
 //! Writing: one thread that takes what has gathered, and commits it together.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -87,10 +88,15 @@ pub(super) fn is_own(error: &StoreError) -> bool {
     matches!(error, StoreError::Conflict { .. } | StoreError::StreamFull | StoreError::LeaseLost { .. })
 }
 
+/// How long a group waits to become as large as the last one.
+const PATIENCE: Duration = Duration::from_micros(100);
+
 enum Job {
     Work(Box<dyn Work>),
-    Close(oneshot::Sender<Result<(), StoreError>>),
+    Close(Closing),
 }
+
+type Closing = oneshot::Sender<Result<(), StoreError>>;
 
 /// The way to the writer's thread.
 #[derive(Debug)]
@@ -136,31 +142,46 @@ impl Writer {
 }
 
 fn run(connection: Connection, lock: OpenLock, head: &watch::Sender<u64>, mut queue: mpsc::Receiver<Job>) {
-    while let Some(first) = queue.blocking_recv() {
-        let (mut group, mut closing) = (Vec::new(), Vec::new());
-        let mut next = Some(first);
-        while let Some(job) = next {
-            match job {
-                Job::Work(work) => group.push(work),
-                Job::Close(answer) => closing.push(answer),
-            }
-            let full = group.len() == GROUP || !closing.is_empty();
-            next = if full { None } else { queue.try_recv().ok() };
+    let (mut last, mut closing) = (0, Vec::new());
+    while closing.is_empty() {
+        let group;
+        (group, closing) = gather(&mut queue, last);
+        last = group.len();
+        if group.is_empty() && closing.is_empty() {
+            // All senders are gone.
+            break;
         }
         commit(&connection, group, head);
-        if !closing.is_empty() {
-            let closed = connection.close().map_err(|(_, error)| StoreError::from(error));
-            drop(lock);
-            // What came after the first of them is dropped with the queue, and told that the store is closed.
-            for answer in closing {
-                let _ = answer.send(closed.clone());
-            }
-            return;
-        }
     }
-    // All senders are gone. The lock outlives the connection.
-    drop(connection);
+    // The lock outlives the connection.
+    let closed = connection.close().map_err(|(_, error)| StoreError::from(error));
     drop(lock);
+    // What came after the first of them is dropped with the queue, and told that the store is closed.
+    for answer in closing {
+        let _ = answer.send(closed.clone());
+    }
+}
+
+/// The next group, empty if nobody can send any more, and who wants the file to be closed behind it.
+///
+/// Those who were answered by the last commit often have more to write at once. Waiting for as many of them, for a
+/// moment only, makes groups larger, and spares a lone caller the waking up of this thread.
+fn gather(queue: &mut mpsc::Receiver<Job>, last: usize) -> (Vec<Box<dyn Work>>, Vec<Closing>) {
+    let patience = Instant::now() + PATIENCE;
+    while queue.len() < last && Instant::now() < patience {
+        std::thread::yield_now();
+    }
+    let (mut group, mut closing) = (Vec::new(), Vec::new());
+    let mut next = queue.blocking_recv();
+    while let Some(job) = next {
+        match job {
+            Job::Work(work) => group.push(work),
+            Job::Close(answer) => closing.push(answer),
+        }
+        let full = group.len() == GROUP || !closing.is_empty();
+        next = if full { None } else { queue.try_recv().ok() };
+    }
+    (group, closing)
 }
 
 /// Why a group was not written.
