@@ -10,7 +10,9 @@ mod request;
 mod round;
 mod turns;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use prost::Message;
 use tokio::sync::oneshot;
@@ -84,9 +86,13 @@ impl BusinessCoordinator {
     async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Outcome, Error> {
         let stream = request.stream.clone();
         let (answer, answered) = oneshot::channel();
-        // The guard exists before the task does, so that a task which is dropped unpolled lets go of the root, too.
         if let Some(running) = Turns::enqueue(&self.turns, stream.root, Pending::new(request, answer)) {
-            tokio::spawn(self.clone().rounds(stream, running));
+            // The first step is the caller's: for whoever is alone with a warm root it is often the whole of it. The rest
+            // has a task of its own, so that nobody depends on how, or whether, this future is polled.
+            let mut rounds = Box::pin(self.clone().rounds(stream, running));
+            if poll_fn(|cx| Poll::Ready(rounds.as_mut().poll(cx))).await.is_pending() {
+                tokio::spawn(rounds);
+            }
         }
         let lost = || Failure::new("ANSWER_LOST", "the round that was to answer ended early; see the log for why");
         answered.await.unwrap_or_else(|_| Err(lost().into()))

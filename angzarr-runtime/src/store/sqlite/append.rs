@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::writer::{Transaction, is_own};
+use super::group::{Transaction, is_own};
 use super::{events, rows};
 use crate::store::{Appended, Due, NewBook, Record, StoreError};
 use crate::time;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::events::{count, record_at};
-use super::writer::Transaction;
+use super::group::Transaction;
 use crate::store::{
     Acquired, Attempt, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Park, Parked,
     StoreError,

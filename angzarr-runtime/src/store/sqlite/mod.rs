@@ -11,6 +11,7 @@
 mod append;
 mod consumers;
 mod events;
+mod group;
 mod lock;
 mod reader;
 mod rows;
@@ -28,10 +29,11 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
+use group::Transaction;
 use lock::{OpenLock, refused};
 use reader::Readers;
 use watcher::Watcher;
-use writer::{Transaction, Writer};
+use writer::Writer;
 
 pub use views::SqliteViews;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::writer::raise;
+use super::group::raise;
 use super::{connect, events, lock::refused};
 use crate::store::StoreError;
 

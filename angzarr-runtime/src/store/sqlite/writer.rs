@@ -1,11 +1,16 @@
-//! Writing: one thread that takes what has gathered, and commits it together.
+//! Whose turn it is to write: one thread that commits what has gathered, and lone callers who spare themselves the
+//! way there.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::group::{Transaction, Typed, Work, commit};
 use super::lock::{OpenLock, refused};
 use crate::store::StoreError;
 
@@ -15,81 +20,11 @@ const GROUP: usize = 256;
 /// How many may wait; senders beyond that wait themselves.
 const QUEUE: usize = 1024;
 
-/// A group of work inside its transaction.
-pub(super) struct Transaction<'a> {
-    pub(super) connection: &'a Connection,
-    /// The last position that was given, once that was asked for.
-    position: Option<i64>,
-    /// Whether something went wrong before, so that this is one piece of work that is tried again by itself.
-    pub(super) careful: bool,
-}
-
-impl<'a> Transaction<'a> {
-    fn of_many(connection: &'a Connection) -> Self {
-        Self { connection, position: None, careful: false }
-    }
-
-    fn of_one(connection: &'a Connection) -> Self {
-        Self { careful: true, ..Self::of_many(connection) }
-    }
-
-    /// The last position that was given.
-    pub(super) fn position(&mut self) -> Result<&mut i64, StoreError> {
-        let last = match self.position {
-            Some(last) => last,
-            None => super::events::last_position(self.connection)?,
-        };
-        Ok(self.position.insert(last))
-    }
-}
-
-/// Something to write: it shares its commit with others.
-pub(super) trait Work: Send {
-    /// Does it, inside the group's transaction. After an error the transaction is rolled back, and it is called again
-    /// in one of its own.
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError>;
-
-    /// Tells whoever waits, once it is committed, or that it will not be.
-    fn finish(self: Box<Self>, outcome: Result<(), StoreError>);
-}
-
-/// Work with a typed result. An error that is its own, found before anything was written, is a result as well.
-struct Typed<T, F> {
-    work: F,
-    result: Option<Result<T, StoreError>>,
-    answer: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, F> Work for Typed<T, F>
-where
-    T: Send,
-    F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
-{
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
-        match (self.work)(transaction) {
-            Err(error) if !is_own(&error) => Err(error),
-            result => {
-                self.result = Some(result);
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(self: Box<Self>, outcome: Result<(), StoreError>) {
-        let Self { result, answer, .. } = *self;
-        let missing = || Err(StoreError::Unavailable { reason: "the work was not run".into() });
-        // A caller that went away does not need it.
-        let _ = answer.send(outcome.and_then(|()| result.unwrap_or_else(missing)));
-    }
-}
-
-/// Whether an error says something about one piece of work only, which has written nothing then.
-pub(super) fn is_own(error: &StoreError) -> bool {
-    matches!(error, StoreError::Conflict { .. } | StoreError::StreamFull | StoreError::LeaseLost { .. })
-}
-
 /// How long a group waits to become as large as the last one.
 const PATIENCE: Duration = Duration::from_micros(100);
+
+/// A commit that takes no longer may hold up the thread of a runtime.
+const QUICK: Duration = Duration::from_micros(500);
 
 enum Job {
     Work(Box<dyn Work>),
@@ -98,10 +33,54 @@ enum Job {
 
 type Closing = oneshot::Sender<Result<(), StoreError>>;
 
-/// The way to the writer's thread.
+/// The way to the file.
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
+    desk: Arc<Desk>,
+}
+
+/// Where writing is done, by one at a time.
+#[derive(Debug)]
+struct Desk {
+    /// None once it is closed.
+    connection: Mutex<Option<Connection>>,
+    head: watch::Sender<u64>,
+    /// How much work is on its way to the thread, or being written by it.
+    queued: AtomicUsize,
+    /// Whether the last commit was quick, and of one piece of work only.
+    quiet: AtomicBool,
+}
+
+impl Desk {
+    /// Commits a group.
+    fn commit(&self, connection: &Connection, group: Vec<Box<dyn Work>>) {
+        let (begun, works) = (Instant::now(), group.len());
+        commit(connection, group, &self.head);
+        self.quiet.store(works <= 1 && begun.elapsed() < QUICK, Ordering::Relaxed);
+    }
+
+    /// Commits the work of somebody who is alone, here and now; gives it back if he is not.
+    ///
+    /// Handing it over would take longer than many a disk takes to commit. It holds up one thread of the runtime,
+    /// so there has to be another one, and the last commit must have been a quick one.
+    fn alone(&self, work: Box<dyn Work>) -> Option<Box<dyn Work>> {
+        if self.queued.load(Ordering::Acquire) > 0 || !self.quiet.load(Ordering::Relaxed) || !has_other_threads() {
+            return Some(work);
+        }
+        let connection = match self.connection.try_lock() {
+            Ok(connection) => connection,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Some(work),
+        };
+        let Some(connection) = &*connection else { return Some(work) };
+        self.commit(connection, vec![work]);
+        None
+    }
+}
+
+fn has_other_threads() -> bool {
+    Handle::try_current().is_ok_and(|runtime| runtime.metrics().num_workers() > 1)
 }
 
 impl Writer {
@@ -113,11 +92,14 @@ impl Writer {
         path: &Path,
     ) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let connection = Mutex::new(Some(connection));
+        let desk = Arc::new(Desk { connection, head, queued: AtomicUsize::new(0), quiet: AtomicBool::new(true) });
+        let shared = desk.clone();
         std::thread::Builder::new()
             .name("angzarr-sqlite-writer".into())
-            .spawn(move || run(connection, lock, &head, queue))
+            .spawn(move || run(&shared, lock, queue))
             .map_err(|error| refused(path, &error))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, desk })
     }
 
     /// Runs `work`, again if need be, and commits it.
@@ -126,8 +108,11 @@ impl Writer {
         work: impl FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = Job::Work(Box::new(Typed { work, result: None, answer }));
-        self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+        if let Some(work) = self.desk.alone(Box::new(Typed::new(work, answer))) {
+            let room = self.jobs.reserve().await.map_err(|_| StoreError::Closed)?;
+            self.desk.queued.fetch_add(1, Ordering::AcqRel);
+            room.send(Job::Work(work));
+        }
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -141,7 +126,7 @@ impl Writer {
     }
 }
 
-fn run(connection: Connection, lock: OpenLock, head: &watch::Sender<u64>, mut queue: mpsc::Receiver<Job>) {
+fn run(desk: &Desk, lock: OpenLock, mut queue: mpsc::Receiver<Job>) {
     let (mut last, mut closing) = (0, Vec::new());
     while closing.is_empty() {
         let group;
@@ -151,10 +136,17 @@ fn run(connection: Connection, lock: OpenLock, head: &watch::Sender<u64>, mut qu
             // All senders are gone.
             break;
         }
-        commit(&connection, group, head);
+        // Whatever a panic interrupted is rolled back before the next transaction.
+        let connection = desk.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = &*connection {
+            desk.commit(connection, group);
+        }
+        drop(connection);
+        desk.queued.fetch_sub(last, Ordering::AcqRel);
     }
+    let connection = desk.connection.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let closed = connection.map_or(Ok(()), |connection| Ok(connection.close().map_err(|(_, error)| error)?));
     // The lock outlives the connection.
-    let closed = connection.close().map_err(|(_, error)| StoreError::from(error));
     drop(lock);
     // What came after the first of them is dropped with the queue, and told that the store is closed.
     for answer in closing {
@@ -182,74 +174,4 @@ fn gather(queue: &mut mpsc::Receiver<Job>, last: usize) -> (Vec<Box<dyn Work>>, 
         next = if full { None } else { queue.try_recv().ok() };
     }
     (group, closing)
-}
-
-/// Why a group was not written.
-enum Unwritten {
-    /// Not even begun: the file is locked, or out of reach.
-    Begin(StoreError),
-    /// Something in it could not be written, or not be committed.
-    Inside(StoreError),
-}
-
-/// Writes a group and answers. If something in it cannot be written, each piece is written by itself, so that what is
-/// wrong with one is no other's loss; if the store itself is what is wrong, nobody has to wait for that.
-fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>, head: &watch::Sender<u64>) {
-    if group.is_empty() {
-        return;
-    }
-    let error = match write(Transaction::of_many(connection), &mut group, head) {
-        Ok(()) => return finish(group, &Ok(())),
-        Err(Unwritten::Begin(error)) => {
-            tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was refused");
-            return finish(group, &Err(error));
-        }
-        Err(Unwritten::Inside(error)) => error,
-    };
-    tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was rolled back");
-    for work in group {
-        let mut single = vec![work];
-        let outcome = write(Transaction::of_one(connection), &mut single, head).map_err(|unwritten| match unwritten {
-            Unwritten::Begin(error) | Unwritten::Inside(error) => error,
-        });
-        finish(single, &outcome);
-    }
-}
-
-fn finish(group: Vec<Box<dyn Work>>, outcome: &Result<(), StoreError>) {
-    group.into_iter().for_each(|work| work.finish(outcome.clone()));
-}
-
-/// Writes and commits a group, or nothing of it.
-fn write(
-    mut transaction: Transaction<'_>,
-    group: &mut [Box<dyn Work>],
-    head: &watch::Sender<u64>,
-) -> Result<(), Unwritten> {
-    let connection = transaction.connection;
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| Unwritten::Begin(error.into()))?;
-    let written = group
-        .iter_mut()
-        .try_for_each(|work| work.run(&mut transaction))
-        .and_then(|()| Ok(connection.execute_batch("COMMIT")?));
-    match written {
-        Ok(()) => {
-            raise(head, transaction.position.unwrap_or(0).unsigned_abs());
-            Ok(())
-        }
-        Err(error) => {
-            // Fails only if there is no transaction, which is what it is to achieve.
-            let _ = connection.execute_batch("ROLLBACK");
-            Err(Unwritten::Inside(error))
-        }
-    }
-}
-
-/// Tells that the log reaches up to `position` at least.
-pub(super) fn raise(head: &watch::Sender<u64>, position: u64) {
-    head.send_if_modified(|head| {
-        let grown = position > *head;
-        *head = position.max(*head);
-        grown
-    });
 }

@@ -1,0 +1,160 @@
+//! Groups of work that share a commit.
+
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+
+use crate::store::StoreError;
+
+/// A group of work inside its transaction.
+pub(super) struct Transaction<'a> {
+    pub(super) connection: &'a Connection,
+    /// The last position that was given, once that was asked for.
+    position: Option<i64>,
+    /// Whether something went wrong before, so that this is one piece of work that is tried again by itself.
+    pub(super) careful: bool,
+}
+
+impl<'a> Transaction<'a> {
+    fn of_many(connection: &'a Connection) -> Self {
+        Self { connection, position: None, careful: false }
+    }
+
+    fn of_one(connection: &'a Connection) -> Self {
+        Self { careful: true, ..Self::of_many(connection) }
+    }
+
+    /// The last position that was given.
+    pub(super) fn position(&mut self) -> Result<&mut i64, StoreError> {
+        let last = match self.position {
+            Some(last) => last,
+            None => super::events::last_position(self.connection)?,
+        };
+        Ok(self.position.insert(last))
+    }
+}
+
+/// Something to write: it shares its commit with others.
+pub(super) trait Work: Send {
+    /// Does it, inside the group's transaction. After an error the transaction is rolled back, and it is called again
+    /// in one of its own.
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError>;
+
+    /// Tells whoever waits, once it is committed, or that it will not be.
+    fn finish(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+/// Work with a typed result. An error that is its own, found before anything was written, is a result as well.
+pub(super) struct Typed<T, F> {
+    work: F,
+    result: Option<Result<T, StoreError>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Typed<T, F> {
+    /// Work whose result is sent to `answer`.
+    pub(super) fn new(work: F, answer: oneshot::Sender<Result<T, StoreError>>) -> Self {
+        Self { work, result: None, answer }
+    }
+}
+
+impl<T, F> Work for Typed<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        match (self.work)(transaction) {
+            Err(error) if !is_own(&error) => Err(error),
+            result => {
+                self.result = Some(result);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let Self { result, answer, .. } = *self;
+        let missing = || Err(StoreError::Unavailable { reason: "the work was not run".into() });
+        // A caller that went away does not need it.
+        let _ = answer.send(outcome.and_then(|()| result.unwrap_or_else(missing)));
+    }
+}
+
+/// Whether an error says something about one piece of work only, which has written nothing then.
+pub(super) fn is_own(error: &StoreError) -> bool {
+    matches!(error, StoreError::Conflict { .. } | StoreError::StreamFull | StoreError::LeaseLost { .. })
+}
+
+/// Why a group was not written.
+enum Unwritten {
+    /// Not even begun: the file is locked, or out of reach.
+    Begin(StoreError),
+    /// Something in it could not be written, or not be committed.
+    Inside(StoreError),
+}
+
+/// Writes a group and answers. If something in it cannot be written, each piece is written by itself, so that what is
+/// wrong with one is no other's loss; if the store itself is what is wrong, nobody has to wait for that.
+pub(super) fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>, head: &watch::Sender<u64>) {
+    if group.is_empty() {
+        return;
+    }
+    let error = match write(Transaction::of_many(connection), &mut group, head) {
+        Ok(()) => return finish(group, &Ok(())),
+        Err(Unwritten::Begin(error)) => {
+            tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was refused");
+            return finish(group, &Err(error));
+        }
+        Err(Unwritten::Inside(error)) => error,
+    };
+    tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was rolled back");
+    for work in group {
+        let mut single = vec![work];
+        let outcome = write(Transaction::of_one(connection), &mut single, head).map_err(|unwritten| match unwritten {
+            Unwritten::Begin(error) | Unwritten::Inside(error) => error,
+        });
+        finish(single, &outcome);
+    }
+}
+
+fn finish(group: Vec<Box<dyn Work>>, outcome: &Result<(), StoreError>) {
+    group.into_iter().for_each(|work| work.finish(outcome.clone()));
+}
+
+/// Writes and commits a group, or nothing of it.
+fn write(
+    mut transaction: Transaction<'_>,
+    group: &mut [Box<dyn Work>],
+    head: &watch::Sender<u64>,
+) -> Result<(), Unwritten> {
+    let connection = transaction.connection;
+    if !connection.is_autocommit() {
+        // Left over from a panic; fails only if there is no transaction, which is what it is to achieve.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| Unwritten::Begin(error.into()))?;
+    let written = group
+        .iter_mut()
+        .try_for_each(|work| work.run(&mut transaction))
+        .and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+    match written {
+        Ok(()) => {
+            raise(head, transaction.position.unwrap_or(0).unsigned_abs());
+            Ok(())
+        }
+        Err(error) => {
+            // Fails only if there is no transaction, which is what it is to achieve.
+            let _ = connection.execute_batch("ROLLBACK");
+            Err(Unwritten::Inside(error))
+        }
+    }
+}
+
+/// Tells that the log reaches up to `position` at least.
+pub(super) fn raise(head: &watch::Sender<u64>, position: u64) {
+    head.send_if_modified(|head| {
+        let grown = position > *head;
+        *head = position.max(*head);
+        grown
+    });
+}
