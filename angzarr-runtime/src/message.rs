@@ -1,6 +1,6 @@
 //! What user types are to the runtime: encoded payloads with the full name of their type.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -31,7 +31,7 @@ pub trait Event: prost::Message + Default + Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
     /// Full name of its type, like `shop.orders.v1.OrderPlaced`.
-    pub type_name: Cow<'static, str>,
+    pub type_name: Arc<str>,
     /// Its protobuf encoding.
     pub value: Bytes,
 }
@@ -52,11 +52,11 @@ impl Payload {
 
     /// Encodes a message that is known by its prost name, like a state or a row.
     pub fn named<M: prost::Message + prost::Name>(message: &M) -> Self {
-        Self { type_name: Cow::Owned(M::full_name()), value: message.encode_to_vec().into() }
+        Self { type_name: M::full_name().into(), value: message.encode_to_vec().into() }
     }
 
     fn encode(type_name: &'static str, message: &impl prost::Message) -> Self {
-        Self { type_name: Cow::Borrowed(type_name), value: message.encode_to_vec().into() }
+        Self { type_name: type_name.into(), value: message.encode_to_vec().into() }
     }
 
     /// Decodes it as `M`; that the types fit is the caller's business.
@@ -78,8 +78,8 @@ impl Payload {
 
     /// From the wire: the type's name is what follows the last slash of its URL.
     pub fn from_any(any: prost_types::Any) -> Self {
-        let type_name = any.type_url.rsplit('/').next().unwrap_or_default().to_owned();
-        Self { type_name: Cow::Owned(type_name), value: any.value.into() }
+        let type_name = any.type_url.rsplit('/').next().unwrap_or_default().into();
+        Self { type_name, value: any.value.into() }
     }
 }
 

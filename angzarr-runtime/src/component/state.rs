@@ -83,7 +83,7 @@ impl<S: StateMessage> Stateful for Folding<S> {
     }
 
     fn decode_state(&self, payload: &Payload) -> Option<State> {
-        let fits = payload.type_name == S::full_name();
+        let fits = *payload.type_name == *S::full_name();
         let state: S = payload.decode().ok().filter(|_| fits)?;
         Some(Box::new(state))
     }

@@ -134,7 +134,7 @@ fn inputs(pages: Vec<proto::CommandPage>, spec: &AggregateSpec) -> Result<Vec<In
     for (index, page) in pages.into_iter().enumerate() {
         let command = Payload::from_any(page.command.ok_or(BadBook::NoCommand(index))?);
         if !spec.commands.contains(&&*command.type_name) {
-            let (domain, type_name) = (spec.domain.to_owned(), command.type_name.into_owned());
+            let (domain, type_name) = (spec.domain.to_owned(), command.type_name.to_string());
             return Err(BadBook::UnknownCommand { domain, type_name });
         }
         inputs.push(Input::Command(command));

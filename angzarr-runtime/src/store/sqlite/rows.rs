@@ -22,12 +22,14 @@ pub(super) fn collect(
     let mut rows = statement.query(params)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(record(row)?);
+        let record = record(row, records.last())?;
+        records.push(record);
     }
     Ok(records)
 }
 
-fn record(row: &Row<'_>) -> Result<Record, StoreError> {
+/// Neighbours often share their names: what is the same as in `previous` is not copied.
+fn record(row: &Row<'_>, previous: Option<&Record>) -> Result<Record, StoreError> {
     let position = row.get::<_, i64>(0)?.unsigned_abs();
     let damaged = |what: &str| StoreError::Damaged { reason: format!("{what} at position {position}") };
     let number: i64 = row.get(2)?;
@@ -35,22 +37,32 @@ fn record(row: &Row<'_>) -> Result<Record, StoreError> {
         Some(bytes) => Some(decode_cause(bytes).ok_or_else(|| damaged("a cause does not decode"))?),
         None => None,
     };
-    let root: Vec<u8> = row.get(10)?;
+    let root = row.get_ref(10)?.as_blob().ok().and_then(|root| Uuid::from_slice(root).ok());
+    let shared = |index, previous: Option<&Arc<str>>| -> Result<Arc<str>, StoreError> {
+        let text = row.get_ref(index)?.as_str().map_err(|error| damaged(&error.to_string()))?;
+        Ok(previous.filter(|previous| &***previous == text).cloned().unwrap_or_else(|| text.into()))
+    };
     Ok(Record {
         stream: StreamId {
-            domain: row.get(9)?,
-            root: Uuid::from_slice(&root).map_err(|_| damaged("a root is not 16 bytes long"))?,
+            domain: shared(9, previous.map(|record| &record.stream.domain))?,
+            root: root.ok_or_else(|| damaged("a root is not 16 bytes long"))?,
         },
-        key: row.get(11)?,
+        key: shared(11, previous.map(|record| &record.key))?,
         sequence: row.get(1)?,
         position,
         kind: RecordKind::from_number(number).ok_or_else(|| damaged(&format!("unknown kind {number} of record")))?,
         part: 0,
         parts: 0,
-        payload: Payload { type_name: row.get::<_, String>(3)?.into(), value: row.get::<_, Vec<u8>>(4)?.into() },
+        payload: Payload {
+            type_name: shared(3, previous.map(|record| &record.payload.type_name))?,
+            value: row.get::<_, Vec<u8>>(4)?.into(),
+        },
         created_at: time::from_micros(row.get(5)?),
         occurred_at: row.get::<_, Option<i64>>(6)?.map(time::from_micros),
-        trace: Trace { correlation_id: row.get(7)?, cause: cause.map(Arc::new) },
+        trace: Trace {
+            correlation_id: shared(7, previous.map(|record| &record.trace.correlation_id))?,
+            cause: cause.map(Arc::new),
+        },
     })
 }
 
