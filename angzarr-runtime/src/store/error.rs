@@ -13,7 +13,7 @@ pub enum StoreError {
         actual: u32,
     },
     /// The storage string cannot be understood.
-    #[error("cannot use \"{given}\" as storage: {reason}; use `memory` or `sqlite:PATH`")]
+    #[error("cannot use \"{given}\" as storage: {reason}; use `memory`, `sqlite:PATH` or `postgres://…`")]
     BadStorage {
         /// As given.
         given: String,

@@ -6,6 +6,8 @@ mod consumer_store;
 mod error;
 mod event_store;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod record;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -221,6 +221,17 @@ pub struct Loaded {
     pub next_sequence: u32,
 }
 
+impl Snapshot {
+    /// Tells a snapshot that was cut short or altered: protobuf itself decodes any prefix that ends between two fields.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) fn checksum(&self) -> Uuid {
+        let Self { sequence, fingerprint, state } = self;
+        let name = state.type_name.as_bytes();
+        let bytes = [fingerprint.as_slice(), &sequence.to_be_bytes(), name, &[0], &state.value].concat();
+        Uuid::new_v5(&crate::id::ANGZARR, &bytes)
+    }
+}
+
 /// A folded state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {

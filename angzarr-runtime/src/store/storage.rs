@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::{Store, StoreError, memory};
 use crate::view::ViewStore;
 
-/// The configured storage. Its text form is `memory` or `sqlite:PATH`; what is opened already has none.
+/// The configured storage. Its text form is `memory`, `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`;
+/// what is opened already has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Storage {
@@ -17,6 +18,9 @@ pub enum Storage {
     /// One file for the log at this path, one for the views at `PATH.views`.
     #[cfg(feature = "sqlite")]
     Sqlite(PathBuf),
+    /// The schema `angzarr` of a PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(super::postgres::PostgresUrl),
     /// What is opened already: a store of one's own, or one that is wrapped. [`App::shutdown`](crate::App::shutdown)
     /// closes it.
     ///
@@ -35,7 +39,7 @@ impl FromStr for Storage {
     type Err = StoreError;
 
     fn from_str(text: &str) -> Result<Self, StoreError> {
-        let bad = |reason: &str| StoreError::BadStorage { given: text.to_owned(), reason: reason.to_owned() };
+        let bad = |reason: &str| StoreError::BadStorage { given: printable(text), reason: reason.to_owned() };
         match text.split_once(':') {
             None if text == "memory" => Ok(Storage::Memory),
             #[cfg(feature = "sqlite")]
@@ -47,8 +51,20 @@ impl FromStr for Storage {
             }
             #[cfg(feature = "sqlite")]
             Some(("sqlite", path)) => Ok(Storage::Sqlite(PathBuf::from(path))),
+            #[cfg(feature = "postgres")]
+            Some(("postgres" | "postgresql", _)) => Ok(Storage::Postgres(text.parse()?)),
             _ => Err(bad("no such kind of storage")),
         }
+    }
+}
+
+/// What may be printed of a text that is no path: it may be a URL with a password, well-formed or not.
+fn printable(text: &str) -> String {
+    match text.split_once(':') {
+        Some((kind, rest)) if kind != "sqlite" && (rest.starts_with("//") || rest.contains('@')) => {
+            format!("{kind}:…")
+        }
+        _ => text.to_owned(),
     }
 }
 
@@ -84,6 +100,12 @@ impl Storage {
             Storage::Sqlite(path) => {
                 let store = super::sqlite::SqliteStore::open(path.clone()).await?;
                 let views = super::sqlite::SqliteViews::open(store.path()).await?;
+                Ok(Opened { store: Arc::new(store), views: Arc::new(views) })
+            }
+            #[cfg(feature = "postgres")]
+            Storage::Postgres(url) => {
+                let store = super::postgres::PostgresStore::open(url).await?;
+                let views = super::postgres::PostgresViews::beside(&store);
                 Ok(Opened { store: Arc::new(store), views: Arc::new(views) })
             }
             Storage::Opened(opened) => Ok(opened.clone()),

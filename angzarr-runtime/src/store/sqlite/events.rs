@@ -4,11 +4,9 @@ use async_trait::async_trait;
 use prost_types::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use super::rows::{COLUMNS, collect};
 use super::{SqliteStore, append, is_conversion};
-use crate::id::ANGZARR;
 use crate::message::Payload;
 use crate::store::{
     Appended, AsOf, Deadline, Due, EventStore, Load, Loaded, NewBook, Record, Snapshot, StoreError, StreamId,
@@ -99,7 +97,7 @@ fn snapshot(
         })
         .optional();
     match found {
-        Ok(Some((snapshot, sum))) if sum == checksum(&snapshot).as_bytes() => Ok(Some(snapshot)),
+        Ok(Some((snapshot, sum))) if sum == snapshot.checksum().as_bytes() => Ok(Some(snapshot)),
         Ok(None) => Ok(None),
         Err(error) if !is_conversion(&error) => Err(error.into()),
         Ok(Some(_)) | Err(_) => {
@@ -107,13 +105,6 @@ fn snapshot(
             Ok(None)
         }
     }
-}
-
-/// Tells a snapshot that was cut short or altered: protobuf itself decodes any prefix that ends between two fields.
-fn checksum(snapshot: &Snapshot) -> Uuid {
-    let Snapshot { sequence, fingerprint, state } = snapshot;
-    let name = state.type_name.as_bytes();
-    Uuid::new_v5(&ANGZARR, &[fingerprint.as_slice(), &sequence.to_be_bytes(), name, &[0], &state.value].concat())
 }
 
 fn read(connection: &Connection, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
@@ -187,7 +178,7 @@ fn save_snapshot(connection: &Connection, stream: &StreamId, snapshot: &Snapshot
             snapshot.fingerprint,
             snapshot.state.type_name,
             snapshot.state.value.as_ref(),
-            checksum(snapshot).as_bytes().as_slice(),
+            snapshot.checksum().as_bytes().as_slice(),
         ])?;
     Ok(())
 }

@@ -1,0 +1,187 @@
+//! Connections: a handful, each used by one call at a time, and replaced when it is lost.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use super::error::{Failed, cannot_connect};
+use super::url::PostgresUrl;
+use crate::store::StoreError;
+
+/// How many connections read and do small writes at most.
+const CONNECTIONS: usize = 8;
+
+/// How long a call goes on asking over new connections after one was lost.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a call waits for its answer at all: one page, or one stream.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// How long it may take to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// What every session is set to. Plans are made once and follow the indexes, whatever the statistics say: the tables
+/// grow faster than these. A client that is gone is noticed within a minute, and never holds a lock for long.
+const SETTINGS: &[(&str, &str)] = &[
+    ("search_path", "pg_catalog"),
+    ("synchronous_commit", "on"),
+    ("default_transaction_isolation", "read\\ committed"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
+/// The pauses between two attempts.
+pub(super) fn pauses() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(10))
+        .with_max_delay(Duration::from_millis(500))
+        .with_jitter()
+        .without_max_times()
+        .with_total_delay(Some(PATIENCE))
+}
+
+/// How to connect.
+#[derive(Clone)]
+pub(super) struct Server {
+    options: Arc<PgConnectOptions>,
+    place: Arc<str>,
+}
+
+impl Server {
+    pub(super) fn new(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let options = url.options()?.application_name("angzarr").options(SETTINGS.iter().copied());
+        Ok(Self { options: Arc::new(options.disable_statement_logging()), place: url.place().into() })
+    }
+
+    /// Host, port and database.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    pub(super) async fn connect(&self) -> Result<PgConnection, Failed> {
+        match timeout(CONNECT, PgConnection::connect_with(&self.options)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(Failed::Lost(cannot_connect(&error, &self.place))),
+            Err(_) => {
+                let reason = format!("host or port: no answer within {} s", CONNECT.as_secs());
+                Err(Failed::Lost(StoreError::CannotOpen { place: self.place.to_string(), reason }))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.place).finish()
+    }
+}
+
+/// Connections to one server.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    server: Server,
+    idle: Mutex<Vec<PgConnection>>,
+    permits: Semaphore,
+}
+
+impl Sessions {
+    /// Connects when it is asked to.
+    pub(super) fn new(server: Server) -> Self {
+        Self { server, idle: Mutex::default(), permits: Semaphore::new(CONNECTIONS) }
+    }
+
+    /// Where they lead.
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Runs `work` over one of the connections. If that is lost, over another, for a while: so `work` must come to the
+    /// same however often it is done.
+    pub(super) async fn run<'s, T, F>(&'s self, work: impl Fn(Session<'s>) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Failed>>,
+    {
+        let once = || async {
+            let permit = self.permits.acquire().await.map_err(|_| StoreError::Closed)?;
+            let idle = self.idle().pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => self.server.connect().await?,
+            };
+            let session = Session { sessions: self, connection, _permit: permit };
+            let late = || format!("the server gave no answer within {} s", ANSWER.as_secs());
+            let done = timeout(ANSWER, work(session)).await;
+            let done = done.unwrap_or_else(|_| Err(StoreError::Unavailable { reason: late() }.into()));
+            if let Err(Failed::Lost(_)) = &done {
+                // What happened to one has happened to most.
+                self.idle().clear();
+            }
+            done
+        };
+        let done = once.retry(pauses()).when(|failed| matches!(failed, Failed::Lost(_))).await;
+        done.map_err(|failed| passing(failed.into()))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connections. Later calls fail.
+    pub(super) async fn close(&self) {
+        self.permits.close();
+        let idle = std::mem::take(&mut *self.idle());
+        for connection in idle {
+            // The server notices the end of a connection without being told, too.
+            let _ = connection.close().await;
+        }
+    }
+}
+
+/// A connection while it is used. It is closed when it is dropped, since it may be in the middle of an answer.
+pub(super) struct Session<'s> {
+    sessions: &'s Sessions,
+    connection: PgConnection,
+    _permit: SemaphorePermit<'s>,
+}
+
+impl Session<'_> {
+    /// The connection, between two questions.
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    /// Gives the connection back to whoever needs it next.
+    pub(super) fn done<T>(self, value: T) -> Result<T, Failed> {
+        if !self.sessions.permits.is_closed() {
+            self.sessions.idle().push(self.connection);
+        }
+        Ok(value)
+    }
+}
+
+/// Once a store is open, a server that cannot be reached may come back.
+pub(super) fn passing(error: StoreError) -> StoreError {
+    match error {
+        StoreError::CannotOpen { reason, .. } => StoreError::Unavailable { reason },
+        other => other,
+    }
+}
