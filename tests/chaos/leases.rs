@@ -119,7 +119,7 @@ impl Client {
         assert_eq!(calls, [0; 4], "everything was done, and counts as done");
         let log = app.read_log(0, usize::MAX).await.unwrap().records;
         let events: Vec<_> = log.iter().filter(|record| record.kind.is_event()).collect();
-        let count = |name: &str| events.iter().filter(|event| event.payload.type_name == name).count();
+        let count = |name: &str| events.iter().filter(|event| *event.payload.type_name == *name).count();
         assert_eq!(count("bank.v1.TransferSent"), self.transfers);
         assert_eq!(count("bank.v1.TransferReturned"), self.transfers / 5);
         assert_eq!(count("bank.v1.TransferReceived"), self.transfers - self.transfers / 5, "nothing is there twice");

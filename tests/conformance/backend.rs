@@ -10,6 +10,8 @@ use angzarr_runtime::store::memory::{MemoryStore, MemoryViews};
 use angzarr_runtime::store::{Opened, StreamId};
 use async_trait::async_trait;
 use rusqlite::Connection;
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
 
 /// A fresh place to keep things, gone when it is dropped.
 #[async_trait]
@@ -173,16 +175,86 @@ impl Held for HeldConnection {
     }
 }
 
+/// A database of its own, on a server that all cases share.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    url: String,
+}
+
+#[async_trait]
+impl Backend for Postgres {
+    const NAME: &'static str = "postgres";
+    const PERSISTENT: bool = true;
+
+    fn new() -> Self {
+        Self { url: angzarr_servers::postgres::shared().create_database().unwrap() }
+    }
+
+    fn storage(&self) -> Storage {
+        self.url.parse().unwrap()
+    }
+
+    async fn open(&self) -> Opened {
+        self.storage().open().await.unwrap()
+    }
+
+    async fn reopen(&self, opened: Opened) -> Opened {
+        opened.views.close().await.unwrap();
+        opened.store.close().await.unwrap();
+        self.open().await
+    }
+
+    fn lose_views(&self) {
+        let lost = "TRUNCATE angzarr.views, angzarr.view_rows";
+        angzarr_servers::postgres::shared().sql_in(&self.url, lost).unwrap();
+    }
+
+    fn text(&self) -> String {
+        self.url.clone()
+    }
+
+    async fn hold(&self, stream: &StreamId) -> Box<dyn Held> {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
+        sqlx::query(
+            "SELECT angzarr.append(gen_random_uuid(), 1, '{1}', ARRAY[$1], ARRAY[$2], '{thing}', '{0}', '{NULL}', '{1}',
+                '{true}', '{0}', '{1}', '{0}', '{0}', '{test.Said}', ARRAY['held'::bytea], '{NULL}', '{talk}', '{NULL}',
+                '{}', '{}', '{}', '{}')",
+        )
+        .bind(&*stream.domain)
+        .bind(stream.root)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+        Box::new(HeldSession(connection))
+    }
+}
+
+struct HeldSession(PgConnection);
+
+#[async_trait]
+impl Held for HeldSession {
+    async fn commit(mut self: Box<Self>) {
+        sqlx::query("COMMIT").execute(&mut self.0).await.unwrap();
+    }
+
+    async fn die(self: Box<Self>) {
+        drop(self.0);
+    }
+}
+
 /// One case on every backend: a line each.
 macro_rules! on_backends {
     (every $case:ident) => {
         on_backend!(memory, Memory, $case);
+        on_backend!(postgres, Postgres, $case);
         on_backend!(sqlite, Sqlite, $case);
     };
     (persistent $case:ident) => {
         #[test]
         #[ignore = "what is in memory cannot be opened again, nor by another process"]
         fn memory() {}
+        on_backend!(postgres, Postgres, $case);
         on_backend!(sqlite, Sqlite, $case);
     };
 }
@@ -226,10 +298,14 @@ fn listed(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
 /// Every suite runs on all backends, and only those that do not persist skip what needs persistence.
 #[test]
 fn all_backends_run() {
-    let backends = [(Memory::NAME, Memory::PERSISTENT), (Sqlite::NAME, Sqlite::PERSISTENT)];
-    assert_eq!(backends, [("memory", false), ("sqlite", true)]);
+    let backends = [
+        (Memory::NAME, Memory::PERSISTENT),
+        (Postgres::NAME, Postgres::PERSISTENT),
+        (Sqlite::NAME, Sqlite::PERSISTENT),
+    ];
+    assert_eq!(backends, [("memory", false), ("postgres", true), ("sqlite", true)]);
     let (all, skipped) = (listed(&[]), listed(&["--ignored"]));
-    assert_eq!(all.keys().collect::<Vec<_>>(), ["memory", "sqlite"]);
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["memory", "postgres", "sqlite"]);
     for (name, persistent) in backends {
         assert_eq!(all[name], all["memory"], "{name} has the same cases as the others");
         for suite in ["store::", "view::", "coordinator::"] {

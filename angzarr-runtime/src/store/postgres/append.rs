@@ -94,7 +94,7 @@ pub(super) async fn call(
         records.push(number, book);
         deadlines.push(number, book);
     }
-    let row = query("SELECT * FROM angzarr.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)")
+    let row = query("SELECT * FROM angzarr.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)")
         .bind(writer)
         .bind(batch)
         .bind(books.lists)

@@ -31,7 +31,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SETTINGS: &[(&str, &str)] = &[
     ("search_path", "pg_catalog"),
     ("synchronous_commit", "on"),
-    ("default_transaction_isolation", "read\\ committed"),
+    ("default_transaction_isolation", "read committed"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("tcp_keepalives_idle", "30"),
