@@ -264,7 +264,11 @@ mod tests {
 
     /// One word a step: the kinds of records of a book with the sequence it expects, or the answer.
     fn planned(requests: &[Request]) -> (Vec<String>, bool) {
-        let mut folded = Folded { state: Counter.new_state(), next_sequence: 0, snapshot_next: 0 };
+        planned_from(0, requests)
+    }
+
+    fn planned_from(next_sequence: u32, requests: &[Request]) -> (Vec<String>, bool) {
+        let mut folded = Folded { state: Counter.new_state(), next_sequence, snapshot_next: 0 };
         let Plan { steps, clean } = plan(&Counter, &mut folded, requests.iter());
         let word = |step: &Step| match step {
             Step::Append { book, refused } => {
@@ -306,35 +310,64 @@ mod tests {
         }
     }
 
+    fn import() -> Request {
+        let payload = payload("Old", b"");
+        let record = NewRecord { kind: RecordKind::Event, payload, occurred_at: None, due: None };
+        Request { work: Work::Import(vec![record]), ..request(Vec::new()) }
+    }
+
     #[test]
     fn requests_are_decided_on_what_earlier_ones_leave() {
-        let named = |expected, value: &[u8]| Request { expected: Some(expected), ..request(vec![command(value)]) };
-        let (words, clean) = planned(&[
-            request(vec![command(b"12")]),
-            named(2, b"1"),
-            named(2, b"1"),
-            request(vec![command(b"sequence")]),
-            request(vec![command(b"1")]),
-        ]);
-        assert_eq!(words, ["0 [Event, Event]", "2 [Event]", "conflict 2 3", "rejected 3", "3 [Event]"]);
-        assert!(clean);
+        let free = |value: &[u8]| request(vec![command(value)]);
+        let at = |expected, value: &[u8]| Request { expected: Some(expected), ..free(value) };
+        let keyed = |value: &[u8]| Request { idempotency_key: Some("key".into()), ..free(value) };
+        let consumers = |value: &[u8]| Request {
+            source: Source::Consumer { recorded_at: crate::time::from_micros(0) },
+            ..keyed(value)
+        };
+        let table: [(Vec<Request>, &[&str]); 7] = [
+            (vec![free(b"12"), free(b"sequence"), free(b"1")], &["0 [Event, Event]", "rejected 2", "2 [Event]"]),
+            // Expectations count with what is still to be stored; those that fail ask no handler.
+            (vec![free(b"12"), at(2, b"1"), at(2, b"panic")], &["0 [Event, Event]", "2 [Event]", "conflict 2 3"]),
+            (vec![Request { expected: Some(1), ..import() }, free(b"1")], &["conflict 1 0", "0 [Event]"]),
+            // What is empty or refused leaves everything as it was.
+            (
+                vec![free(b""), keyed(b""), free(b"reject"), at(0, b"1")],
+                &["nothing", "0 []", "rejected NO", "0 [Event]"],
+            ),
+            (vec![request(vec![command(b"reject"), command(b"1")]), free(b"1")], &["rejected NO", "0 [Event]"]),
+            // A refusal that is recorded takes a sequence, and changes no state.
+            (
+                vec![free(b"1"), consumers(b"reject"), free(b"sequence"), at(2, b"1")],
+                &["0 [Event]", "1 [Refusal] refused NO", "rejected 1", "2 [Event]"],
+            ),
+            // Only the store knows keys: the second one is decided, and found to be a duplicate there.
+            (vec![keyed(b"1"), keyed(b"1"), free(b"sequence")], &["0 [Event]", "1 [Event]", "rejected 2"]),
+        ];
+        for (requests, words) in table {
+            assert_eq!(planned(&requests), (words.iter().map(|word| (*word).to_owned()).collect(), true));
+        }
     }
 
     #[test]
     fn nothing_is_decided_on_a_state_that_is_not_stored() {
-        let import = Request {
-            work: Work::Import(vec![NewRecord {
-                kind: RecordKind::Event,
-                payload: payload("Old", b""),
-                occurred_at: None,
-                due: None,
-            }]),
-            ..request(Vec::new())
-        };
-        let next = || request(vec![command(b"1")]);
-        assert_eq!(planned(&[next(), import, next()]), (vec!["0 [Event]".into(), "1 [Event]".into()], false));
-        let panics = request(vec![command(b"panic")]);
-        assert_eq!(planned(&[panics, next()]), (vec!["failed HANDLER_PANICKED".into()], false));
+        let free = |value: &[u8]| request(vec![command(value)]);
+        let half_way = request(vec![command(b"12"), command(b"sequence")]);
+        let no_compensation = request(vec![refused(b"1"), refused(b"reject")]);
+        // Each of them ends the round.
+        let table = [
+            (0, import(), "1 [Event]"),
+            (0, half_way, "rejected 3"),
+            (0, free(b"panic"), "failed HANDLER_PANICKED"),
+            (0, free(b"unfolded"), "failed TYPE_UNKNOWN"),
+            (0, no_compensation, "failed COMPENSATION_REFUSED"),
+            (u32::MAX - 2, free(b"12"), "failed STREAM_FULL"),
+        ];
+        for (next, last, word) in table {
+            let first = format!("{next} [Event]");
+            let (words, clean) = planned_from(next, &[free(b"1"), last, free(b"1")]);
+            assert_eq!((words, clean), (vec![first, word.to_owned()], false));
+        }
     }
 
     #[test]
