@@ -7,6 +7,7 @@
 #[macro_use]
 mod backend;
 mod coordinator;
+mod model;
 mod sqlite_damage;
 mod sqlite_files;
 mod store;

@@ -55,9 +55,9 @@ use once::{
 };
 use pipelined::{
     a_caller_may_go_away_at_any_time, a_slow_store_refuses_nobody, a_store_that_is_away_tells_everybody_soon,
-    once_a_lost_answer_is_found_under_its_key, once_a_lost_answer_without_a_key_is_told_to_all_it_concerns,
+    once_a_lost_answer_is_found_under_its_key, once_a_lost_answer_is_told_to_all_it_concerns,
     once_duplicates_in_flight_survive_a_lost_answer, stale_answers_that_rest_on_what_was_not_stored_are_not_given,
-    stale_empty_results_rest_on_what_was_stored,
+    stale_empty_results_rest_on_what_was_stored, stale_refusals_before_what_was_not_stored_are_not_given,
 };
 use process_manager::{
     a_process_manager_knows_its_own_stream, a_process_manager_step_is_not_decided_again,
@@ -144,8 +144,9 @@ cases! {
         a_dropped_send_is_whole,
         stale_answers_that_rest_on_what_was_not_stored_are_not_given,
         stale_empty_results_rest_on_what_was_stored,
+        stale_refusals_before_what_was_not_stored_are_not_given,
         once_a_lost_answer_is_found_under_its_key,
-        once_a_lost_answer_without_a_key_is_told_to_all_it_concerns,
+        once_a_lost_answer_is_told_to_all_it_concerns,
         once_duplicates_in_flight_survive_a_lost_answer,
         a_store_that_is_away_tells_everybody_soon,
         a_slow_store_refuses_nobody,
@@ -233,7 +234,7 @@ fn of<'a>(records: &'a [Record], domain: &str, key: &str) -> Vec<&'a Record> {
     records.iter().filter(|record| record.stream == stream).collect()
 }
 
-fn stream(domain: &str, key: &str) -> StreamId {
+pub(crate) fn stream(domain: &str, key: &str) -> StreamId {
     StreamId::new(domain, root_id(domain, key).unwrap())
 }
 

@@ -70,6 +70,20 @@ pub(super) async fn stale_answers_that_rest_on_what_was_not_stored_are_not_given
     assert_eq!(code(withdraw(&app, 1).await), "ACCOUNT_REJECTION_INSUFFICIENT");
 }
 
+pub(super) async fn stale_refusals_before_what_was_not_stored_are_not_given(backend: impl Backend) {
+    let (app, store, first) = busy(&backend).await;
+    let other = start_accounts_over(&backend, &StoreFaults::default()).await;
+    let (withdrawn, deposited) = (sent(withdraw(&app, 110)), sent(deposit(&app, 1)));
+    store.pass(Call::Append, None).await;
+    first.await.unwrap();
+    store.reached(Call::Append).await;
+    // The stream gets as long as it would be with the second one, but by somebody else.
+    deposit(&other, 50).await.unwrap();
+    store.open(Call::Append);
+    assert_eq!(withdrawn.await.unwrap().events[0].sequence, 4, "what it is refused on is not what there is");
+    assert_eq!(deposited.await.unwrap().events[0].sequence, 5);
+}
+
 pub(super) async fn stale_empty_results_rest_on_what_was_stored(backend: impl Backend) {
     let (app, store, first) = busy(&backend).await;
     let adjusted = sent(adjust(&app, 7));
@@ -100,21 +114,26 @@ pub(super) async fn once_a_lost_answer_is_found_under_its_key(backend: impl Back
     assert_eq!(log(&app).await.len(), 3);
 }
 
-pub(super) async fn once_a_lost_answer_without_a_key_is_told_to_all_it_concerns(backend: impl Backend) {
+pub(super) async fn once_a_lost_answer_is_told_to_all_it_concerns(backend: impl Backend) {
     let (app, store, first) = busy(&backend).await;
-    let unkeyed = [sent(deposit(&app, 1)), sent(deposit(&app, 2)), sent(deposit(&app, 4))];
-    let keyed = sent(deposit(&app, 8).idempotency_key("k"));
+    let deposits = || [deposit(&app, 1).idempotency_key("k"), deposit(&app, 2), deposit(&app, 4).idempotency_key("l")];
+    let together = deposits().map(sent);
+    let refused = sent(withdraw(&app, 108));
     store.pass(Call::Append, None).await;
     first.await.unwrap();
     store.pass(Call::Append, Some(StoreFault::LosesAnswer)).await;
-    store.open(Call::Append);
-    for answer in join_all(unkeyed).await {
-        assert_eq!(code(answer), "STORE_OUTCOME_UNKNOWN", "who cannot be told from a duplicate is not tried again");
+    for answer in join_all(together).await {
+        assert_eq!(code(answer), "STORE_OUTCOME_UNKNOWN", "they were on their way together");
     }
-    let keyed = keyed.await.unwrap();
-    assert_eq!((keyed.duplicate, keyed.events[0].sequence), (true, 6), "it was stored with the others");
-    assert_eq!(log(&app).await.len(), 7);
-    withdraw(&app, 115).await.unwrap();
+    store.open(Call::Append);
+    assert_eq!(code(refused.await), "ACCOUNT_REJECTION_INSUFFICIENT", "that was not on its way");
+    let [first, _, last] = deposits();
+    for (again, sequence) in [(first, 3), (last, 5)] {
+        let again = again.await.unwrap();
+        assert_eq!((again.duplicate, again.events[0].sequence), (true, sequence), "its key tells");
+    }
+    assert_eq!(log(&app).await.len(), 6);
+    withdraw(&app, 107).await.unwrap();
 }
 
 pub(super) async fn once_duplicates_in_flight_survive_a_lost_answer(backend: impl Backend) {

@@ -34,10 +34,13 @@ pub(super) async fn hold(
 
     let (steps, books): (Vec<_>, Vec<_>) = planned.steps.into_iter().map(Planned::split).unzip();
     let books: Vec<_> = books.into_iter().flatten().collect();
+    let begins: Vec<_> = books.iter().map(|book| book.expected).collect();
     let results = if books.is_empty() { Vec::new() } else { coordinator.log.store.append_in_order(books).await };
-    let stored = results.first().is_some_and(Appended::is_stored);
-    let (proven, again) = (stored || fresh, Vec::new());
-    let mut round = Round { coordinator, stream, folded, sound: true, proven, failure: None, again };
+    let stored = results.iter().take_while(|result| Appended::is_stored(result)).count();
+    // Not where the stream would end if everything had been stored: others may have brought it there.
+    let ends = begins.get(stored).copied().flatten().unwrap_or(folded.next_sequence);
+    let proven = stored > 0 || fresh;
+    let mut round = Round { coordinator, stream, ends, sound: true, proven, failure: None, again: Vec::new() };
     let mut results = results.into_iter();
     for (pending, step) in batch.into_iter().zip(steps) {
         match step {
@@ -47,11 +50,11 @@ pub(super) async fn hold(
     }
     round.again.extend(beyond);
 
-    let Round { mut folded, sound, again, .. } = round;
+    let Round { sound, again, .. } = round;
     if !sound || !planned.clean {
         return (None, again);
     }
-    if stored {
+    if stored > 0 {
         let (logic, name) = (coordinator.logic.stateful(), coordinator.logic.spec().name);
         state::snapshot_if_due(&coordinator.log, logic, name, stream, &mut folded).await;
     }
@@ -95,8 +98,8 @@ impl Planned {
 struct Round<'a> {
     coordinator: &'a BusinessCoordinator,
     stream: &'a StreamId,
-    /// The state if all books are stored.
-    folded: Folded,
+    /// The stream's next sequence, behind what was stored.
+    ends: u32,
     /// Whether all books so far were stored as planned.
     sound: bool,
     /// Whether the store has confirmed the state since the round began: by an append, or by having been asked.
@@ -128,10 +131,8 @@ impl Round<'_> {
     /// The append ended before it.
     fn behind(&mut self, mut pending: Pending) {
         match &self.failure {
-            // It may have been stored together with the one of which nobody knows. Only its key could tell.
-            Some(error @ StoreError::Unknown { .. }) if pending.request.idempotency_key.is_none() => {
-                pending.answer(Err(error.clone().into()));
-            }
+            // It may have been stored together with the one of which nobody knows.
+            Some(error @ StoreError::Unknown { .. }) => pending.answer(Err(error.clone().into())),
             // What is wrong with one book is no other's fault, but the second time it is the store.
             Some(error) if error.retryable() && pending.put_off => pending.answer(Err(error.clone().into())),
             failure => {
@@ -159,7 +160,7 @@ impl Round<'_> {
         if !self.proven || pending.request.idempotency_key.is_some() {
             let load = Load {
                 idempotency_key: pending.request.idempotency_key.clone(),
-                from: self.folded.next_sequence,
+                from: self.ends,
                 ..Load::of(self.stream.clone())
             };
             match self.coordinator.log.store.load(load).await {
@@ -171,7 +172,7 @@ impl Round<'_> {
                     if let Some(records) = loaded.recorded {
                         return pending.answer(self.coordinator.recorded(records));
                     }
-                    if loaded.next_sequence != self.folded.next_sequence {
+                    if loaded.next_sequence != self.ends {
                         self.sound = false;
                         return self.outrun(pending);
                     }
