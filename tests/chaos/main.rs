@@ -1,8 +1,6 @@
-//! Real processes, killed or put to sleep.
+//! Real processes, killed.
 
 #![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
-
-mod leases;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

@@ -288,7 +288,9 @@ fn listed(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let mut cases: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let name = line.strip_suffix(": test").unwrap();
-        if let [suite @ ("store" | "view" | "coordinator" | "model"), case, backend] = *name.split("::").collect::<Vec<_>>() {
+        if let [suite @ ("store" | "view" | "coordinator" | "model"), case, backend] =
+            *name.split("::").collect::<Vec<_>>()
+        {
             cases.entry(backend.to_owned()).or_default().insert(format!("{suite}::{case}"));
         }
     }

@@ -7,6 +7,7 @@ mod import;
 mod once;
 mod pipelined;
 mod process_manager;
+mod processes;
 mod roots;
 mod setup;
 mod shared;
@@ -63,6 +64,7 @@ use process_manager::{
     a_process_manager_knows_its_own_stream, a_process_manager_step_is_not_decided_again,
     a_process_manager_step_is_one_book, a_process_manager_without_an_instance_ignores,
 };
+use processes::{a_killed_holder_is_followed, a_sleeping_holder_changes_nothing_when_it_wakes};
 use roots::roots_in_both_cases_are_one;
 use setup::{a_start_that_fails_gives_leases_back, targets_without_an_aggregate_are_told};
 use shared::{
@@ -179,7 +181,9 @@ cases! {
         views_that_are_lost_are_rebuilt,
         views_of_another_log_are_rebuilt,
         views_that_run_ahead_are_rebuilt,
-        shutting_down_leaves_nothing_to_do;
+        shutting_down_leaves_nothing_to_do,
+        a_killed_holder_is_followed,
+        a_sleeping_holder_changes_nothing_when_it_wakes;
 }
 
 const TRANSFERS: &str = "bank.v1.app.Transfers";

@@ -7,7 +7,6 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use angzarr_runtime::App;
-use angzarr_runtime::prost::Message;
 use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::store::{NewBook, Opened, Record, RecordKind, Storage, StreamId, Trace};
 use angzarr_runtime::view::Owner;
@@ -16,6 +15,9 @@ use angzarr_tests::bank::v1::{
 };
 use angzarr_tests::{AccountRules, Faults, OldAccounts, register};
 use uuid::Uuid;
+
+use super::decode;
+use crate::backend::Backend;
 
 /// Within which somebody else goes on.
 const TAKEOVER: Duration = Duration::from_secs(10);
@@ -149,11 +151,8 @@ fn folded(events: &[&Record]) -> BTreeMap<String, (u64, u32)> {
     accounts
 }
 
-fn decode<M: Message + Default>(event: &Record) -> M {
-    M::decode(event.payload.value.clone()).unwrap()
-}
-
-async fn a_killed_holder_is_followed(storage: &str) {
+pub(super) async fn a_killed_holder_is_followed(backend: impl Backend) {
+    let storage = &backend.text();
     let pace = Duration::from_millis(40);
     let mut client = Client::start(storage).await;
     let (holder, other) = (Worker::start(storage, pace), Worker::start(storage, pace));
@@ -169,7 +168,8 @@ async fn a_killed_holder_is_followed(storage: &str) {
     client.check(storage).await;
 }
 
-async fn a_sleeping_holder_changes_nothing_when_it_wakes(storage: &str) {
+pub(super) async fn a_sleeping_holder_changes_nothing_when_it_wakes(backend: impl Backend) {
+    let storage = &backend.text();
     let pace = Duration::from_millis(300);
     let mut client = Client::start(storage).await;
     let (holder, other) = (Worker::start(storage, pace), Worker::start(storage, pace));
@@ -221,25 +221,4 @@ async fn can_write(opened: &Opened) -> bool {
     };
     let owner = Owner { log: opened.store.log_id(), row_type: "probe" };
     opened.store.append(nothing).await.is_ok() && opened.views.take("probe", owner, 0, 1).await.is_ok()
-}
-
-mod sqlite {
-    /// A file in a folder that is gone at the end.
-    fn place() -> (tempfile::TempDir, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = format!("sqlite:{}", folder.path().join("log.db").display());
-        (folder, storage)
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_killed_holder_is_followed() {
-        let (_folder, storage) = place();
-        super::a_killed_holder_is_followed(&storage).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_sleeping_holder_changes_nothing_when_it_wakes() {
-        let (_folder, storage) = place();
-        super::a_sleeping_holder_changes_nothing_when_it_wakes(&storage).await;
-    }
 }
