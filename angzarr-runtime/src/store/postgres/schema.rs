@@ -15,8 +15,12 @@ const MIGRATIONS: &[&str] =
 /// made afterwards come to light.
 const SHAPE: &str = "
     SELECT coalesce(string_agg(line, E'\\n' ORDER BY line), '') FROM (
+        SELECT format('relation %s %s%s%s', c.relname, c.relkind, c.relpersistence,
+                CASE WHEN c.relrowsecurity THEN ' row security' ELSE '' END) AS line
+            FROM pg_class c WHERE c.relnamespace = 'angzarr'::regnamespace AND c.relkind NOT IN ('i', 'I', 't', 'c')
+        UNION ALL
         SELECT format('column %s.%s %s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
-                CASE WHEN a.attnotnull THEN ' not null' ELSE '' END) AS line
+                CASE WHEN a.attnotnull THEN ' not null' ELSE '' END)
             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
             WHERE c.relnamespace = 'angzarr'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0
                 AND NOT a.attisdropped
@@ -35,23 +39,20 @@ const SHAPE: &str = "
             FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
             WHERE c.relnamespace = 'angzarr'::regnamespace AND c.relkind = 'r'
         UNION ALL
-        SELECT format('function %s(%s) %s', p.proname, pg_get_function_identity_arguments(p.oid), md5(p.prosrc))
+        SELECT format('function %s(%s) %s%s%s%s', p.proname, pg_get_function_identity_arguments(p.oid), p.provolatile,
+                CASE WHEN p.prosecdef THEN ' security definer ' ELSE ' ' END, md5(p.prosrc), ' ' || p.proconfig::text)
             FROM pg_proc p WHERE p.pronamespace = 'angzarr'::regnamespace
     ) AS parts";
 
 /// The first thing that this user may not do, of all that has to be done.
 const RIGHTS: &str = "
     SELECT missing FROM (
-        SELECT 'USAGE on schema angzarr' AS missing WHERE NOT has_schema_privilege('angzarr', 'USAGE')
-        UNION ALL
-        SELECT format('%s on table angzarr.%s', p.privilege, c.relname)
+        SELECT format('%s on table angzarr.%s', p.privilege, c.relname) AS missing
             FROM pg_class c CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p (privilege)
             WHERE c.relnamespace = 'angzarr'::regnamespace AND c.relkind = 'r' AND c.relname <> 'migrations'
                 AND NOT has_table_privilege(c.oid, p.privilege)
         UNION ALL
-        SELECT 'SELECT on table angzarr.migrations'
-            WHERE to_regclass('angzarr.migrations') IS NOT NULL
-                AND NOT has_table_privilege('angzarr.migrations', 'SELECT')
+        SELECT 'SELECT on table angzarr.migrations' WHERE NOT has_table_privilege('angzarr.migrations', 'SELECT')
         UNION ALL
         SELECT format('EXECUTE on function angzarr.%s', p.proname)
             FROM pg_proc p WHERE p.pronamespace = 'angzarr'::regnamespace AND NOT has_function_privilege(p.oid, 'EXECUTE')
@@ -105,7 +106,8 @@ async fn warn_of_settings(connection: &mut PgConnection, place: &str) -> Result<
 /// The version of the schema; 0 if there is none.
 async fn recognise(connection: &mut PgConnection, place: &str) -> Result<i32, StoreError> {
     let told = |error: sqlx::Error| placed(translate(&error), place);
-    let there: bool = query_scalar("SELECT to_regnamespace('angzarr') IS NOT NULL")
+    // Read from the table: what a session remembers of a name may be out of date while it holds no lock.
+    let there: bool = query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'angzarr')")
         .fetch_one(&mut *connection)
         .await
         .map_err(told)?;
@@ -116,22 +118,25 @@ async fn recognise(connection: &mut PgConnection, place: &str) -> Result<i32, St
         .fetch_one(&mut *connection)
         .await
         .map_err(told)?;
-    let missing: Option<String> = if usable {
-        query_scalar(RIGHTS).fetch_optional(&mut *connection).await.map_err(told)?
-    } else {
-        Some("USAGE on schema angzarr".into())
-    };
-    if let Some(missing) = missing {
+    let needed = |missing: String| {
         let reason = format!("this user needs {missing}");
-        return Err(StoreError::NoRights { place: place.to_owned(), reason });
+        StoreError::NoRights { place: place.to_owned(), reason }
+    };
+    if !usable {
+        return Err(needed("USAGE on schema angzarr".into()));
     }
     let foreign = |reason: String| StoreError::Foreign { place: place.to_owned(), reason };
     let ours: bool = query_scalar("SELECT to_regclass('angzarr.migrations') IS NOT NULL")
         .fetch_one(&mut *connection)
         .await
         .map_err(told)?;
+    // Nobody is told to get rights on what is not ours.
     if !ours {
         return Err(foreign("its schema `angzarr` belongs to something else".into()));
+    }
+    let missing: Option<String> = query_scalar(RIGHTS).fetch_optional(&mut *connection).await.map_err(told)?;
+    if let Some(missing) = missing {
+        return Err(needed(missing));
     }
     let found: Option<i32> = query_scalar("SELECT max(version) FROM angzarr.migrations")
         .fetch_one(&mut *connection)
