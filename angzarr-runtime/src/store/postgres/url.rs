@@ -57,6 +57,13 @@ impl FromStr for PostgresUrl {
                 "it has a parameter that is not known; there are {known}; in names and passwords, `?`, `#`, `/`, `@` and `%` are written `%3F`, `%23`, `%2F`, `%40` and `%25`"
             )));
         }
+        // A user's name may be taken for a host, and a password that begins with digits for a port and a database.
+        let path = url.split('?').next().unwrap_or(url).splitn(4, '/').nth(3).unwrap_or_default();
+        if path.contains(['@', '/', '#']) {
+            return Err(bad(
+                "the database is no name; in names and passwords, `?`, `#`, `/`, `@` and `%` are written `%3F`, `%23`, `%2F`, `%40` and `%25`",
+            ));
+        }
         let mut parsed = Self { url: url.to_owned(), place: String::new() };
         let options = parsed.options().map_err(|_| {
             bad("it is no URL; in names and passwords, `?`, `#`, `/`, `@` and `%` are written `%3F`, `%23`, `%2F`, `%40` and `%25`")
