@@ -8,6 +8,7 @@
 mod backend;
 mod coordinator;
 mod model;
+mod postgres_setup;
 mod sqlite_damage;
 mod sqlite_files;
 mod store;
