@@ -2,40 +2,35 @@
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One line of `target/bench.json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Figure {
     /// Like `store.sqlite.commands.1`.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// What was measured.
     pub(crate) value: f64,
     /// Of what.
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
     /// What a bare loop reached in the same run; none for absolute targets.
     pub(crate) ceiling: Option<f64>,
     /// `value / ceiling`.
     pub(crate) ratio: Option<f64>,
     /// What is aimed at, in words.
-    pub(crate) target: &'static str,
+    pub(crate) target: String,
 }
 
 impl Figure {
     /// A figure that stands for itself.
-    pub(crate) fn absolute(name: &'static str, value: f64, unit: &'static str, target: &'static str) -> Self {
+    pub(crate) fn absolute(name: &str, value: f64, unit: &str, target: &str) -> Self {
+        let (name, unit, target) = (name.to_owned(), unit.to_owned(), target.to_owned());
         Self { name, value, unit, ceiling: None, ratio: None, target }
     }
 
     /// A figure that is compared with a ceiling.
-    pub(crate) fn relative(
-        name: &'static str,
-        value: f64,
-        unit: &'static str,
-        ceiling: f64,
-        target: &'static str,
-    ) -> Self {
-        Self { name, value, unit, ceiling: Some(ceiling), ratio: Some(value / ceiling), target }
+    pub(crate) fn relative(name: &str, value: f64, unit: &str, ceiling: f64, target: &str) -> Self {
+        Self { ceiling: Some(ceiling), ratio: Some(value / ceiling), ..Self::absolute(name, value, unit, target) }
     }
 }
 
@@ -50,12 +45,12 @@ pub(crate) fn table(figures: &[Figure]) -> Table {
         };
         let digits = if figure.value < 100.0 { 3 } else { 0 };
         table.add_row([
-            Cell::new(figure.name),
+            Cell::new(&figure.name),
             number(Some(figure.value), digits),
-            Cell::new(figure.unit),
+            Cell::new(&figure.unit),
             number(figure.ceiling, digits),
             number(figure.ratio, 2),
-            Cell::new(figure.target),
+            Cell::new(&figure.target),
         ]);
     }
     table

@@ -5,13 +5,18 @@
 
 angzarr_runtime::include_protos!();
 
+mod common;
 mod figure;
 mod notes;
+mod peers;
+mod postgres;
 mod sqlite;
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use angzarr_servers::Postgres;
+use clap::{Parser, Subcommand};
+use common::Result;
 use figure::Figure;
 
 /// Measures what the runtime reaches on this machine.
@@ -26,14 +31,39 @@ struct Arguments {
     /// Where logs are kept while they are measured; removed afterwards
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// One of several processes on one log
+    #[command(hide = true)]
+    Worker {
+        #[arg(long)]
+        process: usize,
+    },
 }
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Part::Worker { process }) = arguments.part {
+        return postgres::worker(process).await;
+    }
     std::fs::create_dir_all(&arguments.folder)?;
-    let figures: Vec<Figure> = sqlite::measure(&arguments.folder, &arguments.only).await?;
+    let (folder, only) = (&arguments.folder, &arguments.only);
+    let concerns = |names: &str| names.starts_with(only.as_str()) || only.starts_with(names);
+    let mut figures: Vec<Figure> = sqlite::measure(folder, only).await?;
+    if concerns("store.postgres") || concerns("peers") {
+        let server = Postgres::start()?;
+        figures.extend(postgres::measure(&server, folder, only).await?);
+        if concerns("peers") {
+            figures.extend(peers::measure(&server, folder, only).await?);
+        }
+        server.stop()?;
+    }
     println!("{}", figure::table(&figures));
     std::fs::write(&arguments.out, serde_json::to_string_pretty(&figures)? + "\n")?;
     Ok(())

@@ -1,44 +1,30 @@
 //! `store.sqlite.*`: commands, histories and the tail, on a SQLite log.
 
-use std::error::Error;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use angzarr_runtime::{App, Storage};
-use futures_util::future::join_all;
+use angzarr_runtime::Storage;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::bench::v1::{Refuse, Write};
+use crate::bench::v1::Refuse;
+use crate::common::{HISTORY, Notes, ROUND, ROUNDS, Result, commands, fill, start, tail, timed, write};
 use crate::figure::{Figure, median};
-use crate::notes::Notebook;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// How long each round of a rate lasts.
-const ROUND: Duration = Duration::from_millis(1_500);
-const ROUNDS: usize = 3;
-
-/// Bytes of an event's text; with its tag and length the event has 256.
-const TEXT: usize = 253;
-
-/// Events of a long history.
-const HISTORY: usize = 100_000;
 
 pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
     let wanted = |name: &str| name.starts_with(only);
     let mut figures = Vec::new();
-    for (name, callers, roots, rows, target) in [
-        ("store.sqlite.commands.1", 1, 1, 1, "at least 0.85 of one-row commits"),
-        ("store.sqlite.commands.64", 64, 64, 64, "at least 0.6 of 64-row commits"),
-        ("store.sqlite.hot_root.64", 64, 1, 1, "at least 5 × one-row commits"),
+    for (name, callers, notes, rows, target) in [
+        ("store.sqlite.commands.1", 1, Notes::Own, 1, "at least 0.85 of one-row commits"),
+        ("store.sqlite.commands.64", 64, Notes::Own, 64, "at least 0.6 of 64-row commits"),
+        ("store.sqlite.hot_root.64", 64, Notes::Hot, 1, "at least 5 × one-row commits"),
     ] {
         if wanted(name) {
             let (mut ours, mut bare) = (Vec::new(), Vec::new());
             for _ in 0..ROUNDS {
                 bare.push(bare_rows(folder, rows).await?);
-                ours.push(commands(folder, callers, roots).await?);
+                ours.push(rate(folder, callers, notes).await?);
             }
             figures.push(Figure::relative(name, median(ours), "commands/s", median(bare), target));
         }
@@ -51,7 +37,7 @@ pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
         figures.push(Figure::absolute("store.sqlite.rejections.1", median(rates), "rejections/s", "reported"));
     }
     if wanted("store.sqlite.history") || wanted("store.sqlite.tail") {
-        figures.extend(histories(folder).await?.into_iter().filter(|figure| wanted(figure.name)));
+        figures.extend(histories(folder).await?.into_iter().filter(|figure| wanted(&figure.name)));
     }
     Ok(figures)
 }
@@ -62,36 +48,11 @@ fn place(folder: &Path) -> Result<(TempDir, Storage)> {
     Ok((place, storage))
 }
 
-async fn start(storage: Storage) -> Result<App> {
-    Ok(App::builder(storage).register(Notebook).start().await?)
-}
-
-fn write(root: usize) -> Write {
-    Write { note: root.to_string(), text: vec![7; TEXT] }
-}
-
-/// Commands a second of so many callers, each waiting for its answer before it sends again.
-async fn commands(folder: &Path, callers: usize, roots: usize) -> Result<f64> {
+/// Commands a second on a new log.
+async fn rate(folder: &Path, callers: usize, notes: Notes) -> Result<f64> {
     let (_place, storage) = place(folder)?;
     let app = start(storage).await?;
-    let end = Instant::now() + ROUND;
-    let caller = |caller: usize| {
-        let app = app.clone();
-        tokio::spawn(async move {
-            let mut sent = 0_u32;
-            while Instant::now() < end {
-                app.send(write(caller % roots)).await?;
-                sent += 1;
-            }
-            Ok::<_, angzarr_runtime::Error>(sent)
-        })
-    };
-    let began = Instant::now();
-    let mut sent = 0;
-    for count in join_all((0..callers).map(caller)).await {
-        sent += count??;
-    }
-    let rate = f64::from(sent) / began.elapsed().as_secs_f64();
+    let rate = commands(&app, callers, notes).await?;
     app.shutdown().await?;
     Ok(rate)
 }
@@ -160,16 +121,9 @@ fn bare_loop(path: &Path, rows: usize) -> rusqlite::Result<f64> {
 async fn histories(folder: &Path) -> Result<Vec<Figure>> {
     let (_place, storage) = place(folder)?;
     let app = start(storage.clone()).await?;
-    let mut import = app.import("notes", "long");
-    for index in 0..HISTORY {
-        import = import.event(&crate::bench::v1::Written { text: vec![7; TEXT] }, None);
-        if index % 1_000 == 999 {
-            import.await?;
-            import = app.import("notes", "long");
-        }
-    }
+    fill(&app, "long", HISTORY).await?;
     for _ in 0..10 {
-        app.send(Write { note: "short".into(), text: vec![7; TEXT] }).await?;
+        app.send(write("short")).await?;
     }
     let (mut long, mut short) = (Vec::new(), Vec::new());
     for _ in 0..300 {
@@ -196,23 +150,4 @@ async fn histories(folder: &Path) -> Result<Vec<Figure>> {
         Figure::relative("store.sqlite.history.cold", median(cold), "ms", short, "at most 2 ms + one commit"),
         Figure::absolute("store.sqlite.tail", median(tails), "events/s", "at least 1,000,000"),
     ])
-}
-
-async fn timed(app: &App, note: &str) -> Result<f64> {
-    let began = Instant::now();
-    app.send(Write { note: note.into(), text: vec![7; TEXT] }).await?;
-    Ok(began.elapsed().as_secs_f64() * 1_000.0)
-}
-
-/// Events a second, read from the log in pages, payloads left as bytes.
-async fn tail(app: &App) -> Result<f64> {
-    let (began, mut after, mut read) = (Instant::now(), 0, 0_u32);
-    loop {
-        let slice = app.read_log(after, 4096).await?;
-        read += u32::try_from(slice.records.len())?;
-        match slice.next {
-            Some(next) => after = next,
-            None => return Ok(f64::from(read) / began.elapsed().as_secs_f64()),
-        }
-    }
 }

@@ -65,6 +65,11 @@ impl Postgres {
         self.admin.url()
     }
 
+    /// Where one of the server's programs is, like `pgbench`.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
+    }
+
     /// A new, empty database; gives the superuser's URL for it.
     ///
     /// # Errors

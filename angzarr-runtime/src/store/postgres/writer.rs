@@ -2,12 +2,13 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use backon::Retryable;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use uuid::Uuid;
 
 use super::append::{self, Verdict};
@@ -25,6 +26,9 @@ const BOOKS: usize = 2048;
 
 /// How many calls may wait; senders beyond that wait themselves.
 const QUEUE: usize = 1024;
+
+/// How long a group waits to become as large as the last one.
+const PATIENCE: Duration = Duration::from_micros(200);
 
 /// What came of the books of one call; see `EventStore::append_in_order`.
 type Results = Vec<Result<Appended, StoreError>>;
@@ -170,7 +174,14 @@ struct Desk {
 impl Desk {
     async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut waiting: VecDeque<Job> = VecDeque::new();
+        let mut last = 0;
         loop {
+            // Those who were answered by the last call often have more to write at once. Waiting for as many of them,
+            // for a moment only, makes groups larger.
+            let patience = Instant::now() + PATIENCE;
+            while waiting.len() + queue.len() < last && Instant::now() < patience {
+                yield_now().await;
+            }
             if waiting.is_empty() {
                 match queue.recv().await {
                     Some(job) => waiting.push_back(job),
@@ -183,6 +194,7 @@ impl Desk {
                 waiting.push_back(job);
             }
             let group = gather(&mut waiting);
+            last = group.len();
             // What is left of a call goes before what came later.
             for job in self.write(group).await.into_iter().rev() {
                 waiting.push_front(job);
