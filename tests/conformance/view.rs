@@ -19,6 +19,8 @@ cases! {
         views_do_not_share_rows,
         the_checkpoint_of_a_view_can_be_looked_at,
         commits_under_an_older_token_are_refused,
+        a_view_is_not_taken_under_an_older_token,
+        the_token_of_a_view_is_kept,
         closed_views_refuse_everything;
     persistent:;
 }
@@ -162,6 +164,35 @@ async fn commits_under_an_older_token_are_refused(backend: impl Backend) {
     assert_eq!(rows(&views).await, owned(&[("a", "1")]));
     assert_eq!(views.checkpoint(VIEW, owner(ROW, LOG)).await.unwrap(), 5);
     views.commit(VIEW, 3, set(&[("a", "3")]), 6).await.unwrap();
+    assert_eq!(rows(&views).await, owned(&[("a", "3")]));
+}
+
+/// Whoever comes late takes nothing, whatever it would make of the view.
+async fn a_view_is_not_taken_under_an_older_token(backend: impl Backend) {
+    let views = backend.open().await.views;
+    views.take(VIEW, owner(ROW, LOG), 0, 3).await.unwrap();
+    views.commit(VIEW, 3, set(&[("a", "1")]), 5).await.unwrap();
+    let lost = Err(StoreError::LeaseLost { consumer: VIEW.to_owned() });
+    for (row_type, head) in [(ROW, 9), ("a.v1.RowV0", 9), (ROW, 4)] {
+        assert_eq!(views.take(VIEW, owner(row_type, LOG), head, 2).await, lost, "{row_type} {head}");
+        assert_eq!(rows(&views).await, owned(&[("a", "1")]));
+    }
+    views.commit(VIEW, 3, set(&[("b", "2")]), 6).await.unwrap();
+    // The tokens of another log say nothing about this one.
+    assert_eq!(views.take(VIEW, owner(ROW, Uuid::from_u128(8)), 9, 1).await, Ok(0));
+    assert_eq!(rows(&views).await, []);
+    assert_eq!(views.commit(VIEW, 3, set(&[("a", "1")]), 7).await, lost.map(drop));
+}
+
+async fn the_token_of_a_view_is_kept(backend: impl Backend) {
+    let opened = backend.open().await;
+    opened.views.take(VIEW, owner(ROW, LOG), 0, 7).await.unwrap();
+    opened.views.commit(VIEW, 7, set(&[("a", "1")]), 5).await.unwrap();
+    let views = backend.reopen(opened).await.views;
+    assert_eq!(views.take(VIEW, owner(ROW, LOG), 9, 6).await.unwrap_err().code(), "LEASE_LOST");
+    assert_eq!(views.commit(VIEW, 6, set(&[("a", "2")]), 6).await.unwrap_err().code(), "LEASE_LOST");
+    views.commit(VIEW, 7, set(&[("a", "3")]), 6).await.unwrap();
+    assert_eq!(views.take(VIEW, owner(ROW, LOG), 9, 8).await.unwrap(), 6);
     assert_eq!(rows(&views).await, owned(&[("a", "3")]));
 }
 

@@ -7,6 +7,7 @@ use angzarr_runtime::store::{Record, StoreError, StreamId};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
+use super::follow::{follow, saw_all};
 use super::{book, expecting, sequences, stream, texts, whole};
 use crate::backend::Backend;
 
@@ -34,6 +35,42 @@ pub(super) async fn streams_writers_without_expectation_lose_nothing(backend: im
         assert!(own.is_sorted(), "each writer's books stand in the order in which it wrote them");
     }
     assert!(said.chunks(2).all(|book| book[0].strip_suffix('a') == book[1].strip_suffix('b')), "books stay whole");
+}
+
+pub(super) async fn streams_writers_with_expectations_lose_nothing(backend: impl Backend) {
+    let store = backend.open().await.store;
+    let stream = stream();
+    let writers = (0..20).map(|writer| {
+        let (store, stream) = (store.clone(), stream.clone());
+        tokio::spawn(async move {
+            let (mut expected, mut conflicts) = (0, 0);
+            for n in 0..5 {
+                let (first, second) = (format!("{writer}/{n}/a"), format!("{writer}/{n}/b"));
+                let records = loop {
+                    match store.append(expecting(expected, book(&stream, &[&first, &second]))).await {
+                        Ok(appended) => break appended.records,
+                        Err(StoreError::Conflict { expected: named, actual }) => {
+                            assert!(named == expected && actual > expected, "{named} was {expected}, and {actual} is");
+                            (expected, conflicts) = (actual, conflicts + 1);
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                };
+                assert_eq!(sequences(&records), [expected, expected + 1], "it is where it was to be");
+                expected += 2;
+            }
+            conflicts
+        })
+    });
+    let conflicts: usize = join_all(writers).await.into_iter().map(|done| done.unwrap()).sum();
+    assert!(conflicts >= 19, "all but one were too late with their first book: {conflicts}");
+    let loaded = whole(&store, &stream).await;
+    assert_eq!(sequences(&loaded.records), (0..200).collect::<Vec<_>>());
+    let mut said = texts(&loaded.records);
+    assert!(said.chunks(2).all(|book| book[0].strip_suffix('a') == book[1].strip_suffix('b')), "books stay whole");
+    said.sort_unstable();
+    said.dedup();
+    assert_eq!(said.len(), 200, "each is there once");
 }
 
 pub(super) async fn streams_one_of_many_writers_with_the_same_expectation_wins(backend: impl Backend) {
@@ -110,4 +147,32 @@ pub(super) async fn log_order_holds_while_writers_write(backend: impl Backend) {
     // What a reader passed by while it was being written would be missing here.
     assert_eq!(seen, store.read(0, usize::MAX).await.unwrap());
     assert_eq!(seen.len(), 8 * 25 * 3);
+}
+
+pub(super) async fn log_order_holds_from_any_position(backend: impl Backend) {
+    let store = backend.open().await.store;
+    for _ in 0..10 {
+        store.append(book(&stream(), &["a", "b", "c"])).await.unwrap();
+    }
+    let positions: Vec<_> = store.read(0, 100).await.unwrap().iter().map(|record| record.position).collect();
+    let writers = (0..6).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for _ in 0..20 {
+                store.append(book(&stream(), &["a", "b", "c"])).await.unwrap();
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let readers = (0..12).map(|_| {
+        let [place, page, ..] = *Uuid::new_v4().as_bytes();
+        let passed = usize::from(place) % 31;
+        let after = if passed == 0 { 0 } else { positions[passed - 1] };
+        let page = 1 + usize::from(page) % 40;
+        (after, tokio::spawn(follow(store.clone(), after, page, 390 - passed)))
+    });
+    for (after, reader) in readers.collect::<Vec<_>>() {
+        saw_all(&store, after, &reader.await.unwrap()).await;
+    }
+    join_all(writers).await.into_iter().for_each(|written| written.unwrap());
 }

@@ -10,7 +10,7 @@ use tokio::task::{block_in_place, spawn_blocking};
 use uuid::Uuid;
 
 use super::follow::{PATIENCE, follow, saw_all};
-use super::{lease, texts};
+use super::{lease, regain, texts};
 use crate::backend::Backend;
 
 const PROCESSES: usize = 8;
@@ -158,13 +158,7 @@ pub(super) async fn leases_of_a_killed_process_are_taken_over(backend: impl Back
     };
     tokio::time::timeout(PATIENCE, beats).await.unwrap();
     block_in_place(|| process.kill());
-    let taken = match store.acquire("a.Consumer", None).await.unwrap() {
-        Acquired::Taken(lease) => lease,
-        Acquired::Held(silent) => match store.acquire("a.Consumer", Some(silent)).await.unwrap() {
-            Acquired::Taken(lease) => lease,
-            other => panic!("it is silent: {other:?}"),
-        },
-    };
+    let taken = regain(&store, "a.Consumer").await;
     assert!(taken.token > token);
     store.save_checkpoint(&taken, 7).await.unwrap();
 }

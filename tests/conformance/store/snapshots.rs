@@ -8,7 +8,7 @@ use angzarr_runtime::store::{Load, Loaded, Snapshot, Store, StreamId};
 use super::{book, stream, texts};
 use crate::backend::Backend;
 
-fn snapshot(sequence: u32, fingerprint: &str, state: &str) -> Snapshot {
+pub(super) fn snapshot(sequence: u32, fingerprint: &str, state: &str) -> Snapshot {
     let state = Payload { type_name: "test.State".into(), value: state.as_bytes().to_vec().into() };
     Snapshot { sequence, fingerprint: fingerprint.as_bytes().to_vec(), state }
 }

@@ -127,7 +127,8 @@ impl EventStore for MemoryStore {
                 break;
             }
         }
-        self.head.send_replace(inner.log.len() as u64);
+        let grown = inner.log.len() as u64;
+        self.head.send_if_modified(|head| std::mem::replace(head, grown) != grown);
         results
     }
 

@@ -58,11 +58,12 @@ impl ViewStore for MemoryViews {
     async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<u64, StoreError> {
         let mut inner = self.open()?;
         let found = inner.views.entry(view.to_owned()).or_default();
+        // Whatever its rows are made of; the tokens of another log say nothing about this one.
+        if found.stamp.as_ref().is_some_and(|(log, _)| *log == owner.log) && token < found.token {
+            return Err(StoreError::LeaseLost { consumer: view.to_owned() });
+        }
         if !found.belongs_to(owner) || found.checkpoint > head {
             *found = View { stamp: Some((owner.log, owner.row_type.to_owned())), ..View::default() };
-        }
-        if token < found.token {
-            return Err(StoreError::LeaseLost { consumer: view.to_owned() });
         }
         found.token = token;
         Ok(found.checkpoint)

@@ -102,7 +102,8 @@ impl ViewStore for SqliteViews {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let stamp = Stamp::of(&transaction, &view)?;
             let checkpoint = match stamp {
-                Some(stamp) if stamp.belongs_to(log, &row_type) && stamp.token > token(by) => {
+                // Whatever its rows are made of; the tokens of another log say nothing about this one.
+                Some(stamp) if stamp.log == log.as_bytes() && stamp.token > token(by) => {
                     return Err(StoreError::LeaseLost { consumer: view });
                 }
                 Some(stamp) if stamp.belongs_to(log, &row_type) && stamp.checkpoint <= head => {
