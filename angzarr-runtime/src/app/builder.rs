@@ -71,7 +71,8 @@ impl AppBuilder {
         let router = Arc::new(router);
 
         let (stop, stopped) = watch::channel(false);
-        let (mut consumers, mut tasks, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
+        let (mut process_managers, mut view_names) = (Vec::new(), Vec::new());
         for registration in self.registrations {
             let consumer: Arc<dyn Consumer> = match registration {
                 Registration::Aggregate(_) | Registration::Upcaster(_) => continue,
@@ -79,6 +80,7 @@ impl AppBuilder {
                     Arc::new(SagaCoordinator { logic, router: router.clone(), store: store.clone() })
                 }
                 Registration::ProcessManager(logic) => {
+                    process_managers.push(logic.clone());
                     Arc::new(ProcessManagerCoordinator { logic, router: router.clone(), log: log.clone() })
                 }
                 Registration::Projector(logic) => {
@@ -100,9 +102,9 @@ impl AppBuilder {
             }
         }
         let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
-        Ok(App {
-            inner: Arc::new(Inner { log, router, views, view_names, consumers, tasks, stop, open, drain: self.drain }),
-        })
+        let drain = self.drain;
+        let inner = Inner { log, router, process_managers, views, view_names, consumers, tasks, stop, open, drain };
+        Ok(App { inner: Arc::new(inner) })
     }
 }
 

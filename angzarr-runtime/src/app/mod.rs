@@ -2,6 +2,7 @@
 
 mod builder;
 mod import;
+mod read;
 mod send;
 mod view;
 
@@ -15,18 +16,19 @@ use uuid::Uuid;
 
 pub use builder::AppBuilder;
 pub use import::Import;
+pub use read::LogSlice;
 pub use send::SendCommand;
 pub use view::View;
 
+use crate::component::ProcessManagerLogic;
 use crate::coordinator::business::Outcome;
 use crate::coordinator::consumer::Running;
 use crate::coordinator::log::Log;
 use crate::coordinator::outgoing::Router;
 use crate::error::{BadBook, DEFAULT_WAIT, Error};
-use crate::id::root_id;
 use crate::message::Command;
 use crate::proto;
-use crate::store::{Load, Record, Storage, StreamId};
+use crate::store::Storage;
 use crate::view::ViewStore;
 
 /// How long consumers may take to finish the events that they are at.
@@ -43,6 +45,7 @@ pub struct App {
 struct Inner {
     log: Arc<Log>,
     router: Arc<Router>,
+    process_managers: Vec<Arc<dyn ProcessManagerLogic>>,
     views: Arc<dyn ViewStore>,
     /// Full name of the projector and of its row type.
     view_names: Vec<(&'static str, String)>,
@@ -84,16 +87,6 @@ pub struct ConsumerStatus {
     pub position: u64,
     /// Why it stopped, if it did.
     pub stopped: Option<String>,
-}
-
-/// A stretch of the log, with events in their current versions.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct LogSlice {
-    /// Records of every kind, in the order of positions.
-    pub records: Vec<Record>,
-    /// Where to read on; none at the end of the log.
-    pub next: Option<u64>,
 }
 
 impl App {
@@ -146,32 +139,6 @@ impl App {
             (Some(one), Some(other)) => Err(Error::Setup(format!(
                 "`{one}` and `{other}` both keep rows of `{row_type}`: give each its own type"
             ))),
-        }
-    }
-
-    /// The events of one stream, in current versions.
-    ///
-    /// # Errors
-    /// What the store and upcasters can yield; a stream that does not exist is empty.
-    pub async fn events(&self, domain: &str, key: &str) -> Result<Vec<Record>, Error> {
-        let stream = StreamId::new(domain, root_id(domain, key).ok_or(BadBook::NoRoot)?);
-        let loaded = self.inner.log.store.load(Load::of(stream)).await?;
-        let mut current = Vec::new();
-        for record in loaded.records.into_iter().filter(|record| record.kind.is_event()) {
-            self.inner.log.upcasts.current(record, &mut current)?;
-        }
-        Ok(current)
-    }
-
-    /// Up to `limit` stored records after position `after`, of all streams.
-    ///
-    /// # Errors
-    /// What the store and upcasters can yield.
-    pub async fn read_log(&self, after: u64, limit: usize) -> Result<LogSlice, Error> {
-        let stretch = self.inner.log.read(after, limit, |_| true).await?;
-        match stretch.broken {
-            Some((_, failure)) if stretch.records.is_empty() => Err(failure.into()),
-            _ => Ok(LogSlice { records: stretch.records, next: stretch.reaches }),
         }
     }
 

@@ -31,15 +31,19 @@ impl Log {
         limit: usize,
         relevant: impl Fn(&Record) -> bool,
     ) -> Result<Stretch, Error> {
-        let stored = self.store.read(after, limit).await?;
+        Ok(self.current(self.store.read(after, limit).await?, relevant))
+    }
+
+    /// The same, of what has been read.
+    pub(crate) fn current(&self, stored: Vec<Record>, relevant: impl Fn(&Record) -> bool) -> Stretch {
         let reaches = stored.last().map(|record| record.position);
         let mut records = Vec::with_capacity(stored.len());
         for record in stored.into_iter().filter(relevant) {
             let position = record.position;
             if let Err(failure) = self.upcasts.current(record, &mut records) {
-                return Ok(Stretch { records, reaches: Some(position - 1), broken: Some((position, failure)) });
+                return Stretch { records, reaches: Some(position - 1), broken: Some((position, failure)) };
             }
         }
-        Ok(Stretch { records, reaches, broken: None })
+        Stretch { records, reaches, broken: None }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod outgoing;
 pub(crate) mod process_manager;
 pub(crate) mod projector;
 pub(crate) mod saga;
-mod state;
+pub(crate) mod state;
 pub(crate) mod upcast;
 
 use std::any::Any;

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::ANGZARR;
 use crate::message::Payload;
-use crate::store::{Load, Loaded, Record, Snapshot, StreamId};
+use crate::store::{AsOf, Load, Loaded, Record, Snapshot, StreamId};
 
 /// A stream's state, and where the stream stands.
 pub(super) struct Folded {
@@ -35,12 +35,27 @@ pub(super) async fn load(
     stream: &StreamId,
     idempotency_key: Option<&str>,
 ) -> Result<Found, Error> {
-    let print = fingerprint(log, logic, &stream.domain);
-    let mut load = Load {
-        idempotency_key: idempotency_key.map(ToOwned::to_owned),
-        fingerprint: Some(print),
-        ..Load::of(stream.clone())
-    };
+    let key = idempotency_key.map(ToOwned::to_owned);
+    find(log, logic, component, Load { idempotency_key: key, ..Load::of(stream.clone()) }).await
+}
+
+/// The state that decisions would have rested on then; none if nothing was recorded in the stream by then.
+pub(crate) async fn as_of(
+    log: &Log,
+    logic: &dyn Stateful,
+    component: &str,
+    stream: StreamId,
+    as_of: AsOf,
+) -> Result<Option<State>, Error> {
+    match find(log, logic, component, Load { as_of, ..Load::of(stream) }).await? {
+        Found::State(folded) if folded.next_sequence > 0 => Ok(Some(folded.state)),
+        // Nothing is recorded under a key that was not asked for.
+        Found::State(_) | Found::Recorded(_) => Ok(None),
+    }
+}
+
+async fn find(log: &Log, logic: &dyn Stateful, component: &str, mut load: Load) -> Result<Found, Error> {
+    load.fingerprint = Some(fingerprint(log, logic, &load.stream.domain));
     loop {
         let loaded = log.store.load(load.clone()).await?;
         if let Some(recorded) = loaded.recorded {
@@ -52,7 +67,7 @@ pub(super) async fn load(
             Some(snapshot) => match logic.decode_state(&snapshot.state) {
                 Some(state) => (state, snapshot.sequence + 1),
                 None => {
-                    tracing::warn!(component, root = %stream.root, "a snapshot does not decode and is ignored");
+                    tracing::warn!(component, root = %load.stream.root, "a snapshot does not decode and is ignored");
                     load.fingerprint = None;
                     continue;
                 }

@@ -1,5 +1,6 @@
 //! What the coordinators promise, seen through an application over each storage.
 
+mod as_of;
 mod bad_books;
 mod broken;
 mod failures;
@@ -33,6 +34,11 @@ use angzarr_tests::{AccountRules, Faults, OldAccounts, StoreFaults, register};
 
 use crate::backend::Backend;
 use crate::store::lease;
+use as_of::{
+    as_of_a_sequence_it_is_as_it_was, as_of_a_time_it_is_a_beginning_of_the_stream,
+    as_of_knows_process_managers_and_refuses_strangers, as_of_stays_after_a_restart,
+    as_of_then_events_are_in_current_versions, conversations_are_told_in_order,
+};
 use bad_books::{
     bad_books_get_their_codes, bad_payloads_change_nothing, pages_are_decided_in_order_and_stored_as_one_book,
     stored_events_that_do_not_decode_are_told, stored_events_that_nobody_knows_are_told,
@@ -77,8 +83,8 @@ use shutdown::{
     a_stopped_consumer_lets_the_others_finish,
 };
 use snapshots::{
-    snapshots_are_used, snapshots_of_another_chain_are_ignored, snapshots_of_another_version_are_ignored,
-    snapshots_that_do_not_decode_are_ignored_and_replaced,
+    snapshots_are_used, snapshots_are_used_for_what_is_not_before_them, snapshots_of_another_chain_are_ignored,
+    snapshots_of_another_version_are_ignored, snapshots_that_do_not_decode_are_ignored_and_replaced,
 };
 use stale::{stale_rejections_do_not_happen, stale_sequences_conflict, stale_states_are_never_decided_on};
 use standing_by::{
@@ -115,6 +121,12 @@ cases! {
         snapshots_that_do_not_decode_are_ignored_and_replaced,
         upcasting_reaches_all_readers,
         upcasting_passes_what_becomes_nothing,
+        as_of_a_sequence_it_is_as_it_was,
+        as_of_a_time_it_is_a_beginning_of_the_stream,
+        as_of_then_events_are_in_current_versions,
+        as_of_knows_process_managers_and_refuses_strangers,
+        conversations_are_told_in_order,
+        snapshots_are_used_for_what_is_not_before_them,
         stale_sequences_conflict,
         stale_states_are_never_decided_on,
         stale_rejections_do_not_happen,
@@ -169,6 +181,7 @@ cases! {
         once_redelivered_events_double_nothing,
         a_process_manager_step_is_one_book,
         a_process_manager_step_is_not_decided_again,
+        as_of_stays_after_a_restart,
         snapshots_are_used,
         snapshots_of_another_version_are_ignored,
         snapshots_of_another_chain_are_ignored,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use angzarr_runtime::component::{
     AggregateLogic, AggregateSpec, Component, Input, Registration, SnapshotSpec, State, Stateful, Undecided,
 };
+use angzarr_runtime::store::AsOf;
 use angzarr_runtime::{App, Context, Emission, Failure, Payload};
 use angzarr_tests::bank::v1::{Account, Deposit, Withdraw};
 use angzarr_tests::{AccountRules, Faults, OldAccounts};
@@ -116,6 +117,21 @@ pub(super) async fn snapshots_are_used(backend: impl Backend) {
     withdraw(&app, 500_000).await.unwrap();
     assert_eq!(code(withdraw(&app, 500_001).await), "ACCOUNT_REJECTION_INSUFFICIENT");
     assert_eq!(event_names(&app, "a").await.len(), 6);
+    app.shutdown().await.unwrap();
+}
+
+pub(super) async fn snapshots_are_used_for_what_is_not_before_them(backend: impl Backend) {
+    let app = start(&backend, Writes::AFortune, 1).await;
+    fill(&app).await;
+    // Whoever comes next finds the snapshot written.
+    app.send(Deposit { account: "a".into(), amount: 1 }).await.unwrap();
+    for (sequence, balance) in [(0, 0), (1, 97), (3, 99), (4, 1_000_000), (5, 1_000_001), (6, 1_000_001)] {
+        let account: Option<Account> = app.state("accounts", "a", AsOf::Sequence(sequence)).await.unwrap();
+        assert_eq!(account.map(|account| account.balance), Some(balance), "{sequence}");
+        // Events are told as they are, whatever a snapshot says.
+        let events = app.events_as_of("accounts", "a", AsOf::Sequence(sequence)).await.unwrap();
+        assert_eq!(events.len(), 6.min(sequence as usize + 1));
+    }
     app.shutdown().await.unwrap();
 }
 
