@@ -202,8 +202,9 @@ impl App {
         for aggregate in self.inner.router.aggregates.values() {
             aggregate.idle().await;
         }
-        self.inner.views.close().await?;
-        self.inner.log.store.close().await?;
+        // Both, whatever comes of the first.
+        let (views, store) = (self.inner.views.close().await, self.inner.log.store.close().await);
+        views.and(store)?;
         drained
     }
 

@@ -45,7 +45,8 @@ pub use storage::{Opened, Storage};
 ///   [`StoreError::LeaseLost`].
 /// - **Clocks.** No clock decides on order, leases or idempotency. Times are kept as they are given, in microseconds.
 /// - **Cancellation.** A future that is dropped leaves its write either done or not done, never half.
-/// - **Back-pressure.** Writers wait for room in a bounded queue; none is refused because many others write.
+/// - **Back-pressure.** Writers wait for room in a bounded queue. Those whom other processes keep from writing for
+///   seconds get a retryable error.
 #[async_trait]
 pub trait Store: EventStore + ConsumerStore {
     /// The id that the log got when it was created.

@@ -58,13 +58,15 @@ impl FromStr for Storage {
     }
 }
 
-/// What may be printed of a text that is no path: it may be a URL with a password, well-formed or not.
+/// What may be printed of a text: unless it is a path or a word, a password may be anywhere in it.
 fn printable(text: &str) -> String {
+    let is_word =
+        |text: &str| text.chars().all(|character| character.is_ascii_alphanumeric() || "_+-".contains(character));
     match text.split_once(':') {
-        Some((kind, rest)) if kind != "sqlite" && (rest.starts_with("//") || rest.contains('@')) => {
-            format!("{kind}:…")
-        }
-        _ => text.to_owned(),
+        Some(("sqlite", _)) => text.to_owned(),
+        Some((kind, _)) if is_word(kind) => format!("{kind}:…"),
+        None if is_word(text) => text.to_owned(),
+        _ => "…".to_owned(),
     }
 }
 

@@ -85,8 +85,10 @@ impl BusinessCoordinator {
 
     async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Outcome, Error> {
         let stream = request.stream.clone();
+        let lost = || Failure::new("ANSWER_LOST", "the round that was to answer ended early; see the log for why");
         let (answer, answered) = oneshot::channel();
-        if let Some(running) = Turns::enqueue(&self.turns, stream.root, Pending::new(request, answer)) {
+        let room = self.turns.room().await.ok_or_else(lost)?;
+        if let Some(running) = Turns::enqueue(&self.turns, stream.root, Pending::new(request, answer, room)) {
             // The first step is the caller's: for whoever is alone with a warm root it is often the whole of it. The rest
             // has a task of its own, so that nobody depends on how, or whether, this future is polled.
             let mut rounds = Box::pin(self.clone().rounds(stream, running));
@@ -94,7 +96,6 @@ impl BusinessCoordinator {
                 tokio::spawn(rounds);
             }
         }
-        let lost = || Failure::new("ANSWER_LOST", "the round that was to answer ended early; see the log for why");
         answered.await.unwrap_or_else(|_| Err(lost().into()))
     }
 

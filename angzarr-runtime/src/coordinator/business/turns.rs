@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{Outcome, Request};
@@ -13,6 +13,9 @@ use crate::error::Error;
 
 /// How many books a round appends at most.
 const ROUND: usize = 256;
+
+/// How many callers of one aggregate wait at most, for all its roots together; those beyond that wait outside.
+const QUEUE: usize = 4096;
 
 /// How many bytes of states one aggregate keeps warm, by their encoded size.
 const WARM_BYTES: usize = 64 << 20;
@@ -24,6 +27,8 @@ const OVERHEAD: usize = 256;
 pub(super) struct Pending {
     pub(super) request: Request,
     answer: oneshot::Sender<Result<Outcome, Error>>,
+    /// Kept up to the answer, also for callers who have gone away.
+    _room: OwnedSemaphorePermit,
     /// How often it was decided and another writer was faster.
     pub(super) attempts: u32,
     /// Whether the store failed at a book before it, so that it was not tried.
@@ -31,8 +36,12 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(request: Request, answer: oneshot::Sender<Result<Outcome, Error>>) -> Self {
-        Self { request, answer, attempts: 0, put_off: false }
+    pub(super) fn new(
+        request: Request,
+        answer: oneshot::Sender<Result<Outcome, Error>>,
+        room: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { request, answer, _room: room, attempts: 0, put_off: false }
     }
 
     pub(super) fn answer(self, result: Result<Outcome, Error>) {
@@ -44,6 +53,7 @@ impl Pending {
 /// The roots of one aggregate.
 pub(super) struct Turns {
     roots: Mutex<Roots>,
+    room: Arc<Semaphore>,
     /// For how many roots rounds are held.
     held: watch::Sender<usize>,
 }
@@ -58,7 +68,12 @@ struct Roots {
 impl Turns {
     pub(super) fn new() -> Self {
         let roots = Roots { queues: HashMap::new(), warm: LruCache::unbounded(), warm_bytes: 0 };
-        Self { roots: Mutex::new(roots), held: watch::Sender::new(0) }
+        Self { roots: Mutex::new(roots), held: watch::Sender::new(0), room: Arc::new(Semaphore::new(QUEUE)) }
+    }
+
+    /// Room for one more who waits; none only once nobody may wait any more.
+    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        self.room.clone().acquire_owned().await.ok()
     }
 
     fn roots(&self) -> MutexGuard<'_, Roots> {
@@ -185,7 +200,8 @@ mod tests {
             arrived: crate::time::from_micros(0),
             seed: Uuid::nil(),
         };
-        (Turns::enqueue(turns, root, Pending::new(request, answer)), answered)
+        let room = turns.room.clone().try_acquire_owned().unwrap();
+        (Turns::enqueue(turns, root, Pending::new(request, answer, room)), answered)
     }
 
     fn folded() -> Folded {

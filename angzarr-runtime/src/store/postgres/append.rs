@@ -26,7 +26,7 @@ pub(super) enum Verdict {
         position: u64,
         /// The stream's number; none if the book said nothing.
         stream: Option<i64>,
-        /// The stream's natural id, if it was there before.
+        /// The stream's natural id; none if there is no such stream.
         key: Option<Arc<str>>,
     },
     /// Its key is recorded: with that many records, from there on.

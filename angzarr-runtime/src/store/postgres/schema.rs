@@ -65,6 +65,12 @@ fn version() -> i32 {
 /// Makes sure that the schema is ours and of this release, making it where there is none; gives the log's id.
 pub(super) async fn prepare(connection: &mut PgConnection, place: &str) -> Result<Uuid, StoreError> {
     let told = |failed: Failed| placed(failed.into(), place);
+    let encoding: String =
+        query_scalar("SHOW server_encoding").fetch_one(&mut *connection).await.map_err(|error| told(error.into()))?;
+    if encoding != "UTF8" {
+        let reason = format!("the database keeps text as {encoding}; it must be UTF8");
+        return Err(StoreError::CannotOpen { place: place.to_owned(), reason });
+    }
     warn_of_settings(connection, place).await.map_err(told)?;
     let found = recognise(connection, place).await?;
     if found < version() {

@@ -1,5 +1,7 @@
 //! Groups of work that share a commit.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
@@ -85,34 +87,39 @@ pub(super) fn is_own(error: &StoreError) -> bool {
     matches!(error, StoreError::Conflict { .. } | StoreError::StreamFull | StoreError::LeaseLost { .. })
 }
 
-/// Why a group was not written.
-enum Unwritten {
-    /// Not even begun: the file is locked, or out of reach.
-    Begin(StoreError),
-    /// Something in it could not be written, or not be committed.
-    Inside(StoreError),
+/// Begins the transaction of a group; whoever else writes is waited for so long.
+pub(super) fn begin(connection: &Connection, patience: Duration) -> Result<(), StoreError> {
+    if !connection.is_autocommit() {
+        roll_back(connection);
+    }
+    connection.busy_timeout(patience)?;
+    Ok(connection.execute_batch("BEGIN IMMEDIATE")?)
 }
 
-/// Writes a group and answers. If something in it cannot be written, each piece is written by itself, so that what is
-/// wrong with one is no other's loss; if the store itself is what is wrong, nobody has to wait for that.
-pub(super) fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>, head: &watch::Sender<u64>) {
-    if group.is_empty() {
-        return;
+fn roll_back(connection: &Connection) {
+    // Fails only if there is no transaction, which is what it is to achieve.
+    let _ = connection.execute_batch("ROLLBACK");
+}
+
+/// Tells a group that the store cannot be written to.
+pub(super) fn refuse(group: Vec<Box<dyn Work>>, error: &StoreError) {
+    if !group.is_empty() {
+        tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was refused");
     }
-    let error = match write(Transaction::of_many(connection), &mut group, head) {
-        Ok(()) => return finish(group, &Ok(())),
-        Err(Unwritten::Begin(error)) => {
-            tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was refused");
-            return finish(group, &Err(error));
-        }
-        Err(Unwritten::Inside(error)) => error,
+    finish(group, &Err(error.clone()));
+}
+
+/// Writes a group in the transaction that has begun, and answers. If something in it cannot be written, each piece is
+/// written by itself, so that what is wrong with one is no other's loss.
+pub(super) fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>, head: &watch::Sender<u64>) {
+    let Err(error) = write(Transaction::of_many(connection), &mut group, head) else {
+        return finish(group, &Ok(()));
     };
     tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was rolled back");
     for work in group {
         let mut single = vec![work];
-        let outcome = write(Transaction::of_one(connection), &mut single, head).map_err(|unwritten| match unwritten {
-            Unwritten::Begin(error) | Unwritten::Inside(error) => error,
-        });
+        let outcome = begin(connection, super::BUSY_TIMEOUT)
+            .and_then(|()| write(Transaction::of_one(connection), &mut single, head));
         finish(single, &outcome);
     }
 }
@@ -126,28 +133,17 @@ fn write(
     mut transaction: Transaction<'_>,
     group: &mut [Box<dyn Work>],
     head: &watch::Sender<u64>,
-) -> Result<(), Unwritten> {
+) -> Result<(), StoreError> {
     let connection = transaction.connection;
-    if !connection.is_autocommit() {
-        // Left over from a panic; fails only if there is no transaction, which is what it is to achieve.
-        let _ = connection.execute_batch("ROLLBACK");
-    }
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| Unwritten::Begin(error.into()))?;
     let written = group
         .iter_mut()
         .try_for_each(|work| work.run(&mut transaction))
         .and_then(|()| Ok(connection.execute_batch("COMMIT")?));
-    match written {
-        Ok(()) => {
-            raise(head, transaction.position.unwrap_or(0).unsigned_abs());
-            Ok(())
-        }
-        Err(error) => {
-            // Fails only if there is no transaction, which is what it is to achieve.
-            let _ = connection.execute_batch("ROLLBACK");
-            Err(Unwritten::Inside(error))
-        }
+    match &written {
+        Ok(()) => raise(head, transaction.position.unwrap_or(0).unsigned_abs()),
+        Err(_) => roll_back(connection),
     }
+    written
 }
 
 /// Tells that the log reaches up to `position` at least.

@@ -21,6 +21,7 @@ mod watcher;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,7 +51,8 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     head: watch::Sender<u64>,
-    _watcher: Watcher,
+    /// None once it is closed.
+    watcher: Mutex<Option<Watcher>>,
 }
 
 impl SqliteStore {
@@ -71,7 +73,7 @@ impl SqliteStore {
             let readers = Readers::open(&path)?;
             let watcher = Watcher::start(&path, head.clone())?;
             let writer = Writer::start(connection, lock, head.clone(), &path)?;
-            Ok(Self { log_id, path, holder: Uuid::new_v4(), writer, readers, head, _watcher: watcher })
+            Ok(Self { log_id, path, holder: Uuid::new_v4(), writer, readers, head, watcher: Mutex::new(Some(watcher)) })
         })
         .await
     }
@@ -108,6 +110,13 @@ impl Store for SqliteStore {
             // Whoever waits for them finds out by himself, if later.
             Err(error) => tracing::warn!(code = error.code(), %error, "leases were not given back"),
         }
+        // Before the writer: whoever is last leaves one file, with all that was written to it.
+        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let end = move || {
+            watcher.into_iter().for_each(Watcher::end);
+            Ok(())
+        };
+        blocking(end).await?;
         self.writer.close().await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -17,7 +18,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// Ends the thread when it is dropped.
 #[derive(Debug)]
 pub(super) struct Watcher {
-    _alive: Sender<()>,
+    alive: Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Watcher {
@@ -25,11 +27,17 @@ impl Watcher {
     pub(super) fn start(path: &Path, head: watch::Sender<u64>) -> Result<Self, StoreError> {
         let connection = connect(path)?;
         let (alive, ended) = channel();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("angzarr-sqlite-watcher".into())
-            .spawn(move || run(&connection, &ended, &head))
-            .map_err(|error| refused(path, &error))?;
-        Ok(Self { _alive: alive })
+            .spawn(move || run(&connection, &ended, &head));
+        Ok(Self { alive, thread: thread.map_err(|error| refused(path, &error))? })
+    }
+
+    /// Ends the thread now, and with it its connection.
+    pub(super) fn end(self) {
+        drop(self.alive);
+        // A thread that panicked has ended, too.
+        let _ = self.thread.join();
     }
 }
 

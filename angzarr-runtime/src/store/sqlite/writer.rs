@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::group::{Transaction, Typed, Work, commit};
+use super::BUSY_TIMEOUT;
+use super::group::{Transaction, Typed, Work, begin, commit, refuse};
 use super::lock::{OpenLock, refused};
 use crate::store::StoreError;
 
@@ -53,7 +54,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// Commits a group.
+    /// Writes a group in the transaction that has begun, and commits it.
     fn commit(&self, connection: &Connection, group: Vec<Box<dyn Work>>) {
         let (begun, works) = (Instant::now(), group.len());
         commit(connection, group, &self.head);
@@ -74,6 +75,10 @@ impl Desk {
             Err(TryLockError::WouldBlock) => return Some(work),
         };
         let Some(connection) = &*connection else { return Some(work) };
+        // Another process that writes is waited for elsewhere.
+        if begin(connection, Duration::ZERO).is_err() {
+            return Some(work);
+        }
         self.commit(connection, vec![work]);
         None
     }
@@ -138,8 +143,13 @@ fn run(desk: &Desk, lock: OpenLock, mut queue: mpsc::Receiver<Job>) {
         }
         // Whatever a panic interrupted is rolled back before the next transaction.
         let connection = desk.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = &*connection {
-            desk.commit(connection, group);
+        if let Some(connection) = &*connection
+            && last > 0
+        {
+            match begin(connection, BUSY_TIMEOUT) {
+                Ok(()) => desk.commit(connection, group),
+                Err(error) => refuse(group, &error),
+            }
         }
         drop(connection);
         desk.queued.fetch_sub(last, Ordering::AcqRel);

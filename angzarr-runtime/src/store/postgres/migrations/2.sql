@@ -3,7 +3,7 @@
 -- their book by its number, from 1, and their place in it, from 0; so do deadlines, where no time clears.
 --
 -- A verdict is 0 stored, 1 duplicate, 2 conflict, 3 stream full, 4 not tried. `sequences` are where a stored or recorded
--- book begins, or what is next where there was a conflict; `keys` are the natural ids of streams that were there.
+-- book begins, or what is next where there was a conflict; `keys` are the natural ids of the streams.
 CREATE FUNCTION angzarr.append(
     writer uuid, batch bigint,
     lists integer[], domains text[], roots uuid[], natural_ids text[], expectations bigint[], book_keys text[],
@@ -41,10 +41,10 @@ BEGIN
     IF done >= batch THEN
         RETURN;
     END IF;
-    SELECT array_agg(s.id), array_agg(coalesce(s.next_sequence, 0)), array_agg(s.key),
-            array_agg(k.first_sequence), array_agg(k.count)
+    SELECT array_agg(s.id ORDER BY b.n), array_agg(coalesce(s.next_sequence, 0) ORDER BY b.n),
+            array_agg(s.key ORDER BY b.n), array_agg(k.first_sequence ORDER BY b.n), array_agg(k.count ORDER BY b.n)
         INTO streams, nexts, keys, firsts, counts
-        FROM unnest(roots, domains, book_keys) AS b (root, domain, key)
+        FROM unnest(roots, domains, book_keys) WITH ORDINALITY AS b (root, domain, key, n)
         LEFT JOIN LATERAL (
             SELECT f.id, f.key, f.next_sequence FROM angzarr.streams f
             WHERE f.root = b.root AND f.domain = b.domain LIMIT 1
@@ -96,6 +96,9 @@ BEGIN
                 keyed := keyed OR book_keys[book] IS NOT NULL;
             END IF;
             streams[book] := stream;
+            IF leader IS NOT NULL THEN
+                keys[book] := coalesce(keys[book], natural_ids[leader]);
+            END IF;
         END IF;
         verdicts[book] := verdict;
     END LOOP;

@@ -42,7 +42,8 @@ CREATE FUNCTION angzarr.lives(holder uuid) RETURNS boolean LANGUAGE sql AS $$
     )
 $$;
 
--- Stores what a batch of events did to a view; a row that is null is deleted. Nothing, and false, under an older token.
+-- Stores what a batch of events did to a view; a row that is null is deleted. Nothing, and false, under an older token,
+-- or where a later batch was stored already: then this call comes late, and another one was made in its place.
 -- A view is a cache of the log, so its commit need not wait for the disk.
 CREATE FUNCTION angzarr.commit_view(
     view text, token bigint, keys text[], rows bytea[], checkpoint bigint
@@ -50,7 +51,7 @@ CREATE FUNCTION angzarr.commit_view(
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     UPDATE angzarr.views v SET checkpoint = commit_view.checkpoint
-        WHERE v.name = view AND v.token = commit_view.token;
+        WHERE v.name = view AND v.token = commit_view.token AND v.checkpoint <= commit_view.checkpoint;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -73,13 +74,13 @@ BEGIN
     INSERT INTO angzarr.views (name, row_type, log, checkpoint, token) VALUES (view, row_type, log, 0, 0)
         ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT old FROM angzarr.views v WHERE v.name = view FOR UPDATE;
+    -- Whatever its rows are made of; the tokens of another log say nothing about this one.
+    IF old.log = log AND token < old.token THEN
+        RETURN NULL;
+    END IF;
     IF old.row_type <> row_type OR old.log <> log OR old.checkpoint > head THEN
         DELETE FROM angzarr.view_rows r WHERE r.view = take_view.view;
-        old.token := 0;
         old.checkpoint := 0;
-    END IF;
-    IF token < old.token THEN
-        RETURN NULL;
     END IF;
     UPDATE angzarr.views v SET row_type = take_view.row_type, log = take_view.log, checkpoint = old.checkpoint,
         token = take_view.token WHERE v.name = view;
