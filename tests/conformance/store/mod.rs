@@ -49,6 +49,7 @@ cases! {
         streams_wrong_expectations_write_nothing,
         streams_a_book_without_records_is_a_no_op,
         streams_books_in_order_end_with_the_first_not_stored,
+        streams_the_first_book_names_the_stream,
         streams_writers_without_expectation_lose_nothing,
         streams_writers_with_expectations_lose_nothing,
         streams_one_of_many_writers_with_the_same_expectation_wins,

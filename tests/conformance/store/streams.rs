@@ -117,3 +117,18 @@ pub(super) async fn streams_books_in_order_end_with_the_first_not_stored(backend
     assert_eq!(duplicates, [false, true]);
     assert_eq!(whole(&store, &stream).await.next_sequence, 302);
 }
+
+pub(super) async fn streams_the_first_book_names_the_stream(backend: impl Backend) {
+    let opened = backend.open().await;
+    let stream = stream();
+    let named = |key: &str, texts: &[&str]| NewBook { key: key.into(), ..book(&stream, texts) };
+    let silent = NewBook { key: "nobody".into(), ..book(&stream, &[]) };
+    let books = vec![silent, named("first", &["a"]), named("second", &["b"])];
+    let results = opened.store.append_in_order(books).await;
+    let keys: Vec<_> =
+        results.iter().flatten().flat_map(|appended| &appended.records).map(|record| &*record.key).collect();
+    assert_eq!(keys, ["first", "first"]);
+    let later = opened.store.append(named("third", &["c"])).await.unwrap();
+    assert_eq!(&*later.records[0].key, "first");
+    assert!(opened.store.read(0, 9).await.unwrap().iter().all(|record| &*record.key == "first"));
+}

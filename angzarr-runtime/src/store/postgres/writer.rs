@@ -2,20 +2,21 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use backon::Retryable;
+use backon::BackoffBuilder;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::append::{self, Verdict};
 use super::error::Failed;
 use super::events;
 use super::rows::Names;
-use super::session::{Server, Sessions, passing, pauses};
+use super::session::{PATIENCE, Server, Sessions, passing, pauses};
 use crate::store::{Appended, NewBook, StoreError, StreamId};
 
 /// How many calls share a commit at most.
@@ -24,11 +25,14 @@ const GROUP: usize = 256;
 /// How many books, if the calls bring several.
 const BOOKS: usize = 2048;
 
+/// How many bytes of payloads, unless one book has more.
+const BYTES: usize = 8 << 20;
+
 /// How many calls may wait; senders beyond that wait themselves.
 const QUEUE: usize = 1024;
 
 /// How long a group waits to become as large as the last one.
-const PATIENCE: Duration = Duration::from_micros(200);
+const GATHERING: Duration = Duration::from_micros(200);
 
 /// What came of the books of one call; see `EventStore::append_in_order`.
 type Results = Vec<Result<Appended, StoreError>>;
@@ -47,11 +51,19 @@ impl Job {
         self.books.first().map(|book| &book.stream)
     }
 
-    /// How many books can go together: up to the one that uses a key again.
-    fn together(&self) -> usize {
-        let mut keys = HashSet::new();
-        let again = |book: &NewBook| book.idempotency_key.as_deref().is_some_and(|key| !keys.insert(key.to_owned()));
-        self.books.iter().position(again).unwrap_or(self.books.len()).min(BOOKS)
+    /// How many books can go together, and how many bytes they have: up to the one that uses a key again, or that makes
+    /// the call too large.
+    fn together(&self) -> (usize, usize) {
+        let (mut keys, mut bytes) = (HashSet::new(), 0);
+        for (count, book) in self.books.iter().enumerate() {
+            let again = book.idempotency_key.as_deref().is_some_and(|key| !keys.insert(key));
+            let size: usize = book.records.iter().map(|record| record.payload.value.len()).sum();
+            if again || count == BOOKS || (count > 0 && bytes + size > BYTES) {
+                return (count, bytes);
+            }
+            bytes += size;
+        }
+        (self.books.len(), bytes)
     }
 
     fn answer(self) {
@@ -84,8 +96,8 @@ impl Writer {
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let line = Line { connection: Some(connection), server, writer, batch: 0 };
-        let desk = Desk { line, sessions, names, head };
-        let task = tokio::spawn(desk.run(queue));
+        let desk = Desk { line, queue, waiting: VecDeque::new(), sessions, names, head };
+        let task = tokio::spawn(desk.run());
         Self { jobs: Mutex::new(Some(jobs)), task: Mutex::new(Some(task)) }
     }
 
@@ -126,78 +138,88 @@ struct Line {
 
 /// Why there are no verdicts.
 enum Unwritten {
-    /// It never reached the server, or the server refused it: nothing was written.
+    /// The server refused it: nothing was written.
     Refused(StoreError),
-    /// Nobody can say.
+    /// There is no server to be reached: nothing was written.
+    Away(StoreError),
+    /// The connection was lost, for this reason, and nobody can say.
     Unknown(StoreError),
 }
 
 impl Line {
     /// Makes a call. One that may have reached the server is made again, under the same number, until its outcome is
-    /// known or patience has an end.
+    /// known or patience has an end; a server that says nothing at all ends it too.
     async fn call(&mut self, lists: &[append::List<'_>]) -> Result<Vec<Verdict>, Unwritten> {
         self.batch += 1;
-        let (batch, writer, server) = (self.batch, self.writer, &self.server);
-        let state = Mutex::new((self.connection.take(), false));
-        let once = || async {
-            let (connection, sent) = &mut *state.lock().await;
-            let mut alive = match connection.take() {
-                Some(alive) => alive,
-                None => server.connect().await?,
+        let until = Instant::now() + PATIENCE;
+        let mut pauses = pauses().build();
+        let mut sent = false;
+        loop {
+            let lost = match timeout_at(until, self.attempt(lists, &mut sent)).await {
+                Ok(Ok(verdicts)) => return Ok(verdicts),
+                Ok(Err(Failed::Refused(error))) => return Err(Unwritten::Refused(passing(error))),
+                Ok(Err(Failed::Lost(error))) => passing(error),
+                Err(_) => {
+                    let reason = format!("the server gave no answer within {} s", PATIENCE.as_secs());
+                    StoreError::Unavailable { reason }
+                }
             };
-            *sent = true;
-            let verdicts = append::call(&mut alive, writer, batch, lists).await;
-            // A connection that was lost in the middle of an answer is of no more use.
-            if !matches!(verdicts, Err(Failed::Lost(_))) {
-                *connection = Some(alive);
+            // It is gone, or in the middle of an answer.
+            self.connection = None;
+            match pauses.next() {
+                Some(pause) if Instant::now() + pause < until => sleep(pause).await,
+                _ if sent => return Err(Unwritten::Unknown(lost)),
+                _ => return Err(Unwritten::Away(lost)),
             }
-            verdicts
+        }
+    }
+
+    async fn attempt(&mut self, lists: &[append::List<'_>], sent: &mut bool) -> Result<Vec<Verdict>, Failed> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => self.connection.insert(self.server.connect().await?),
         };
-        let called = once.retry(pauses()).when(|failed| matches!(failed, Failed::Lost(_))).await;
-        let (connection, sent) = state.into_inner();
-        self.connection = connection;
-        called.map_err(|failed| match failed {
-            Failed::Refused(error) => Unwritten::Refused(passing(error)),
-            Failed::Lost(error) if !sent => Unwritten::Refused(passing(error)),
-            Failed::Lost(error) => Unwritten::Unknown(StoreError::Unknown { reason: passing(error).to_string() }),
-        })
+        *sent = true;
+        append::call(connection, self.writer, self.batch, lists).await
     }
 }
 
 struct Desk {
     line: Line,
+    queue: mpsc::Receiver<Job>,
+    /// What was taken from the queue and is not written yet.
+    waiting: VecDeque<Job>,
     sessions: Arc<Sessions>,
     names: Arc<Names>,
     head: watch::Sender<u64>,
 }
 
 impl Desk {
-    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut waiting: VecDeque<Job> = VecDeque::new();
+    async fn run(mut self) {
         let mut last = 0;
         loop {
             // Those who were answered by the last call often have more to write at once. Waiting for as many of them,
             // for a moment only, makes groups larger.
-            let patience = Instant::now() + PATIENCE;
-            while waiting.len() + queue.len() < last && Instant::now() < patience {
+            let until = Instant::now() + GATHERING;
+            while self.waiting.len() + self.queue.len() < last && Instant::now() < until {
                 yield_now().await;
             }
-            if waiting.is_empty() {
-                match queue.recv().await {
-                    Some(job) => waiting.push_back(job),
+            if self.waiting.is_empty() {
+                match self.queue.recv().await {
+                    Some(job) => self.waiting.push_back(job),
                     None => break,
                 }
             }
-            while waiting.len() < GROUP
-                && let Ok(job) = queue.try_recv()
+            while self.waiting.len() < GROUP
+                && let Ok(job) = self.queue.try_recv()
             {
-                waiting.push_back(job);
+                self.waiting.push_back(job);
             }
-            let group = gather(&mut waiting);
+            let group = gather(&mut self.waiting);
             last = group.len();
             // What is left of a call goes before what came later.
             for job in self.write(group).await.into_iter().rev() {
-                waiting.push_front(job);
+                self.waiting.push_front(job);
             }
         }
         if let Some(connection) = self.line.connection.take() {
@@ -218,20 +240,38 @@ impl Desk {
                     let single = vec![job];
                     match self.call(&single).await {
                         Ok(verdicts) => left.extend(self.settle(single, verdicts)),
-                        Err(unwritten) => fail(single, unwritten),
+                        Err(unwritten) => self.fail(single, unwritten),
                     }
                 }
                 left
             }
             Err(unwritten) => {
-                fail(group, unwritten);
+                self.fail(group, unwritten);
                 Vec::new()
             }
         }
     }
 
+    /// Tells that a group was not written. If there is no server, nobody who waits already has to find that out for
+    /// himself.
+    fn fail(&mut self, group: Vec<Job>, unwritten: Unwritten) {
+        let (error, away) = match unwritten {
+            Unwritten::Refused(error) => (error, None),
+            Unwritten::Away(error) => (error.clone(), Some(error)),
+            Unwritten::Unknown(error) => (StoreError::Unknown { reason: error.to_string() }, Some(error)),
+        };
+        tracing::warn!(code = error.code(), %error, calls = group.len(), "appends failed");
+        group.into_iter().for_each(|job| job.fail(error.clone()));
+        let Some(away) = away else { return };
+        self.waiting.drain(..).for_each(|job| job.fail(away.clone()));
+        for _ in 0..self.queue.len() {
+            let Ok(job) = self.queue.try_recv() else { return };
+            job.fail(away.clone());
+        }
+    }
+
     async fn call(&mut self, group: &[Job]) -> Result<Vec<Verdict>, Unwritten> {
-        let lists: Vec<_> = group.iter().map(|job| &job.books[..job.together()]).collect();
+        let lists: Vec<_> = group.iter().map(|job| &job.books[..job.together().0]).collect();
         self.line.call(&lists).await
     }
 
@@ -240,13 +280,16 @@ impl Desk {
         let mut verdicts = verdicts.into_iter();
         let mut left = Vec::new();
         for mut job in group {
-            let together = job.together();
+            let (together, _) = job.together();
             let books: Vec<_> = job.books.drain(..together).collect();
-            let mut recorded = None;
+            let (mut recorded, mut named) = (None, None);
             for (book, verdict) in books.into_iter().zip(verdicts.by_ref().take(together)) {
                 match verdict {
                     Verdict::Stored { first, position, stream, key } => {
+                        // The first book of a new stream names it; the others of its call may have meant otherwise.
+                        let key = key.or_else(|| named.clone());
                         let records = append::stored(&book, key, first, position);
+                        named = named.or_else(|| stream.map(|_| book.key.clone()));
                         if let (Some(number), Some(record)) = (stream, records.first()) {
                             self.names.learn(number, (record.stream.clone(), record.key.clone()));
                         }
@@ -284,21 +327,17 @@ impl Desk {
     }
 }
 
-fn fail(group: Vec<Job>, unwritten: Unwritten) {
-    let (Unwritten::Refused(error) | Unwritten::Unknown(error)) = unwritten;
-    tracing::warn!(code = error.code(), %error, calls = group.len(), "appends failed");
-    group.into_iter().for_each(|job| job.fail(error.clone()));
-}
-
 /// The calls that go together: one a stream.
 fn gather(waiting: &mut VecDeque<Job>) -> Vec<Job> {
     let (mut group, mut later) = (Vec::new(), VecDeque::new());
-    let (mut streams, mut books) = (HashSet::new(), 0);
+    let (mut streams, mut books, mut bytes) = (HashSet::new(), 0, 0);
     for job in waiting.drain(..) {
-        let fits = group.len() < GROUP && (group.is_empty() || books + job.together() <= BOOKS);
+        let (more, larger) = job.together();
+        let fits = group.is_empty() || (group.len() < GROUP && books + more <= BOOKS && bytes + larger <= BYTES);
         // Whoever waits for a stream is not overtaken by those who came later.
         if job.stream().is_some_and(|stream| streams.insert(stream.clone())) && fits {
-            books += job.together();
+            books += more;
+            bytes += larger;
             group.push(job);
         } else {
             later.push_back(job);
