@@ -9,6 +9,7 @@ mod backend;
 mod coordinator;
 mod model;
 mod postgres_setup;
+mod postgres_silence;
 mod sqlite_damage;
 mod sqlite_files;
 mod store;

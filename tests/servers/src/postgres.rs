@@ -141,6 +141,22 @@ impl Postgres {
         self.wait_for_the_port()
     }
 
+    /// Stops all its processes where they are, or lets them go on: to whoever is connected it falls silent.
+    ///
+    /// # Errors
+    /// If they cannot be reached.
+    pub fn pause(&self, paused: Paused) -> io::Result<()> {
+        let signal = match paused {
+            Paused::Yes => "-STOP",
+            Paused::No => "-CONT",
+        };
+        let own = self.pid().to_string();
+        // The server first, so that it starts no others meanwhile.
+        output(Command::new("kill").args([signal, &own]))?;
+        let children = output(Command::new("ps").args(["-o", "pid=", "--ppid", &own]))?;
+        output(Command::new("kill").arg(signal).args(children.split_whitespace())).map(drop)
+    }
+
     fn watchdog(&self) -> std::sync::MutexGuard<'_, Watchdog> {
         self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -161,6 +177,15 @@ impl Postgres {
         }
         Ok(())
     }
+}
+
+/// Whether a server is to stand still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paused {
+    /// It does nothing.
+    Yes,
+    /// It goes on.
+    No,
 }
 
 /// A superuser of a server that runs.

@@ -1,19 +1,26 @@
 //! Hearing of what others append, and showing that this store lives.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::query;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::error::Failed;
 use super::events;
 use super::session::{Server, Sessions, pauses};
 use crate::store::StoreError;
+
+/// How long a connection may be silent before it is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// How long it may take to answer, or to be made.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Ends the task when it is dropped.
 #[derive(Debug)]
@@ -55,7 +62,8 @@ struct Ear {
 impl Ear {
     /// A connection that listens and holds the sign of life.
     async fn listen(&self) -> Result<PgListener, Failed> {
-        let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let pool =
+            PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER).max_lifetime(None).idle_timeout(None);
         let pool = pool.connect_lazy_with(self.server.options().clone());
         let mut listener = PgListener::connect_with(&pool).await?;
         // What comes after a lost connection is done here, not by the driver.
@@ -68,12 +76,20 @@ impl Ear {
         Ok(listener)
     }
 
+    /// Whether the connection still gets answers.
+    async fn hears(&self, listener: &mut PgListener) -> bool {
+        let asked = timeout(ANSWER, query("SELECT 1").execute(listener)).await;
+        matches!(asked, Ok(Ok(_)))
+    }
+
     async fn run(self, first: PgListener) {
         let mut listening = Some(first);
         let mut waits: Option<ExponentialBackoff> = None;
         loop {
             let Some(listener) = &mut listening else {
-                match self.listen().await {
+                let silent =
+                    |_| Err(Failed::Lost(StoreError::Unavailable { reason: "the server gave no answer".into() }));
+                match timeout(ANSWER, self.listen()).await.unwrap_or_else(silent) {
                     Ok(listener) => (listening, waits) = (Some(listener), None),
                     Err(failed) => {
                         let error = StoreError::from(failed);
@@ -87,13 +103,16 @@ impl Ear {
                 }
                 continue;
             };
-            match listener.try_recv().await {
-                Ok(Some(told)) => {
+            match timeout(SILENCE, listener.try_recv()).await {
+                Ok(Ok(Some(told))) => {
                     if let Ok(position) = told.payload().parse() {
                         events::raise(&self.head, position);
                     }
                 }
-                Ok(None) | Err(_) => listening = None,
+                Ok(Ok(None) | Err(_)) => listening = None,
+                // A connection that was cut without a word looks like one on which nothing happens.
+                Err(_) if self.hears(listener).await => {}
+                Err(_) => listening = None,
             }
         }
     }
