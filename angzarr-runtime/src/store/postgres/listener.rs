@@ -105,8 +105,12 @@ impl Ear {
             };
             match timeout(SILENCE, listener.try_recv()).await {
                 Ok(Ok(Some(told))) => {
-                    if let Ok(position) = told.payload().parse() {
-                        events::raise(&self.head, position);
+                    // Anybody may notify, so it is a hint only; what this store appended itself is known.
+                    let known = *self.head.borrow();
+                    if told.payload().parse::<u64>().is_ok_and(|position| position > known)
+                        && let Ok(head) = events::head(&self.sessions).await
+                    {
+                        events::raise(&self.head, head);
                     }
                 }
                 Ok(Ok(None) | Err(_)) => listening = None,
