@@ -107,10 +107,12 @@ impl Ear {
                 Ok(Ok(Some(told))) => {
                     // Anybody may notify, so it is a hint only; what this store appended itself is known.
                     let known = *self.head.borrow();
-                    if told.payload().parse::<u64>().is_ok_and(|position| position > known)
-                        && let Ok(head) = events::head(&self.sessions).await
-                    {
-                        events::raise(&self.head, head);
+                    if told.payload().parse::<u64>().is_ok_and(|position| position > known) {
+                        match events::head(&self.sessions).await {
+                            Ok(head) => events::raise(&self.head, head),
+                            // Listening anew asks again.
+                            Err(_) => listening = None,
+                        }
                     }
                 }
                 Ok(Ok(None) | Err(_)) => listening = None,
