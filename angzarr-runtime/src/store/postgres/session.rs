@@ -8,7 +8,7 @@ use backon::{ExponentialBuilder, Retryable};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{Failed, cannot_connect};
 use super::url::PostgresUrl;
@@ -137,7 +137,12 @@ impl Sessions {
             }
             done
         };
-        let done = once.retry(pauses()).when(|failed| matches!(failed, Failed::Lost(_))).await;
+        // Attempts take their time, too, and not only the pauses between them.
+        let mut lost: Option<Instant> = None;
+        let again = |failed: &Failed| {
+            matches!(failed, Failed::Lost(_)) && lost.get_or_insert_with(Instant::now).elapsed() < PATIENCE
+        };
+        let done = once.retry(pauses()).when(again).await;
         done.map_err(|failed| passing(failed.into()))
     }
 

@@ -155,10 +155,13 @@ impl Line {
         let mut pauses = pauses().build();
         let mut sent = false;
         loop {
+            let unsure = sent;
             let lost = match timeout_at(until, self.attempt(lists, &mut sent)).await {
                 Ok(Ok(verdicts)) => return Ok(verdicts),
-                Ok(Err(Failed::Refused(error))) => return Err(Unwritten::Refused(passing(error))),
-                Ok(Err(Failed::Lost(error))) => passing(error),
+                Ok(Err(Failed::Refused(error))) if !unsure => return Err(Unwritten::Refused(passing(error))),
+                // Or it was refused now, after an attempt that may have written, or still waits to: say, for the lock
+                // for which this one has waited too long.
+                Ok(Err(Failed::Lost(error) | Failed::Refused(error))) => passing(error),
                 Err(_) => {
                     let reason = format!("the server gave no answer within {} s", PATIENCE.as_secs());
                     StoreError::Unavailable { reason }
