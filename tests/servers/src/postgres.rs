@@ -45,6 +45,36 @@ impl Postgres {
     /// # Errors
     /// As for [`start`](Postgres::start).
     pub fn start_with(settings: &[&str]) -> io::Result<Self> {
+        Self::start_in(settings, &|_, command| command)
+    }
+
+    /// Starts one that sees a disk of `size`, like `32m`, in its folder [`small_disk`](Postgres::small_disk). Its own
+    /// data lie elsewhere.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::PermissionDenied`] if this user may not mount one.
+    pub fn start_beside_small_disk(size: &str) -> io::Result<Self> {
+        let trial = Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output()?;
+        if !is_root()? || !trial.status.success() {
+            let reason = String::from_utf8_lossy(&trial.stderr).trim().to_owned();
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+        }
+        let mount = format!(
+            "mkdir -p \"$0\" && mount -t tmpfs -o size={size} tmpfs \"$0\" && chown postgres \"$0\" && exec \"$@\""
+        );
+        Self::start_in(&[], &|folder, command| {
+            let before = ["unshare".into(), "-m".into(), "sh".into(), "-c".into(), mount.clone(), text(&small(folder))];
+            before.into_iter().chain(command).collect()
+        })
+    }
+
+    /// Where the small disk is, as the server sees it.
+    pub fn small_disk(&self) -> PathBuf {
+        small(&self.folder)
+    }
+
+    /// Starts one by a changed command.
+    fn start_in(settings: &[&str], change: &dyn Fn(&Path, Vec<String>) -> Vec<String>) -> io::Result<Self> {
         let binaries = postgres_folder(&["initdb", "postgres", "pg_isready", "psql"])?;
         let user = if is_root()? { Some("postgres") } else { None };
         let password = Uuid::new_v4().simple().to_string();
@@ -52,7 +82,8 @@ impl Postgres {
         // From here on the watchdog removes the folder.
         let folder = folder.keep();
         let port = free_port()?;
-        let watchdog = Watchdog::new(&folder, &command(&binaries, user, &folder, port, settings))?;
+        let command = change(&folder, command(&binaries, user, &folder, port, settings));
+        let watchdog = Watchdog::new(&folder, &command)?;
         let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
         let admin = Admin { url, psql: binaries.join("psql") };
         let server = Self { admin, port, folder, binaries, watchdog: Mutex::new(watchdog), pid: Mutex::new(0) };
@@ -316,6 +347,10 @@ fn as_user(user: Option<&str>, program: &Path) -> Vec<String> {
     }
     command.push(text(program));
     command
+}
+
+fn small(folder: &Path) -> PathBuf {
+    folder.join("small")
 }
 
 fn text(path: &Path) -> String {
