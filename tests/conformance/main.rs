@@ -8,6 +8,9 @@
 mod backend;
 mod coordinator;
 mod model;
+mod postgres_crash;
+mod postgres_loss;
+mod postgres_proxy;
 mod postgres_setup;
 mod postgres_silence;
 mod sqlite_damage;
