@@ -15,5 +15,8 @@ mod postgres_setup;
 mod postgres_silence;
 mod sqlite_damage;
 mod sqlite_files;
+mod sqlite_full;
+mod sqlite_rights;
+mod sqlite_syncs;
 mod store;
 mod view;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use angzarr_runtime::Payload;
 use angzarr_runtime::prost_types::Timestamp;
-use angzarr_runtime::store::{Cause, Load, NewBook, NewRecord, RecordKind, Snapshot, StoreError, Trace};
+use angzarr_runtime::store::{
+    Attempt, Cause, Due, EventRef, Load, NewBook, NewDeadLetter, NewParked, NewRecord, RecordKind, Snapshot,
+    StoreError, Trace,
+};
 use uuid::Uuid;
 
 use super::{book, keyed, lease, record, stream, whole};
@@ -87,6 +90,53 @@ pub(super) async fn reopened_log_holds_what_was_acknowledged(backend: impl Backe
     assert_eq!(whole(&store, &full.stream).await.records, told[..kinds.len()]);
     assert_eq!(store.append(full).await.unwrap().records, told[..kinds.len()]);
     assert_eq!(store.head().await.unwrap(), told[kinds.len()].position);
+}
+
+/// Nothing that a client or an event may say is cut short or refused: PostgreSQL has no character 0, SQLite's functions
+/// stop there.
+pub(super) async fn texts_with_the_character_zero_are_kept(backend: impl Backend) {
+    let opened = backend.open().await;
+    let (one, other) = (stream(), stream());
+    let said = |text: &str, book: NewBook| NewBook {
+        key: format!("{text}key").into(),
+        trace: Trace { correlation_id: text.into(), cause: None },
+        ..keyed(text, book)
+    };
+    let texts = ["\0", "\0\0", "a\0b", "a\0c", "a", "a\0", "\u{1}", "\u{1}0", "\\0"];
+    let mut told = Vec::new();
+    for text in texts {
+        let mut book = said(text, book(&one, &["a"]));
+        book.records[0].due = Some(Due { name: text.into(), at: Timestamp::default() });
+        let appended = opened.store.append(book).await.unwrap();
+        assert!(!appended.duplicate, "{text:?}");
+        told.extend(appended.records);
+    }
+    told.extend(opened.store.append(said("x\0", book(&other, &["a"]))).await.unwrap().records);
+    let held = lease(&opened.store, "a\0Consumer").await;
+    let event = EventRef { position: told[0].position, part: 0 };
+    let parked = texts.map(|lane| NewParked { lane: lane.into(), event });
+    opened.store.park(&held, parked.to_vec()).await.unwrap();
+    let attempt = Attempt { at: Timestamp::default(), code: "C\0".into(), reason: "because\0of\0".into() };
+    let letter = NewDeadLetter { event, lane: "a\0".into(), attempts: vec![attempt] };
+    opened.store.save_dead_letter(&held, letter.clone()).await.unwrap();
+
+    let store = backend.reopen(opened).await.store;
+    assert_eq!(store.read(0, 100).await.unwrap(), told);
+    assert_eq!(&*told.last().unwrap().key, "x\0key");
+    for (text, record) in texts.iter().zip(&told) {
+        let own = store.read_correlated(text, 0, 10).await.unwrap();
+        assert_eq!(own, std::slice::from_ref(record), "{text:?}");
+        assert!(store.append(keyed(text, book(&one, &["again"]))).await.unwrap().duplicate);
+        assert_eq!(store.parked("a\0Consumer", text, 10).await.unwrap().len(), 1, "{text:?}");
+    }
+    let mut sorted = texts.to_vec();
+    sorted.sort_unstable();
+    let lanes: Vec<_> = store.parks("a\0Consumer").await.unwrap().into_iter().map(|park| park.lane).collect();
+    assert_eq!(lanes, sorted);
+    let due = store.deadlines("things", Timestamp::default(), 100).await.unwrap();
+    assert_eq!(due.iter().map(|deadline| &*deadline.due.name).collect::<Vec<_>>(), texts);
+    let letters = store.dead_letters("a\0Consumer", None, 10).await.unwrap();
+    assert_eq!((&letters[0].attempts, &letters[0].lane), (&letter.attempts, &letter.lane));
 }
 
 pub(super) async fn a_dropped_append_is_whole_or_not_there(backend: impl Backend) {

@@ -109,6 +109,16 @@ pub(super) async fn processes_write_to_streams_of_their_own(backend: impl Backen
     written(&backend, &["rounds", "4", "16"], 64).await;
 }
 
+/// None of them finds anything.
+pub(super) async fn processes_make_a_log_together(backend: impl Backend) {
+    let processes: Vec<_> = (0..PROCESSES).map(|_| Process::start(&backend, &["rounds", "1", "2"])).collect();
+    let acknowledged = join_all(processes.into_iter().map(Process::done)).await.concat();
+    let store = backend.open().await.store;
+    let records = store.read(0, usize::MAX).await.unwrap();
+    assert_eq!(records.len(), PROCESSES * 2);
+    sound(&records, &last(acknowledged));
+}
+
 pub(super) async fn processes_write_to_one_stream(backend: impl Backend) {
     written(&backend, &["shared", &Uuid::new_v4().to_string(), "10"], 20).await;
 }

@@ -1,12 +1,17 @@
-//! `writer STORAGE MODE …`: writes to a log, and prints `root sequence` after each acknowledged book.
+//! `writer STORAGE MODE …`: writes to a log, and prints `root sequence` after each acknowledged book. What it cannot do
+//! at all it tells on standard error as `CODE: reason`.
 //!
 //! - `forever`: books of three records to 16 streams at once, until it is killed.
-//! - `rounds COUNT CALLERS`: so many times, one book to each of so many new streams, all at once.
+//! - `rounds COUNT CALLERS`: so many times, one book to each of so many new streams, all at once; printed after each
+//!   round.
 //! - `shared ROOT COUNT`: books of two records to one stream, each naming its sequence, decided anew on a conflict.
+//! - `steps SIZE`: for each line on standard input, a book of one record of so many bytes to one stream; prints
+//!   `CODE retryable` or `CODE final` where that fails.
 //! - `lease CONSUMER`: takes a lease, prints its token, and gives signs of life until it is killed.
 
 use std::error::Error;
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,29 +23,42 @@ use angzarr_runtime::store::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-const USAGE: &str = "usage: writer STORAGE forever | rounds COUNT CALLERS | shared ROOT COUNT | lease CONSUMER";
+const USAGE: &str =
+    "usage: writer STORAGE forever | rounds COUNT CALLERS | shared ROOT COUNT | steps SIZE | lease CONSUMER";
 
 /// Streams that are written at once.
 const STREAMS: u128 = 16;
 
-type Done = Result<(), Box<dyn Error + Send + Sync>>;
+type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main]
-async fn main() -> Done {
+async fn main() -> ExitCode {
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
+    let code = error.downcast_ref().map_or("FAILED", StoreError::code);
+    // If not even this can be said, the exit code has to do.
+    let _ = writeln!(std::io::stderr(), "{code}: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run() -> Done {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [storage, mode @ ..] = words.as_slice() else { return Err(USAGE.into()) };
     let opened = storage.parse::<Storage>()?.open().await?;
     let store = &opened.store;
     match mode {
-        ["forever"] => all((0..STREAMS).map(|root| forever(store.clone(), Uuid::from_u128(root)))).await?,
+        ["forever"] => {
+            all((0..STREAMS).map(|root| forever(store.clone(), Uuid::from_u128(root)))).await?;
+        }
         ["rounds", count, callers] => {
             let callers: usize = callers.parse()?;
             for _ in 0..count.parse()? {
-                all((0..callers).map(|_| once(store.clone()))).await?;
+                let appended = all((0..callers).map(|_| once(store.clone()))).await?;
+                appended.iter().try_for_each(acknowledge)?;
             }
         }
         ["shared", root, count] => shared(store, root.parse()?, count.parse()?).await?,
+        ["steps", size] => steps(store, size.parse()?).await?,
         ["lease", consumer] => lease(store, consumer).await?,
         _ => return Err(USAGE.into()),
     }
@@ -48,12 +66,16 @@ async fn main() -> Done {
     Ok(store.close().await?)
 }
 
-async fn all(writers: impl Iterator<Item = impl Future<Output = Done> + Send + 'static>) -> Done {
+/// Runs them all at once, to the first that fails.
+async fn all<T: Send + 'static>(
+    writers: impl Iterator<Item = impl Future<Output = Done<T>> + Send + 'static>,
+) -> Done<Vec<T>> {
     let mut writers: JoinSet<_> = writers.collect();
+    let mut results = Vec::new();
     while let Some(ended) = writers.join_next().await {
-        ended??;
+        results.push(ended??);
     }
-    Ok(())
+    Ok(results)
 }
 
 async fn forever(store: Arc<dyn Store>, root: Uuid) -> Done {
@@ -62,8 +84,8 @@ async fn forever(store: Arc<dyn Store>, root: Uuid) -> Done {
     }
 }
 
-async fn once(store: Arc<dyn Store>) -> Done {
-    acknowledge(&append(&store, book(Uuid::new_v4(), 1)).await?)
+async fn once(store: Arc<dyn Store>) -> Done<Appended> {
+    Ok(append(&store, book(Uuid::new_v4(), 1)).await?)
 }
 
 async fn shared(store: &Arc<dyn Store>, root: Uuid, count: usize) -> Done {
@@ -75,6 +97,20 @@ async fn shared(store: &Arc<dyn Store>, root: Uuid, count: usize) -> Done {
                 Err(StoreError::Conflict { .. }) => {}
                 appended => break acknowledge(&appended?)?,
             }
+        }
+    }
+    Ok(())
+}
+
+async fn steps(store: &Arc<dyn Store>, size: usize) -> Done {
+    let root = Uuid::new_v4();
+    for line in std::io::stdin().lines() {
+        line?;
+        let mut book = book(root, 1);
+        book.records.iter_mut().for_each(|record| record.payload.value = vec![7; size].into());
+        match store.append(book).await {
+            Ok(appended) => acknowledge(&appended)?,
+            Err(error) => say(&format!("{} {}", error.code(), if error.retryable() { "retryable" } else { "final" }))?,
         }
     }
     Ok(())

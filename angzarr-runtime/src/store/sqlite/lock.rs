@@ -17,8 +17,9 @@ pub(super) struct OpenLock {
 impl OpenLock {
     /// Runs `alone` first if nobody else has the log open, whatever became of those who had.
     pub(super) fn acquire(path: &Path, alone: impl FnOnce() -> Result<(), StoreError>) -> Result<Self, StoreError> {
-        let refused = |error: std::io::Error| refused(path, &error);
-        let file = OpenOptions::new().create(true).append(true).open(beside(path, "lock")).map_err(refused)?;
+        let place = beside(path, "lock");
+        let refused = |error: std::io::Error| refused(&place, &error);
+        let file = OpenOptions::new().create(true).append(true).open(&place).map_err(refused)?;
         match file.try_lock() {
             Ok(()) => alone()?,
             Err(TryLockError::WouldBlock) => {}

@@ -135,15 +135,31 @@ fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
 /// Opens a file the way all connections of this store do.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let refused = |error: Error| match translate(&error) {
-        StoreError::Unavailable { reason } => StoreError::CannotOpen { place: path.display().to_string(), reason },
+        StoreError::Unavailable { reason } => cannot_open(path, reason),
         other => other,
     };
     // Without SQLITE_OPEN_URI: a path is a path, whatever it starts with.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    // What may not be written is opened for reading. Reading it would leave files beside it that may not be written
+    // either, even after the rights to this one were mended.
+    if connection.is_readonly("main").map_err(refused)? {
+        return Err(StoreError::NoRights { place: path.display().to_string(), reason: "it may only be read".into() });
+    }
     connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// SQLite says only that it cannot open a file; the system knows whether that is for lack of rights.
+fn cannot_open(path: &Path, reason: String) -> StoreError {
+    match std::fs::File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return refused(path, &error),
+        Err(_) => {}
+        // To close it would release the locks of other connections of this process.
+        Ok(file) => std::mem::forget(file),
+    }
+    StoreError::CannotOpen { place: path.display().to_string(), reason }
 }
 
 /// Runs file work where it may block.

@@ -37,7 +37,7 @@ impl Schema {
     /// Nothing is written before the file is known to be ours or empty.
     pub(super) fn prepare(&self, connection: &Connection, path: &Path, synchronous: &str) -> Result<(), StoreError> {
         self.recognise(connection, path)?;
-        durable(connection, synchronous)?;
+        durable(connection, path, synchronous)?;
         // Also where there is nothing to do, so that a lock which another program holds is told now.
         connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| busy(&error, path))?;
         let migrated = self.migrate(connection, path);
@@ -143,10 +143,12 @@ fn busy(error: &rusqlite::Error, path: &Path) -> StoreError {
 }
 
 /// WAL, with the given `synchronous` setting.
-fn durable(connection: &Connection, synchronous: &str) -> Result<(), StoreError> {
+fn durable(connection: &Connection, path: &Path, synchronous: &str) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", synchronous)?;
     // Some file systems cannot do WAL; SQLite then keeps another mode and says so.
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|error| busy(&error, path))?;
     if mode != "wal" {
         return Err(StoreError::Unavailable { reason: format!("the file system gives journal mode {mode}, not WAL") });
     }

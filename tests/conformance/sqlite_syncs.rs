@@ -1,0 +1,117 @@
+//! Law 3: nothing is acknowledged before it was forced to disk. Seen from the system's side, since a killed process does
+//! not show a missing sync.
+#![cfg(target_os = "linux")]
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
+
+use crate::backend::{Backend, Sqlite};
+
+/// What the system saw, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// Something was written to the log's file.
+    Write,
+    /// All that was written was forced to disk.
+    Sync,
+    /// A book was acknowledged.
+    Acknowledge,
+}
+
+/// Runs the writer under strace.
+fn traced(mode: &[&str]) -> Vec<Call> {
+    let backend = Sqlite::new();
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-y", "-s", "60", "-e", "trace=write,pwrite64,pwritev,fsync,fdatasync", "-o"]).arg(&trace);
+    let ran = strace.arg(env!("CARGO_BIN_EXE_writer")).arg(backend.text()).args(mode).output();
+    let ran = ran.unwrap_or_else(|error| panic!("strace is needed (apt-get install strace): {error}"));
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    calls(&trace)
+}
+
+fn calls(trace: &Path) -> Vec<Call> {
+    let mut calls = Vec::new();
+    let mut unfinished: HashMap<&str, bool> = HashMap::new();
+    let trace = std::fs::read_to_string(trace).unwrap();
+    for line in trace.lines() {
+        // `PID fdatasync(9</…/log.db-wal>) = 0`, or in two lines if another thread called something meanwhile.
+        let (process, call) = line.split_once(' ').unwrap();
+        let call = call.trim_start();
+        let log = call.contains("log.db-wal>");
+        let resumed = call.starts_with("<... ");
+        if log && (call.starts_with("write(") || call.starts_with("pwrite")) {
+            calls.push(Call::Write);
+        } else if call.starts_with("write(1<") {
+            calls.push(Call::Acknowledge);
+        } else if call.starts_with("fsync(") || call.starts_with("fdatasync(") {
+            // A sync counts when it has returned.
+            if call.contains("<unfinished") {
+                unfinished.insert(process, log);
+            } else if log && call.ends_with("= 0") {
+                calls.push(Call::Sync);
+            }
+        } else if resumed && call.contains("sync resumed") && unfinished.remove(process) == Some(true) {
+            assert!(call.ends_with("= 0"), "{call}");
+            calls.push(Call::Sync);
+        }
+    }
+    calls
+}
+
+/// Expects `rounds` groups of `books` acknowledgements, each behind a sync of what was written for it.
+fn synced_before(calls: &[Call], rounds: usize, books: usize) {
+    let acknowledged = calls.iter().filter(|call| **call == Call::Acknowledge).count();
+    assert_eq!(acknowledged, rounds * books);
+    let mut rest = calls;
+    for round in 0..rounds {
+        let (mut written, mut synced, mut acknowledged) = (0, 0, 0);
+        while acknowledged < books {
+            let (call, behind) = rest.split_first().unwrap();
+            rest = behind;
+            match call {
+                Call::Write => (written, synced) = (written + 1, 0),
+                Call::Sync => synced += 1,
+                Call::Acknowledge => {
+                    assert!(written > 0 && synced > 0, "round {round}: {written} writes, then {synced} syncs");
+                    acknowledged += 1;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lone_writer_is_answered_after_a_sync() {
+    synced_before(&traced(&["rounds", "40", "1"]), 40, 1);
+}
+
+#[test]
+fn a_group_is_answered_after_a_sync() {
+    synced_before(&traced(&["rounds", "6", "64"]), 6, 64);
+}
+
+#[test]
+fn a_stream_of_many_callers_is_answered_after_a_sync() {
+    let calls = traced(&["shared", "00000000-0000-0000-0000-000000000001", "30"]);
+    synced_before(&calls, 30, 1);
+}
+
+/// The test's own eyes: a log that is not synced is told from one that is.
+#[test]
+fn a_missing_sync_is_seen() {
+    let sound = [Call::Write, Call::Write, Call::Sync, Call::Acknowledge];
+    synced_before(&sound, 1, 1);
+    for broken in [
+        &[Call::Write, Call::Acknowledge][..],
+        &[Call::Sync, Call::Write, Call::Acknowledge],
+        &[Call::Write, Call::Sync, Call::Write, Call::Acknowledge],
+        &[Call::Write, Call::Sync, Call::Acknowledge, Call::Acknowledge],
+    ] {
+        let books = broken.iter().filter(|call| **call == Call::Acknowledge).count();
+        let seen = std::panic::catch_unwind(|| synced_before(broken, books, 1));
+        assert!(seen.is_err(), "{broken:?}");
+    }
+}
