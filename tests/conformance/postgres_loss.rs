@@ -51,7 +51,7 @@ impl World {
         self.proxy.count();
         operation(1).await;
         let (asked, answered) = self.proxy.counted();
-        assert!(asked > 0 && answered > 1, "{what} goes through the proxy");
+        assert!(asked > 0 && answered > 5, "{what} goes through the proxy");
         let cuts = [
             Cut::Request(0),
             Cut::Request(asked / 2),
@@ -59,7 +59,8 @@ impl World {
             Cut::Answer(0),
             Cut::Answer(1),
             Cut::Answer(answered / 2),
-            Cut::Answer(answered - 1),
+            // In the last message, even if the answer is a little shorter than the one before.
+            Cut::Answer(answered - 5),
         ];
         for (number, cut) in (2..).step_by(2).zip(cuts) {
             // A new connection prepares its statement first.
