@@ -5,17 +5,13 @@ use prost_types::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
-use super::events::{count, record_at};
+use super::events::{count, position, record_at};
 use super::group::Transaction;
 use crate::store::{
     Acquired, Attempt, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Park, Parked,
     StoreError,
 };
 use crate::time;
-
-fn position(position: u64) -> i64 {
-    i64::try_from(position).unwrap_or(i64::MAX)
-}
 
 impl SqliteStore {
     /// Writes under a lease, unless that is somebody else's now.

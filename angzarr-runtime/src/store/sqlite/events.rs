@@ -154,7 +154,7 @@ fn deadlines(connection: &Connection, domain: &str, until: i64, limit: usize) ->
     due.into_iter().map(|(due, position)| Ok(Deadline { due, record: record_at(connection, position)? })).collect()
 }
 
-fn position(position: u64) -> i64 {
+pub(super) fn position(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }
 
