@@ -214,20 +214,25 @@ impl Backend for Postgres {
     }
 
     async fn hold(&self, stream: &StreamId) -> Box<dyn Held> {
-        let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
-        sqlx::query(
-            "SELECT angzarr.append(gen_random_uuid(), 1, '{1}', ARRAY[$1], ARRAY[$2], '{thing}', '{0}', '{NULL}', '{1}',
-                '{true}', '{0}', '{1}', '{0}', '{0}', '{test.Said}', ARRAY['held'::bytea], '{NULL}', '{talk}', '{NULL}',
-                '{}', '{}', '{}', '{}')",
-        )
-        .bind(&*stream.domain)
-        .bind(stream.root)
-        .execute(&mut connection)
-        .await
-        .unwrap();
-        Box::new(HeldSession(connection))
+        Box::new(HeldSession(uncommitted(&self.url, stream).await))
     }
+}
+
+/// A connection that has appended an event to a new stream, and has not committed it.
+pub(crate) async fn uncommitted(url: &str, stream: &StreamId) -> PgConnection {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
+    sqlx::query(
+        "SELECT angzarr.append(gen_random_uuid(), 1, '{1}', ARRAY[$1], ARRAY[$2], '{thing}', '{0}', '{NULL}', '{1}',
+            '{true}', '{0}', '{1}', '{0}', '{0}', '{test.Said}', ARRAY['held'::bytea], '{NULL}', '{talk}', '{NULL}',
+            '{}', '{}', '{}', '{}')",
+    )
+    .bind(&*stream.domain)
+    .bind(stream.root)
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection
 }
 
 struct HeldSession(PgConnection);
@@ -236,6 +241,7 @@ struct HeldSession(PgConnection);
 impl Held for HeldSession {
     async fn commit(mut self: Box<Self>) {
         sqlx::query("COMMIT").execute(&mut self.0).await.unwrap();
+        sqlx::query("CALL angzarr.settle()").execute(&mut self.0).await.unwrap();
     }
 
     async fn die(self: Box<Self>) {

@@ -11,6 +11,7 @@ mod model;
 mod postgres_crash;
 mod postgres_loss;
 mod postgres_proxy;
+mod postgres_publication;
 mod postgres_setup;
 mod postgres_silence;
 mod sqlite_damage;

@@ -18,8 +18,8 @@ pub(crate) enum Cut {
     Answer(usize),
 }
 
-/// Lets everything pass until it is told otherwise. Connections that listen are neither counted nor cut but by
-/// [`cut_all`](Proxy::cut_all).
+/// Lets everything pass until it is told otherwise. Connections that show that a store lives are neither counted nor
+/// cut but by [`cut_all`](Proxy::cut_all).
 pub(crate) struct Proxy {
     port: u16,
     state: Arc<State>,
@@ -120,19 +120,22 @@ async fn accept(socket: TcpListener, state: Arc<State>) {
     }
 }
 
+/// What only a connection that shows life says.
+const LIFE: &[u8] = b"pg_advisory_lock_shared";
+
 /// Carries bytes until either side, or the test, ends it.
 async fn carry(mut client: TcpStream, state: Arc<State>) -> std::io::Result<()> {
     let mut ends = state.ends.subscribe();
     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, state.server)).await?;
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    let mut listens = false;
+    let mut shows_life = false;
     loop {
         tokio::select! {
             _ = ends.changed() => return Ok(()),
             bytes = client.read(&mut asked) => {
                 let bytes = &asked[..bytes?];
-                listens |= bytes.windows(6).any(|word| word == b"LISTEN");
-                let passing = if listens { bytes.len() } else { state.pass(true, bytes.len()) };
+                shows_life |= bytes.windows(LIFE.len()).any(|word| word == LIFE);
+                let passing = if shows_life { bytes.len() } else { state.pass(true, bytes.len()) };
                 server.write_all(&bytes[..passing]).await?;
                 if passing < bytes.len() || bytes.is_empty() {
                     return Ok(());
@@ -140,7 +143,7 @@ async fn carry(mut client: TcpStream, state: Arc<State>) -> std::io::Result<()> 
             }
             bytes = server.read(&mut answered) => {
                 let bytes = &answered[..bytes?];
-                let passing = if listens { bytes.len() } else { state.pass(false, bytes.len()) };
+                let passing = if shows_life { bytes.len() } else { state.pass(false, bytes.len()) };
                 client.write_all(&bytes[..passing]).await?;
                 if passing < bytes.len() || bytes.is_empty() {
                     return Ok(());

@@ -260,10 +260,11 @@ async fn a_user_who_may_not_make_the_schema() {
 async fn a_user_who_lacks_a_right() {
     let database = Database::used().await;
     let everything = "GRANT USAGE ON SCHEMA angzarr TO USER; GRANT ALL ON ALL TABLES IN SCHEMA angzarr TO USER;
-                      GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA angzarr TO USER";
+                      GRANT ALL ON ALL SEQUENCES IN SCHEMA angzarr TO USER;
+                      GRANT EXECUTE ON ALL ROUTINES IN SCHEMA angzarr TO USER";
     let error = refused(&database.of_user(), "STORE_NO_RIGHTS").await;
     assert!(error.to_string().contains("USAGE on schema angzarr"), "{error}");
-    database.sql("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA angzarr FROM PUBLIC");
+    database.sql("REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA angzarr FROM PUBLIC");
     let lacking = [
         ("USAGE ON SCHEMA angzarr", "USAGE on schema angzarr"),
         ("SELECT ON angzarr.migrations", "SELECT on table angzarr.migrations"),
@@ -271,7 +272,9 @@ async fn a_user_who_lacks_a_right() {
         ("INSERT ON angzarr.records", "INSERT on table angzarr.records"),
         ("UPDATE ON angzarr.consumers", "UPDATE on table angzarr.consumers"),
         ("DELETE ON angzarr.view_rows", "DELETE on table angzarr.view_rows"),
+        ("UPDATE ON SEQUENCE angzarr.published", "UPDATE on sequence angzarr.published"),
         ("EXECUTE ON FUNCTION angzarr.append", "EXECUTE on function angzarr.append"),
+        ("EXECUTE ON PROCEDURE angzarr.publish", "EXECUTE on procedure angzarr.publish"),
         ("EXECUTE ON FUNCTION angzarr.commit_view", "EXECUTE on function angzarr.commit_view"),
     ];
     for (right, told) in lacking {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Row, query};
+use sqlx::{Row, query, query_scalar};
 use uuid::Uuid;
 
 use super::error::Failed;
@@ -39,7 +39,7 @@ pub(super) enum Verdict {
     NotTried,
 }
 
-/// The arguments of `angzarr.append` that have one value a book.
+/// The arguments of `angzarr.write` that have one value a book.
 #[derive(Default)]
 struct Books {
     lists: Vec<i32>,
@@ -94,7 +94,7 @@ pub(super) async fn call(
         records.push(number, book);
         deadlines.push(number, book);
     }
-    let row = query("SELECT * FROM angzarr.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)")
+    let row = query("CALL angzarr.write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, NULL, NULL, NULL, NULL, NULL, NULL)")
         .bind(writer)
         .bind(batch)
         .bind(books.lists)
@@ -172,6 +172,12 @@ impl Deadlines {
         self.names.push(text::encode(name).into_owned());
         self.times.push(time);
     }
+}
+
+/// Whether a batch is committed. One that was refused may be: then the server failed at publishing it.
+pub(super) async fn is_committed(connection: &mut PgConnection, writer: Uuid, batch: i64) -> Result<bool, Failed> {
+    let committed = "SELECT EXISTS (SELECT FROM angzarr.writers w WHERE w.id = $1 AND w.last_batch >= $2)";
+    Ok(query_scalar(committed).bind(writer).bind(batch).fetch_one(connection).await?)
 }
 
 fn verdicts(row: &PgRow) -> Result<Vec<Verdict>, Failed> {

@@ -19,13 +19,20 @@ use crate::store::{
 };
 use crate::time;
 
-/// The stream, the book under a key, the snapshot, and where a time in the past ends: at one instant.
+/// Behind this, records may not be on the disk yet.
+const PUBLISHED: &str = "(SELECT p.last_value FROM angzarr.published p)";
+
+/// The stream, the book under a key, the snapshot, where a time in the past ends, and whether the stream's last record
+/// is still to be published: at one instant.
 const STREAM: &str = "
     SELECT s.id, s.next_sequence, k.first_sequence, k.count, p.sequence, p.type, p.state, p.checksum,
         CASE WHEN $5::bigint IS NULL THEN NULL ELSE (
             SELECT r.sequence FROM angzarr.records r WHERE r.stream = s.id AND r.created_at > $5
             ORDER BY r.sequence LIMIT 1
-        ) END
+        ) END,
+        coalesce((
+            SELECT r.position FROM angzarr.records r WHERE r.stream = s.id AND r.sequence = s.next_sequence - 1
+        ) > (SELECT p.last_value FROM angzarr.published p), false)
     FROM angzarr.streams s
     LEFT JOIN LATERAL (
         SELECT f.first_sequence, f.count FROM angzarr.keys f
@@ -46,9 +53,19 @@ pub(super) fn raise(head: &watch::Sender<u64>, position: u64) {
 pub(super) async fn head(sessions: &Sessions) -> Result<u64, StoreError> {
     sessions
         .run(|mut session| async move {
-            let head: Option<i64> =
-                query_scalar("SELECT max(position) FROM angzarr.records").fetch_one(session.connection()).await?;
-            session.done(head.unwrap_or(0).unsigned_abs())
+            let head: i64 =
+                query_scalar("SELECT last_value FROM angzarr.published").fetch_one(session.connection()).await?;
+            session.done(head.unsigned_abs())
+        })
+        .await
+}
+
+/// Publishes what others have committed. They do that themselves, unless they are gone.
+pub(super) async fn settle(sessions: &Sessions) -> Result<(), StoreError> {
+    sessions
+        .run(|mut session| async move {
+            query("CALL angzarr.settle()").execute(session.connection()).await?;
+            session.done(())
         })
         .await
 }
@@ -105,6 +122,7 @@ struct Found {
     recorded: Option<(u32, u32)>,
     snapshot: Option<Snapshot>,
     later: Option<u32>,
+    unpublished: bool,
 }
 
 impl Found {
@@ -120,6 +138,7 @@ impl Found {
             recorded: first.zip(count),
             snapshot: snapshot(row, fingerprint),
             later: optional(8)?,
+            unpublished: row.try_get(9)?,
         })
     }
 
@@ -178,6 +197,10 @@ impl EventStore for PostgresStore {
 
     async fn load(&self, load: Load) -> Result<Loaded, StoreError> {
         let Some(mut found) = find(&self.sessions, &load).await? else { return Ok(Loaded::default()) };
+        if found.unpublished {
+            // What is decided on it must not be answered before it is on the disk.
+            settle(&self.sessions).await?;
+        }
         if let Some((first, count)) = found.recorded {
             let end = first.saturating_add(count);
             let recorded = range(&self.sessions, &self.names, found.id, first, end).await?;
@@ -192,7 +215,10 @@ impl EventStore for PostgresStore {
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM angzarr.records r WHERE r.position > $1 ORDER BY r.position LIMIT $2");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM angzarr.records r
+             WHERE r.position > $1 AND r.position <= {PUBLISHED} ORDER BY r.position LIMIT $2"
+        );
         let (sql, names) = (&sql, &*self.names);
         self.sessions
             .run(|mut session| async move {
@@ -207,7 +233,7 @@ impl EventStore for PostgresStore {
         let sql = format!(
             "SELECT {COLUMNS} FROM angzarr.records r
              WHERE hashtextextended(r.correlation_id, 0) = hashtextextended($1, 0) AND r.correlation_id = $1
-                 AND r.position > $2 ORDER BY r.position LIMIT $3"
+                 AND r.position > $2 AND r.position <= {PUBLISHED} ORDER BY r.position LIMIT $3"
         );
         let (sql, names, id) = (&sql, &*self.names, &text::encode(correlation_id));
         self.sessions
@@ -224,7 +250,7 @@ impl EventStore for PostgresStore {
     }
 
     fn watch(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
+        self.listener.watch()
     }
 
     async fn save_snapshot(&self, stream: StreamId, snapshot: Snapshot) -> Result<(), StoreError> {
@@ -253,18 +279,19 @@ impl EventStore for PostgresStore {
     }
 
     async fn deadlines(&self, domain: &str, until: Timestamp, limit: usize) -> Result<Vec<Deadline>, StoreError> {
-        let (domain, names) = (&text::encode(domain), &*self.names);
+        let sql = format!(
+            "SELECT name, at, position FROM angzarr.deadlines
+             WHERE domain = $1 AND at <= $2 AND position <= {PUBLISHED} ORDER BY at, position LIMIT $3"
+        );
+        let (sql, domain, names) = (&sql, &text::encode(domain), &*self.names);
         self.sessions
             .run(|mut session| async move {
-                let rows = query(
-                    "SELECT name, at, position FROM angzarr.deadlines
-                     WHERE domain = $1 AND at <= $2 ORDER BY at, position LIMIT $3",
-                )
-                .bind(&**domain)
-                .bind(time::to_micros(&until))
-                .bind(count(limit))
-                .fetch_all(session.connection())
-                .await?;
+                let rows = query(AssertSqlSafe(sql.as_str()))
+                    .bind(&**domain)
+                    .bind(time::to_micros(&until))
+                    .bind(count(limit))
+                    .fetch_all(session.connection())
+                    .await?;
                 let mut due = Vec::with_capacity(rows.len());
                 for row in rows {
                     let name = text::decode(row.try_get(0)?).into_owned();

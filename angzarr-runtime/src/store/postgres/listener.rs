@@ -1,4 +1,4 @@
-//! Hearing of what others append, and showing that this store lives.
+//! Hearing of what others append, as long as somebody wants to know, and showing that this store lives.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff};
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::query;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -15,6 +15,9 @@ use super::error::Failed;
 use super::events;
 use super::session::{Server, Sessions, pauses};
 use crate::store::StoreError;
+
+/// What publishers notify.
+const CHANNEL: &str = "angzarr";
 
 /// How long a connection may be silent before it is asked whether it is still there.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -26,6 +29,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Listener {
     task: AbortHandle,
+    head: watch::Sender<u64>,
+    /// Tells that somebody watches the head.
+    watched: Arc<Notify>,
 }
 
 impl Listener {
@@ -36,9 +42,24 @@ impl Listener {
         sessions: Arc<Sessions>,
         head: watch::Sender<u64>,
     ) -> Result<Self, StoreError> {
-        let ear = Ear { server: server.clone(), holder, sessions, head };
-        let listening = ear.listen().await?;
-        Ok(Self { task: tokio::spawn(ear.run(listening)).abort_handle() })
+        let watched = Arc::new(Notify::new());
+        let ear = Ear {
+            server: server.clone(),
+            holder,
+            sessions,
+            head: head.clone(),
+            watched: watched.clone(),
+            hears: false,
+        };
+        let connection = ear.connect().await?;
+        Ok(Self { task: tokio::spawn(ear.run(connection)).abort_handle(), head, watched })
+    }
+
+    /// Follows the head. Where nobody does, the server need not tell every append to this process, too.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        let receiver = self.head.subscribe();
+        self.watched.notify_one();
+        receiver
     }
 
     pub(super) fn stop(&self) {
@@ -57,11 +78,23 @@ struct Ear {
     holder: Uuid,
     sessions: Arc<Sessions>,
     head: watch::Sender<u64>,
+    watched: Arc<Notify>,
+    /// Whether the present connection is told of appends.
+    hears: bool,
+}
+
+/// What happened to the connection.
+enum Event {
+    Notified(String),
+    Lost,
+    Silence,
+    /// Somebody watches the head, or nobody does any more.
+    Watchers,
 }
 
 impl Ear {
-    /// A connection that listens and holds the sign of life.
-    async fn listen(&self) -> Result<PgListener, Failed> {
+    /// A connection that holds the sign of life.
+    async fn connect(&self) -> Result<PgListener, Failed> {
         let pool =
             PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER).max_lifetime(None).idle_timeout(None);
         let pool = pool.connect_lazy_with(self.server.options().clone());
@@ -70,32 +103,21 @@ impl Ear {
         listener.eager_reconnect(false);
         let alive = query("SELECT pg_advisory_lock_shared(angzarr.life($1))").bind(self.holder);
         alive.execute(&mut listener).await?;
-        listener.listen("angzarr").await?;
-        // What was appended before is not notified any more.
-        events::raise(&self.head, events::head(&self.sessions).await?);
         Ok(listener)
     }
 
-    /// Whether the connection still gets answers.
-    async fn hears(&self, listener: &mut PgListener) -> bool {
-        let asked = timeout(ANSWER, query("SELECT 1").execute(listener)).await;
-        matches!(asked, Ok(Ok(_)))
-    }
-
-    async fn run(self, first: PgListener) {
-        let mut listening = Some(first);
+    async fn run(mut self, first: PgListener) {
+        let mut connection = Some(first);
         let mut waits: Option<ExponentialBackoff> = None;
         loop {
-            let Some(listener) = &mut listening else {
+            let Some(listener) = &mut connection else {
+                self.hears = false;
                 let silent =
                     |_| Err(Failed::Lost(StoreError::Unavailable { reason: "the server gave no answer".into() }));
-                match timeout(ANSWER, self.listen()).await.unwrap_or_else(silent) {
-                    Ok(listener) => (listening, waits) = (Some(listener), None),
+                match timeout(ANSWER, self.connect()).await.unwrap_or_else(silent) {
+                    Ok(listener) => (connection, waits) = (Some(listener), None),
                     Err(failed) => {
                         let error = StoreError::from(failed);
-                        if error == StoreError::Closed {
-                            return;
-                        }
                         tracing::warn!(code = error.code(), %error, "appends of others are not heard of now");
                         let pauses = waits.get_or_insert_with(|| pauses().with_total_delay(None).build());
                         sleep(pauses.next().unwrap_or_default()).await;
@@ -103,23 +125,72 @@ impl Ear {
                 }
                 continue;
             };
-            match timeout(SILENCE, listener.try_recv()).await {
-                Ok(Ok(Some(told))) => {
-                    // Anybody may notify, so it is a hint only; what this store appended itself is known.
-                    let known = *self.head.borrow();
-                    if told.payload().parse::<u64>().is_ok_and(|position| position > known) {
-                        match events::head(&self.sessions).await {
-                            Ok(head) => events::raise(&self.head, head),
-                            // Listening anew asks again.
-                            Err(_) => listening = None,
-                        }
-                    }
-                }
-                Ok(Ok(None) | Err(_)) => listening = None,
-                // A connection that was cut without a word looks like one on which nothing happens.
-                Err(_) if self.hears(listener).await => {}
-                Err(_) => listening = None,
+            let alive = match self.follow_watchers(listener).await {
+                Ok(()) => match self.next(listener).await {
+                    Event::Notified(told) => self.told(&told).await,
+                    Event::Lost => false,
+                    Event::Silence => self.after_silence(listener).await,
+                    Event::Watchers => true,
+                },
+                Err(_) => false,
+            };
+            if !alive {
+                connection = None;
             }
         }
+    }
+
+    /// Listens if there is somebody to be told, and only then.
+    async fn follow_watchers(&mut self, listener: &mut PgListener) -> Result<(), Failed> {
+        let watched = self.head.receiver_count() > 0;
+        if watched && !self.hears {
+            listener.listen(CHANNEL).await?;
+            self.hears = true;
+            // What was appended before is not notified any more.
+            self.ask().await?;
+        } else if !watched && self.hears {
+            listener.unlisten(CHANNEL).await?;
+            self.hears = false;
+        }
+        Ok(())
+    }
+
+    async fn next(&self, listener: &mut PgListener) -> Event {
+        let watchers = async {
+            if self.hears {
+                self.head.closed().await;
+            } else {
+                self.watched.notified().await;
+            }
+        };
+        tokio::select! {
+            heard = timeout(SILENCE, listener.try_recv()) => match heard {
+                Ok(Ok(Some(told))) => Event::Notified(told.payload().to_owned()),
+                Ok(Ok(None) | Err(_)) => Event::Lost,
+                Err(_) => Event::Silence,
+            },
+            () = watchers => Event::Watchers,
+        }
+    }
+
+    /// Anybody may notify, so it is a hint only; what this store appended itself is known. False if the connection
+    /// should be made anew, which asks again.
+    async fn told(&self, payload: &str) -> bool {
+        let known = *self.head.borrow();
+        let news = payload.parse::<u64>().is_ok_and(|position| position > known);
+        !news || self.ask().await.is_ok()
+    }
+
+    /// A connection that was cut without a word looks like one on which nothing happens; and a writer that died before
+    /// it published what it had committed looks like none.
+    async fn after_silence(&self, listener: &mut PgListener) -> bool {
+        let asked = timeout(ANSWER, query("SELECT 1").execute(listener)).await;
+        let settled = !self.hears || (events::settle(&self.sessions).await.is_ok() && self.ask().await.is_ok());
+        matches!(asked, Ok(Ok(_))) && settled
+    }
+
+    async fn ask(&self) -> Result<(), StoreError> {
+        events::raise(&self.head, events::head(&self.sessions).await?);
+        Ok(())
     }
 }

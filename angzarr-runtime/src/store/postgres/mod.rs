@@ -1,12 +1,14 @@
 //! A PostgreSQL database, from version 13 on: one connection that appends in groups, a few that read.
 //!
-//! Everything lies in the schema `angzarr`. A group of books is appended by one call of a function on the server, which
-//! takes positions under a lock: so positions become visible in their order, and a client that dies or sleeps
-//! holds nothing up. A call whose answer was lost is made again, and gets the answer of the first.
+//! Everything lies in the schema `angzarr`. A group of books is appended by one call of a procedure on the server, so a
+//! client that dies or sleeps holds nothing up. It takes positions under a lock, which it gives back as soon as they are
+//! committed; then it waits for the disk, and only then publishes them: so they become visible in their order, and
+//! groups of several processes share a flush. A call whose answer was lost is made again, and gets the answer of the
+//! first.
 //!
-//! Whoever appends notifies once a group, and that wakes the readers of all processes. The connection that listens also
-//! holds an advisory lock as a sign of life: where it is gone, leases are taken over at once; where it is not, after
-//! a silence.
+//! Whoever publishes notifies, once a group, and that wakes the readers of all processes that have readers. The
+//! connection that listens also holds an advisory lock as a sign of life: where it is gone, leases are taken over at
+//! once; where it is not, after a silence.
 //!
 //! Acknowledged means flushed (`synchronous_commit = on`); a server that runs with `fsync = off` breaks that promise, and
 //! is warned of.
@@ -49,7 +51,6 @@ pub struct PostgresStore {
     sessions: Arc<Sessions>,
     names: Arc<Names>,
     writer: Writer,
-    head: watch::Sender<u64>,
     listener: Listener,
 }
 
@@ -66,11 +67,13 @@ impl PostgresStore {
         let log_id = schema::prepare(&mut connection, server.place()).await?;
         let sessions = Arc::new(Sessions::new(server.clone()));
         let names = Arc::new(Names::new());
+        // A server that was killed may have kept what its writer never published.
+        events::settle(&sessions).await?;
         let head = watch::Sender::new(events::head(&sessions).await?);
         let holder = Uuid::new_v4();
         let listener = Listener::start(&server, holder, sessions.clone(), head.clone()).await?;
-        let writer = Writer::start(connection, server, holder, sessions.clone(), names.clone(), head.clone());
-        Ok(Self { log_id, holder, sessions, names, writer, head, listener })
+        let writer = Writer::start(connection, server, holder, sessions.clone(), names.clone(), head);
+        Ok(Self { log_id, holder, sessions, names, writer, listener })
     }
 }
 

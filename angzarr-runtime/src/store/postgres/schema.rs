@@ -54,7 +54,12 @@ const RIGHTS: &str = "
         UNION ALL
         SELECT 'SELECT on table angzarr.migrations' WHERE NOT has_table_privilege('angzarr.migrations', 'SELECT')
         UNION ALL
-        SELECT format('EXECUTE on function angzarr.%s', p.proname)
+        SELECT format('%s on sequence angzarr.%s', p.privilege, c.relname)
+            FROM pg_class c CROSS JOIN unnest(ARRAY['SELECT', 'UPDATE']) AS p (privilege)
+            WHERE c.relnamespace = 'angzarr'::regnamespace AND c.relkind = 'S'
+                AND NOT has_sequence_privilege(c.oid, p.privilege)
+        UNION ALL
+        SELECT format('EXECUTE on %s angzarr.%s', CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, p.proname)
             FROM pg_proc p WHERE p.pronamespace = 'angzarr'::regnamespace AND NOT has_function_privilege(p.oid, 'EXECUTE')
     ) AS rights LIMIT 1";
 

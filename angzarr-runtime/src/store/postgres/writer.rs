@@ -183,7 +183,13 @@ impl Line {
             None => self.connection.insert(self.server.connect().await?),
         };
         *sent = true;
-        append::call(connection, self.writer, self.batch, lists).await
+        match append::call(connection, self.writer, self.batch, lists).await {
+            // Asked again, it is found, and published.
+            Err(Failed::Refused(error)) if append::is_committed(connection, self.writer, self.batch).await? => {
+                Err(Failed::Lost(error))
+            }
+            told => told,
+        }
     }
 }
 

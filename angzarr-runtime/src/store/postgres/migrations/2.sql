@@ -1,9 +1,10 @@
--- Appends a group of books, in one round trip: see `writer.rs` for who calls it, and how. All arrays of books are as
--- long as `lists`; books of one list are of one stream, and each is stored only behind those before it. Records name
--- their book by its number, from 1, and their place in it, from 0; so do deadlines, where no time clears.
+-- Appends a group of books: see `write` for what comes after it. All arrays of books are as long as `lists`; books of one
+-- list are of one stream, and each is stored only behind those before it. Records name their book by its number, from 1,
+-- and their place in it, from 0; so do deadlines, where no time clears.
 --
 -- A verdict is 0 stored, 1 duplicate, 2 conflict, 3 stream full, 4 not tried. `sequences` are where a stored or recorded
--- book begins, or what is next where there was a conflict; `keys` are the natural ids of the streams.
+-- book begins, or what is next where there was a conflict; `keys` are the natural ids of the streams. `reaches` is the
+-- position at which the log ends now.
 CREATE FUNCTION angzarr.append(
     writer uuid, batch bigint,
     lists integer[], domains text[], roots uuid[], natural_ids text[], expectations bigint[], book_keys text[],
@@ -12,12 +13,11 @@ CREATE FUNCTION angzarr.append(
     occurrences bigint[], correlation_ids text[], causes bytea[],
     deadline_books integer[], deadline_indexes integer[], deadline_names text[], deadline_times bigint[],
     OUT verdicts smallint[], OUT sequences bigint[], OUT positions bigint[], OUT streams bigint[],
-    OUT counts integer[], OUT keys text[]
+    OUT counts integer[], OUT keys text[], OUT reaches bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
     known boolean;
     done bigint;
-    head bigint;
     stream_count bigint;
     nexts bigint[];
     firsts bigint[];
@@ -31,12 +31,12 @@ DECLARE
     keyed boolean := false;
     position bigint;
 BEGIN
-    -- One at a time: positions become visible in their order. Whatever comes after this sees what was committed before.
+    -- One at a time: positions are committed in their order. Whatever comes after this sees what was committed before.
     PERFORM pg_advisory_xact_lock(1095649114, 1);
     SELECT w.id IS NOT NULL, w.last_batch, w.verdicts, w.sequences, w.positions, w.streams, w.counts, w.keys,
             coalesce((SELECT max(r.position) FROM angzarr.records r), 0),
             coalesce((SELECT max(s.id) FROM angzarr.streams s), 0)
-        INTO known, done, verdicts, sequences, positions, streams, counts, keys, head, stream_count
+        INTO known, done, verdicts, sequences, positions, streams, counts, keys, reaches, stream_count
         FROM (VALUES (writer)) AS v (id) LEFT JOIN angzarr.writers w ON w.id = v.id;
     IF done >= batch THEN
         RETURN;
@@ -57,7 +57,7 @@ BEGIN
     verdicts := array_fill(4::smallint, ARRAY[cardinality(lists)]);
     sequences := nexts;
     positions := array_fill(0::bigint, ARRAY[cardinality(lists)]);
-    position := head;
+    position := reaches;
     FOR book IN 1 .. cardinality(lists) LOOP
         IF book = 1 OR lists[book] <> lists[book - 1] THEN
             verdict := 0;
@@ -116,7 +116,8 @@ BEGIN
             FROM unnest(verdicts, streams, sequences, counts, book_keys) AS u (verdict, stream, first, count, key)
             WHERE u.verdict = 0 AND u.key IS NOT NULL;
     END IF;
-    IF position > head THEN
+    IF position > reaches THEN
+        reaches := position;
         INSERT INTO angzarr.records
                 (position, stream, sequence, created_at, occurred_at, kind, type, correlation_id, cause, payload)
             SELECT positions[u.book] + u.index, streams[u.book], sequences[u.book] + u.index, recorded_at[u.book],
@@ -124,7 +125,13 @@ BEGIN
             FROM unnest(record_books, record_indexes, occurrences, kinds, types, correlation_ids, causes, payloads)
                 AS u (book, index, occurred, kind, type, correlation_id, cause, payload)
             WHERE verdicts[u.book] = 0;
-        PERFORM pg_notify('angzarr', position::text);
+    END IF;
+    -- What has no records cannot be kept from readers until it is on the disk, so it is committed when it is.
+    IF 0 = ANY (sizes) AND EXISTS (
+        SELECT FROM unnest(verdicts, sizes, effective) AS u (verdict, size, effective)
+        WHERE u.verdict = 0 AND u.size = 0 AND u.effective
+    ) THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
     IF cardinality(deadline_books) > 0 THEN
         PERFORM angzarr.change_deadlines(streams, verdicts, positions, domains,
@@ -156,4 +163,62 @@ CREATE FUNCTION angzarr.change_deadlines(
                 WITH ORDINALITY AS u (book, index, name, at, ord)
             WHERE verdicts[u.book] = 0 ORDER BY streams[u.book], u.name, u.ord DESC
         ) l WHERE l.at IS NOT NULL;
+$$;
+
+-- The position up to which readers may read: it is on the disk, and so is everything before it. A sequence, since that
+-- changes without leaving an old version behind each time.
+CREATE SEQUENCE angzarr.published MINVALUE 0 START 0;
+
+-- Appends a group in one round trip. The lock is given back before the disk is waited for, so that groups of several
+-- writers share a flush; until it is over, no reader sees the records.
+CREATE PROCEDURE angzarr.write(
+    writer uuid, batch bigint,
+    lists integer[], domains text[], roots uuid[], natural_ids text[], expectations bigint[], book_keys text[],
+    sizes integer[], effective boolean[], recorded_at bigint[],
+    record_books integer[], record_indexes integer[], kinds smallint[], types text[], payloads bytea[],
+    occurrences bigint[], correlation_ids text[], causes bytea[],
+    deadline_books integer[], deadline_indexes integer[], deadline_names text[], deadline_times bigint[],
+    INOUT verdicts smallint[], INOUT sequences bigint[], INOUT positions bigint[], INOUT streams bigint[],
+    INOUT counts integer[], INOUT keys text[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    reaches bigint;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    SELECT a.verdicts, a.sequences, a.positions, a.streams, a.counts, a.keys, a.reaches
+        INTO verdicts, sequences, positions, streams, counts, keys, reaches
+        FROM angzarr.append(writer, batch, lists, domains, roots, natural_ids, expectations, book_keys, sizes, effective,
+            recorded_at, record_books, record_indexes, kinds, types, payloads, occurrences, correlation_ids, causes,
+            deadline_books, deadline_indexes, deadline_names, deadline_times) AS a;
+    COMMIT;
+    CALL angzarr.publish(reaches);
+END
+$$;
+
+-- Waits until everything that was committed before is on the disk, and shows it to readers up to `reaches`. A flush
+-- takes in all that stands before it in the server's log, so it also covers writers who died before they came here.
+CREATE PROCEDURE angzarr.publish(reaches bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    -- Something has to be written for a commit to be waited for.
+    PERFORM pg_logical_emit_message(true, 'angzarr', '');
+    COMMIT;
+    PERFORM set_config('synchronous_commit', 'off', true);
+    PERFORM pg_advisory_xact_lock(1095649114, 2);
+    -- Otherwise a later one has covered it.
+    IF (SELECT p.last_value FROM angzarr.published p) < reaches THEN
+        PERFORM setval('angzarr.published', reaches);
+        PERFORM pg_notify('angzarr', reaches::text);
+    END IF;
+END
+$$;
+
+-- Publishes what is committed, for whoever must not wait for its writer: that one may be gone.
+CREATE PROCEDURE angzarr.settle() LANGUAGE plpgsql AS $$
+DECLARE
+    reaches bigint := (SELECT max(r.position) FROM angzarr.records r);
+BEGIN
+    IF (SELECT p.last_value FROM angzarr.published p) < reaches THEN
+        CALL angzarr.publish(reaches);
+    END IF;
+END
 $$;

@@ -1,0 +1,86 @@
+//! Records in PostgreSQL that are committed and not published yet: their writer may be waiting for the disk, or be gone.
+
+use std::time::Duration;
+
+use angzarr_runtime::Storage;
+use angzarr_runtime::store::{Load, NewBook, Opened, StoreError, StreamId};
+use angzarr_servers::postgres::shared;
+use tokio::time::timeout;
+
+use crate::backend::uncommitted;
+use crate::store::{book, stream};
+
+async fn open(url: &str) -> Opened {
+    url.parse::<Storage>().unwrap().open().await.unwrap()
+}
+
+/// A log, and a stream in it whose writer died between commit and publication.
+async fn left_behind() -> (String, Opened, StreamId) {
+    let url = shared().create_database().unwrap();
+    let opened = open(&url).await;
+    let stream = stream();
+    leave_behind(&url, &stream).await;
+    assert_eq!(opened.store.head().await.unwrap(), 0);
+    assert_eq!(opened.store.read(0, 10).await.unwrap(), [], "readers do not see it");
+    assert_eq!(opened.store.read_correlated("talk", 0, 10).await.unwrap(), []);
+    (url, opened, stream)
+}
+
+async fn leave_behind(url: &str, stream: &StreamId) {
+    let mut writer = uncommitted(url, stream).await;
+    sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut writer).await.unwrap();
+    sqlx::query("COMMIT").execute(&mut writer).await.unwrap();
+}
+
+async fn close(opened: Opened) {
+    opened.views.close().await.unwrap();
+    opened.store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_append_publishes_it() {
+    let (_, opened, stream) = left_behind().await;
+    let next = opened.store.append(book(&crate::store::stream(), &["next"])).await.unwrap().records.remove(0);
+    let read = opened.store.read(0, 10).await.unwrap();
+    assert_eq!((read.len(), &read[0].stream, &read[1]), (2, &stream, &next));
+    close(opened).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_that_stores_nothing_publishes_it() {
+    let (_, opened, stream) = left_behind().await;
+    let refused = opened.store.append(NewBook { expected: Some(0), ..book(&stream, &["a"]) }).await;
+    assert_eq!(refused, Err(StoreError::Conflict { expected: 0, actual: 1 }));
+    assert_eq!(opened.store.head().await.unwrap(), 1, "what the answer rests on is on the disk");
+    close(opened).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_loads_its_stream_publishes_it() {
+    let (_, opened, stream) = left_behind().await;
+    opened.store.load(Load::of(crate::store::stream())).await.unwrap();
+    assert_eq!(opened.store.head().await.unwrap(), 0, "another stream has nothing to do with it");
+    let loaded = opened.store.load(Load::of(stream)).await.unwrap();
+    assert_eq!(opened.store.read(0, 10).await.unwrap(), loaded.records);
+    assert_eq!((loaded.records.len(), loaded.next_sequence), (1, 1));
+    close(opened).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_opens_the_log_publishes_it() {
+    let (url, opened, _) = left_behind().await;
+    let other = open(&url).await;
+    assert_eq!(*other.store.watch().borrow(), 1);
+    assert_eq!(opened.store.read(0, 10).await.unwrap().len(), 1);
+    close(opened).await;
+    close(other).await;
+}
+
+/// Without anybody who writes, loads or opens: after 15 seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_news_publishes_it() {
+    let (_, opened, _) = left_behind().await;
+    let mut head = opened.store.watch();
+    timeout(Duration::from_secs(30), head.wait_for(|head| *head == 1)).await.unwrap().unwrap();
+    close(opened).await;
+}
