@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::coordinator::outcome::Outcome;
 use crate::failure::Failure;
 use crate::rejection::Rejection;
 use crate::store::StoreError;
@@ -33,15 +34,17 @@ pub enum Error {
     /// The deadline passed before the command was decided.
     #[error("the deadline passed before the command was decided")]
     DeadlineExceeded,
-    /// The events are stored, but a consumer that was waited for did not pass them.
-    #[error("the events are stored, but {consumer} has not passed them: {reason}")]
+    /// The events are stored, but not all that was waited for is done.
+    #[error("the events are stored, but {consumer} is not done with what follows: {reason}")]
     NotPassed {
         /// Full name of the consumer.
         consumer: String,
-        /// It stopped, or the deadline came first.
+        /// It stopped, it failed, or the deadline came first.
         reason: String,
         /// Position of the last event stored.
         position: u64,
+        /// All that is known.
+        outcome: Box<Outcome>,
     },
     /// A consumer gave up on an event; its checkpoint stays before it.
     #[error("{consumer} stopped at position {position}: {reason}")]
@@ -53,15 +56,48 @@ pub enum Error {
         /// The last failure.
         reason: String,
     },
+    /// A consumer waits to be resumed.
+    #[error("{consumer} is paused before position {position}: {reason}")]
+    ConsumerPaused {
+        /// Full name of the consumer.
+        consumer: String,
+        /// Of the event that it would go on with.
+        position: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Another process holds the consumer's lease.
+    #[error("{consumer} does not run in this process")]
+    ConsumerElsewhere {
+        /// Full name of the consumer.
+        consumer: String,
+    },
+    /// There is no consumer of this name.
+    #[error("there is no consumer \"{consumer}\"")]
+    ConsumerUnknown {
+        /// As given.
+        consumer: String,
+    },
+    /// The lane is not parked.
+    #[error("the lane \"{lane}\" is not parked")]
+    NotParked {
+        /// As given.
+        lane: String,
+    },
+    /// A command of a consumer was refused, and nobody compensates that.
+    #[error("`{command}` was refused, and nobody compensates that: {rejection}")]
+    Uncompensated {
+        /// Full name of the command's type.
+        command: String,
+        /// Why it was refused.
+        rejection: Rejection,
+    },
     /// The consumers did not reach the end of the log before the application was shut down.
     #[error("consumers did not reach the end of the log in time")]
     NotDrained,
     /// The application was put together wrongly.
     #[error("{0}")]
     Setup(String),
-    /// A feature that is not built yet.
-    #[error("{0} is not built yet")]
-    NotBuiltYet(&'static str),
     /// The application takes no more commands.
     #[error("the application is shutting down")]
     ShuttingDown,
@@ -125,9 +161,13 @@ impl Error {
             Error::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Error::NotPassed { .. } => "NOT_PASSED",
             Error::ConsumerStopped { .. } => "CONSUMER_STOPPED",
+            Error::ConsumerPaused { .. } => "CONSUMER_PAUSED",
+            Error::ConsumerElsewhere { .. } => "CONSUMER_ELSEWHERE",
+            Error::ConsumerUnknown { .. } => "CONSUMER_UNKNOWN",
+            Error::NotParked { .. } => "LANE_NOT_PARKED",
+            Error::Uncompensated { .. } => "REJECTED_UNCOMPENSATED",
             Error::NotDrained => "NOT_DRAINED",
             Error::Setup(_) => "SETUP",
-            Error::NotBuiltYet(_) => "NOT_BUILT_YET",
             Error::ShuttingDown => "SHUTTING_DOWN",
         }
     }
@@ -154,9 +194,15 @@ impl Error {
             Error::ConsumerStopped { .. } => {
                 "mend what the reason names and start again: it goes on with that event, nothing was skipped"
             }
+            Error::ConsumerPaused { .. } => "mend what its dead letters have in common, replay them, and resume it",
+            Error::ConsumerElsewhere { .. } => "ask the process that runs it, or stop that one and ask again here",
+            Error::ConsumerUnknown { .. } => "give the full name of a registered saga, projector or process manager",
+            Error::NotParked { .. } => "list the parks of the consumer; lanes that were replayed have left them",
+            Error::Uncompensated { .. } => {
+                "declare a COMPENSATION for the command where the event came from, or discard the dead letter"
+            }
             Error::NotDrained => "nothing is lost: they go on from their checkpoints after the next start",
             Error::Setup(_) => "register what is missing, once",
-            Error::NotBuiltYet(_) => "use what this release has",
             Error::ShuttingDown => "send it again after the restart, with the same idempotency key",
         }
     }

@@ -37,6 +37,13 @@ impl Failure {
             }
             "UNION_UNSET" => "set one member of the union, or return an empty stream",
             "HANDLER_PANICKED" => "mend the handler; what it was deciding on was thrown away and nothing was stored",
+            "HANDLER_TIMED_OUT" => "make the handler faster, or allow more time in the component's `delivery`",
+            "CHAIN_TOO_LONG" => {
+                "find the components that answer each other's events for ever, and let one of them end it"
+            }
+            "NOT_COMPENSABLE" => {
+                "discard it without compensation; only what a saga or process manager sends is compensated"
+            }
             _ => "look at the component that the message names; the same input fails again until it is mended",
         }
     }

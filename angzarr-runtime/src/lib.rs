@@ -34,7 +34,7 @@ pub mod view;
 
 pub use app::{App, SyncMode};
 pub use context::Context;
-pub use coordinator::business::Outcome;
+pub use coordinator::outcome::{CausedBook, Outcome, WaitFailure};
 pub use error::{BadBook, Error};
 pub use failure::Failure;
 pub use message::{Command, Emission, Event, KeyPart, Outgoing, Payload};

@@ -21,13 +21,14 @@ impl TryFrom<&Uuid> for uuid::Uuid {
 
 impl From<&crate::store::Cause> for Cause {
     fn from(cause: &crate::store::Cause) -> Self {
-        let crate::store::Cause { domain, root, sequence, part, component } = cause;
+        let crate::store::Cause { domain, root, sequence, part, component, depth } = cause;
         Self {
             domain: domain.to_string(),
             root: Some((*root).into()),
             sequence: *sequence,
             part: *part,
             component: component.clone(),
+            depth: *depth,
         }
     }
 }
@@ -37,8 +38,8 @@ impl TryFrom<Cause> for crate::store::Cause {
     type Error = usize;
 
     fn try_from(cause: Cause) -> Result<Self, usize> {
-        let Cause { domain, root, sequence, part, component } = cause;
+        let Cause { domain, root, sequence, part, component, depth } = cause;
         let root = uuid::Uuid::try_from(&root.unwrap_or_default())?;
-        Ok(Self { domain: domain.into(), root, sequence, part, component })
+        Ok(Self { domain: domain.into(), root, sequence, part, component, depth })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{RwLock, watch};
 
 use super::{App, Inner};
-use crate::component::{Component, Registration, Subscription};
+use crate::component::{Component, Delivery, Registration, Subscription};
 use crate::coordinator::business::BusinessCoordinator;
 use crate::coordinator::consumer::{self, Consumer, Stop};
 use crate::coordinator::log::Log;
@@ -77,15 +77,17 @@ impl AppBuilder {
             let consumer: Arc<dyn Consumer> = match registration {
                 Registration::Aggregate(_) | Registration::Upcaster(_) => continue,
                 Registration::Saga(logic) => {
-                    Arc::new(SagaCoordinator { logic, router: router.clone(), store: store.clone() })
+                    let (router, store) = (router.clone(), store.clone());
+                    Arc::new(SagaCoordinator { logic, router, store, delivery: Delivery::DEFAULT })
                 }
                 Registration::ProcessManager(logic) => {
                     process_managers.push(logic.clone());
-                    Arc::new(ProcessManagerCoordinator { logic, router: router.clone(), log: log.clone() })
+                    let (router, log) = (router.clone(), log.clone());
+                    Arc::new(ProcessManagerCoordinator { logic, router, log, delivery: Delivery::DEFAULT })
                 }
                 Registration::Projector(logic) => {
                     view_names.extend(logic.row_type().map(|row_type| (logic.spec().name, row_type)));
-                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone()))
+                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), Delivery::DEFAULT))
                 }
             };
             match consumer::start(consumer, log.clone(), Stop::new(stopped.clone())).await {

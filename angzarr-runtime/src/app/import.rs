@@ -7,7 +7,8 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use super::App;
-use crate::coordinator::business::{Outcome, Request, Source, Work, correlation_id};
+use crate::coordinator::business::{Request, Source, Work, correlation_id};
+use crate::coordinator::outcome::Outcome;
 use crate::error::{BadBook, Error};
 use crate::id::{canonical_key, root_id};
 use crate::message::{Event, Payload};

@@ -1,10 +1,13 @@
 //! An application: components, their storage, and the way in.
 
 mod builder;
+mod consumers;
+mod follow;
 mod import;
 mod read;
 mod send;
 mod view;
+mod wait;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,17 +18,20 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use builder::AppBuilder;
+pub use consumers::{Cleared, Consumer, ConsumerStatus};
+pub use follow::Following;
 pub use import::Import;
 pub use read::LogSlice;
 pub use send::SendCommand;
 pub use view::View;
+pub use wait::SyncMode;
 
 use crate::component::ProcessManagerLogic;
-use crate::coordinator::business::Outcome;
 use crate::coordinator::consumer::Running;
 use crate::coordinator::log::Log;
+use crate::coordinator::outcome::Outcome;
 use crate::coordinator::outgoing::Router;
-use crate::error::{BadBook, DEFAULT_WAIT, Error};
+use crate::error::{BadBook, Error};
 use crate::message::Command;
 use crate::proto;
 use crate::store::Storage;
@@ -62,31 +68,6 @@ impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App").field("log", &self.inner.log.store).field("consumers", &self.inner.consumers).finish()
     }
-}
-
-/// For whom a caller waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SyncMode {
-    /// Until the events are durable.
-    #[default]
-    None,
-    /// Until every projector has passed them, too.
-    Simple,
-    /// Until everything that follows from them has been passed. Refused: not built yet.
-    Cascade,
-}
-
-/// How far a consumer is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ConsumerStatus {
-    /// Full name of its component.
-    pub name: &'static str,
-    /// It has passed everything up to here.
-    pub position: u64,
-    /// Why it stopped, if it did.
-    pub stopped: Option<String>,
 }
 
 impl App {
@@ -147,19 +128,6 @@ impl App {
         self.inner.log.store.log_id()
     }
 
-    /// How far each consumer is, in the order of registration.
-    pub fn consumers(&self) -> Vec<ConsumerStatus> {
-        let status = |running: &Running| {
-            let progress = running.progress.borrow();
-            ConsumerStatus {
-                name: running.name,
-                position: progress.position,
-                stopped: progress.stopped.as_ref().map(|(_, reason)| reason.clone()),
-            }
-        };
-        self.inner.consumers.iter().map(status).collect()
-    }
-
     /// Waits until all consumers have passed the end of the log, and what they did has been passed too.
     ///
     /// # Errors
@@ -212,25 +180,5 @@ impl App {
     async fn while_open(&self, work: impl Future<Output = Result<Outcome, Error>>) -> Result<Outcome, Error> {
         let open = self.inner.open.read().await;
         if *open { work.await } else { Err(Error::ShuttingDown) }
-    }
-
-    /// Waits for projectors to pass what was stored.
-    async fn wait(&self, mut outcome: Outcome, sync: SyncMode, wait: Duration) -> Result<Outcome, Error> {
-        if sync == SyncMode::None {
-            return Ok(outcome);
-        }
-        let deadline = Instant::now().checked_add(wait).unwrap_or_else(|| Instant::now() + DEFAULT_WAIT);
-        for projector in self.inner.consumers.iter().filter(|consumer| consumer.is_projector) {
-            let reason = match tokio::time::timeout_at(deadline, projector.clone().passed(outcome.position)).await {
-                Ok(Ok(())) => {
-                    outcome.waited_for.push(projector.name.to_owned());
-                    continue;
-                }
-                Ok(Err(stopped)) => stopped.to_string(),
-                Err(_) => "the deadline passed".to_owned(),
-            };
-            return Err(Error::NotPassed { consumer: projector.name.to_owned(), reason, position: outcome.position });
-        }
-        Ok(outcome)
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::future::BoxFuture;
 
 use super::{App, SyncMode};
-use crate::coordinator::business::Outcome;
+use crate::coordinator::outcome::Outcome;
 use crate::error::{DEFAULT_WAIT, Error};
 use crate::message::{Command, Payload};
 use crate::proto;
@@ -61,9 +61,6 @@ impl SendCommand {
     }
 
     async fn run(self) -> Result<Outcome, Error> {
-        if self.sync == SyncMode::Cascade {
-            return Err(Error::NotBuiltYet("SyncMode::Cascade"));
-        }
         let book = proto::CommandBook {
             cover: Some(self.cover),
             pages: vec![self.page],

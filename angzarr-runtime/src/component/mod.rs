@@ -4,6 +4,7 @@
 //! [`Registration`]. Nothing in this module is written by hand outside of derives.
 
 mod aggregate;
+mod delivery;
 pub mod emit;
 mod process_manager;
 mod projector;
@@ -14,6 +15,7 @@ mod upcaster;
 use std::sync::Arc;
 
 pub use aggregate::{AggregateLogic, AggregateSpec, Input, Undecided, aggregate, decode_refused};
+pub use delivery::{Delivery, OnFailure};
 pub use process_manager::{ProcessManagerLogic, ProcessManagerSpec, process_manager};
 pub use projector::{ProjectorLogic, ProjectorSpec, effects, row_decoded, row_encoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};

@@ -6,6 +6,7 @@
 pub(crate) mod business;
 pub(crate) mod consumer;
 pub(crate) mod log;
+pub(crate) mod outcome;
 pub(crate) mod outgoing;
 pub(crate) mod process_manager;
 pub(crate) mod projector;
@@ -16,6 +17,7 @@ pub(crate) mod upcast;
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
@@ -30,9 +32,17 @@ fn guarded<T, E: From<Failure>>(component: &str, call: impl FnOnce() -> Result<T
     std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(component, &*panic).into()))
 }
 
-/// Awaits asynchronous user code; a panic becomes a failure.
-async fn guarded_async<T>(component: &str, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(component, &*panic)))
+/// Awaits asynchronous user code; a panic becomes a failure, and so does taking longer than `limit`.
+async fn guarded_async<T>(
+    component: &str,
+    limit: Duration,
+    call: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{component}` took longer than {limit:?}"));
+    match tokio::time::timeout(limit, AssertUnwindSafe(call).catch_unwind()).await.map_err(late)? {
+        Ok(result) => result,
+        Err(panic) => Err(panicked(component, &*panic)),
+    }
 }
 
 fn panicked(component: &str, panic: &(dyn Any + Send)) -> Failure {

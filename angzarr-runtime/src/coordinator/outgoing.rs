@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::business::{BusinessCoordinator, Outcome, Request};
+use super::business::{BusinessCoordinator, Request};
+use super::outcome::Outcome;
 use crate::context::Context;
 use crate::error::{BadBook, Error};
 use crate::id::{Purpose, Trigger, consumer_key, root_id};
@@ -47,6 +48,7 @@ pub(super) fn cause(consumer: &str, event: &Record) -> Cause {
         sequence: event.sequence,
         part: event.part,
         component: consumer.to_owned(),
+        depth: event.trace.cause.as_ref().map_or(0, |cause| cause.depth).saturating_add(1),
     }
 }
 

@@ -11,7 +11,7 @@ use super::log::Log;
 use super::outgoing::{Router, cause, command_book, context_in, trigger};
 use super::state::{self, Folded, Found};
 use super::{ATTEMPTS, guarded_async};
-use crate::component::{ProcessManagerLogic, Subscription};
+use crate::component::{Delivery, ProcessManagerLogic, Subscription};
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::id::{Purpose, canonical_key, consumer_key, root_id};
@@ -26,6 +26,7 @@ pub(crate) struct ProcessManagerCoordinator {
     pub(crate) logic: Arc<dyn ProcessManagerLogic>,
     pub(crate) router: Arc<Router>,
     pub(crate) log: Arc<Log>,
+    pub(crate) delivery: Delivery,
 }
 
 #[async_trait]
@@ -44,6 +45,10 @@ impl Consumer for ProcessManagerCoordinator {
 
     fn lane(&self, event: &Record) -> Result<String, Failure> {
         self.key(event)
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.delivery
     }
 
     async fn react(&self, event: &Record) -> Result<(), Error> {
@@ -103,7 +108,7 @@ impl ProcessManagerCoordinator {
             } else {
                 let cx = context_in(spec.name, event, stream.clone(), &key);
                 let reaction = self.logic.react(&folded.state, &event.payload, &cx);
-                records(spec.name, event, guarded_async(spec.name, reaction).await?)
+                records(spec.name, event, guarded_async(spec.name, self.delivery.timeout, reaction).await?)
             };
             match self.append(event, &stream, &key, &idempotency_key, folded, records).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => {}

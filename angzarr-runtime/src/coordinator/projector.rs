@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::consumer::Consumer;
 use super::guarded_async;
 use super::outgoing::context;
-use crate::component::{ProjectorLogic, Subscription};
+use crate::component::{Delivery, ProjectorLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{Lease, Record, Store, StoreError};
@@ -21,6 +21,7 @@ use crate::view::{Changes, Key, Owner, ViewStore};
 pub(crate) struct ProjectorCoordinator {
     logic: Arc<dyn ProjectorLogic>,
     store: Arc<dyn Store>,
+    delivery: Delivery,
     /// None if the projector keeps no view.
     view: Option<View>,
 }
@@ -34,10 +35,15 @@ struct View {
 }
 
 impl ProjectorCoordinator {
-    pub(crate) fn new(logic: Arc<dyn ProjectorLogic>, store: Arc<dyn Store>, views: Arc<dyn ViewStore>) -> Self {
+    pub(crate) fn new(
+        logic: Arc<dyn ProjectorLogic>,
+        store: Arc<dyn Store>,
+        views: Arc<dyn ViewStore>,
+        delivery: Delivery,
+    ) -> Self {
         let log = store.log_id();
         let view = logic.row_type().map(|row_type| View { views, row_type, log, changed: Mutex::default() });
-        Self { logic, store, view }
+        Self { logic, store, delivery, view }
     }
 
     /// The row's key: what the handler names, or the natural id of the event's root.
@@ -78,17 +84,23 @@ impl Consumer for ProjectorCoordinator {
         Ok(self.key(event)?.to_string())
     }
 
+    fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
     async fn react(&self, event: &Record) -> Result<(), Error> {
         let span = tracing::info_span!("projector.handle", projector = self.name(), correlation_id = %event.trace.correlation_id);
         async {
             let cx = context(self.name(), event);
             let Some(view) = &self.view else {
-                guarded_async(self.name(), self.logic.project(None, &event.payload, &cx)).await?;
+                guarded_async(self.name(), self.delivery.timeout, self.logic.project(None, &event.payload, &cx))
+                    .await?;
                 return Ok(());
             };
             let key = self.key(event)?;
             let row = view.row(self.name(), &key).await?;
-            let row = guarded_async(self.name(), self.logic.project(row, &event.payload, &cx)).await?;
+            let row =
+                guarded_async(self.name(), self.delivery.timeout, self.logic.project(row, &event.payload, &cx)).await?;
             view.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, row);
             Ok(())
         }

@@ -1,5 +1,6 @@
 //! Events become commands for other aggregates; refusals go back to where the event came from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use super::business::{Request, Source, Work};
 use super::consumer::Consumer;
 use super::guarded_async;
 use super::outgoing::{Router, cause, command_book, context, trigger};
-use crate::component::{Input, SagaLogic, Subscription};
+use crate::component::{Delivery, Input, SagaLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::{Purpose, consumer_key};
@@ -24,6 +25,7 @@ pub(crate) struct SagaCoordinator {
     pub(crate) logic: Arc<dyn SagaLogic>,
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) delivery: Delivery,
 }
 
 #[async_trait]
@@ -45,19 +47,39 @@ impl Consumer for SagaCoordinator {
         Ok(key.map_or_else(|| event.stream.root.to_string(), |key| key.to_string()))
     }
 
+    fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
     async fn react(&self, event: &Record) -> Result<(), Error> {
         let span =
             tracing::info_span!("saga.orchestrate", saga = self.name(), correlation_id = %event.trace.correlation_id);
         async {
-            let cx = context(self.name(), event);
-            let emissions = guarded_async(self.name(), self.logic.react(&event.payload, &cx)).await?;
-            for (index, outgoing) in (0..).zip(commands(self.name(), emissions)?) {
-                self.send(event, index, outgoing).await?;
+            let mut done = Ok(());
+            for (index, outgoing) in (0..).zip(self.decide(event).await?) {
+                match self.send(event, index, outgoing).await {
+                    // The other commands have nothing to do with it.
+                    Err(error @ Error::Uncompensated { .. }) => done = done.and(Err(error)),
+                    sent => sent?,
+                }
             }
-            Ok(())
+            done
         }
         .instrument(span)
         .await
+    }
+
+    async fn compensate(&self, event: &Record) -> Result<(), Error> {
+        for (index, outgoing) in (0..).zip(self.decide(event).await?) {
+            let rejection = Rejection {
+                code: "DISCARDED".to_owned(),
+                message: "an operator discarded the event that would have led to it".to_owned(),
+                metadata: BTreeMap::new(),
+                detail: None,
+            };
+            self.report(event, index, outgoing.payload, rejection).await?;
+        }
+        Ok(())
     }
 
     async fn checkpoint(&self) -> Result<u64, StoreError> {
@@ -85,31 +107,28 @@ fn commands(saga: &str, emissions: Vec<Emission>) -> Result<Vec<Outgoing>, Failu
 }
 
 impl SagaCoordinator {
+    /// What the event leads to.
+    async fn decide(&self, event: &Record) -> Result<Vec<Outgoing>, Error> {
+        let cx = context(self.name(), event);
+        let reaction = self.logic.react(&event.payload, &cx);
+        Ok(commands(self.name(), guarded_async(self.name(), self.delivery.timeout, reaction).await?)?)
+    }
+
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
         let command = outgoing.payload.clone();
         match self.router.execute(command_book(self.name(), event, index, outgoing)).await {
             Ok(_) => Ok(()),
-            Err(Error::Rejected(rejection)) => self.compensate(event, index, command, rejection).await,
+            Err(Error::Rejected(rejection)) => self.report(event, index, command, rejection).await,
             Err(error) => Err(error),
         }
     }
 
     /// Reports a refusal to the aggregate whose event led to the command.
-    async fn compensate(
-        &self,
-        event: &Record,
-        index: u32,
-        command: Payload,
-        rejection: Rejection,
-    ) -> Result<(), Error> {
+    async fn report(&self, event: &Record, index: u32, command: Payload, rejection: Rejection) -> Result<(), Error> {
         let source = self.router.find(&event.stream.domain);
-        let Some(source) = source.filter(|found| found.logic.spec().compensations.contains(&&*command.type_name))
-        else {
-            tracing::warn!(
-                saga = self.name(), command = %command.type_name, position = event.position, %rejection,
-                "a refused command has nobody to compensate it"
-            );
-            return Ok(());
+        let source = source.filter(|found| found.logic.spec().compensations.contains(&&*command.type_name));
+        let Some(source) = source else {
+            return Err(Error::Uncompensated { command: command.type_name.to_string(), rejection });
         };
         let request = compensation(self.name(), event, index, command, rejection);
         source.execute(request).await.map(drop)

@@ -55,6 +55,9 @@ pub struct Cause {
     /// The consumer that acted.
     #[prost(string, tag = "5")]
     pub component: ::prost::alloc::string::String,
+    /// How many events led to each other up to this one, itself included.
+    #[prost(uint32, tag = "10")]
+    pub depth: u32,
 }
 impl ::prost::Name for Cause {
     const NAME: &'static str = "Cause";

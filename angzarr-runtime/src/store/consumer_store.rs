@@ -43,6 +43,16 @@ pub struct EventRef {
     pub part: u32,
 }
 
+impl EventRef {
+    /// What comes right before it.
+    pub(crate) fn before(self) -> Option<Self> {
+        match self.part.checked_sub(1) {
+            Some(part) => Some(Self { part, ..self }),
+            None => Some(Self { position: self.position.checked_sub(1)?, part: u32::MAX }),
+        }
+    }
+}
+
 /// An event that joins a park.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewParked {

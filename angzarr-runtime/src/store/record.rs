@@ -66,6 +66,8 @@ pub struct Cause {
     pub part: u32,
     /// Full name of the component that acted.
     pub component: String,
+    /// How many events led to each other up to this one, itself included; at least 1.
+    pub depth: u32,
 }
 
 /// Where records come from: shared by all records of a book.

@@ -19,9 +19,6 @@ pub(super) async fn waiting_for_projectors_shows_their_rows(backend: impl Backen
         assert_eq!(balance(&app, "a").await, Some(n));
         assert_eq!(outcome.waited_for, [BALANCES, BRANCHES, NOTICES]);
     }
-    let cascade = app.send(Deposit { account: "a".into(), amount: 1 }).sync(SyncMode::Cascade);
-    assert_eq!(code(cascade.await), "NOT_BUILT_YET");
-    assert_eq!(log(&app).await.len(), 22, "what is refused stores nothing");
 }
 
 pub(super) async fn waiting_for_a_stopped_projector_ends(backend: impl Backend) {

@@ -45,6 +45,7 @@ pub(super) async fn reopened_log_holds_what_was_acknowledged(backend: impl Backe
         sequence: u32::MAX,
         part: 3,
         component: "a.v1.app.Näher".into(),
+        depth: u32::MAX,
     };
     let kinds = [
         RecordKind::Event,

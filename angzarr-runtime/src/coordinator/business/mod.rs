@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::log::Log;
+use super::outcome::Outcome;
 use crate::component::AggregateLogic;
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
@@ -28,20 +29,6 @@ use crate::store::{Record, RecordKind, StoreError, StreamId};
 use turns::{Pending, Running, Turns};
 
 pub(crate) use request::{Request, Source, Work, correlation_id};
-
-/// What came of a command book.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// The events stored, in current versions; those of the first book if this one is a duplicate.
-    pub events: Vec<Record>,
-    /// Whether the idempotency key was recorded before.
-    pub duplicate: bool,
-    /// Position of the last record; 0 if nothing was stored.
-    pub position: u64,
-    /// Full names of the consumers that were waited for.
-    pub waited_for: Vec<String>,
-}
 
 /// The coordinator of one aggregate.
 pub(crate) struct BusinessCoordinator {
@@ -139,6 +126,6 @@ impl BusinessCoordinator {
         for record in records {
             self.log.upcasts.current(record, &mut events)?;
         }
-        Ok(Outcome { events, duplicate, position, waited_for: Vec::new() })
+        Ok(Outcome { events, duplicate, position, ..Outcome::default() })
     }
 }

@@ -7,7 +7,8 @@ use lru::LruCache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
-use super::{Outcome, Request};
+use super::Request;
+use crate::coordinator::outcome::Outcome;
 use crate::coordinator::state::Folded;
 use crate::error::Error;
 

@@ -1,21 +1,32 @@
 //! What every consumer runs: whoever holds its lease reads the log, handles what is subscribed, and moves the checkpoint.
 //! The others stand by, so that somebody goes on if the holder dies.
 
+mod attempts;
+mod operate;
+mod parking;
 mod tail;
 mod turn;
+mod window;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::log::Log;
-use crate::component::Subscription;
+use crate::component::{Delivery, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Lease, Record, StoreError};
+use crate::store::{ConsumerStore, EventRef, Lease, Record, StoreError};
 use turn::Turn;
+
+pub use operate::Cleared;
+pub(crate) use operate::{Order, Request};
+
+/// How many orders and questions wait for a consumer at most.
+const INBOX: usize = 256;
 
 /// What differs between sagas, projectors and process managers.
 #[async_trait]
@@ -31,8 +42,17 @@ pub(crate) trait Consumer: Send + Sync + 'static {
     /// Events of one lane are handled one after the other.
     fn lane(&self, event: &Record) -> Result<String, Failure>;
 
+    /// How often an event is tried, and what comes after that.
+    fn delivery(&self) -> Delivery;
+
     /// Handles one event; may be called again for it.
     async fn react(&self, event: &Record) -> Result<(), Error>;
+
+    /// Reports the commands that an event would have led to as refused, since it will not be handled.
+    async fn compensate(&self, event: &Record) -> Result<(), Error> {
+        let message = format!("`{}` sends no commands because of `{}`", self.name(), event.payload.type_name);
+        Err(Failure::new("NOT_COMPENSABLE", message).into())
+    }
 
     /// How far the work is done, whoever did it.
     async fn checkpoint(&self) -> Result<u64, StoreError>;
@@ -70,6 +90,43 @@ pub(crate) struct Progress {
     pub(crate) position: u64,
     /// Set once it has given up: the position it failed on, and why.
     pub(crate) stopped: Option<(u64, String)>,
+    /// Set while it waits to be resumed: before which position, and why.
+    pub(crate) paused: Option<(u64, String)>,
+    /// How many of its lanes are parked.
+    pub(crate) parks: usize,
+    /// False only if no event has failed for good since this process became the holder, and no lane is parked.
+    pub(crate) troubled: bool,
+}
+
+/// Somebody who waits until everything from one position to another is done for good.
+#[derive(Debug)]
+struct Asked {
+    from: u64,
+    to: u64,
+    answer: oneshot::Sender<()>,
+}
+
+impl Asked {
+    fn answer(self) {
+        // Whoever has gone away does not need it.
+        let _ = self.answer.send(());
+    }
+}
+
+/// What comes from outside.
+struct Inbox {
+    requests: mpsc::Receiver<Request>,
+    asked: mpsc::Receiver<Asked>,
+}
+
+/// The consumer itself, for what can be asked of it anywhere.
+#[derive(Clone)]
+struct ConsumerRef(Arc<dyn Consumer>);
+
+impl std::fmt::Debug for ConsumerRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
 }
 
 /// A consumer that runs, here or in another process.
@@ -78,30 +135,115 @@ pub(crate) struct Running {
     pub(crate) name: &'static str,
     pub(crate) is_projector: bool,
     pub(crate) progress: watch::Receiver<Progress>,
+    consumer: ConsumerRef,
     /// The highest position that anybody has waited for.
     wanted: Arc<watch::Sender<u64>>,
+    requests: mpsc::Sender<Request>,
+    asked: mpsc::Sender<Asked>,
 }
 
 impl Running {
-    /// Waits until the consumer has passed `position`.
+    /// Waits until the consumer is done with everything between two positions, though it may not be with what is before.
     ///
     /// # Errors
-    /// [`Error::ConsumerStopped`] if it never will.
+    /// [`Error::ConsumerStopped`] or [`Error::ConsumerPaused`] if it will not be.
+    pub(crate) async fn handled(&mut self, from: u64, to: u64) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        // A consumer that runs elsewhere is known by its checkpoint only.
+        let _ = self.asked.send(Asked { from, to, answer }).await;
+        tokio::select! {
+            passed = self.passed(to) => passed,
+            Ok(()) = answered => Ok(()),
+        }
+    }
+
+    fn listens_to(&self, event: &Record) -> bool {
+        let mut wanted = self.consumer.0.subscriptions().iter();
+        event.kind.is_event()
+            && wanted
+                .any(|wanted| wanted.domain == &*event.stream.domain && wanted.type_name == &*event.payload.type_name)
+    }
+
+    /// Whether any of these events is for the consumer.
+    pub(crate) fn listens_to_any(&self, events: &[Record]) -> bool {
+        events.iter().any(|event| self.listens_to(event))
+    }
+
+    /// Which of these events the consumer could not handle, with code and reason: dead letters, and what waits in parks.
+    pub(crate) async fn failed(
+        &self,
+        store: &dyn ConsumerStore,
+        events: &[Record],
+    ) -> Result<Vec<(EventRef, String, String)>, StoreError> {
+        let listens = |event: &&Record| {
+            let wanted = self.consumer.0.subscriptions();
+            wanted
+                .iter()
+                .any(|wanted| wanted.domain == &*event.stream.domain && wanted.type_name == &*event.payload.type_name)
+        };
+        let events: Vec<&Record> = events.iter().filter(listens).collect();
+        if events.is_empty() || !self.progress.borrow().troubled {
+            return Ok(Vec::new());
+        }
+        let parks: HashMap<String, EventRef> =
+            store.parks(self.name).await?.into_iter().map(|park| (park.lane, park.first)).collect();
+        let mut failed = Vec::new();
+        for event in events {
+            let place = EventRef { position: event.position, part: event.part };
+            let letters = store.dead_letters(self.name, place.before(), 1).await?;
+            if let Some(letter) = letters.into_iter().find(|letter| letter.event == place) {
+                let last = letter.attempts.into_iter().next_back();
+                let (code, reason) = last.map_or_else(Default::default, |last| (last.code, last.reason));
+                failed.push((place, code, reason));
+                continue;
+            }
+            // Whatever comes behind the first event of a park waits in it.
+            let lane = self.consumer.0.lane(event).unwrap_or_else(|_| event.stream.root.to_string());
+            if parks.get(&lane).is_some_and(|first| *first <= place) {
+                failed.push((place, "LANE_PARKED".to_owned(), format!("it waits in the park of the lane \"{lane}\"")));
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Has an order carried out.
+    ///
+    /// # Errors
+    /// [`Error::ConsumerElsewhere`] if another process runs the consumer, and [`Error::NotParked`].
+    pub(crate) async fn order(&self, order: Order) -> Result<Cleared, Error> {
+        let (answer, answered) = oneshot::channel();
+        let ended = || Error::ConsumerElsewhere { consumer: self.name.to_owned() };
+        self.requests.send(Request { order, answer }).await.map_err(|_| ended())?;
+        answered.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Waits until the consumer has passed `position`, and everything before it.
+    ///
+    /// # Errors
+    /// [`Error::ConsumerStopped`] if it never will, [`Error::ConsumerPaused`] if it will not until it is resumed.
     pub(crate) async fn passed(&mut self, position: u64) -> Result<(), Error> {
         self.wanted.send_if_modified(|wanted| {
             let higher = position > *wanted;
             *wanted = position.max(*wanted);
             higher
         });
-        let stopped = |position, reason: &str| {
-            Err(Error::ConsumerStopped { consumer: self.name.to_owned(), position, reason: reason.to_owned() })
-        };
-        match self.progress.wait_for(|progress| progress.position >= position || progress.stopped.is_some()).await {
-            Ok(progress) => match &progress.stopped {
-                Some((at, reason)) if progress.position < position => stopped(*at, reason),
-                _ => Ok(()),
+        let consumer = || self.name.to_owned();
+        let ended = |progress: &Progress| progress.stopped.is_some() || progress.paused.is_some();
+        match self.progress.wait_for(|progress| progress.position >= position || ended(progress)).await {
+            Ok(progress) if progress.position >= position => Ok(()),
+            Ok(progress) => match (&progress.stopped, &progress.paused) {
+                (Some((position, reason)), _) => {
+                    Err(Error::ConsumerStopped { consumer: consumer(), position: *position, reason: reason.clone() })
+                }
+                (None, Some((position, reason))) => {
+                    Err(Error::ConsumerPaused { consumer: consumer(), position: *position, reason: reason.clone() })
+                }
+                (None, None) => Ok(()),
             },
-            Err(_) => stopped(0, "the application was shut down"),
+            Err(_) => {
+                let reason = "the application was shut down".to_owned();
+                Err(Error::ConsumerStopped { consumer: consumer(), position: 0, reason })
+            }
         }
     }
 }
@@ -112,9 +254,15 @@ pub(crate) async fn start(
     log: Arc<Log>,
     stop: Stop,
 ) -> Result<(Running, JoinHandle<()>), StoreError> {
-    let (progress, receiver) = watch::channel(Progress { position: 0, stopped: None });
+    let (progress, receiver) =
+        watch::channel(Progress { position: 0, stopped: None, paused: None, parks: 0, troubled: true });
+    let (requests, ordered) = mpsc::channel(INBOX);
+    let (asked, questions) = mpsc::channel(INBOX);
+    let inbox = Inbox { requests: ordered, asked: questions };
     let wanted = Arc::new(watch::Sender::new(0));
     let (name, is_projector) = (consumer.name(), consumer.is_projector());
-    let turn = Turn::new(consumer, log, progress, wanted.subscribe(), stop).await?;
-    Ok((Running { name, is_projector, progress: receiver, wanted }, tokio::spawn(turn.run())))
+    let turn = Turn::new(consumer.clone(), log, progress, wanted.subscribe(), stop).await?;
+    let consumer = ConsumerRef(consumer);
+    let running = Running { name, is_projector, progress: receiver, consumer, wanted, requests, asked };
+    Ok((running, tokio::spawn(turn.run(inbox))))
 }

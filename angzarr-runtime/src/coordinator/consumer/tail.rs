@@ -1,20 +1,27 @@
-//! The loop of whoever holds the lease: read the log, handle what is subscribed, move the checkpoint.
+//! The loop of whoever holds the lease: read the log, handle what is subscribed lane by lane, move the checkpoint.
 //!
-//! Events of one lane are handled in the order of the log, lanes of one batch side by side. The checkpoint moves
-//! once a batch, after everything in it was handled.
+//! Everything that takes time (a page that is read, an event that is handled, a commit) is a future among others; the
+//! loop takes what happened, one after the other, and starts what may be started then.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::{HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::{BoxFuture, poll_immediate};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
+use tokio::time::sleep_until;
 
+use super::attempts::{Attempts, Tried};
+use super::operate::{Cleared, Order, Request};
+use super::parking::{self, Joining, Parks};
 use super::turn::{Turn, holds};
-use crate::coordinator::log::Stretch;
+use super::window::{Ticket, Waiting, Window};
+use super::{Asked, Inbox};
+use crate::component::OnFailure;
 use crate::error::Error;
-use crate::store::{Lease, Record, StoreError};
+use crate::failure::Failure;
+use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Parked, Record};
 
 /// How many records are read at a time.
 pub(super) const BATCH: usize = 1024;
@@ -22,8 +29,23 @@ pub(super) const BATCH: usize = 1024;
 /// How many lanes are handled side by side.
 const LANES: usize = 64;
 
-/// A checkpoint is written for this many records even if none of them mattered.
+/// A checkpoint is written for so many events that are done, ...
+const COMMIT: usize = 1024;
+
+/// ... for those that have been done for so long, ...
+const DELAY: Duration = Duration::from_millis(50);
+
+/// ... and for so many records even if none of them mattered.
 const STRIDE: u64 = 4096;
+
+/// How many events of a park are replayed before they leave it.
+const PAGE: usize = 64;
+
+/// How many links a chain of causes may have.
+const LINKS: u32 = 100;
+
+/// Stands for all parts of a record that could not be upcast.
+const WHOLE: u32 = u32::MAX;
 
 /// Why a holder does not go on.
 pub(super) enum Halt {
@@ -31,147 +53,613 @@ pub(super) enum Halt {
     Stopped,
     /// Its lease is somebody else's.
     Lost,
+    /// It waits before this position until it is resumed.
+    Paused(u64, String),
     /// It gives up at this position.
     Failed(u64, Error),
+}
+
+/// Something that took time, and is over.
+enum Happened {
+    Read(Tried<Vec<Record>>),
+    Handled(Handled),
+    Joined(Vec<Joining>, Tried<()>),
+    Committed(u64, Tried<()>),
+    Worked(Work),
+    Cleaned(Work, Tried<bool>),
+}
+
+/// An event that was handled in its lane.
+struct Handled {
+    lane: String,
+    ticket: Ticket,
+    event: EventRef,
+    tried: Tried<()>,
+}
+
+/// Work at a park on somebody's order.
+struct Work {
+    request: Request,
+    lane: String,
+    /// Events that left the park, all together.
+    events: u64,
+    /// Those that may leave it now.
+    done: Vec<EventRef>,
+    /// Where it ended.
+    failed: Option<(EventRef, Vec<Attempt>)>,
+    /// Set if it cannot go on at all.
+    halt: Option<Halt>,
 }
 
 pub(super) struct Tail<'a> {
     turn: &'a Turn,
     lease: &'a Lease,
-    /// Everything up to here is handled.
-    position: u64,
-    /// Everything up to here is handled for good.
+    attempts: &'a Attempts,
+    crowded: &'a watch::Sender<bool>,
+    window: Window,
+    parks: Parks,
+    under_way: FuturesUnordered<BoxFuture<'a, Happened>>,
+    /// How many lanes are being handled.
+    busy: usize,
+    reading: bool,
+    joining: bool,
+    committing: bool,
+    /// Whether the last page that was read was the end of the log.
+    at_end: bool,
+    /// Everything up to here is done for good.
     committed: u64,
+    /// How many events were done since the last commit began, and since when.
+    unsaved: usize,
+    unsaved_since: Option<Instant>,
+    /// Who waits for single events: until they are done, until the commit behind that.
+    asked: Vec<Asked>,
+    answered: Vec<Asked>,
+    /// Parks that may be cleaned after the next commit, and after the present one.
+    after_next: Vec<Work>,
+    after_this: Vec<Work>,
+    /// Why it ends once what is under way is done.
+    halt: Option<Halt>,
 }
 
 impl<'a> Tail<'a> {
-    pub(super) fn new(turn: &'a Turn, lease: &'a Lease, position: u64) -> Self {
-        Self { turn, lease, position, committed: position }
+    pub(super) fn new(
+        turn: &'a Turn,
+        lease: &'a Lease,
+        attempts: &'a Attempts,
+        crowded: &'a watch::Sender<bool>,
+        position: u64,
+        parks: Parks,
+    ) -> Self {
+        Self {
+            turn,
+            lease,
+            attempts,
+            crowded,
+            window: Window::new(position),
+            parks,
+            under_way: FuturesUnordered::new(),
+            busy: 0,
+            reading: false,
+            joining: false,
+            committing: false,
+            at_end: false,
+            committed: position,
+            unsaved: 0,
+            unsaved_since: None,
+            asked: Vec::new(),
+            answered: Vec::new(),
+            after_next: Vec::new(),
+            after_this: Vec::new(),
+            halt: None,
+        }
     }
 
     /// Works until something halts it.
-    pub(super) async fn run(mut self) -> Halt {
+    pub(super) async fn run(mut self, inbox: &mut Inbox) -> Halt {
         let mut wake = self.turn.log.store.watch();
-        while !self.turn.stop.is_now() {
+        while self.halt.is_none() && !self.turn.stop.is_now() {
+            self.start_what_may(&mut wake).await;
+            self.show();
+            let due = self.unsaved_since.filter(|_| !self.committing).map(|since| since + DELAY);
+            tokio::select! {
+                Some(happened) = self.under_way.next() => self.take(happened).await,
+                woken = wake.changed(), if self.at_end && !self.reading => match woken {
+                    Ok(()) => self.at_end = false,
+                    // The store is gone.
+                    Err(_) => break,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => self.commit(),
+                Some(request) = inbox.requests.recv() => self.order(request),
+                Some(asked) = inbox.asked.recv() => self.asked.push(asked),
+                () = self.turn.stop.wait() => break,
+            }
+        }
+        self.end().await
+    }
+
+    /// Lets what is being handled come to its end, and keeps what is done.
+    async fn end(mut self) -> Halt {
+        let halt = loop {
+            if matches!(self.halt, Some(Halt::Lost)) {
+                return Halt::Lost;
+            }
+            if !self.joining && !self.parks.is_joined() {
+                self.join();
+            }
+            match self.under_way.next().await {
+                Some(happened) => self.take(happened).await,
+                None => break self.halt.take().unwrap_or(Halt::Stopped),
+            }
+        };
+        let position = self.window.done_up_to();
+        if self.committed < position || self.unsaved > 0 {
+            match self.turn.consumer.commit(self.lease, position).await {
+                Ok(()) => {
+                    self.committed = position;
+                    self.unsaved = 0;
+                    self.show();
+                }
+                Err(error) => {
+                    // The work is only repeated after the next start.
+                    let name = self.turn.consumer.name();
+                    tracing::warn!(consumer = name, code = error.code(), %error, "the last checkpoint was not written");
+                }
+            }
+        }
+        halt
+    }
+
+    async fn start_what_may(&mut self, wake: &mut watch::Receiver<u64>) {
+        while self.busy < LANES
+            && let Some((lane, waiting)) = self.window.start()
+        {
+            self.busy += 1;
+            self.go_on(lane, waiting).await;
+        }
+        if !self.reading && !self.at_end && self.window.has_room() {
             // Marked as seen before reading: what is appended from here on wakes again.
             wake.mark_unchanged();
-            match self.batch().await {
-                Ok(true) => {}
-                Ok(false) => {
-                    tokio::select! {
-                        woken = wake.changed() => if woken.is_err() { break },
-                        () = self.turn.stop.wait() => break,
+            self.read().await;
+        }
+        let crowded = !self.window.has_room();
+        self.crowded.send_if_modified(|told| std::mem::replace(told, crowded) != crowded);
+        if !self.joining && !self.parks.is_joined() {
+            self.join();
+        }
+        let idle = self.busy == 0 && self.at_end && !self.reading;
+        let wanted = idle || !self.asked.is_empty() || !self.after_next.is_empty() || self.unsaved >= COMMIT;
+        let unsaved = self.unsaved > 0 || !self.after_next.is_empty();
+        if (unsaved && wanted) || self.window.done_up_to() - self.committed >= STRIDE {
+            self.commit();
+        }
+    }
+
+    /// Tells how far everything is done for good, and answers those who wait for single events.
+    fn show(&mut self) {
+        let saved = self.unsaved == 0 && !self.committing;
+        // What sagas and process managers do counts before their checkpoints move.
+        if saved || !self.turn.consumer.is_projector() {
+            self.done_for().for_each(Asked::answer);
+        }
+        let position = if saved { self.window.done_up_to() } else { self.committed };
+        let (parks, troubled) = (self.parks.len(), self.parks.troubled());
+        self.turn.progress.send_if_modified(|progress| {
+            let known = progress.clone();
+            (progress.position, progress.parks, progress.troubled) = (position, parks, troubled);
+            *progress != known
+        });
+    }
+
+    /// Those for whom everything is done that they wait for.
+    fn done_for(&mut self) -> impl Iterator<Item = Asked> + use<'_, 'a> {
+        let window = &self.window;
+        self.asked.extract_if(.., |asked| window.is_done(asked.from, asked.to))
+    }
+
+    async fn take(&mut self, happened: Happened) {
+        match happened {
+            Happened::Read(tried) => {
+                self.reading = false;
+                if let Some(records) = self.done(self.window.read() + 1, tried) {
+                    self.take_in(records).await;
+                }
+            }
+            Happened::Handled(handled) => self.handled(handled).await,
+            Happened::Joined(joined, tried) => {
+                self.joining = false;
+                if self.done(self.window.done_up_to() + 1, tried).is_some() {
+                    self.parks.joined(&joined);
+                    joined.iter().for_each(|joined| self.finish(joined.ticket));
+                }
+            }
+            Happened::Committed(position, tried) => {
+                self.committing = false;
+                if self.done(position, tried).is_some() {
+                    self.committed = position;
+                    self.answered.drain(..).for_each(Asked::answer);
+                    for work in std::mem::take(&mut self.after_this) {
+                        self.clean(work);
                     }
                 }
-                Err(halt) => return halt,
             }
+            Happened::Worked(work) => match work.request.order {
+                // What was handled has to be kept before the park forgets it.
+                Order::Replay(_) => self.after_next.push(work),
+                _ => self.clean(work),
+            },
+            Happened::Cleaned(work, tried) => self.cleaned(work, tried),
         }
-        if self.committed < self.position
-            && let Err(error) = self.turn.consumer.commit(self.lease, self.position).await
-        {
-            // The work is only repeated after the next start.
-            let name = self.turn.consumer.name();
-            tracing::warn!(consumer = name, code = error.code(), %error, "the last checkpoint was not written");
-        }
-        Halt::Stopped
     }
 
-    /// Handles the next stretch of the log; false if there is none.
-    async fn batch(&mut self) -> Result<bool, Halt> {
-        let turn = self.turn;
-        let relevant = |record: &Record| record.kind.is_event() && holds(&turn.stored_types, record);
-        let read = || turn.log.read(self.position, BATCH, relevant).boxed();
-        let Stretch { records, reaches, broken } = self.patiently(self.position + 1, read).await?;
-        let Some(mut reaches) = reaches else { return Ok(false) };
-        let mut broken = broken.map(|(position, failure)| Halt::Failed(position, failure.into()));
+    /// What came of something that only halts if it fails.
+    fn done<T>(&mut self, position: u64, tried: Tried<T>) -> Option<T> {
+        match tried {
+            Tried::Done(done) => return Some(done),
+            Tried::Lost => self.halt = Some(Halt::Lost),
+            Tried::Stopped => self.halt_at(Halt::Stopped),
+            Tried::Failed(_, error) => self.halt_at(Halt::Failed(position, error)),
+        }
+        None
+    }
 
-        let mut lanes: HashMap<String, Vec<Record>> = HashMap::new();
-        for event in records.into_iter().filter(|record| holds(&turn.wanted_types, record)) {
-            match turn.consumer.lane(&event) {
-                Ok(lane) => lanes.entry(lane).or_default().push(event),
-                Err(failure) => {
-                    reaches = event.position - 1;
-                    broken = Some(Halt::Failed(event.position, failure.into()));
-                    break;
+    /// Of several reasons the earliest counts; a lost lease counts before all.
+    fn halt_at(&mut self, halt: Halt) {
+        let place = |halt: &Halt| match halt {
+            Halt::Lost => 0,
+            Halt::Failed(position, _) | Halt::Paused(position, _) => *position,
+            Halt::Stopped => u64::MAX,
+        };
+        if self.halt.as_ref().is_none_or(|known| place(&halt) < place(known)) {
+            self.halt = Some(halt);
+        }
+    }
+
+    fn finish(&mut self, ticket: Ticket) {
+        self.window.finish(ticket);
+        self.unsaved += 1;
+        self.unsaved_since.get_or_insert_with(Instant::now);
+    }
+
+    async fn read(&mut self) {
+        let (turn, attempts, after) = (self.turn, self.attempts, self.window.read());
+        self.reading = true;
+        let read = async move {
+            let read = || async { Ok(turn.log.store.read(after, BATCH).await?) };
+            Happened::Read(attempts.make(after + 1, read).await)
+        };
+        self.push(read.boxed()).await;
+    }
+
+    /// Begins something; a page that is read, say, is on its way while events are handled.
+    async fn push(&mut self, mut future: BoxFuture<'a, Happened>) {
+        match poll_immediate(&mut future).await {
+            Some(happened) => self.under_way.push(async { happened }.boxed()),
+            None => self.under_way.push(future),
+        }
+    }
+
+    async fn take_in(&mut self, records: Vec<Record>) {
+        self.at_end = records.len() < BATCH;
+        let reached = records.last().map(|record| record.position);
+        let mut events = Vec::new();
+        for record in records {
+            if !record.kind.is_event() || !holds(&self.turn.stored_types, &record) {
+                continue;
+            }
+            let (whole, root) = (EventRef { position: record.position, part: WHOLE }, record.stream.root);
+            if let Err(failure) = self.turn.log.upcasts.current(record, &mut events) {
+                events.clear();
+                self.refuse(whole, root.to_string(), failure);
+            }
+            for event in events.drain(..).filter(|event| holds(&self.turn.wanted_types, event)) {
+                self.admit(event).await;
+            }
+        }
+        if let Some(reached) = reached {
+            self.window.reach(reached);
+        }
+    }
+
+    /// Handles an event at once if its lane is free, or lets it wait.
+    async fn admit(&mut self, record: Record) {
+        let event = EventRef { position: record.position, part: record.part };
+        let lane = match self.turn.consumer.lane(&record) {
+            Ok(lane) => lane,
+            Err(failure) => return self.refuse(event, record.stream.root.to_string(), failure),
+        };
+        let ticket = self.window.add(event);
+        if self.parks.holds(&lane) {
+            let parked = Some(NewParked { lane, event });
+            self.parks.join(Joining { ticket, letter: None, parked });
+        } else if self.busy < LANES && self.window.is_free(&lane) {
+            let mut future = self.handle(lane.clone(), Waiting { ticket, event, record: Some(record) });
+            match poll_immediate(&mut future).await {
+                Some(Happened::Handled(Handled { tried: Tried::Done(()), .. })) => self.finish(ticket),
+                Some(happened) => {
+                    self.busy += 1;
+                    self.window.keep_busy(lane);
+                    self.under_way.push(async { happened }.boxed());
+                }
+                None => {
+                    self.busy += 1;
+                    self.window.keep_busy(lane);
+                    self.under_way.push(future);
+                }
+            }
+        } else {
+            self.window.wait(&lane, ticket, record);
+        }
+    }
+
+    /// Parks what cannot even be given to a handler.
+    fn refuse(&mut self, event: EventRef, lane: String, failure: Failure) {
+        let ticket = self.window.add(event);
+        let error = Error::from(failure);
+        if self.parks.holds(&lane) {
+            return self.parks.join(Joining { ticket, letter: None, parked: Some(NewParked { lane, event }) });
+        }
+        self.failed(&lane, ticket, event, vec![super::attempts::attempt(&error)], error);
+    }
+
+    fn handle(&self, lane: String, waiting: Waiting) -> BoxFuture<'a, Happened> {
+        let (turn, attempts) = (self.turn, self.attempts);
+        let Waiting { ticket, event, record } = waiting;
+        async move {
+            let record = match record {
+                Some(record) => Tried::Done(record),
+                None => attempts.make(event.position, || turn.find(event)).await,
+            };
+            let tried = match record {
+                Tried::Done(record) => attempts.make(event.position, || turn.react(&record)).await,
+                Tried::Lost => Tried::Lost,
+                Tried::Stopped => Tried::Stopped,
+                Tried::Failed(attempts, error) => Tried::Failed(attempts, error),
+            };
+            Happened::Handled(Handled { lane, ticket, event, tried })
+        }
+        .boxed()
+    }
+
+    async fn handled(&mut self, handled: Handled) {
+        let Handled { lane, ticket, event, tried } = handled;
+        match tried {
+            Tried::Done(()) => self.finish(ticket),
+            Tried::Lost => self.halt = Some(Halt::Lost),
+            Tried::Stopped => self.halt_at(Halt::Stopped),
+            Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, attempts, error),
+        }
+        match self.window.next(&lane) {
+            Some(waiting) if self.halt.is_none() && !self.turn.stop.is_now() => self.go_on(lane, waiting).await,
+            _ => self.busy -= 1,
+        }
+    }
+
+    /// Handles a lane's events until one takes time.
+    async fn go_on(&mut self, lane: String, waiting: Waiting) {
+        let mut next = waiting;
+        loop {
+            let ticket = next.ticket;
+            let mut future = self.handle(lane.clone(), next);
+            match poll_immediate(&mut future).await {
+                Some(Happened::Handled(Handled { tried: Tried::Done(()), .. })) => self.finish(ticket),
+                Some(happened) => return self.under_way.push(async { happened }.boxed()),
+                None => return self.under_way.push(future),
+            }
+            match self.window.next(&lane) {
+                Some(waiting) => next = waiting,
+                None => {
+                    self.busy -= 1;
+                    return;
                 }
             }
         }
-        // What comes before something broken is handled and counts; the consumer stops right before it.
-        let handled = !lanes.is_empty();
-        self.handle(lanes).await?;
-        if handled || reaches - self.committed >= STRIDE {
-            let commit = || async { Ok(turn.consumer.commit(self.lease, reaches).await?) }.boxed();
-            self.patiently(reaches, commit).await?;
-            self.committed = reaches;
-        }
-        self.position = reaches;
-        turn.progress.send_modify(|progress| progress.position = reaches);
-        broken.map_or(Ok(true), Err)
     }
 
-    /// All lanes are run to their end or first failure; the earliest failure is reported.
-    async fn handle(&self, lanes: HashMap<String, Vec<Record>>) -> Result<(), Halt> {
-        let halts = stream::iter(lanes.into_values())
-            .map(|lane| self.lane(lane))
-            .buffer_unordered(LANES)
-            .filter_map(|result| async { result.err() })
-            .collect::<Vec<_>>()
-            .await;
-        let position = |halt: &Halt| match halt {
-            Halt::Failed(position, _) => *position,
-            // What will be handled again is worth more than where it failed.
-            Halt::Lost => 0,
-            Halt::Stopped => u64::MAX,
-        };
-        halts.into_iter().min_by_key(position).map_or(Ok(()), Err)
-    }
-
-    async fn lane(&self, events: Vec<Record>) -> Result<(), Halt> {
-        for event in &events {
-            if self.turn.stop.is_now() {
-                return Err(Halt::Stopped);
+    /// What comes when the attempts are used up.
+    fn failed(&mut self, lane: &str, ticket: Ticket, event: EventRef, attempts: Vec<Attempt>, error: Error) {
+        let (consumer, position, code) = (self.turn.consumer.name(), event.position, error.code().to_owned());
+        let letter = Some(NewDeadLetter { event, lane: lane.to_owned(), attempts });
+        // That a refusal has nobody to compensate it is no reason to hold up what comes later.
+        let refused = matches!(error, Error::Uncompensated { .. });
+        match if refused { OnFailure::Skip } else { self.attempts.delivery.on_failure } {
+            OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
+            OnFailure::Skip => {
+                tracing::error!(consumer, lane, position, code, %error, "the event became a dead letter and is skipped");
+                self.parks.join(Joining { ticket, letter, parked: None });
             }
-            self.patiently(event.position, || self.turn.consumer.react(event)).await?;
+            OnFailure::Park if self.parks.open(lane) => {
+                tracing::error!(consumer, lane, position, code, %error, "the event became a dead letter; its lane is parked");
+                let parked = |event| Some(NewParked { lane: lane.to_owned(), event });
+                self.parks.join(Joining { ticket, letter, parked: parked(event) });
+                for Waiting { ticket, event, .. } in self.window.clear(lane) {
+                    self.parks.join(Joining { ticket, letter: None, parked: parked(event) });
+                }
+            }
+            OnFailure::Park => {
+                let reason = format!("{} lanes are parked; the last failure is {code}: {error}", self.parks.len());
+                self.halt_at(Halt::Paused(position, reason));
+            }
+        }
+    }
+
+    fn join(&mut self) {
+        let (store, attempts, lease, joining) = (&self.turn.log.store, self.attempts, self.lease, self.parks.take());
+        let position = self.window.done_up_to() + 1;
+        self.joining = true;
+        self.under_way.push(
+            async move {
+                let tried = attempts.make(position, || parking::write(&**store, lease, &joining)).await;
+                Happened::Joined(joining, tried)
+            }
+            .boxed(),
+        );
+    }
+
+    fn commit(&mut self) {
+        if self.committing {
+            return;
+        }
+        let (turn, attempts, lease, position) = (self.turn, self.attempts, self.lease, self.window.done_up_to());
+        self.committing = true;
+        (self.unsaved, self.unsaved_since) = (0, None);
+        let answered: Vec<_> = self.done_for().collect();
+        self.answered.extend(answered);
+        self.after_this.append(&mut self.after_next);
+        self.under_way.push(
+            async move {
+                let commit = || async { Ok(turn.consumer.commit(lease, position).await?) };
+                Happened::Committed(position, attempts.make(position, commit).await)
+            }
+            .boxed(),
+        );
+    }
+
+    fn order(&mut self, request: Request) {
+        match &request.order {
+            Order::Pause => {
+                self.halt_at(Halt::Paused(self.window.done_up_to() + 1, "an operator paused it".to_owned()));
+                request.answer(Ok(Cleared::default()));
+            }
+            Order::Resume => request.answer(Ok(Cleared::default())),
+            Order::Replay(lane) | Order::Skip(lane) | Order::Discard { lane, .. } => {
+                let lane = lane.clone();
+                if !self.parks.holds(&lane) {
+                    return request.answer(Err(Error::NotParked { lane }));
+                }
+                let (done, failed, halt) = (Vec::new(), None, None);
+                self.work(Work { request, lane, events: 0, done, failed, halt });
+            }
+        }
+    }
+
+    /// Goes through the next events of a park.
+    fn work(&mut self, mut work: Work) {
+        let (turn, attempts) = (self.turn, self.attempts);
+        self.under_way.push(
+            async move {
+                let limit = if matches!(work.request.order, Order::Skip(_)) { 1 } else { PAGE };
+                let store = &turn.log.store;
+                let page = || async { Ok(store.parked(turn.consumer.name(), &work.lane, limit).await?) };
+                let page: VecDeque<Parked> = match attempts.make(0, page).await {
+                    Tried::Done(page) => page.into(),
+                    Tried::Lost => return Happened::Worked(Work { halt: Some(Halt::Lost), ..work }),
+                    Tried::Stopped => return Happened::Worked(Work { halt: Some(Halt::Stopped), ..work }),
+                    Tried::Failed(_, error) => {
+                        return Happened::Worked(Work { halt: Some(Halt::Failed(0, error)), ..work });
+                    }
+                };
+                for Parked { event, record } in page {
+                    match attempts.make(event.position, || turn.carry_out(&work.request.order, event, &record)).await {
+                        Tried::Done(()) => work.done.push(event),
+                        Tried::Failed(attempts, _) => {
+                            work.failed = Some((event, attempts));
+                            break;
+                        }
+                        Tried::Lost => work.halt = Some(Halt::Lost),
+                        Tried::Stopped => work.halt = Some(Halt::Stopped),
+                    }
+                }
+                Happened::Worked(work)
+            }
+            .boxed(),
+        );
+    }
+
+    /// Lets out of the park what is done.
+    fn clean(&mut self, mut work: Work) {
+        if let Some(halt) = work.halt.take() {
+            return self.halt_at(halt);
+        }
+        let (turn, attempts, lease) = (self.turn, self.attempts, self.lease);
+        self.under_way.push(
+            async move {
+                let tried = attempts.make(0, || turn.clean(lease, &work.lane, &work.done, work.failed.as_ref())).await;
+                Happened::Cleaned(work, tried)
+            }
+            .boxed(),
+        );
+    }
+
+    fn cleaned(&mut self, mut work: Work, tried: Tried<bool>) {
+        let Some(empty) = self.done(0, tried) else { return };
+        work.events += work.done.drain(..).count() as u64;
+        let failed = work.failed.take().and_then(|(event, attempts)| Some((event, attempts.last()?.clone())));
+        let rejoined = empty && self.parks.close(&work.lane);
+        if rejoined || failed.is_some() || matches!(work.request.order, Order::Skip(_)) {
+            return work.request.answer(Ok(Cleared { events: work.events, failed }));
+        }
+        self.work(work);
+    }
+}
+
+/// Which lanes of a consumer are parked.
+pub(super) async fn parked_lanes(turn: &Turn) -> Result<HashSet<String>, crate::store::StoreError> {
+    let parks = turn.log.store.parks(turn.consumer.name()).await?;
+    Ok(parks.into_iter().map(|park| park.lane).collect())
+}
+
+impl Turn {
+    /// Has the consumer handle an event.
+    async fn react(&self, record: &Record) -> Result<(), Error> {
+        let links = record.trace.cause.as_ref().map_or(0, |cause| cause.depth);
+        if links >= LINKS {
+            let message = format!("the chain of causes that leads to it has {links} links");
+            return Err(Failure::new("CHAIN_TOO_LONG", message).into());
+        }
+        self.consumer.react(record).await
+    }
+
+    /// Reads an event again.
+    async fn find(&self, event: EventRef) -> Result<Record, Error> {
+        let stored = self.log.store.read(event.position - 1, 1).await?;
+        let mut current = Vec::new();
+        for record in stored.into_iter().filter(|record| record.position == event.position) {
+            self.log.upcasts.current(record, &mut current)?;
+        }
+        let gone = || Failure::new("EVENT_GONE", format!("there is no event at position {} any more", event.position));
+        current.into_iter().find(|record| record.part == event.part).ok_or_else(|| gone().into())
+    }
+
+    /// Does with an event in a park what was ordered.
+    async fn carry_out(&self, order: &Order, event: EventRef, record: &Record) -> Result<(), Error> {
+        let compensate = match order {
+            Order::Replay(_) => false,
+            Order::Discard { compensate: true, .. } => true,
+            _ => return Ok(()),
+        };
+        let mut current = Vec::new();
+        self.log.upcasts.current(record.clone(), &mut current)?;
+        let parts = current.iter().filter(|part| event.part == WHOLE || part.part == event.part);
+        for part in parts.filter(|part| holds(&self.wanted_types, part)) {
+            if compensate {
+                self.consumer.compensate(part).await?;
+            } else {
+                self.react(part).await?;
+            }
         }
         Ok(())
     }
 
-    /// Calls until it succeeds. What may pass by itself (the store is busy, the disk is full) is tried until it does;
-    /// a failing handler a few times; anything else is not tried again.
-    async fn patiently<'b, T>(
+    /// Takes events out of a park, and adds attempts to the letter of the one that failed; whether the park is empty.
+    async fn clean(
         &self,
-        position: u64,
-        call: impl Fn() -> BoxFuture<'b, Result<T, Error>>,
-    ) -> Result<T, Halt> {
-        let (mut passing, mut failing) = (pauses().without_max_times().build(), pauses().with_max_times(5).build());
-        loop {
-            let error = match call().await {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            if let Error::Store(StoreError::LeaseLost { .. }) = error {
-                return Err(Halt::Lost);
-            }
-            let pause = match &error {
-                error if error.retryable() => passing.next(),
-                Error::Failed(_) => failing.next(),
-                _ => None,
-            };
-            let Some(pause) = pause else { return Err(Halt::Failed(position, error)) };
-            let (consumer, code) = (self.turn.consumer.name(), error.code());
-            tracing::warn!(consumer, position, code, %error, ?pause, "tried again after a pause");
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.turn.stop.wait() => return Err(Halt::Stopped),
-            }
+        lease: &Lease,
+        lane: &str,
+        done: &[EventRef],
+        failed: Option<&(EventRef, Vec<Attempt>)>,
+    ) -> Result<bool, Error> {
+        let (store, consumer) = (&self.log.store, self.consumer.name());
+        for event in done {
+            store.unpark(lease, NewParked { lane: lane.to_owned(), event: *event }).await?;
+            store.remove_dead_letter(lease, *event).await?;
         }
+        if let Some((event, attempts)) = failed {
+            let known = store.dead_letters(consumer, event.before(), 1).await?;
+            let earlier = known.into_iter().filter(|letter| letter.event == *event).flat_map(|letter| letter.attempts);
+            let attempts = earlier.chain(attempts.iter().cloned()).collect();
+            let letter = NewDeadLetter { event: *event, lane: lane.to_owned(), attempts };
+            store.save_dead_letter(lease, letter).await?;
+        }
+        Ok(store.parked(consumer, lane, 1).await?.is_empty())
     }
-}
-
-/// Pauses from 20 ms, doubling up to a second.
-fn pauses() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(20))
-        .with_max_delay(Duration::from_secs(1))
-        .with_jitter()
 }

@@ -8,8 +8,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::tail::{BATCH, Halt, Tail};
-use super::{Consumer, Progress, Stop};
+use super::attempts::Attempts;
+use super::operate::{Cleared, Order};
+use super::parking::Parks;
+use super::tail::{BATCH, Halt, Tail, parked_lanes};
+use super::{Consumer, Inbox, Progress, Stop};
 use crate::coordinator::log::Log;
 use crate::error::Error;
 use crate::store::{Acquired, Beat, Lease, Record, StoreError};
@@ -42,8 +45,14 @@ pub(super) struct Turn {
 }
 
 enum Standing {
-    /// To go on from this position.
-    Holds(Lease, u64),
+    /// To go on from this position, perhaps after it was resumed.
+    Holds {
+        lease: Lease,
+        position: u64,
+        resumed: bool,
+    },
+    /// Keeps the lease, so that nobody else fails at the same.
+    Paused(Lease),
     StandsBy(StandBy),
 }
 
@@ -89,18 +98,29 @@ impl Turn {
         Ok(Self { consumer, log, wanted_types, stored_types, progress, stop, wanted, standing })
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, mut inbox: Inbox) {
         while !self.stop.is_now() {
             let next = match &self.standing {
-                Standing::Holds(lease, position) => match self.hold(lease, *position).await {
-                    Halt::Lost => Ok(Some(Standing::StandsBy(StandBy::new(Beat { token: lease.token, count: 0 })))),
-                    Halt::Stopped => break,
-                    Halt::Failed(position, error) => {
-                        release(&self.log, lease).await;
-                        return self.give_up(position, &error);
+                Standing::Holds { lease, position, resumed } => {
+                    match self.hold(lease, *position, *resumed, &mut inbox).await {
+                        Ok(Halt::Lost) => Ok(Some(lost(lease))),
+                        Ok(Halt::Stopped) => break,
+                        Ok(Halt::Paused(position, reason)) => {
+                            self.pause(position, reason);
+                            Ok(Some(Standing::Paused(lease.clone())))
+                        }
+                        Ok(Halt::Failed(position, error)) => {
+                            release(&self.log, lease).await;
+                            return self.give_up(position, &error);
+                        }
+                        Err(error) => {
+                            release(&self.log, lease).await;
+                            Err(error)
+                        }
                     }
-                },
-                Standing::StandsBy(_) => self.stand_by().await,
+                }
+                Standing::Paused(lease) => self.wait_to_resume(lease, &mut inbox).await,
+                Standing::StandsBy(_) => self.stand_by(&mut inbox).await,
             };
             match next {
                 Ok(Some(standing)) => self.standing = standing,
@@ -108,27 +128,72 @@ impl Turn {
                 Err(error) => return self.give_up(self.progress.borrow().position, &error.into()),
             }
         }
-        if let Standing::Holds(lease, _) = &self.standing {
+        if let Standing::Holds { lease, .. } | Standing::Paused(lease) = &self.standing {
             release(&self.log, lease).await;
         }
     }
 
     /// Works, and gives signs of life meanwhile: in a task of their own, so that no handler can hold them up.
-    async fn hold(&self, lease: &Lease, position: u64) -> Halt {
+    async fn hold(&self, lease: &Lease, position: u64, resumed: bool, inbox: &mut Inbox) -> Result<Halt, StoreError> {
         let mut alive = JoinSet::new();
         alive.spawn(keep(self.log.clone(), lease.clone()));
+        let parks = Parks::new(parked_lanes(self).await?, resumed);
+        let crowded = watch::Sender::new(false);
+        let attempts = Attempts {
+            consumer: self.consumer.name(),
+            delivery: self.consumer.delivery(),
+            stop: self.stop.clone(),
+            crowded: crowded.subscribe(),
+        };
         tokio::select! {
-            halt = Tail::new(self, lease, position).run() => halt,
+            halt = Tail::new(self, lease, &attempts, &crowded, position, parks).run(inbox) => Ok(halt),
             _ = alive.join_next() => {
                 let consumer = self.consumer.name();
                 tracing::warn!(consumer, "the lease was lost; whoever has it goes on from the last checkpoint");
-                Halt::Lost
+                Ok(Halt::Lost)
+            }
+        }
+    }
+
+    fn pause(&self, position: u64, reason: String) {
+        let consumer = self.consumer.name();
+        tracing::error!(consumer, position, reason, "the consumer is paused; nothing is skipped");
+        self.progress.send_modify(|progress| progress.paused = Some((position, reason)));
+    }
+
+    /// Keeps the lease until somebody says that work may go on; then from the last checkpoint.
+    async fn wait_to_resume(&self, lease: &Lease, inbox: &mut Inbox) -> Result<Option<Standing>, StoreError> {
+        let mut alive = JoinSet::new();
+        alive.spawn(keep(self.log.clone(), lease.clone()));
+        loop {
+            tokio::select! {
+                Some(request) = inbox.requests.recv() => match request.order {
+                    Order::Resume => {
+                        self.progress.send_modify(|progress| progress.paused = None);
+                        request.answer(Ok(Cleared::default()));
+                        let position = self.consumer.take(lease).await?;
+                        return Ok(Some(Standing::Holds { lease: lease.clone(), position, resumed: true }));
+                    }
+                    Order::Pause => request.answer(Ok(Cleared::default())),
+                    _ => {
+                        let consumer = self.consumer.name().to_owned();
+                        let (position, reason) = self.progress.borrow().paused.clone().unwrap_or_default();
+                        request.answer(Err(Error::ConsumerPaused { consumer, position, reason }));
+                    }
+                },
+                // They hear of the pause.
+                Some(_) = inbox.asked.recv() => {}
+                _ = alive.join_next() => {
+                    self.progress.send_modify(|progress| progress.paused = None);
+                    return Ok(Some(lost(lease)));
+                }
+                () = self.stop.wait() => return Ok(None),
             }
         }
     }
 
     /// Follows the holder until it is time to ask for the lease again, and asks. None if nothing has changed.
-    async fn stand_by(&mut self) -> Result<Option<Standing>, StoreError> {
+    async fn stand_by(&mut self, inbox: &mut Inbox) -> Result<Option<Standing>, StoreError> {
         let asked = Instant::now() + ATTEMPT;
         while Instant::now() < asked {
             let awaited = *self.wanted.borrow_and_update();
@@ -140,6 +205,11 @@ impl Turn {
             };
             tokio::select! {
                 () = sleep(pause) => {}
+                Some(request) = inbox.requests.recv() => {
+                    request.answer(Err(Error::ConsumerElsewhere { consumer: self.consumer.name().to_owned() }));
+                }
+                // They see the holder's checkpoint.
+                Some(_) = inbox.asked.recv() => {}
                 // Nobody can begin to wait any more once all that could have gone.
                 Ok(()) = self.wanted.changed() => {}
                 () = self.stop.wait() => return Ok(None),
@@ -242,6 +312,10 @@ async fn keep(log: Arc<Log>, lease: Lease) {
     }
 }
 
+fn lost(lease: &Lease) -> Standing {
+    Standing::StandsBy(StandBy::new(Beat { token: lease.token, count: 0 }))
+}
+
 async fn release(log: &Log, lease: &Lease) {
     if let Err(error) = log.store.release(lease).await {
         // Others take it over after a while.
@@ -269,7 +343,7 @@ async fn begin(
     match begun.await {
         Ok(position) => {
             progress.send_modify(|progress| progress.position = position);
-            Ok(Standing::Holds(lease, position))
+            Ok(Standing::Holds { lease, position, resumed: false })
         }
         Err(error) => {
             release(log, &lease).await;

@@ -1,0 +1,146 @@
+//! Consumers, for those who operate them: how far they are, what failed, and what to do about it.
+
+use std::sync::Arc;
+
+use super::App;
+use crate::coordinator::consumer::{Order, Running};
+use crate::error::Error;
+use crate::store::{DeadLetter, EventRef, Park, Parked, Store};
+
+pub use crate::coordinator::consumer::Cleared;
+
+/// How far a consumer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerStatus {
+    /// Full name of its component.
+    pub name: &'static str,
+    /// It is done with everything up to here.
+    pub position: u64,
+    /// Why it stopped, if it did.
+    pub stopped: Option<String>,
+    /// Why it is paused, if it is.
+    pub paused: Option<String>,
+    /// How many of its lanes are parked, if it runs in this process.
+    pub parks: usize,
+}
+
+impl ConsumerStatus {
+    fn of(running: &Running) -> Self {
+        let progress = running.progress.borrow();
+        Self {
+            name: running.name,
+            position: progress.position,
+            stopped: progress.stopped.as_ref().map(|(_, reason)| reason.clone()),
+            paused: progress.paused.as_ref().map(|(_, reason)| reason.clone()),
+            parks: progress.parks,
+        }
+    }
+}
+
+impl App {
+    /// How far each consumer is, in the order of registration.
+    pub fn consumers(&self) -> Vec<ConsumerStatus> {
+        self.inner.consumers.iter().map(ConsumerStatus::of).collect()
+    }
+
+    /// One consumer, by the full name of its component.
+    ///
+    /// # Errors
+    /// `CONSUMER_UNKNOWN`.
+    pub fn consumer(&self, name: &str) -> Result<Consumer, Error> {
+        let running = self.inner.consumers.iter().find(|running| running.name == name);
+        let running = running.ok_or_else(|| Error::ConsumerUnknown { consumer: name.to_owned() })?;
+        Ok(Consumer { running: running.clone(), store: self.inner.log.store.clone() })
+    }
+}
+
+/// A saga, projector or process manager, as its operator sees it. What its words mean stands in `docs/semantics.md`,
+/// law 9.
+///
+/// What is read can be asked of any process; what is ordered, of the one that runs the consumer: elsewhere it is
+/// `CONSUMER_ELSEWHERE`.
+#[derive(Clone, Debug)]
+pub struct Consumer {
+    running: Running,
+    store: Arc<dyn Store>,
+}
+
+impl Consumer {
+    /// How far it is.
+    pub fn status(&self) -> ConsumerStatus {
+        ConsumerStatus::of(&self.running)
+    }
+
+    /// Its parks, in the order of their first events.
+    ///
+    /// # Errors
+    /// What the store can yield.
+    pub async fn parks(&self) -> Result<Vec<Park>, Error> {
+        Ok(self.store.parks(self.running.name).await?)
+    }
+
+    /// The first `limit` events that wait in the park of a lane, as stored.
+    ///
+    /// # Errors
+    /// What the store can yield.
+    pub async fn parked(&self, lane: &str, limit: usize) -> Result<Vec<Parked>, Error> {
+        Ok(self.store.parked(self.running.name, lane, limit).await?)
+    }
+
+    /// Up to `limit` dead letters of events behind `after`, in the order of the log, with every attempt.
+    ///
+    /// # Errors
+    /// What the store can yield.
+    pub async fn dead_letters(&self, after: Option<EventRef>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
+        Ok(self.store.dead_letters(self.running.name, after, limit).await?)
+    }
+
+    /// Handles the events of a park in order, until it is empty and the lane goes on, or one fails again.
+    ///
+    /// # Errors
+    /// `LANE_NOT_PARKED`, `CONSUMER_ELSEWHERE`, `CONSUMER_PAUSED`.
+    pub async fn replay(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
+        self.running.order(Order::Replay(lane.into())).await
+    }
+
+    /// Takes the first event out of a park, without handling it; its dead letter goes, too.
+    ///
+    /// # Errors
+    /// As for [`Consumer::replay`].
+    pub async fn skip(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
+        self.running.order(Order::Skip(lane.into())).await
+    }
+
+    /// Takes all events out of a park, without handling them; the lane goes on behind them.
+    ///
+    /// # Errors
+    /// As for [`Consumer::replay`].
+    pub async fn discard(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
+        self.running.order(Order::Discard { lane: lane.into(), compensate: false }).await
+    }
+
+    /// The same, but first the commands that would have followed from them are reported as refused (`DISCARDED`).
+    ///
+    /// # Errors
+    /// As for [`Consumer::replay`]. `NOT_COMPENSABLE` for consumers that send no commands is told in the answer.
+    pub async fn discard_and_compensate(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
+        self.running.order(Order::Discard { lane: lane.into(), compensate: true }).await
+    }
+
+    /// Stops it behind what it is at, until it is resumed or its process ends.
+    ///
+    /// # Errors
+    /// `CONSUMER_ELSEWHERE`.
+    pub async fn pause(&self) -> Result<(), Error> {
+        self.running.order(Order::Pause).await.map(drop)
+    }
+
+    /// Lets it go on after a pause. No-op if it is not paused.
+    ///
+    /// # Errors
+    /// `CONSUMER_ELSEWHERE`.
+    pub async fn resume(&self) -> Result<(), Error> {
+        self.running.order(Order::Resume).await.map(drop)
+    }
+}

@@ -1,0 +1,264 @@
+//! Waiting for what a command leads to: `docs/semantics.md`, law 11.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use prost::Message;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+use super::App;
+use crate::coordinator::consumer::Running;
+use crate::coordinator::outcome::{CausedBook, Outcome, WaitFailure};
+use crate::error::{DEFAULT_WAIT, Error};
+use crate::proto;
+use crate::rejection::Rejection;
+use crate::store::{Record, RecordKind};
+
+/// For whom a caller waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncMode {
+    /// Until the events are durable.
+    #[default]
+    None,
+    /// Until every projector is done with them, too.
+    Simple,
+    /// Until every consumer is done with them, and with all that they led to.
+    Cascade,
+}
+
+/// How many books may follow from each other.
+const LINKS: usize = 32;
+
+/// How many records of a conversation are read at a time.
+const PAGE: usize = 1024;
+
+impl App {
+    /// Waits as `sync` says; what came of it is in the outcome, or in the error.
+    pub(super) async fn wait(&self, mut outcome: Outcome, sync: SyncMode, wait: Duration) -> Result<Outcome, Error> {
+        let Some(first) = outcome.events.first().filter(|_| sync != SyncMode::None) else { return Ok(outcome) };
+        let deadline = Instant::now().checked_add(wait).unwrap_or_else(|| Instant::now() + DEFAULT_WAIT);
+        let consumers: Vec<&Running> = self.inner.consumers.iter().collect();
+        let mut waiting = Waiting {
+            app: self,
+            deadline,
+            consumers: consumers.into_iter().filter(|one| one.is_projector || sync == SyncMode::Cascade).collect(),
+            conversation: first.trace.correlation_id.to_string(),
+            read: first.position - 1,
+            links: HashMap::new(),
+        };
+        waiting.know(&outcome.events);
+        outcome.waited_for = waiting.consumers.iter().map(|consumer| consumer.name.to_owned()).collect();
+        let mut books = vec![outcome.events.clone()];
+        while !books.is_empty() {
+            if let Err(ended) = waiting.pass(&books, &mut outcome).await {
+                return Err(ended.told(outcome));
+            }
+            if sync != SyncMode::Cascade {
+                break;
+            }
+            books = match waiting.caused(&mut outcome).await {
+                Ok(books) => books,
+                Err(ended) => return Err(ended.told(outcome)),
+            };
+        }
+        Ok(outcome)
+    }
+}
+
+/// Why waiting ended early.
+enum Ended {
+    NotPassed { consumer: String, reason: String },
+    Failed(Error),
+}
+
+impl Ended {
+    fn told(self, outcome: Outcome) -> Error {
+        match self {
+            Ended::NotPassed { consumer, reason } => {
+                Error::NotPassed { consumer, reason, position: outcome.position, outcome: Box::new(outcome) }
+            }
+            Ended::Failed(error) => error,
+        }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        Ended::Failed(error.into())
+    }
+}
+
+/// A record that follows from the command.
+type Link = (String, Uuid, u32);
+
+/// How it follows.
+struct Cause {
+    /// Of which record; none for the command's own.
+    parent: Option<Link>,
+    /// By which component.
+    component: String,
+    /// What type it has.
+    type_name: String,
+}
+
+struct Waiting<'a> {
+    app: &'a App,
+    deadline: Instant,
+    consumers: Vec<&'a Running>,
+    conversation: String,
+    /// The conversation was read up to here.
+    read: u64,
+    links: HashMap<Link, Cause>,
+}
+
+fn link(record: &Record) -> Link {
+    (record.stream.domain.to_string(), record.stream.root, record.sequence)
+}
+
+impl Waiting<'_> {
+    fn know(&mut self, records: &[Record]) {
+        for record in records {
+            let parent =
+                record.trace.cause.as_ref().map(|cause| (cause.domain.to_string(), cause.root, cause.sequence));
+            let component = record.trace.cause.as_ref().map(|cause| cause.component.clone()).unwrap_or_default();
+            let type_name = record.payload.type_name.to_string();
+            self.links.insert(link(record), Cause { parent, component, type_name });
+        }
+    }
+
+    /// Waits until all consumers are done with all of these books.
+    async fn pass(&self, books: &[Vec<Record>], outcome: &mut Outcome) -> Result<(), Ended> {
+        let waits = self.consumers.iter().map(|consumer| async move {
+            for book in books.iter().filter(|book| consumer.listens_to_any(book)) {
+                let (Some(first), Some(last)) = (book.first(), book.last()) else { continue };
+                (*consumer).clone().handled(first.position, last.position).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        let mut ended = None;
+        let waits = join_all(waits.map(|wait| timeout_at(self.deadline, wait))).await;
+        for (consumer, waited) in self.consumers.iter().zip(waits) {
+            let reason = match waited {
+                Ok(Ok(())) => {
+                    self.look(consumer, books, outcome).await?;
+                    continue;
+                }
+                Ok(Err(error)) => {
+                    let (position, code) = (outcome.position, error.code().to_owned());
+                    let (component, message) = (consumer.name.to_owned(), error.to_string());
+                    outcome.failures.push(WaitFailure { component, position, code, message });
+                    error.to_string()
+                }
+                Err(_) => "the deadline passed".to_owned(),
+            };
+            outcome.waited_for.retain(|name| name != consumer.name);
+            outcome.awaited.push(consumer.name.to_owned());
+            ended.get_or_insert(Ended::NotPassed { consumer: consumer.name.to_owned(), reason });
+        }
+        if let Some(failure) = outcome.failures.iter().find(|failure| !is_refusal(outcome, failure)) {
+            let WaitFailure { component, code, message, .. } = failure;
+            let reason = format!("{code}: {message}");
+            ended.get_or_insert(Ended::NotPassed { consumer: component.clone(), reason });
+        }
+        ended.map_or(Ok(()), Err)
+    }
+
+    /// Adds what a consumer could not handle.
+    async fn look(&self, consumer: &Running, books: &[Vec<Record>], outcome: &mut Outcome) -> Result<(), Ended> {
+        for book in books {
+            for (event, code, message) in consumer.failed(&*self.app.inner.log.store, book).await? {
+                let component = consumer.name.to_owned();
+                outcome.failures.push(WaitFailure { component, position: event.position, code, message });
+            }
+        }
+        Ok(())
+    }
+
+    /// The books that were caused since, of which nobody knew.
+    async fn caused(&mut self, outcome: &mut Outcome) -> Result<Vec<Vec<Record>>, Ended> {
+        let log = &self.app.inner.log;
+        let mut books: Vec<Vec<Record>> = Vec::new();
+        loop {
+            let stored = log.store.read_correlated(&self.conversation, self.read, PAGE).await?;
+            let (count, last) = (stored.len(), stored.last().map(|record| record.position));
+            for record in stored {
+                let Some(cause) = record.trace.cause.clone() else { continue };
+                let parent = (cause.domain.to_string(), cause.root, cause.sequence);
+                if self.links.contains_key(&link(&record)) || !self.links.contains_key(&parent) {
+                    continue;
+                }
+                self.know(std::slice::from_ref(&record));
+                self.check(&record)?;
+                let (stream, position) = (record.stream.clone(), record.position);
+                let mut current = Vec::new();
+                log.upcasts.current(record, &mut current)?;
+                // Records of one book follow each other without a hole, and have one cause.
+                let follows = |book: &Vec<Record>| {
+                    let last = book.last();
+                    last.is_some_and(|last| last.stream == stream && last.position + 1 == position)
+                };
+                match books.last_mut().filter(|book| follows(book)) {
+                    Some(book) => book.extend(current),
+                    None => books.push(current),
+                }
+            }
+            self.read = last.unwrap_or(self.read);
+            if count < PAGE {
+                break;
+            }
+        }
+        for records in &books {
+            outcome.failures.extend(records.iter().filter_map(refusal));
+            let stream = records.first().map(|record| record.stream.clone());
+            outcome.caused.extend(stream.map(|stream| CausedBook { stream, records: records.clone() }));
+        }
+        Ok(books)
+    }
+
+    /// Follows the chain that a record ends, which may not be too long, nor go in a circle.
+    fn check(&self, record: &Record) -> Result<(), Ended> {
+        let mut steps: Vec<(&str, &Link, &str)> = Vec::new();
+        let mut at = link(record);
+        while let Some(Cause { parent: Some(parent), component, .. }) = self.links.get(&at)
+            && let Some((known, cause)) = self.links.get_key_value(parent)
+        {
+            let stream = |link: &Link| (link.0.clone(), link.1);
+            let again = steps.iter().any(|(by, to, type_name)| {
+                *by == component && stream(to) == stream(known) && *type_name == cause.type_name
+            });
+            let ended = |code: &str, what: &str| {
+                let reason = format!("{code}: {what} at position {}", record.position);
+                Ended::NotPassed { consumer: component.clone(), reason }
+            };
+            if again {
+                return Err(ended("CASCADE_CYCLE", "it handles an event of the same stream and type again"));
+            }
+            if steps.len() == LINKS {
+                return Err(ended("CASCADE_TOO_DEEP", "more books follow from each other than are waited for"));
+            }
+            steps.push((component, known, &cause.type_name));
+            at = known.clone();
+        }
+        Ok(())
+    }
+}
+
+/// A recorded refusal, as a failure of the component that sent the command.
+fn refusal(record: &Record) -> Option<WaitFailure> {
+    if record.kind != RecordKind::Refusal {
+        return None;
+    }
+    let refusal = proto::Refusal::decode(record.payload.value.clone()).ok()?;
+    let Rejection { code, message, .. } = refusal.rejection?.into();
+    let component = record.trace.cause.as_ref()?.component.clone();
+    Some(WaitFailure { component, position: record.position, code, message })
+}
+
+/// Whether a failure is a refusal that was recorded: business as usual, and no reason to stop waiting.
+fn is_refusal(outcome: &Outcome, failure: &WaitFailure) -> bool {
+    let mut records = outcome.caused.iter().flat_map(|book| &book.records);
+    records.any(|record| record.position == failure.position && record.kind == RecordKind::Refusal)
+}

@@ -1,0 +1,89 @@
+//! Trying: what may pass by itself until it does, what fails as often as is allowed.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::sync::watch;
+
+use super::Stop;
+use crate::component::Delivery;
+use crate::error::Error;
+use crate::store::{Attempt, StoreError};
+use crate::time;
+
+/// What came of it.
+pub(super) enum Tried<T> {
+    Done(T),
+    /// The lease is somebody else's.
+    Lost,
+    /// It was time to stop.
+    Stopped,
+    /// Every attempt failed; the last one with this error.
+    Failed(Vec<Attempt>, Error),
+}
+
+/// Whose patience it is.
+#[derive(Clone)]
+pub(super) struct Attempts {
+    pub(super) consumer: &'static str,
+    pub(super) delivery: Delivery,
+    pub(super) stop: Stop,
+    /// True while others cannot go on because of what is not done.
+    pub(super) crowded: watch::Receiver<bool>,
+}
+
+/// Pauses from 20 ms, doubling up to a second.
+fn pauses() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(Duration::from_secs(1))
+        .with_jitter()
+        .without_max_times()
+}
+
+impl Attempts {
+    /// Calls until it succeeds, or fails for good.
+    pub(super) async fn make<T, F>(&self, position: u64, mut call: impl FnMut() -> F) -> Tried<T>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let (mut passing, mut failing) = (pauses().build(), pauses().build());
+        let mut attempts = Vec::new();
+        loop {
+            let error = match call().await {
+                Ok(done) => return Tried::Done(done),
+                Err(Error::Store(StoreError::LeaseLost { .. })) => return Tried::Lost,
+                Err(error) => error,
+            };
+            let passes = error.retryable();
+            if !passes {
+                attempts.push(attempt(&error));
+                let again = matches!(error, Error::Failed(_)) && attempts.len() < self.delivery.attempts as usize;
+                if !again {
+                    return Tried::Failed(attempts, error);
+                }
+            }
+            let pause = if passes { passing.next() } else { failing.next() }.unwrap_or_default();
+            let (consumer, code) = (self.consumer, error.code());
+            tracing::warn!(consumer, position, code, %error, ?pause, "tried again after a pause");
+            let mut crowded = self.crowded.clone();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.wait() => return Tried::Stopped,
+                Ok(_) = crowded.wait_for(|crowded| *crowded), if !passes => {
+                    attempts.push(Attempt {
+                        at: time::now(),
+                        code: "LANE_HELD_UP".into(),
+                        reason: "the lane was failing while all others waited for it".into(),
+                    });
+                    return Tried::Failed(attempts, error);
+                }
+            }
+        }
+    }
+}
+
+/// An attempt that failed with this error just now.
+pub(super) fn attempt(error: &Error) -> Attempt {
+    Attempt { at: time::now(), code: error.code().to_owned(), reason: error.to_string() }
+}
