@@ -164,7 +164,7 @@ pub struct TransferSaga {
 
 impl Transfers for TransferSaga {
     async fn on_sent(&self, event: TransferSent, _: &Context) -> Result<Receive, Failure> {
-        self.faults.enter("Transfers").await?;
+        self.faults.enter("Transfers", &event.account).await?;
         Ok(Receive { account: event.to, from: event.account, amount: event.amount })
     }
 }

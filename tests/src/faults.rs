@@ -19,8 +19,16 @@ pub enum Fault {
     Takes(Duration),
 }
 
-/// By component: how it goes wrong, and how often it was called.
-type Components = HashMap<&'static str, (Option<Fault>, usize)>;
+/// How one component goes wrong, and how often it was called.
+#[derive(Debug, Default)]
+struct Component {
+    fault: Option<Fault>,
+    /// For one account only.
+    faults: HashMap<String, Fault>,
+    calls: usize,
+}
+
+type Components = HashMap<&'static str, Component>;
 
 /// Which components go wrong, and how often each was called. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -31,52 +39,66 @@ pub struct Faults {
 impl Faults {
     /// Makes `component` go wrong from now on.
     pub fn set(&self, component: &'static str, fault: Fault) {
-        self.all().entry(component).or_default().0 = Some(fault);
+        self.all().entry(component).or_default().fault = Some(fault);
+    }
+
+    /// Makes `component` go wrong for one account.
+    pub fn set_for(&self, component: &'static str, account: &str, fault: Fault) {
+        self.all().entry(component).or_default().faults.insert(account.to_owned(), fault);
     }
 
     /// Makes `component` work again.
     pub fn mend(&self, component: &'static str) {
-        self.all().entry(component).or_default().0 = None;
+        let mut all = self.all();
+        let component = all.entry(component).or_default();
+        component.fault = None;
+        component.faults.clear();
     }
 
     /// How often `component` was called.
     pub fn calls(&self, component: &'static str) -> usize {
-        self.all().get(component).map_or(0, |(_, calls)| *calls)
+        self.all().get(component).map_or(0, |component| component.calls)
     }
 
     /// What each handler of a consumer calls first.
-    pub(crate) async fn enter(&self, component: &'static str) -> Result<(), Failure> {
-        let fault = self.all().get(component).and_then(|(fault, _)| *fault);
+    pub(crate) async fn enter(&self, component: &'static str, account: &str) -> Result<(), Failure> {
+        let fault = self.next(component, account);
         if let Some(Fault::Takes(time)) = fault {
             tokio::time::sleep(time).await;
         }
-        self.check(component)
+        go_wrong(component, fault)
     }
 
     /// What each handler of an aggregate calls first.
     pub(crate) fn check(&self, component: &'static str) -> Result<(), Failure> {
-        let fault = {
-            let mut all = self.all();
-            let (fault, calls) = all.entry(component).or_default();
-            *calls += 1;
-            match fault {
-                Some(Fault::FailsTimes(0)) => None,
-                Some(Fault::FailsTimes(left)) => {
-                    *left -= 1;
-                    Some(Fault::Fails)
-                }
-                other => *other,
+        go_wrong(component, self.next(component, ""))
+    }
+
+    /// Counts a call, and says how it goes wrong.
+    fn next(&self, component: &'static str, account: &str) -> Option<Fault> {
+        let mut all = self.all();
+        let Component { fault, faults, calls } = all.entry(component).or_default();
+        *calls += 1;
+        match faults.get_mut(account).or(fault.as_mut()) {
+            Some(Fault::FailsTimes(0)) => None,
+            Some(Fault::FailsTimes(left)) => {
+                *left -= 1;
+                Some(Fault::Fails)
             }
-        };
-        match fault {
-            None | Some(Fault::Takes(_)) => Ok(()),
-            Some(Fault::Panics) => panics(component),
-            Some(_) => Err(Failure::new("FAULT", format!("{component} was told to fail"))),
+            other => other.copied(),
         }
     }
 
     fn all(&self) -> MutexGuard<'_, Components> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn go_wrong(component: &str, fault: Option<Fault>) -> Result<(), Failure> {
+    match fault {
+        None | Some(Fault::Takes(_)) => Ok(()),
+        Some(Fault::Panics) => panics(component),
+        Some(_) => Err(Failure::new("FAULT", format!("{component} was told to fail"))),
     }
 }
 

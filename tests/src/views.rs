@@ -21,7 +21,7 @@ type Row = Result<Option<BalanceRow>, Failure>;
 
 impl BalanceView {
     async fn moved(&self, row: Option<BalanceRow>, account: String, change: impl FnOnce(&mut u64)) -> Row {
-        self.faults.enter("Balances").await?;
+        self.faults.enter("Balances", &account).await?;
         let mut row = row.unwrap_or(BalanceRow { account, ..BalanceRow::default() });
         row.events += 1;
         change(&mut row.balance);
@@ -54,8 +54,8 @@ impl Balances for BalanceView {
         self.moved(row, event.account, |balance| *balance += event.amount).await
     }
 
-    async fn on_closed(&self, _: Option<BalanceRow>, _: AccountClosed, _: &Context) -> Row {
-        self.faults.enter("Balances").await?;
+    async fn on_closed(&self, _: Option<BalanceRow>, event: AccountClosed, _: &Context) -> Row {
+        self.faults.enter("Balances", &event.account).await?;
         Ok(None)
     }
 }
@@ -85,7 +85,7 @@ pub struct NoticeBoard {
 }
 
 impl Notices for NoticeBoard {
-    async fn on_withdrawn(&self, _: Withdrawn, _: &Context) -> Result<(), Failure> {
-        self.faults.enter("Notices").await
+    async fn on_withdrawn(&self, event: Withdrawn, _: &Context) -> Result<(), Failure> {
+        self.faults.enter("Notices", &event.account).await
     }
 }

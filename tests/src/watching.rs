@@ -17,7 +17,7 @@ pub struct WithdrawalCounter {
 
 impl WithdrawalWatch for WithdrawalCounter {
     async fn on_withdrawn(&self, watch: &Watch, event: Withdrawn, _: &Context) -> Result<Vec<WatchStep>, Failure> {
-        self.faults.enter("WithdrawalWatch").await?;
+        self.faults.enter("WithdrawalWatch", &event.account).await?;
         let account = event.account;
         let mut steps = vec![WithdrawalCounted { account: account.clone() }.into()];
         if watch.withdrawals == 1 {
@@ -28,7 +28,7 @@ impl WithdrawalWatch for WithdrawalCounter {
     }
 
     async fn on_deposited(&self, _: &Watch, event: Deposited, _: &Context) -> Result<Vec<WatchStep>, Failure> {
-        self.faults.enter("WithdrawalWatch").await?;
+        self.faults.enter("WithdrawalWatch", &event.account).await?;
         Ok(vec![DepositCounted { account: event.account }.into()])
     }
 

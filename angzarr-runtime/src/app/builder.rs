@@ -25,17 +25,24 @@ use crate::store::{Opened, Storage};
 pub struct AppBuilder {
     storage: Storage,
     registrations: Vec<Registration>,
+    deliveries: HashMap<String, Delivery>,
     drain: Duration,
 }
 
 impl AppBuilder {
     pub(super) fn new(storage: Storage) -> Self {
-        Self { storage, registrations: Vec::new(), drain: DEFAULT_WAIT }
+        Self { storage, registrations: Vec::new(), deliveries: HashMap::new(), drain: DEFAULT_WAIT }
     }
 
     /// How long [`App::shutdown`] lets the consumers go on to the end of the log; 30 seconds if nothing is said.
     pub fn drain_within(mut self, time: Duration) -> Self {
         self.drain = time;
+        self
+    }
+
+    /// Sets how events reach the consumer of this full name, whatever its own definition says.
+    pub fn delivery(mut self, consumer: impl Into<String>, delivery: Delivery) -> Self {
+        self.deliveries.insert(consumer.into(), delivery);
         self
     }
 
@@ -51,7 +58,7 @@ impl AppBuilder {
     /// [`Error::Setup`] with everything that does not fit together; nothing was opened then. Otherwise what opening
     /// the storage can yield.
     pub async fn start(self) -> Result<App, Error> {
-        check(&self.registrations)?;
+        check(&self.registrations, &self.deliveries)?;
         let mut upcasts = Upcasts::default();
         for registration in &self.registrations {
             if let Registration::Upcaster(logic) = registration {
@@ -73,21 +80,26 @@ impl AppBuilder {
         let (stop, stopped) = watch::channel(false);
         let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
         let (mut process_managers, mut view_names) = (Vec::new(), Vec::new());
+        let deliveries = self.deliveries;
+        let delivery = |name: &str| deliveries.get(name).copied().unwrap_or_default();
         for registration in self.registrations {
             let consumer: Arc<dyn Consumer> = match registration {
                 Registration::Aggregate(_) | Registration::Upcaster(_) => continue,
                 Registration::Saga(logic) => {
                     let (router, store) = (router.clone(), store.clone());
-                    Arc::new(SagaCoordinator { logic, router, store, delivery: Delivery::DEFAULT })
+                    let delivery = delivery(logic.spec().name);
+                    Arc::new(SagaCoordinator { logic, router, store, delivery })
                 }
                 Registration::ProcessManager(logic) => {
                     process_managers.push(logic.clone());
                     let (router, log) = (router.clone(), log.clone());
-                    Arc::new(ProcessManagerCoordinator { logic, router, log, delivery: Delivery::DEFAULT })
+                    let delivery = delivery(logic.spec().name);
+                    Arc::new(ProcessManagerCoordinator { logic, router, log, delivery })
                 }
                 Registration::Projector(logic) => {
                     view_names.extend(logic.row_type().map(|row_type| (logic.spec().name, row_type)));
-                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), Delivery::DEFAULT))
+                    let delivery = delivery(logic.spec().name);
+                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery))
                 }
             };
             match consumer::start(consumer, log.clone(), Stop::new(stopped.clone())).await {
@@ -111,7 +123,7 @@ impl AppBuilder {
 }
 
 /// What the components demand of each other. Everything that is wrong is told at once.
-fn check(registrations: &[Registration]) -> Result<(), Error> {
+fn check(registrations: &[Registration], deliveries: &HashMap<String, Delivery>) -> Result<(), Error> {
     let mut wrong = Vec::new();
     let mut names = HashSet::new();
     let mut owners: HashMap<&str, &str> = HashMap::new();
@@ -150,6 +162,12 @@ fn check(registrations: &[Registration]) -> Result<(), Error> {
                 "`{name}` upcasts the domain \"{}\", which nothing registered owns",
                 logic.spec().domain
             ));
+        }
+    }
+    for name in deliveries.keys() {
+        let consumer = registrations.iter().find(|registration| identity(registration).0 == name);
+        if !consumer.is_some_and(|consumer| !subscriptions(consumer).is_empty()) {
+            wrong.push(format!("a delivery is set for `{name}`, which is no registered consumer"));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(Error::Setup(wrong.join("; "))) }

@@ -125,8 +125,7 @@ impl Following {
             let full = stored.len() == limit;
             let mut books: Vec<Vec<Record>> = Vec::new();
             for record in stored {
-                let follows = |last: &Record| last.stream == record.stream && last.position + 1 == record.position;
-                match books.last_mut().filter(|book| book.last().is_some_and(follows)) {
+                match books.last_mut().filter(|book| book.last().is_some_and(|last| record.continues(last))) {
                     Some(book) => book.push(record),
                     None => books.push(vec![record]),
                 }

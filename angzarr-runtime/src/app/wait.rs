@@ -192,15 +192,10 @@ impl Waiting<'_> {
                 }
                 self.know(std::slice::from_ref(&record));
                 self.check(&record)?;
-                let (stream, position) = (record.stream.clone(), record.position);
+                let continues = books.last().and_then(|book| book.last()).is_some_and(|last| record.continues(last));
                 let mut current = Vec::new();
                 log.upcasts.current(record, &mut current)?;
-                // Records of one book follow each other without a hole, and have one cause.
-                let follows = |book: &Vec<Record>| {
-                    let last = book.last();
-                    last.is_some_and(|last| last.stream == stream && last.position + 1 == position)
-                };
-                match books.last_mut().filter(|book| follows(book)) {
+                match books.last_mut().filter(|_| continues) {
                     Some(book) => book.extend(current),
                     None => books.push(current),
                 }

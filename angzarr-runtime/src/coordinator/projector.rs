@@ -134,9 +134,15 @@ impl Consumer for ProjectorCoordinator {
             let changed = view.changed.lock().unwrap_or_else(PoisonError::into_inner);
             changed.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
         };
+        let committed = changes.clone();
         view.views.commit(self.name(), lease.token, changes, position).await?;
-        // Kept until here, so that a commit that failed can be tried again.
-        view.changed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Kept until here, so that a commit that failed can be tried again; what was changed meanwhile stays.
+        let mut changed = view.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, row) in &committed {
+            if changed.get(key) == Some(row) {
+                changed.remove(key);
+            }
+        }
         Ok(())
     }
 }

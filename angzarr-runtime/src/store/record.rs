@@ -106,6 +106,17 @@ pub struct Record {
     pub trace: Trace,
 }
 
+impl Record {
+    /// Whether it belongs to the book of the record before it in the log. Books of one stream that follow each other have
+    /// different times.
+    pub(crate) fn continues(&self, before: &Record) -> bool {
+        before.stream == self.stream
+            && before.position + 1 == self.position
+            && before.created_at == self.created_at
+            && before.trace == self.trace
+    }
+}
+
 /// A record to be appended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewRecord {

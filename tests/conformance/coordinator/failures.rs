@@ -1,4 +1,4 @@
-//! Handlers that fail: nothing is skipped, and others go on.
+//! Handlers that fail: nothing is skipped, others go on, and a consumer that is told to stop does.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use angzarr_tests::{Fault, Faults};
 
 use super::{
     BALANCES, BRANCHES, NOTICES, TRANSFERS, WATCH, balance, code, event_names, log, open, start, start_accounts,
-    status, stopped,
+    start_stopping, status, stopped,
 };
 use crate::backend::Backend;
 
@@ -64,7 +64,7 @@ pub(super) async fn a_passing_failure_is_tried_again(backend: impl Backend) {
 
 pub(super) async fn a_failing_saga_stops_alone(backend: impl Backend) {
     let faults = Faults::default();
-    let app = start(&backend, &faults).await;
+    let app = start_stopping(&backend, &faults).await;
     open(&app, "a", 100).await;
     open(&app, "b", 0).await;
     faults.set("Transfers", Fault::Fails);
@@ -78,7 +78,7 @@ pub(super) async fn a_failing_saga_stops_alone(backend: impl Backend) {
 
 pub(super) async fn a_failing_projector_stops_alone(backend: impl Backend) {
     let faults = Faults::default();
-    let app = start(&backend, &faults).await;
+    let app = start_stopping(&backend, &faults).await;
     open(&app, "a", 100).await;
     open(&app, "b", 0).await;
     app.drained().await.unwrap();
@@ -94,7 +94,7 @@ pub(super) async fn a_failing_projector_stops_alone(backend: impl Backend) {
 pub(super) async fn a_panicking_consumer_stops_alone(backend: impl Backend) {
     for (component, consumer) in [("Transfers", TRANSFERS), ("Notices", NOTICES), ("WithdrawalWatch", WATCH)] {
         let faults = Faults::default();
-        let app = start(&backend, &faults).await;
+        let app = start_stopping(&backend, &faults).await;
         // In a place that persists, the rounds share a log.
         let account = format!("account of {component}");
         open(&app, &account, 100).await;
@@ -115,7 +115,7 @@ pub(super) async fn a_panicking_consumer_stops_alone(backend: impl Backend) {
         }
         assert_eq!(code(app.shutdown().await), "CONSUMER_STOPPED", "it is told at the end, too");
         // The next round starts with everything passed.
-        let app = start(&backend, &Faults::default()).await;
+        let app = start_stopping(&backend, &Faults::default()).await;
         app.drained().await.unwrap();
         app.shutdown().await.unwrap();
     }
@@ -149,20 +149,20 @@ pub(super) async fn a_failing_consumer_goes_on_after_mending(backend: impl Backe
     for component in ["Transfers", "Balances"] {
         faults.set(component, Fault::Fails);
     }
-    let app = start(&backend, &faults).await;
+    let app = start_stopping(&backend, &faults).await;
     let first = transfer(&app, 30).await;
     transfer(&app, 20).await;
     assert_eq!(code(app.drained().await), "CONSUMER_STOPPED");
     assert_eq!(code(app.shutdown().await), "CONSUMER_STOPPED");
 
     // Still broken: it stops at the same event, not at a later one.
-    let app = start(&backend, &faults).await;
+    let app = start_stopping(&backend, &faults).await;
     faults.mend("Balances");
     assert!(stopped(&app, TRANSFERS).await.position < first);
     assert_eq!(code(app.shutdown().await), "CONSUMER_STOPPED");
 
     faults.mend("Transfers");
-    let app = start(&backend, &faults).await;
+    let app = start_stopping(&backend, &faults).await;
     app.drained().await.unwrap();
     assert_eq!(event_names(&app, "b").await[2..], ["TransferReceived", "TransferReceived"]);
     assert_eq!((balance(&app, "a").await, balance(&app, "b").await), (Some(50), Some(50)));

@@ -3,9 +3,13 @@
 mod as_of;
 mod bad_books;
 mod broken;
+mod cascade;
 mod failures;
+mod follow;
 mod import;
+mod lanes;
 mod once;
+mod parks;
 mod pipelined;
 mod process_manager;
 mod processes;
@@ -25,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angzarr_runtime::app::ConsumerStatus;
+use angzarr_runtime::component::{Delivery, OnFailure};
 use angzarr_runtime::id::root_id;
 use angzarr_runtime::prost::Message;
 use angzarr_runtime::store::{Opened, Record, Store, StreamId};
@@ -43,22 +48,35 @@ use bad_books::{
     bad_books_get_their_codes, bad_payloads_change_nothing, pages_are_decided_in_order_and_stored_as_one_book,
     stored_events_that_do_not_decode_are_told, stored_events_that_nobody_knows_are_told,
 };
-use broken::{
-    an_event_whose_key_does_not_decode_stops_right_there, an_old_event_that_cannot_be_upcast_stops_who_wants_it,
+use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_that_cannot_be_upcast};
+use cascade::{
+    cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_tells_of_refusals_and_their_compensation,
+    cascade_waits_for_all_that_follows,
 };
 use failures::{
     a_failing_aggregate_stores_nothing, a_failing_consumer_goes_on_after_mending, a_failing_projector_stops_alone,
     a_failing_saga_stops_alone, a_panicking_consumer_stops_alone, a_passing_failure_is_tried_again,
 };
+use follow::{follow_catches_up_and_goes_on, follow_ends_after_a_count_or_a_time};
 use import::{
     imports_are_stored_once, imports_are_taken_as_they_are, imports_check_the_sequence, imports_refuse_strangers,
     imports_without_a_key_are_stored_each_time,
+};
+use lanes::{
+    lanes_do_not_wait_for_a_hanging_one, lanes_keep_their_order, lanes_of_a_failing_handler_try_again_alone,
+    lanes_of_handlers_that_hang_are_parked,
 };
 use once::{
     once_a_client_key_returns_the_first_events, once_an_empty_result_stays_empty,
     once_client_refusals_are_not_recorded, once_concurrent_duplicates_are_decided_once,
     once_ids_and_time_follow_from_a_client_key, once_ids_and_time_follow_from_the_cause,
     once_redelivered_events_double_nothing, once_refusals_are_recorded_and_compensated,
+};
+use parks::{
+    chains_that_never_end_end_in_a_park, parks_are_discarded_and_compensated, parks_are_kept_and_replayed_in_order,
+    parks_are_skipped_and_discarded, parks_that_are_many_pause_the_consumer, parks_that_fail_again_stay,
+    parks_under_other_policies, parks_without_a_lane_and_strangers_are_told,
+    refusals_without_compensation_become_dead_letters,
 };
 use pipelined::{
     a_caller_may_go_away_at_any_time, a_slow_store_refuses_nobody, a_store_that_is_away_tells_everybody_soon,
@@ -102,7 +120,8 @@ use views::{
 };
 use waiting::{
     a_dropped_send_is_whole, deadlines_are_kept, deadlines_beyond_the_end_of_time_are_none, shutting_down_drains,
-    shutting_down_leaves_nothing_to_do, waiting_for_a_stopped_projector_ends, waiting_for_projectors_shows_their_rows,
+    shutting_down_leaves_nothing_to_do, waiting_does_not_depend_on_other_lanes, waiting_ends_at_a_parked_lane,
+    waiting_for_a_stopped_projector_ends, waiting_for_projectors_shows_their_rows,
 };
 
 cases! {
@@ -146,9 +165,29 @@ cases! {
         a_failing_projector_stops_alone,
         a_panicking_consumer_stops_alone,
         a_failing_aggregate_stores_nothing,
+        lanes_do_not_wait_for_a_hanging_one,
+        lanes_keep_their_order,
+        lanes_of_a_failing_handler_try_again_alone,
+        lanes_of_handlers_that_hang_are_parked,
+        parks_are_skipped_and_discarded,
+        parks_are_discarded_and_compensated,
+        parks_that_fail_again_stay,
+        parks_that_are_many_pause_the_consumer,
+        parks_under_other_policies,
+        parks_without_a_lane_and_strangers_are_told,
+        refusals_without_compensation_become_dead_letters,
+        chains_that_never_end_end_in_a_park,
+        cascade_waits_for_all_that_follows,
+        cascade_tells_of_refusals_and_their_compensation,
+        cascade_ends_at_a_parked_lane,
+        cascade_ends_at_the_deadline,
+        follow_catches_up_and_goes_on,
+        follow_ends_after_a_count_or_a_time,
         views_follow_their_keys,
         waiting_for_projectors_shows_their_rows,
         waiting_for_a_stopped_projector_ends,
+        waiting_does_not_depend_on_other_lanes,
+        waiting_ends_at_a_parked_lane,
         deadlines_are_kept,
         deadlines_beyond_the_end_of_time_are_none,
         a_stopped_consumer_lets_the_others_finish,
@@ -188,8 +227,9 @@ cases! {
         upcasting_leaves_stored_bytes_alone,
         stored_events_that_nobody_knows_are_told,
         stored_events_that_do_not_decode_are_told,
-        an_old_event_that_cannot_be_upcast_stops_who_wants_it,
-        an_event_whose_key_does_not_decode_stops_right_there,
+        parks_take_old_events_that_cannot_be_upcast,
+        parks_take_events_whose_key_does_not_decode,
+        parks_are_kept_and_replayed_in_order,
         a_failing_consumer_goes_on_after_mending,
         views_that_are_lost_are_rebuilt,
         views_of_another_log_are_rebuilt,
@@ -208,6 +248,15 @@ const NOTICES: &str = "bank.v1.app.Notices";
 /// An application of all components.
 pub(crate) async fn start(backend: &impl Backend, faults: &Faults) -> App {
     register(App::builder(backend.storage()), faults).start().await.unwrap()
+}
+
+const STOP: Delivery = Delivery { on_failure: OnFailure::Stop, ..Delivery::DEFAULT };
+
+/// An application of all components, whose consumers stop at what they cannot handle.
+pub(crate) async fn start_stopping(backend: &impl Backend, faults: &Faults) -> App {
+    let consumers = [TRANSFERS, WATCH, BALANCES, BRANCHES, NOTICES].into_iter();
+    let app = register(App::builder(backend.storage()), faults);
+    consumers.fold(app, |app, consumer| app.delivery(consumer, STOP)).start().await.unwrap()
 }
 
 /// An application without consumers.

@@ -10,7 +10,7 @@ use angzarr_tests::bank::v1::{
 };
 use angzarr_tests::{AccountRules, BalanceView, Fault, Faults, OldAccounts};
 
-use super::{BALANCES, NOTICES, code, event_names, open, start, start_accounts, status, stopped};
+use super::{BALANCES, NOTICES, STOP, code, event_names, open, start, start_accounts, status, stopped};
 use crate::backend::Backend;
 
 /// What consumers get here to reach the end.
@@ -93,7 +93,7 @@ pub(super) async fn a_stopped_consumer_lets_the_others_finish(backend: impl Back
         .register(OldAccounts)
         .register(BalanceView { faults })
         .register(SlowBoard { pause: Duration::from_millis(50) });
-    let app = app.start().await.unwrap();
+    let app = app.delivery(BALANCES, STOP).start().await.unwrap();
     open(&app, "a", 100).await;
     stopped(&app, BALANCES).await;
     for _ in 0..4 {

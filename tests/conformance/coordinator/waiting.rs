@@ -7,7 +7,9 @@ use angzarr_tests::bank::v1::{Deposit, OpenAccount, Transfer, Withdraw};
 use angzarr_tests::{Fault, Faults};
 use futures_util::future::join_all;
 
-use super::{BALANCES, BRANCHES, NOTICES, balance, code, event_names, log, open, start, start_accounts};
+use super::{
+    BALANCES, BRANCHES, NOTICES, balance, code, event_names, log, open, start, start_accounts, start_stopping,
+};
 use crate::backend::Backend;
 
 pub(super) async fn waiting_for_projectors_shows_their_rows(backend: impl Backend) {
@@ -21,9 +23,42 @@ pub(super) async fn waiting_for_projectors_shows_their_rows(backend: impl Backen
     }
 }
 
-pub(super) async fn waiting_for_a_stopped_projector_ends(backend: impl Backend) {
+pub(super) async fn waiting_does_not_depend_on_other_lanes(backend: impl Backend) {
     let faults = Faults::default();
     let app = start(&backend, &faults).await;
+    open(&app, "a", 0).await;
+    open(&app, "b", 0).await;
+    app.drained().await.unwrap();
+    faults.set_for("Balances", "a", Fault::Takes(Duration::from_secs(600)));
+    app.send(Deposit { account: "a".into(), amount: 1 }).await.unwrap();
+    for n in 1..=20 {
+        let deposit = app.send(Deposit { account: "b".into(), amount: 1 });
+        deposit.sync(SyncMode::Simple).timeout(Duration::from_secs(20)).await.unwrap();
+        assert_eq!(balance(&app, "b").await, Some(n));
+    }
+}
+
+pub(super) async fn waiting_ends_at_a_parked_lane(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start(&backend, &faults).await;
+    open(&app, "a", 0).await;
+    app.drained().await.unwrap();
+    faults.set_for("Balances", "a", Fault::Fails);
+    for code in ["FAULT", "LANE_PARKED"] {
+        let deposit = app.send(Deposit { account: "a".into(), amount: 1 }).sync(SyncMode::Simple);
+        match deposit.await.unwrap_err() {
+            Error::NotPassed { consumer, outcome, .. } => {
+                assert_eq!((consumer.as_str(), outcome.events.len()), (BALANCES, 1));
+                assert_eq!(outcome.failures[0].code, code);
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+pub(super) async fn waiting_for_a_stopped_projector_ends(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start_stopping(&backend, &faults).await;
     open(&app, "a", 0).await;
     app.drained().await.unwrap();
     faults.set("Balances", Fault::Fails);

@@ -21,7 +21,7 @@ use super::{Asked, Inbox};
 use crate::component::OnFailure;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Parked, Record};
+use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Parked, Record, StoreError};
 
 /// How many records are read at a time.
 pub(super) const BATCH: usize = 1024;
@@ -459,9 +459,14 @@ impl<'a> Tail<'a> {
     fn failed(&mut self, lane: &str, ticket: Ticket, event: EventRef, attempts: Vec<Attempt>, error: Error) {
         let (consumer, position, code) = (self.turn.consumer.name(), event.position, error.code().to_owned());
         let letter = Some(NewDeadLetter { event, lane: lane.to_owned(), attempts });
-        // That a refusal has nobody to compensate it is no reason to hold up what comes later.
-        let refused = matches!(error, Error::Uncompensated { .. });
-        match if refused { OnFailure::Skip } else { self.attempts.delivery.on_failure } {
+        let on_failure = match &error {
+            // That a refusal has nobody to compensate it is no reason to hold up what comes later.
+            Error::Uncompensated { .. } => OnFailure::Skip,
+            // What is wrong with the store is no event's fault.
+            Error::Store(error) if !matches!(error, StoreError::StreamFull) => OnFailure::Stop,
+            _ => self.attempts.delivery.on_failure,
+        };
+        match on_failure {
             OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
             OnFailure::Skip => {
                 tracing::error!(consumer, lane, position, code, %error, "the event became a dead letter and is skipped");
@@ -593,7 +598,7 @@ impl<'a> Tail<'a> {
 }
 
 /// Which lanes of a consumer are parked.
-pub(super) async fn parked_lanes(turn: &Turn) -> Result<HashSet<String>, crate::store::StoreError> {
+pub(super) async fn parked_lanes(turn: &Turn) -> Result<HashSet<String>, StoreError> {
     let parks = turn.log.store.parks(turn.consumer.name()).await?;
     Ok(parks.into_iter().map(|park| park.lane).collect())
 }

@@ -1,0 +1,104 @@
+//! Law 11: waiting for all that follows.
+
+use std::time::Duration;
+
+use angzarr_runtime::store::RecordKind;
+use angzarr_runtime::{App, Error, Outcome, SyncMode};
+use angzarr_tests::bank::v1::{Transfer, Withdraw};
+use angzarr_tests::{Fault, Faults};
+
+use super::{BALANCES, BRANCHES, NOTICES, TRANSFERS, WATCH, balance, names, open, start};
+use crate::backend::Backend;
+
+async fn cascade(app: &App, to: &str, amount: u64) -> Result<Outcome, Error> {
+    let transfer = Transfer { account: "a".into(), to: to.into(), amount };
+    app.send(transfer).sync(SyncMode::Cascade).timeout(Duration::from_secs(20)).await
+}
+
+fn caused(outcome: &Outcome) -> Vec<Vec<&str>> {
+    outcome.caused.iter().map(|book| names(&book.records)).collect()
+}
+
+/// What is known where waiting ended early.
+fn ended(result: Result<Outcome, Error>) -> (String, String, Outcome) {
+    match result.unwrap_err() {
+        Error::NotPassed { consumer, reason, outcome, .. } => (consumer, reason, *outcome),
+        other => panic!("{other}"),
+    }
+}
+
+pub(super) async fn cascade_waits_for_all_that_follows(backend: impl Backend) {
+    let app = start(&backend, &Faults::default()).await;
+    open(&app, "a", 1_000).await;
+    open(&app, "b", 0).await;
+    for n in 1..=10 {
+        let outcome = cascade(&app, "b", 5).await.unwrap();
+        assert_eq!(caused(&outcome), [["TransferReceived"]]);
+        assert_eq!(outcome.caused[0].stream, super::stream("accounts", "b"));
+        assert_eq!(outcome.waited_for, [TRANSFERS, WATCH, BALANCES, BRANCHES, NOTICES]);
+        assert_eq!((outcome.failures, outcome.awaited), (vec![], vec![]));
+        assert_eq!((balance(&app, "a").await, balance(&app, "b").await), (Some(1_000 - n * 5), Some(n * 5)));
+    }
+    // Two withdrawals: the watch counts them, and freezes the account at the second.
+    let withdraw = || app.send(Withdraw { account: "a".into(), amount: 1 }).sync(SyncMode::Cascade);
+    assert_eq!(caused(&withdraw().await.unwrap()), [["WithdrawalCounted"]]);
+    let frozen = withdraw().await.unwrap();
+    let kinds: Vec<_> = caused(&frozen).concat();
+    assert_eq!(kinds, ["WithdrawalCounted", "CommandsIssued", "Refusal", "AccountFrozen"]);
+    assert_eq!(frozen.failures.len(), 1, "the card of that name does not exist");
+    assert_eq!(
+        (frozen.failures[0].component.as_str(), frozen.failures[0].code.as_str()),
+        (WATCH, "ACCOUNT_REJECTION_NOT_OPEN")
+    );
+}
+
+pub(super) async fn cascade_tells_of_refusals_and_their_compensation(backend: impl Backend) {
+    let app = start(&backend, &Faults::default()).await;
+    open(&app, "a", 1_000).await;
+    let outcome = cascade(&app, "nobody", 5).await.unwrap();
+    assert_eq!(caused(&outcome), [["Refusal"], ["TransferReturned"]]);
+    let refusal = &outcome.caused[0].records[0];
+    assert_eq!(refusal.kind, RecordKind::Refusal);
+    assert_eq!(outcome.failures.len(), 1);
+    let failure = &outcome.failures[0];
+    assert_eq!((failure.component.as_str(), failure.position), (TRANSFERS, refusal.position));
+    assert_eq!(failure.code, "ACCOUNT_REJECTION_NOT_OPEN");
+    assert_eq!(balance(&app, "a").await, Some(1_000));
+}
+
+pub(super) async fn cascade_ends_at_a_parked_lane(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start(&backend, &faults).await;
+    open(&app, "a", 1_000).await;
+    open(&app, "b", 0).await;
+    app.drained().await.unwrap();
+    faults.set_for("Balances", "b", Fault::Fails);
+    let (consumer, reason, outcome) = ended(cascade(&app, "b", 5).await);
+    assert_eq!(consumer, BALANCES);
+    assert!(reason.contains("FAULT"), "{reason}");
+    assert_eq!(caused(&outcome), [["TransferReceived"]], "it is stored all the same");
+    let failure = &outcome.failures[0];
+    assert_eq!((failure.component.as_str(), failure.code.as_str()), (BALANCES, "FAULT"));
+    assert_eq!(failure.position, outcome.caused[0].records[0].position);
+    // Behind it in the park.
+    let (_, reason, outcome) = ended(cascade(&app, "b", 5).await);
+    assert!(reason.contains("LANE_PARKED"), "{reason}");
+    assert_eq!(outcome.failures[0].code, "LANE_PARKED");
+}
+
+pub(super) async fn cascade_ends_at_the_deadline(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start(&backend, &faults).await;
+    open(&app, "a", 1_000).await;
+    open(&app, "b", 0).await;
+    app.drained().await.unwrap();
+    faults.set("Transfers", Fault::Takes(Duration::from_secs(60)));
+    let transfer = Transfer { account: "a".into(), to: "b".into(), amount: 5 };
+    let sent = app.send(transfer).sync(SyncMode::Cascade).timeout(Duration::from_millis(500));
+    let (consumer, reason, outcome) = ended(sent.await);
+    assert_eq!((consumer.as_str(), reason.as_str()), (TRANSFERS, "the deadline passed"));
+    assert_eq!(outcome.awaited, [TRANSFERS]);
+    assert_eq!(outcome.waited_for, [WATCH, BALANCES, BRANCHES, NOTICES]);
+    assert_eq!((names(&outcome.events), outcome.caused), (vec!["TransferSent"], vec![]));
+    faults.mend("Transfers");
+}
