@@ -67,8 +67,6 @@ impl PostgresStore {
         let log_id = schema::prepare(&mut connection, server.place()).await?;
         let sessions = Arc::new(Sessions::new(server.clone()));
         let names = Arc::new(Names::new());
-        // A server that was killed may have kept what its writer never published.
-        events::settle(&sessions).await?;
         let head = watch::Sender::new(events::head(&sessions).await?);
         let holder = Uuid::new_v4();
         let listener = Listener::start(&server, holder, sessions.clone(), head.clone()).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, raw_sql};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
@@ -125,7 +125,7 @@ impl Sessions {
             let idle = self.idle().pop();
             let connection = match idle {
                 Some(connection) => connection,
-                None => self.server.connect().await?,
+                None => self.connect().await?,
             };
             let session = Session { sessions: self, connection, _permit: permit };
             let late = || format!("the server gave no answer within {} s", ANSWER.as_secs());
@@ -144,6 +144,14 @@ impl Sessions {
         };
         let done = once.retry(pauses()).when(again).await;
         done.map_err(|failed| passing(failed.into()))
+    }
+
+    /// A server that crashed may have forgotten what it had published last. That ended all connections, so whoever reads
+    /// over a new one sees it published again.
+    async fn connect(&self) -> Result<PgConnection, Failed> {
+        let mut connection = self.server.connect().await?;
+        raw_sql("CALL angzarr.settle()").execute(&mut connection).await?;
+        Ok(connection)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {

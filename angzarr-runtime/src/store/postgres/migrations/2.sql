@@ -166,7 +166,8 @@ CREATE FUNCTION angzarr.change_deadlines(
 $$;
 
 -- The position up to which readers may read: it is on the disk, and so is everything before it. A sequence, since that
--- changes without leaving an old version behind each time.
+-- changes without leaving an old version behind each time. Its last changes need not outlive a crash of the server: see
+-- `settle`.
 CREATE SEQUENCE angzarr.published MINVALUE 0 START 0;
 
 -- Appends a group in one round trip. The lock is given back before the disk is waited for, so that groups of several
@@ -212,7 +213,8 @@ BEGIN
 END
 $$;
 
--- Publishes what is committed, for whoever must not wait for its writer: that one may be gone.
+-- Publishes what is committed, for whoever must not wait for its writer: that one may be gone. Or it was published, and
+-- the server crashed before that was on the disk, so every new connection begins with this.
 CREATE PROCEDURE angzarr.settle() LANGUAGE plpgsql AS $$
 DECLARE
     reaches bigint := (SELECT max(r.position) FROM angzarr.records r);
