@@ -84,3 +84,26 @@ async fn whoever_waits_for_news_publishes_it() {
     timeout(Duration::from_secs(30), head.wait_for(|head| *head == 1)).await.unwrap().unwrap();
     close(opened).await;
 }
+
+/// As a dump leaves it that was made while programs wrote.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_published_of_no_record_is_taken_back() {
+    let url = shared().create_database().unwrap();
+    for there in 0..2 {
+        let opened = open(&url).await;
+        assert_eq!(opened.store.head().await.unwrap(), there);
+        close(opened).await;
+        shared().sql_in(&url, "SELECT setval('angzarr.published', 9)").unwrap();
+        let (opened, other) = (open(&url).await, open(&url).await);
+        assert_eq!((opened.store.head().await.unwrap(), *opened.store.watch().borrow()), (there, there));
+        let mut head = other.store.watch();
+        let next = there + 1;
+        leave_behind(&url, &stream()).await;
+        assert_eq!(opened.store.read(there, 10).await.unwrap(), [], "it is not published yet");
+        opened.store.append(NewBook { expected: Some(9), ..book(&stream(), &["a"]) }).await.unwrap_err();
+        let told = timeout(Duration::from_secs(10), head.wait_for(|head| *head > there)).await.unwrap();
+        assert_eq!((*told.unwrap(), opened.store.head().await.unwrap()), (next, next));
+        close(opened).await;
+        close(other).await;
+    }
+}

@@ -91,8 +91,9 @@ pub(super) async fn prepare(connection: &mut PgConnection, place: &str) -> Resul
     if let Some(reason) = difference(kept.as_deref().unwrap_or_default(), &shape) {
         return Err(StoreError::Altered { place: place.to_owned(), reason });
     }
-    // Writers that have not been seen for a day do not come back.
-    query("DELETE FROM angzarr.writers WHERE seen_at < now() - interval '1 day'")
+    raw_sql("CALL angzarr.correct()").execute(&mut *connection).await.map_err(|error| told(error.into()))?;
+    // Writers that are gone and have not been seen for a day do not come back.
+    query("DELETE FROM angzarr.writers w WHERE w.seen_at < now() - interval '1 day' AND NOT angzarr.lives(w.id)")
         .execute(&mut *connection)
         .await
         .map_err(|error| told(error.into()))?;

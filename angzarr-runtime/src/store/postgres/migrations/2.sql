@@ -224,3 +224,23 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Takes back what is published of records that are not there. A dump holds the sequence as it was at its end, and the
+-- records as they were at its beginning; so where it was made while programs wrote, a log that was restored from it
+-- would show its next records before they are on the disk, and nobody would be told of them.
+CREATE PROCEDURE angzarr.correct() LANGUAGE plpgsql AS $$
+DECLARE
+    published bigint := (SELECT p.last_value FROM angzarr.published p);
+    -- What is published was committed before, so this later look finds it.
+    reaches bigint := coalesce((SELECT max(r.position) FROM angzarr.records r), 0);
+BEGIN
+    IF published > reaches THEN
+        -- No position is given meanwhile; but others may have taken it back already.
+        PERFORM pg_advisory_xact_lock(1095649114, 1);
+        reaches := coalesce((SELECT max(r.position) FROM angzarr.records r), 0);
+        IF (SELECT p.last_value FROM angzarr.published p) > reaches THEN
+            PERFORM setval('angzarr.published', reaches);
+        END IF;
+    END IF;
+END
+$$;
