@@ -472,6 +472,30 @@ async fn several_open_an_empty_database_at_once() {
     assert_eq!(database.sql("SELECT max(position) FROM angzarr.records"), "8");
 }
 
+/// What came of a writer's last group is kept as long as he may ask for it, whatever the server's clock does.
+#[tokio::test]
+async fn outcomes_of_writers_that_live_are_kept() {
+    let database = Database::new();
+    let opened = open(&database.url).await.unwrap();
+    opened.store.append(book(&stream(), &["a"])).await.unwrap();
+    let jump = "UPDATE angzarr.writers SET seen_at = seen_at - interval '2 days'";
+    let outcomes = "SELECT count(*) FROM angzarr.writers";
+    database.sql(jump);
+    close(open(&database.url).await.unwrap()).await;
+    assert_eq!(database.sql(outcomes), "1");
+    database.sql("DELETE FROM angzarr.writers");
+    opened.store.append(book(&stream(), &["b"])).await.unwrap();
+    assert_eq!(database.sql(outcomes), "1", "it is kept all the same");
+    close(opened).await;
+
+    database.sql(jump);
+    while database.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") != "1" {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    close(open(&database.url).await.unwrap()).await;
+    assert_eq!(database.sql(outcomes), "0", "its writer is gone");
+}
+
 #[tokio::test]
 async fn an_open_storage_tells_no_password() {
     let database = Database::new();

@@ -16,7 +16,6 @@ CREATE FUNCTION angzarr.append(
     OUT counts integer[], OUT keys text[], OUT reaches bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    known boolean;
     done bigint;
     stream_count bigint;
     nexts bigint[];
@@ -33,10 +32,10 @@ DECLARE
 BEGIN
     -- One at a time: positions are committed in their order. Whatever comes after this sees what was committed before.
     PERFORM pg_advisory_xact_lock(1095649114, 1);
-    SELECT w.id IS NOT NULL, w.last_batch, w.verdicts, w.sequences, w.positions, w.streams, w.counts, w.keys,
+    SELECT w.last_batch, w.verdicts, w.sequences, w.positions, w.streams, w.counts, w.keys,
             coalesce((SELECT max(r.position) FROM angzarr.records r), 0),
             coalesce((SELECT max(s.id) FROM angzarr.streams s), 0)
-        INTO known, done, verdicts, sequences, positions, streams, counts, keys, reaches, stream_count
+        INTO done, verdicts, sequences, positions, streams, counts, keys, reaches, stream_count
         FROM (VALUES (writer)) AS v (id) LEFT JOIN angzarr.writers w ON w.id = v.id;
     IF done >= batch THEN
         RETURN;
@@ -137,11 +136,10 @@ BEGIN
         PERFORM angzarr.change_deadlines(streams, verdicts, positions, domains,
             deadline_books, deadline_indexes, deadline_names, deadline_times);
     END IF;
-    IF known THEN
-        UPDATE angzarr.writers w SET last_batch = batch, seen_at = now(), verdicts = append.verdicts,
-            sequences = append.sequences, positions = append.positions, streams = append.streams,
-            counts = append.counts, keys = append.keys WHERE w.id = writer;
-    ELSE
+    UPDATE angzarr.writers w SET last_batch = batch, seen_at = now(), verdicts = append.verdicts,
+        sequences = append.sequences, positions = append.positions, streams = append.streams,
+        counts = append.counts, keys = append.keys WHERE w.id = writer;
+    IF NOT FOUND THEN
         INSERT INTO angzarr.writers VALUES (writer, batch, now(), verdicts, sequences, positions, streams, counts, keys);
     END IF;
 END
