@@ -5,7 +5,9 @@ use std::time::Duration;
 use angzarr_runtime::Storage;
 use angzarr_runtime::store::{Load, NewBook, Opened, StoreError, StreamId};
 use angzarr_servers::postgres::shared;
-use tokio::time::timeout;
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+use tokio::time::{sleep, timeout};
 
 use crate::backend::uncommitted;
 use crate::store::{book, stream};
@@ -74,6 +76,55 @@ async fn whoever_opens_the_log_publishes_it() {
     assert_eq!(opened.store.read(0, 10).await.unwrap().len(), 1);
     close(opened).await;
     close(other).await;
+}
+
+/// A group that is committed and cannot be published, for as long as somebody else keeps the server from it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_published_is_not_written_again() {
+    let url = shared().create_database().unwrap();
+    let opened = open(&url).await;
+    let (store, first, second) = (&opened.store, stream(), stream());
+    let held = no_publication(&url).await;
+    let appended = tokio::spawn({
+        let (store, book) = (store.clone(), book(&first, &["a"]));
+        async move { store.append(book).await }
+    });
+    refused_at_publication(&url).await;
+    drop(held);
+    let appended = appended.await.unwrap().unwrap();
+    assert!(!appended.duplicate);
+    assert_eq!(store.read(0, 10).await.unwrap(), appended.records);
+
+    let held = no_publication(&url).await;
+    let unknown = store.append(book(&second, &["b"])).await.unwrap_err();
+    assert_eq!(unknown.code(), "STORE_OUTCOME_UNKNOWN", "{unknown}");
+    assert_eq!(store.head().await.unwrap(), 1);
+    drop(held);
+    let loaded = store.load(Load::of(second)).await.unwrap();
+    assert_eq!((loaded.records.len(), store.head().await.unwrap()), (1, 2), "it is stored, and once");
+    close(opened).await;
+}
+
+/// Keeps everybody from publishing until it is dropped.
+async fn no_publication(url: &str) -> PgConnection {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock(1095649114, 2)").execute(&mut connection).await.unwrap();
+    connection
+}
+
+/// Waits until the first connection that wanted to publish was refused, and the next one wants to.
+async fn refused_at_publication(url: &str) {
+    let waiting = "SELECT coalesce(min(l.pid), 0) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                   WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objid = 2 AND NOT l.granted";
+    let first = async |not: Option<String>| loop {
+        let pid = shared().sql_in(url, waiting).unwrap();
+        if pid != "0" && Some(&pid) != not.as_ref() {
+            return pid;
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    let refused = first(None).await;
+    first(Some(refused)).await;
 }
 
 /// Without anybody who writes, loads or opens: after 15 seconds.
