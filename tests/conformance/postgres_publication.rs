@@ -84,7 +84,7 @@ async fn what_cannot_be_published_is_not_written_again() {
     let url = shared().create_database().unwrap();
     let opened = open(&url).await;
     let (store, first, second) = (&opened.store, stream(), stream());
-    let held = no_publication(&url).await;
+    let held = lock(&url, PUBLICATION).await;
     let appended = tokio::spawn({
         let (store, book) = (store.clone(), book(&first, &["a"]));
         async move { store.append(book).await }
@@ -95,7 +95,7 @@ async fn what_cannot_be_published_is_not_written_again() {
     assert!(!appended.duplicate);
     assert_eq!(store.read(0, 10).await.unwrap(), appended.records);
 
-    let held = no_publication(&url).await;
+    let held = lock(&url, PUBLICATION).await;
     let unknown = store.append(book(&second, &["b"])).await.unwrap_err();
     assert_eq!(unknown.code(), "STORE_OUTCOME_UNKNOWN", "{unknown}");
     assert_eq!(store.head().await.unwrap(), 1);
@@ -105,10 +105,17 @@ async fn what_cannot_be_published_is_not_written_again() {
     close(opened).await;
 }
 
-/// Keeps everybody from publishing until it is dropped.
-async fn no_publication(url: &str) -> PgConnection {
+/// The lock under which positions are given.
+pub(crate) const POSITIONS: i32 = 1;
+
+/// The lock under which is published.
+const PUBLICATION: i32 = 2;
+
+/// Holds one of the log's locks until it is dropped.
+pub(crate) async fn lock(url: &str, number: i32) -> PgConnection {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::query("SELECT pg_advisory_lock(1095649114, 2)").execute(&mut connection).await.unwrap();
+    let lock = sqlx::query("SELECT pg_advisory_lock(1095649114, $1)").bind(number);
+    lock.execute(&mut connection).await.unwrap();
     connection
 }
 

@@ -146,6 +146,16 @@ enum Unwritten {
     Unknown(StoreError),
 }
 
+impl Unwritten {
+    /// Why nothing else could be written now, either; what it says is true of what was not tried.
+    fn passing(&self) -> Option<StoreError> {
+        match self {
+            Unwritten::Refused(error) if !error.retryable() => None,
+            Unwritten::Refused(error) | Unwritten::Away(error) | Unwritten::Unknown(error) => Some(error.clone()),
+        }
+    }
+}
+
 impl Line {
     /// Makes a call. One that may have reached the server is made again, under the same number, until its outcome is
     /// known or patience has an end; a server that says nothing at all ends it too.
@@ -244,21 +254,32 @@ impl Desk {
             Ok(verdicts) => self.settle(group, verdicts),
             Err(Unwritten::Refused(error)) if group.len() > 1 && !error.retryable() => {
                 tracing::warn!(code = error.code(), %error, calls = group.len(), "a group of appends was refused");
-                let mut left = Vec::new();
-                for job in group {
-                    let single = vec![job];
-                    match self.call(&single).await {
-                        Ok(verdicts) => left.extend(self.settle(single, verdicts)),
-                        Err(unwritten) => self.fail(single, unwritten),
-                    }
-                }
-                left
+                self.write_each(group).await
             }
             Err(unwritten) => {
                 self.fail(group, unwritten);
                 Vec::new()
             }
         }
+    }
+
+    /// Makes each call by itself, as long as there is a server to take it.
+    async fn write_each(&mut self, group: Vec<Job>) -> Vec<Job> {
+        let (mut group, mut left) = (group.into_iter(), Vec::new());
+        while let Some(job) = group.next() {
+            let single = vec![job];
+            match self.call(&single).await {
+                Ok(verdicts) => left.extend(self.settle(single, verdicts)),
+                Err(unwritten) => {
+                    let passing = unwritten.passing();
+                    self.fail(single, unwritten);
+                    if let Some(error) = passing {
+                        group.by_ref().for_each(|job| job.fail(error.clone()));
+                    }
+                }
+            }
+        }
+        left
     }
 
     /// Tells that a group was not written. If there is no server, nobody who waits already has to find that out for

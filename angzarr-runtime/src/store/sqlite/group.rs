@@ -116,10 +116,14 @@ pub(super) fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>, hea
         return finish(group, &Ok(()));
     };
     tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was rolled back");
-    for work in group {
+    let mut group = group.into_iter();
+    while let Some(work) = group.next() {
+        if let Err(error) = begin(connection, super::BUSY_TIMEOUT) {
+            // Nobody who waits behind it has to find that out for himself.
+            return refuse(std::iter::once(work).chain(group).collect(), &error);
+        }
         let mut single = vec![work];
-        let outcome = begin(connection, super::BUSY_TIMEOUT)
-            .and_then(|()| write(Transaction::of_one(connection), &mut single, head));
+        let outcome = write(Transaction::of_one(connection), &mut single, head);
         finish(single, &outcome);
     }
 }
@@ -153,4 +157,62 @@ pub(super) fn raise(head: &watch::Sender<u64>, position: u64) {
         *head = position.max(*head);
         grown
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::{Arc, Mutex};
+
+    use rusqlite::Connection;
+    use tokio::sync::watch;
+
+    use super::{Transaction, Work, begin, commit};
+    use crate::store::StoreError;
+    use crate::store::sqlite::BUSY_TIMEOUT;
+
+    /// Fails while it shares a transaction. Once it is told of its own, another connection holds the file locked, until
+    /// the next one is told.
+    struct Single {
+        path: PathBuf,
+        other: Arc<Mutex<Option<Connection>>>,
+        told: Arc<Mutex<Vec<Result<(), StoreError>>>>,
+    }
+
+    impl Work for Single {
+        fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+            let shared = StoreError::Full { reason: "for all of them together".into() };
+            if transaction.careful { Ok(()) } else { Err(shared) }
+        }
+
+        fn finish(self: Box<Self>, outcome: Result<(), StoreError>) {
+            self.told.lock().unwrap().push(outcome);
+            let mut other = self.other.lock().unwrap();
+            *other = if other.is_some() { None } else { Some(locked(&self.path)) };
+        }
+    }
+
+    fn locked(path: &Path) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_file_that_is_locked_while_work_is_done_piece_by_piece_is_waited_for_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.db");
+        let connection = Connection::open(&path).unwrap();
+        let (other, told) = (Arc::default(), Arc::default());
+        let group = (0..4).map(|_| {
+            let (path, other, told) = (path.clone(), Arc::clone(&other), Arc::clone(&told));
+            Box::new(Single { path, other, told }) as Box<dyn Work>
+        });
+        begin(&connection, BUSY_TIMEOUT).unwrap();
+        commit(&connection, group.collect(), &watch::Sender::new(0));
+        let told = told.lock().unwrap();
+        assert_eq!(told[0], Ok(()));
+        assert!(told[1..].iter().all(|told| told.as_ref().is_err_and(StoreError::retryable)), "{told:?}");
+        assert_eq!(told.len(), 4);
+    }
 }
