@@ -62,6 +62,15 @@ impl PostgresStore {
     /// the right that is missing; [`StoreError::Foreign`] if the schema is of something else or of a newer release;
     /// [`StoreError::Altered`] if somebody changed its tables.
     pub async fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let unopened = |error| match error {
+            // Once it is open, this may pass; here there is nobody yet who would wait for that.
+            StoreError::Unavailable { reason } => StoreError::CannotOpen { place: url.place().to_owned(), reason },
+            other => other,
+        };
+        Self::open_as_it_is(url).await.map_err(unopened)
+    }
+
+    async fn open_as_it_is(url: &PostgresUrl) -> Result<Self, StoreError> {
         let server = Server::new(url)?;
         let mut connection = server.connect().await?;
         let log_id = schema::prepare(&mut connection, server.place()).await?;
