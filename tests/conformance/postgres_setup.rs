@@ -513,6 +513,30 @@ async fn an_open_storage_tells_no_password() {
     assert!(!printed.contains(&database.user), "{printed}");
 }
 
+/// The password is changed while the log is open, and all connections are lost.
+#[tokio::test]
+async fn a_user_who_is_not_let_in_again_is_not_named() {
+    let database = Database::new();
+    database.sql("GRANT CREATE ON DATABASE DATABASE_ TO USER");
+    let opened = open(&database.of_user()).await.unwrap();
+    let (traced, guard) = Traced::all();
+    database.sql("ALTER ROLE USER PASSWORD 'another'");
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'USER'");
+    while !traced.text().contains("appends of others are not heard of now") {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let error = opened.store.append(book(&stream(), &["a"])).await.unwrap_err();
+    assert!(error.retryable() && !error.to_string().contains(&database.user), "{error}");
+    drop(guard);
+    hidden(&database.of_user(), &traced.text());
+    let told: Vec<_> = traced.text().lines().filter(|line| line.contains("WARN")).map(str::to_owned).collect();
+    assert!(told.iter().all(|line| !line.contains(&database.user)), "{told:#?}");
+    assert!(told.iter().any(|line| line.contains("does not know this user")), "{told:#?}");
+    database.sql(&format!("ALTER ROLE USER PASSWORD '{SECRET}'"));
+    opened.store.append(book(&stream(), &["b"])).await.unwrap();
+    close(opened).await;
+}
+
 #[tokio::test]
 async fn a_server_that_does_not_sync_is_warned_of() {
     let server = Postgres::start_with(&["fsync=off", "full_page_writes=off"]).unwrap();

@@ -11,7 +11,6 @@ use angzarr_servers::postgres::{Paused, shared};
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
-
 use tokio::time::timeout;
 
 use crate::store::{book, stream};

@@ -78,6 +78,7 @@ pub(super) fn cannot_connect(error: &Error, place: &str) -> StoreError {
     let Error::Database(told) = error else {
         return match error {
             Error::Io(error) => refused(&format!("host or port: {error}")),
+            Error::PoolTimedOut => refused("host or port: no connection was made in time"),
             Error::Tls(error) => refused(&format!("TLS: {error}")),
             _ => refused(&format!("what answers there is no PostgreSQL server: {error}")),
         };

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::error::Failed;
 use super::events;
-use super::session::{SOON, Server, Sessions, pauses, within};
+use super::session::{SOON, Server, Sessions, passing, pauses, within};
 use crate::store::StoreError;
 
 /// What publishers notify.
@@ -98,7 +98,7 @@ impl Ear {
     async fn connect_at_all(&self) -> Result<PgListener, Failed> {
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(SOON).max_lifetime(None).idle_timeout(None);
         let pool = pool.connect_lazy_with(self.server.options().clone());
-        let mut listener = PgListener::connect_with(&pool).await?;
+        let mut listener = PgListener::connect_with(&pool).await.map_err(|error| self.server.unreachable(&error))?;
         // What comes after a lost connection is done here, not by the driver.
         listener.eager_reconnect(false);
         let alive = query("SELECT pg_advisory_lock_shared(angzarr.life($1))").bind(self.holder);
@@ -115,7 +115,7 @@ impl Ear {
                 match self.connect().await {
                     Ok(listener) => (connection, waits) = (Some(listener), None),
                     Err(failed) => {
-                        let error = StoreError::from(failed);
+                        let error = passing(failed.into());
                         tracing::warn!(code = error.code(), %error, "appends of others are not heard of now");
                         let pauses = waits.get_or_insert_with(|| pauses().with_total_delay(None).build());
                         sleep(pauses.next().unwrap_or_default()).await;

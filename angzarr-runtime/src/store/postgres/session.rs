@@ -87,12 +87,17 @@ impl Server {
     pub(super) async fn connect(&self) -> Result<PgConnection, Failed> {
         match timeout(SOON, PgConnection::connect_with(&self.options)).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(Failed::Lost(cannot_connect(&error, &self.place))),
+            Ok(Err(error)) => Err(self.unreachable(&error)),
             Err(_) => {
                 let reason = format!("host or port: no answer within {} s", SOON.as_secs());
                 Err(Failed::Lost(StoreError::CannotOpen { place: self.place.to_string(), reason }))
             }
         }
+    }
+
+    /// Why no connection was made.
+    pub(super) fn unreachable(&self, error: &sqlx::Error) -> Failed {
+        Failed::Lost(cannot_connect(error, &self.place))
     }
 }
 
