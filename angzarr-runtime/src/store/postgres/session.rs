@@ -17,6 +17,9 @@ use crate::store::StoreError;
 /// How many connections read and do small writes at most.
 const CONNECTIONS: usize = 8;
 
+/// How many keep leases.
+const LEASES: usize = 2;
+
 /// How long a call goes on asking over new connections after one was lost.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -118,7 +121,16 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Connects when it is asked to.
     pub(super) fn new(server: Server) -> Self {
-        Self { server, idle: Mutex::default(), permits: Semaphore::new(CONNECTIONS) }
+        Self::at_most(CONNECTIONS, server)
+    }
+
+    /// The same, for signs of life: they must not wait for those who read.
+    pub(super) fn for_leases(server: Server) -> Self {
+        Self::at_most(LEASES, server)
+    }
+
+    fn at_most(connections: usize, server: Server) -> Self {
+        Self { server, idle: Mutex::default(), permits: Semaphore::new(connections) }
     }
 
     /// Where they lead.
