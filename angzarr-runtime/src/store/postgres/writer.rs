@@ -8,7 +8,7 @@ use backon::BackoffBuilder;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
@@ -96,7 +96,7 @@ impl Writer {
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let line = Line { connection: Some(connection), server, writer, batch: 0 };
-        let desk = Desk { line, queue, waiting: VecDeque::new(), sessions, names, head };
+        let desk = Desk { line, queue, waiting: VecDeque::new(), fetches: JoinSet::new(), sessions, names, head };
         let task = tokio::spawn(desk.run());
         Self { jobs: Mutex::new(Some(jobs)), task: Mutex::new(Some(task)) }
     }
@@ -208,6 +208,8 @@ struct Desk {
     queue: mpsc::Receiver<Job>,
     /// What was taken from the queue and is not written yet.
     waiting: VecDeque<Job>,
+    /// Answers that are read from the log.
+    fetches: JoinSet<()>,
     sessions: Arc<Sessions>,
     names: Arc<Names>,
     head: watch::Sender<u64>,
@@ -240,7 +242,9 @@ impl Desk {
             for job in self.write(group).await.into_iter().rev() {
                 self.waiting.push_front(job);
             }
+            while self.fetches.try_join_next().is_some() {}
         }
+        while self.fetches.join_next().await.is_some() {}
         if let Some(connection) = self.line.connection.take() {
             // The server notices the end of a connection without being told, too.
             let _ = connection.close().await;
@@ -306,7 +310,7 @@ impl Desk {
     }
 
     /// Tells what came of a group.
-    fn settle(&self, group: Vec<Job>, verdicts: Vec<Verdict>) -> Vec<Job> {
+    fn settle(&mut self, group: Vec<Job>, verdicts: Vec<Verdict>) -> Vec<Job> {
         let mut verdicts = verdicts.into_iter();
         let mut left = Vec::new();
         for mut job in group {
@@ -347,9 +351,9 @@ impl Desk {
     }
 
     /// Answers with the book that is recorded; nobody else waits for that.
-    fn fetch(&self, mut job: Job, stream: i64, first: u32, count: u32) {
+    fn fetch(&mut self, mut job: Job, stream: i64, first: u32, count: u32) {
         let (sessions, names) = (self.sessions.clone(), self.names.clone());
-        tokio::spawn(async move {
+        self.fetches.spawn(async move {
             let records = events::range(&sessions, &names, stream, first, first.saturating_add(count)).await;
             job.results.push(records.map(|records| Appended { records, duplicate: true }));
             job.answer();
