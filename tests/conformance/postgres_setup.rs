@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tracing::subscriber::DefaultGuard;
 use uuid::Uuid;
 
-use crate::store::{book, stream};
+use crate::store::{book, lease, stream};
 
 /// A password in which everything has to be escaped, and as it stands in a URL.
 const SECRET: &str = "Tr0ub@dor/&:3?#%";
@@ -534,6 +534,39 @@ async fn a_user_who_is_not_let_in_again_is_not_named() {
     assert!(told.iter().any(|line| line.contains("does not know this user")), "{told:#?}");
     database.sql(&format!("ALTER ROLE USER PASSWORD '{SECRET}'"));
     opened.store.append(book(&stream(), &["b"])).await.unwrap();
+    close(opened).await;
+}
+
+/// As one that was demoted does.
+#[tokio::test]
+async fn a_server_that_takes_no_writes_for_a_while() {
+    let server = Postgres::start().unwrap();
+    let opened = open(server.url()).await.unwrap();
+    let store = &opened.store;
+    let held = lease(store, "mine").await;
+    store.append(book(&stream(), &["a"])).await.unwrap();
+    let reload = async |change: &str, read_only: &str| {
+        server.admin().sql(change).unwrap();
+        server.admin().sql("SELECT pg_reload_conf()").unwrap();
+        while server.admin().sql("SHOW default_transaction_read_only").unwrap() != read_only {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    reload("ALTER SYSTEM SET default_transaction_read_only = on", "on").await;
+    let appended = store.append(book(&stream(), &["b"])).await.map(drop);
+    for refused in [appended, store.save_checkpoint(&held, 1).await, store.renew(&held).await] {
+        let error = refused.unwrap_err();
+        assert_eq!((error.code(), error.retryable()), ("STORE_UNAVAILABLE", true), "{error}");
+    }
+    assert_eq!(store.read(0, 10).await.unwrap().len(), 1);
+    let error = open(server.url()).await.unwrap_err();
+    assert_eq!(error.code(), "STORE_NO_RIGHTS", "{error}");
+    assert!(error.to_string().contains("takes no writes"), "{error}");
+
+    reload("ALTER SYSTEM RESET default_transaction_read_only", "off").await;
+    store.append(book(&stream(), &["c"])).await.unwrap();
+    store.save_checkpoint(&held, 2).await.unwrap();
+    assert_eq!(store.head().await.unwrap(), 2);
     close(opened).await;
 }
 

@@ -90,6 +90,14 @@ async fn inspect(connection: &mut PgConnection, place: &str) -> Result<i32, Stor
         let reason = format!("the database keeps text as {encoding}; it must be UTF8");
         return Err(StoreError::CannotOpen { place: place.to_owned(), reason });
     }
+    let read_only: bool = query_scalar("SELECT current_setting('transaction_read_only') = 'on'")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| told(error.into()))?;
+    if read_only {
+        let reason = "the server takes no writes: it is a standby, or default_transaction_read_only is on".to_owned();
+        return Err(StoreError::NoRights { place: place.to_owned(), reason });
+    }
     warn_of_settings(connection, place).await.map_err(told)?;
     recognise(connection, place).await
 }

@@ -168,7 +168,13 @@ impl Line {
             let unsure = sent;
             let lost = match timeout_at(until, self.attempt(lists, &mut sent)).await {
                 Ok(Ok(verdicts)) => return Ok(verdicts),
-                Ok(Err(Failed::Refused(error))) if !unsure => return Err(Unwritten::Refused(passing(error))),
+                Ok(Err(Failed::Refused(error))) if !unsure => {
+                    if error.retryable() {
+                        // Perhaps because of where the connection leads: another server may write by now.
+                        self.connection = None;
+                    }
+                    return Err(Unwritten::Refused(passing(error)));
+                }
                 // Or it was refused now, after an attempt that may have written, or still waits to: say, for the lock
                 // for which this one has waited too long.
                 Ok(Err(Failed::Lost(error) | Failed::Refused(error))) => passing(error),
