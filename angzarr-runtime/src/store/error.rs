@@ -84,7 +84,9 @@ pub enum StoreError {
         /// Full name of the component.
         consumer: String,
     },
-    /// The connection was lost before the answer came; it may or may not have been stored.
+    /// The connection was lost before the answer came, and asking again gave none: it may or may not have been stored, or
+    /// be stored yet. So reading first does not make sending again safe; an idempotency key does, or a sequence that the
+    /// book names.
     #[error("it is not known whether this was stored: {reason}")]
     Unknown {
         /// What the system said.
@@ -127,7 +129,8 @@ impl StoreError {
     }
 
     /// Whether the same call may succeed later without anything being mended.
-    /// For [`StoreError::Unknown`] that holds under an idempotency key; without one, it may be stored twice.
+    /// For [`StoreError::Unknown`] that holds under an idempotency key; without one, it may be stored twice, unless it
+    /// names the stream's sequence.
     pub fn retryable(&self) -> bool {
         matches!(self, StoreError::Unavailable { .. } | StoreError::Unknown { .. } | StoreError::Full { .. })
     }
@@ -149,7 +152,9 @@ impl StoreError {
             StoreError::Full { .. } => "free some space; what was acknowledged is safe",
             StoreError::Closed => "the program is shutting down; send no more",
             StoreError::LeaseLost { .. } => "nothing: whoever took it over goes on from the last checkpoint",
-            StoreError::Unknown { .. } => "send it again under its idempotency key, or read the stream first",
+            StoreError::Unknown { .. } => {
+                "send it again under the same idempotency key, or with the same sequence; with neither it may be stored twice, whatever the stream holds now"
+            }
             StoreError::Unavailable { .. } => "try again; if it stays, look at the disk, its rights, and the server",
             StoreError::Damaged { .. } => "restore the file from a backup; do not write to it",
         }
