@@ -84,8 +84,8 @@ pub enum StoreError {
         /// Full name of the component.
         consumer: String,
     },
-    /// The connection was lost before the answer came, and asking again gave none: it may or may not have been stored, or
-    /// be stored yet. So reading first does not make sending again safe; an idempotency key does, or a sequence that the
+    /// The connection was lost before the answer came, and asking again gave none; or the disk failed while it was
+    /// committed. It may or may not have been stored, or be stored yet. So reading first does not make sending again safe; an idempotency key does, or a sequence that the
     /// book names.
     #[error("it is not known whether this was stored: {reason}")]
     Unknown {

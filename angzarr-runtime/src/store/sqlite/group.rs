@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{oneshot, watch};
 
 use crate::store::StoreError;
@@ -111,20 +111,36 @@ pub(super) fn refuse(group: Vec<Box<dyn Work>>, error: &StoreError) {
 
 /// Writes a group in the transaction that has begun, and answers. If something in it cannot be written, each piece is
 /// written by itself, so that what is wrong with one is no other's loss.
+///
+/// A commit that failed halfway may be found complete after a crash, unless another one was written in its place. So
+/// nothing is said of its pieces but that they are stored, or that nobody knows.
 pub(super) fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>, head: &watch::Sender<u64>) {
     let Err(error) = write(Transaction::of_many(connection), &mut group, head) else {
         return finish(group, &Ok(()));
     };
     tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was rolled back");
+    let unsure = matches!(error, StoreError::Unknown { .. });
     let mut group = group.into_iter();
     while let Some(work) = group.next() {
-        if let Err(error) = begin(connection, super::BUSY_TIMEOUT) {
-            // Nobody who waits behind it has to find that out for himself.
-            return refuse(std::iter::once(work).chain(group).collect(), &error);
-        }
         let mut single = vec![work];
-        let outcome = write(Transaction::of_one(connection), &mut single, head);
+        let begun = begin(connection, super::BUSY_TIMEOUT);
+        let away = begun.is_err();
+        let outcome = begun.and_then(|()| write(Transaction::of_one(connection), &mut single, head));
+        if let Err(error) = &outcome
+            && (away || unsure)
+        {
+            // Nobody who waits behind it has to find that out for himself; nor was it written behind what is unsure.
+            let error = if unsure { unknown(error) } else { error.clone() };
+            return refuse(single.into_iter().chain(group).collect(), &error);
+        }
         finish(single, &outcome);
+    }
+}
+
+fn unknown(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Unknown { .. } => error.clone(),
+        error => StoreError::Unknown { reason: error.to_string() },
     }
 }
 
@@ -142,12 +158,20 @@ fn write(
     let written = group
         .iter_mut()
         .try_for_each(|work| work.run(&mut transaction))
-        .and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+        .and_then(|()| connection.execute_batch("COMMIT").map_err(|error| uncommitted(&error)));
     match &written {
         Ok(()) => raise(head, transaction.position.unwrap_or(0).unsigned_abs()),
         Err(_) => roll_back(connection),
     }
     written
+}
+
+/// Why a commit failed. After an I/O error, all of it may have been written, and only not be forced to disk.
+fn uncommitted(error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) => StoreError::Unknown { reason: error.to_string() },
+        _ => super::translate(error),
+    }
 }
 
 /// Tells that the log reaches up to `position` at least.
