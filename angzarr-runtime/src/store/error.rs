@@ -69,6 +69,12 @@ pub enum StoreError {
     /// The stream has all the sequences that there are.
     #[error("the stream is full")]
     StreamFull,
+    /// The book has more bytes than [`NewBook::MAX_BYTES`](super::NewBook::MAX_BYTES).
+    #[error("the book has {bytes} bytes; it may have {}", super::NewBook::MAX_BYTES)]
+    BookTooLarge {
+        /// How many it has.
+        bytes: usize,
+    },
     /// The disk is full.
     #[error("the disk is full: {reason}")]
     Full {
@@ -85,8 +91,8 @@ pub enum StoreError {
         consumer: String,
     },
     /// The connection was lost before the answer came, and asking again gave none; or the disk failed while it was
-    /// committed. It may or may not have been stored, or be stored yet. So reading first does not make sending again safe; an idempotency key does, or a sequence that the
-    /// book names.
+    /// committed. It may or may not have been stored, or be stored yet. So reading first does not make sending again
+    /// safe; an idempotency key does, or a sequence that the book names.
     #[error("it is not known whether this was stored: {reason}")]
     Unknown {
         /// What the system said.
@@ -119,6 +125,7 @@ impl StoreError {
             StoreError::NoRights { .. } => "STORE_NO_RIGHTS",
             StoreError::ViewsUnusable { .. } => "STORE_VIEWS_UNUSABLE",
             StoreError::StreamFull => "STREAM_FULL",
+            StoreError::BookTooLarge { .. } => "BOOK_TOO_LARGE",
             StoreError::Full { .. } => "STORE_FULL",
             StoreError::Closed => "STORE_CLOSED",
             StoreError::LeaseLost { .. } => "LEASE_LOST",
@@ -149,6 +156,9 @@ impl StoreError {
             StoreError::NoRights { .. } => "grant the right to this user, or name another user",
             StoreError::ViewsUnusable { .. } => "move the file away: views are rebuilt from the log",
             StoreError::StreamFull => "go on in another stream, under another natural id",
+            StoreError::BookTooLarge { .. } => {
+                "keep large things elsewhere and store where they are, or spread them over several commands"
+            }
             StoreError::Full { .. } => "free some space; what was acknowledged is safe",
             StoreError::Closed => "the program is shutting down; send no more",
             StoreError::LeaseLost { .. } => "nothing: whoever took it over goes on from the last checkpoint",

@@ -101,7 +101,19 @@ impl Writer {
         Self { jobs: Mutex::new(Some(jobs)), task: Mutex::new(Some(task)) }
     }
 
-    pub(super) async fn append(&self, books: Vec<NewBook>) -> Results {
+    /// One that is too large is not even sent: the server would cut the connection, whoever else shares the call.
+    pub(super) async fn append(&self, mut books: Vec<NewBook>) -> Results {
+        let refused = books.iter().enumerate().find_map(|(place, book)| Some((place, book.check_size().err()?)));
+        let Some((place, error)) = refused else { return self.send(books).await };
+        books.truncate(place);
+        let mut results = self.send(books).await;
+        if results.iter().all(Appended::is_stored) {
+            results.push(Err(error));
+        }
+        results
+    }
+
+    async fn send(&self, books: Vec<NewBook>) -> Results {
         if books.is_empty() {
             return Vec::new();
         }

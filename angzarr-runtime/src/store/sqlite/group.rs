@@ -84,7 +84,13 @@ where
 
 /// Whether an error says something about one piece of work only, which has written nothing then.
 pub(super) fn is_own(error: &StoreError) -> bool {
-    matches!(error, StoreError::Conflict { .. } | StoreError::StreamFull | StoreError::LeaseLost { .. })
+    matches!(
+        error,
+        StoreError::Conflict { .. }
+            | StoreError::StreamFull
+            | StoreError::BookTooLarge { .. }
+            | StoreError::LeaseLost { .. }
+    )
 }
 
 /// Begins the transaction of a group; whoever else writes is waited for so long.
