@@ -12,6 +12,7 @@ mod postgres_crash;
 mod postgres_loss;
 mod postgres_proxy;
 mod postgres_publication;
+mod postgres_sessions;
 mod postgres_setup;
 mod postgres_silence;
 mod sqlite_damage;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use angzarr_runtime::Storage;
-use angzarr_runtime::store::{NewBook, Opened, Record, Store, StoreError, StreamId};
+use angzarr_runtime::prost_types::Timestamp;
+use angzarr_runtime::store::{Due, NewBook, Opened, Record, Store, StoreError, StreamId};
 use angzarr_servers::Postgres;
 use futures_util::future::join_all;
 use tokio::task::block_in_place;
@@ -142,6 +143,35 @@ async fn what_is_acknowledged_is_flushed() {
     // Were it not so, it would show.
     admin.sql(&format!("CREATE TABLE late (a text); INSERT INTO late VALUES ('{text}')")).unwrap();
     assert!(unflushed() > publication as u64);
+    close(opened).await;
+}
+
+/// That it was published need not be on the disk when the server dies; that must not show.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_published_stays_visible() {
+    let server = Postgres::start_with(&["wal_writer_delay=10s", "autovacuum=off", "checkpoint_timeout=1h"]).unwrap();
+    let published = || server.admin().sql("SELECT last_value FROM angzarr.published").unwrap();
+    let opened = open(server.url()).await;
+    let store = &opened.store;
+    let watching = store.watch();
+    let due = Due { name: "later".into(), at: Timestamp { seconds: 5, nanos: 0 } };
+    let until = Timestamp { seconds: 9, nanos: 0 };
+    let mut written = Vec::new();
+    for _ in 0..3 {
+        let mut next = book(&stream(), &["a"]);
+        next.records[0].due = Some(due.clone());
+        written.extend(store.append(next).await.unwrap().records);
+        assert_eq!(published(), written.len().to_string());
+        block_in_place(|| {
+            server.kill_nine().unwrap();
+            server.restart().unwrap();
+        });
+        assert_eq!(published(), (written.len() - 1).to_string(), "the server forgot it");
+        let (all, deadlines) = tokio::join!(store.read(0, 10), store.deadlines("things", until, 10));
+        assert_eq!(all.unwrap(), written);
+        assert_eq!(deadlines.unwrap().into_iter().map(|deadline| deadline.record).collect::<Vec<_>>(), written);
+        assert_eq!(store.head().await.unwrap(), *watching.borrow());
+    }
     close(opened).await;
 }
 

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::postgres_proxy::{Cut, Proxy};
+use crate::postgres_publication::{POSITIONS, lock};
 use crate::store::{book, lease, stream};
 
 /// A log, opened through a proxy and, to see what came of it, directly.
@@ -459,4 +460,39 @@ async fn a_server_that_stays_away_is_told_of_and_may_come_back() {
     let told = world.direct.store.append(book(&stream(), &["a"])).await.unwrap().records[0].position;
     timeout(Duration::from_secs(5), head.wait_for(|head| *head >= told)).await.unwrap().unwrap();
     world.close().await;
+}
+
+/// Nobody waits until everybody before him has found out by himself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_away_while_calls_are_made_one_by_one_is_told_of_once() {
+    let url = shared().create_database().unwrap();
+    let opened = open(&url).await;
+    // The first refuses a group; the others end every connection that tries to write them by themselves.
+    let trigger = "CREATE FUNCTION public.judge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.payload = 'bad' THEN RAISE EXCEPTION 'no'; END IF;
+            IF NEW.payload = 'end' THEN PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(60); END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER judge BEFORE INSERT ON angzarr.records FOR EACH ROW EXECUTE FUNCTION public.judge()";
+    shared().sql_in(&url, trigger).unwrap();
+    let held = lock(&url, POSITIONS).await;
+    let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                   WHERE d.datname = current_database() AND NOT l.granted";
+    let store = &opened.store;
+    let append = |text: &'static str| async move { store.append(book(&stream(), &[text])).await };
+    let group = async {
+        // These gather while the first is held up.
+        while shared().sql_in(&url, waiting).unwrap() == "0" {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let group = join_all(["bad", "end", "end", "end"].map(append));
+        tokio::join!(group, async { drop(held) }).0
+    };
+    let (first, group) = tokio::join!(append("first"), group);
+    fresh(first);
+    let codes: Vec<_> = group.into_iter().map(|result| result.unwrap_err().code()).collect();
+    assert_eq!(codes, ["STORE_ALTERED", "STORE_OUTCOME_UNKNOWN", "STORE_UNAVAILABLE", "STORE_UNAVAILABLE"]);
+    fresh(append("last").await);
+    assert_eq!(store.read(0, 10).await.unwrap().len(), 2);
+    close(opened).await;
 }

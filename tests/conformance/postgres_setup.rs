@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tracing::subscriber::DefaultGuard;
 use uuid::Uuid;
 
-use crate::store::{book, stream};
+use crate::store::{book, lease, stream};
 
 /// A password in which everything has to be escaped, and as it stands in a URL.
 const SECRET: &str = "Tr0ub@dor/&:3?#%";
@@ -472,6 +472,30 @@ async fn several_open_an_empty_database_at_once() {
     assert_eq!(database.sql("SELECT max(position) FROM angzarr.records"), "8");
 }
 
+/// What came of a writer's last group is kept as long as he may ask for it, whatever the server's clock does.
+#[tokio::test]
+async fn outcomes_of_writers_that_live_are_kept() {
+    let database = Database::new();
+    let opened = open(&database.url).await.unwrap();
+    opened.store.append(book(&stream(), &["a"])).await.unwrap();
+    let jump = "UPDATE angzarr.writers SET seen_at = seen_at - interval '2 days'";
+    let outcomes = "SELECT count(*) FROM angzarr.writers";
+    database.sql(jump);
+    close(open(&database.url).await.unwrap()).await;
+    assert_eq!(database.sql(outcomes), "1");
+    database.sql("DELETE FROM angzarr.writers");
+    opened.store.append(book(&stream(), &["b"])).await.unwrap();
+    assert_eq!(database.sql(outcomes), "1", "it is kept all the same");
+    close(opened).await;
+
+    database.sql(jump);
+    while database.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") != "1" {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    close(open(&database.url).await.unwrap()).await;
+    assert_eq!(database.sql(outcomes), "0", "its writer is gone");
+}
+
 #[tokio::test]
 async fn an_open_storage_tells_no_password() {
     let database = Database::new();
@@ -487,6 +511,63 @@ async fn an_open_storage_tells_no_password() {
     hidden(&url, &format!("{printed} {}", traced.text()));
     assert!(printed.contains(database.name()), "{printed}");
     assert!(!printed.contains(&database.user), "{printed}");
+}
+
+/// The password is changed while the log is open, and all connections are lost.
+#[tokio::test]
+async fn a_user_who_is_not_let_in_again_is_not_named() {
+    let database = Database::new();
+    database.sql("GRANT CREATE ON DATABASE DATABASE_ TO USER");
+    let opened = open(&database.of_user()).await.unwrap();
+    let (traced, guard) = Traced::all();
+    database.sql("ALTER ROLE USER PASSWORD 'another'");
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'USER'");
+    while !traced.text().contains("appends of others are not heard of now") {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let error = opened.store.append(book(&stream(), &["a"])).await.unwrap_err();
+    assert!(error.retryable() && !error.to_string().contains(&database.user), "{error}");
+    drop(guard);
+    hidden(&database.of_user(), &traced.text());
+    let told: Vec<_> = traced.text().lines().filter(|line| line.contains("WARN")).map(str::to_owned).collect();
+    assert!(told.iter().all(|line| !line.contains(&database.user)), "{told:#?}");
+    assert!(told.iter().any(|line| line.contains("does not know this user")), "{told:#?}");
+    database.sql(&format!("ALTER ROLE USER PASSWORD '{SECRET}'"));
+    opened.store.append(book(&stream(), &["b"])).await.unwrap();
+    close(opened).await;
+}
+
+/// As one that was demoted does.
+#[tokio::test]
+async fn a_server_that_takes_no_writes_for_a_while() {
+    let server = Postgres::start().unwrap();
+    let opened = open(server.url()).await.unwrap();
+    let store = &opened.store;
+    let held = lease(store, "mine").await;
+    store.append(book(&stream(), &["a"])).await.unwrap();
+    let reload = async |change: &str, read_only: &str| {
+        server.admin().sql(change).unwrap();
+        server.admin().sql("SELECT pg_reload_conf()").unwrap();
+        while server.admin().sql("SHOW default_transaction_read_only").unwrap() != read_only {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    reload("ALTER SYSTEM SET default_transaction_read_only = on", "on").await;
+    let appended = store.append(book(&stream(), &["b"])).await.map(drop);
+    for refused in [appended, store.save_checkpoint(&held, 1).await, store.renew(&held).await] {
+        let error = refused.unwrap_err();
+        assert_eq!((error.code(), error.retryable()), ("STORE_UNAVAILABLE", true), "{error}");
+    }
+    assert_eq!(store.read(0, 10).await.unwrap().len(), 1);
+    let error = open(server.url()).await.unwrap_err();
+    assert_eq!(error.code(), "STORE_NO_RIGHTS", "{error}");
+    assert!(error.to_string().contains("takes no writes"), "{error}");
+
+    reload("ALTER SYSTEM RESET default_transaction_read_only", "off").await;
+    store.append(book(&stream(), &["c"])).await.unwrap();
+    store.save_checkpoint(&held, 2).await.unwrap();
+    assert_eq!(store.head().await.unwrap(), 2);
+    close(opened).await;
 }
 
 #[tokio::test]

@@ -3,8 +3,11 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use angzarr_runtime::Storage;
 
 use crate::backend::{Backend, Sqlite};
 
@@ -97,6 +100,86 @@ fn a_group_is_answered_after_a_sync() {
 fn a_stream_of_many_callers_is_answered_after_a_sync() {
     let calls = traced(&["shared", "00000000-0000-0000-0000-000000000001", "30"]);
     synced_before(&calls, 30, 1);
+}
+
+/// A writer to a log that is there, whose syncs of `-wal` fail as strace's `when` says, counted by thread. The first
+/// commit has two: of the file's head, and of what it wrote.
+struct Failing {
+    backend: Sqlite,
+    strace: Child,
+    words: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Failing {
+    async fn when(when: &str) -> Self {
+        let backend = Sqlite::new();
+        let opened = backend.open().await;
+        opened.views.close().await.unwrap();
+        opened.store.close().await.unwrap();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(beside(&backend.path(), "-wal"));
+        strace.args(["-e", "trace=fsync,fdatasync", "-e", &format!("inject=fsync,fdatasync:error=EIO:when={when}")]);
+        strace.arg(env!("CARGO_BIN_EXE_writer")).arg(backend.text()).args(["steps", "100"]);
+        let mut strace = strace.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (words, answers) = (strace.stdin.take().unwrap(), strace.stdout.take().unwrap());
+        Self { backend, strace, words, answers: BufReader::new(answers).lines() }
+    }
+
+    /// Has a book written: `root sequence`, or the error's code and whether it may pass.
+    fn step(&mut self) -> String {
+        self.words.write_all(b"\n").unwrap();
+        self.answers.next().unwrap_or_else(|| panic!("it ended; is there strace?")).unwrap()
+    }
+
+    /// The sequences in the log at this moment, as if the writer had been killed.
+    async fn copied(&self) -> Vec<u32> {
+        let copy = tempfile::tempdir().unwrap();
+        let (from, to) = (self.backend.path(), copy.path().join("log.db"));
+        std::fs::copy(&from, &to).unwrap();
+        std::fs::copy(beside(&from, "-wal"), beside(&to, "-wal")).unwrap();
+        let opened = Storage::Sqlite(to).open().await.unwrap();
+        let records = opened.store.read(0, usize::MAX).await.unwrap();
+        opened.store.close().await.unwrap();
+        records.into_iter().map(|record| record.sequence).collect()
+    }
+
+    fn end(mut self) {
+        drop(self.words);
+        self.strace.wait().unwrap();
+    }
+}
+
+fn beside(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(extension);
+    name.into()
+}
+
+#[tokio::test]
+async fn a_commit_that_was_not_synced_is_unknown() {
+    let mut failing = Failing::when("3+").await;
+    let mut told = failing.step();
+    let mut stored = 0;
+    // Whichever thread writes them.
+    while told.ends_with(&format!(" {stored}")) {
+        stored += 1;
+        told = failing.step();
+    }
+    assert_eq!((told.as_str(), stored > 0), ("STORE_OUTCOME_UNKNOWN retryable", true));
+    assert_eq!(failing.copied().await, (0..=stored).collect::<Vec<u32>>(), "a crash would bring the last one back");
+    failing.end();
+}
+
+#[tokio::test]
+async fn a_commit_that_is_synced_the_second_time_is_stored_once() {
+    let mut failing = Failing::when("2").await;
+    for sequence in 0..3 {
+        let told = failing.step();
+        assert!(told.ends_with(&format!(" {sequence}")), "{told}");
+    }
+    assert_eq!(failing.copied().await, [0, 1, 2]);
+    failing.end();
 }
 
 /// The test's own eyes: a log that is not synced is told from one that is.

@@ -69,6 +69,12 @@ pub enum StoreError {
     /// The stream has all the sequences that there are.
     #[error("the stream is full")]
     StreamFull,
+    /// The book has more bytes than [`NewBook::MAX_BYTES`](super::NewBook::MAX_BYTES).
+    #[error("the book has {bytes} bytes; it may have {}", super::NewBook::MAX_BYTES)]
+    BookTooLarge {
+        /// How many it has.
+        bytes: usize,
+    },
     /// The disk is full.
     #[error("the disk is full: {reason}")]
     Full {
@@ -84,7 +90,9 @@ pub enum StoreError {
         /// Full name of the component.
         consumer: String,
     },
-    /// The connection was lost before the answer came; it may or may not have been stored.
+    /// The connection was lost before the answer came, and asking again gave none; or the disk failed while it was
+    /// committed. It may or may not have been stored, or be stored yet. So reading first does not make sending again
+    /// safe; an idempotency key does, or a sequence that the book names.
     #[error("it is not known whether this was stored: {reason}")]
     Unknown {
         /// What the system said.
@@ -117,6 +125,7 @@ impl StoreError {
             StoreError::NoRights { .. } => "STORE_NO_RIGHTS",
             StoreError::ViewsUnusable { .. } => "STORE_VIEWS_UNUSABLE",
             StoreError::StreamFull => "STREAM_FULL",
+            StoreError::BookTooLarge { .. } => "BOOK_TOO_LARGE",
             StoreError::Full { .. } => "STORE_FULL",
             StoreError::Closed => "STORE_CLOSED",
             StoreError::LeaseLost { .. } => "LEASE_LOST",
@@ -127,7 +136,8 @@ impl StoreError {
     }
 
     /// Whether the same call may succeed later without anything being mended.
-    /// For [`StoreError::Unknown`] that holds under an idempotency key; without one, it may be stored twice.
+    /// For [`StoreError::Unknown`] that holds under an idempotency key; without one, it may be stored twice, unless it
+    /// names the stream's sequence.
     pub fn retryable(&self) -> bool {
         matches!(self, StoreError::Unavailable { .. } | StoreError::Unknown { .. } | StoreError::Full { .. })
     }
@@ -146,10 +156,15 @@ impl StoreError {
             StoreError::NoRights { .. } => "grant the right to this user, or name another user",
             StoreError::ViewsUnusable { .. } => "move the file away: views are rebuilt from the log",
             StoreError::StreamFull => "go on in another stream, under another natural id",
+            StoreError::BookTooLarge { .. } => {
+                "keep large things elsewhere and store where they are, or spread them over several commands"
+            }
             StoreError::Full { .. } => "free some space; what was acknowledged is safe",
             StoreError::Closed => "the program is shutting down; send no more",
             StoreError::LeaseLost { .. } => "nothing: whoever took it over goes on from the last checkpoint",
-            StoreError::Unknown { .. } => "send it again under its idempotency key, or read the stream first",
+            StoreError::Unknown { .. } => {
+                "send it again under the same idempotency key, or with the same sequence; with neither it may be stored twice, whatever the stream holds now"
+            }
             StoreError::Unavailable { .. } => "try again; if it stays, look at the disk, its rights, and the server",
             StoreError::Damaged { .. } => "restore the file from a backup; do not write to it",
         }

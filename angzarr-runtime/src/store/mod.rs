@@ -41,6 +41,8 @@ pub use storage::{Opened, Storage};
 /// - **Visibility.** Records are visible to every reader as soon as, and not before, they are durable.
 /// - **Idempotency.** A book whose key is recorded for its stream writes nothing; the first book is returned.
 ///   The key is looked at before the sequence.
+/// - **Size.** A book of more than [`NewBook::MAX_BYTES`] writes nothing and gets [`StoreError::BookTooLarge`], whatever
+///   else there is to say about it.
 /// - **Fencing.** A write under a lease that somebody else has taken over writes nothing and gets
 ///   [`StoreError::LeaseLost`].
 /// - **Clocks.** No clock decides on order, leases or idempotency. Times are kept as they are given, in microseconds.

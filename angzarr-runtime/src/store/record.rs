@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prost_types::Timestamp;
 use uuid::Uuid;
 
+use super::StoreError;
 use crate::message::Payload;
 
 /// One stream: a root in a domain.
@@ -150,6 +151,30 @@ pub struct NewBook {
     pub created_at: Timestamp,
     /// Where it comes from.
     pub trace: Trace,
+}
+
+impl NewBook {
+    /// How large a book may be: each engine takes that in one piece, and well within the time for which an answer is
+    /// waited. What counts is everything in it that has no fixed size, and for each of its records 256 bytes and what its
+    /// trace has.
+    pub const MAX_BYTES: usize = 64 << 20;
+
+    /// What every store asks before it looks at anything else.
+    pub(super) fn check_size(&self) -> Result<(), StoreError> {
+        let bytes = self.bytes();
+        if bytes > Self::MAX_BYTES { Err(StoreError::BookTooLarge { bytes }) } else { Ok(()) }
+    }
+
+    fn bytes(&self) -> usize {
+        let Self { stream, key, idempotency_key, records, cleared, trace, .. } = self;
+        let cause = trace.cause.as_ref().map_or(0, |cause| cause.domain.len() + cause.component.len());
+        let each = 256 + trace.correlation_id.len() + cause;
+        let names = stream.domain.len() + key.len() + idempotency_key.as_ref().map_or(0, String::len);
+        let record = |NewRecord { payload, due, .. }: &NewRecord| {
+            each + payload.type_name.len() + payload.value.len() + due.as_ref().map_or(0, |due| due.name.len())
+        };
+        names + cleared.iter().map(String::len).sum::<usize>() + records.iter().map(record).sum::<usize>()
+    }
 }
 
 impl Appended {

@@ -54,6 +54,27 @@ pub(super) async fn large_payloads(backend: impl Backend) {
     assert_eq!(texts(&loaded.records), ["after"]);
 }
 
+pub(super) async fn large_books_beyond_the_limit_are_refused(backend: impl Backend) {
+    let store = backend.open().await.store;
+    let stream = stream();
+    // One buffer, however often it is named.
+    let payload = Payload { type_name: "test.Said".into(), value: vec![7; 1 << 20].into() };
+    let records = vec![NewRecord { payload, ..record("") }; NewBook::MAX_BYTES >> 20];
+    let large = keyed("large", expecting(9, NewBook { records, ..book(&stream, &[]) }));
+    let error = store.append(large.clone()).await.unwrap_err();
+    assert_eq!((error.code(), error.retryable()), ("BOOK_TOO_LARGE", false), "{error}");
+    let large = NewBook { expected: Some(1), ..large };
+    let results = store.append_in_order(vec![book(&stream, &["a"]), large.clone(), book(&stream, &["b"])]).await;
+    let results: Vec<_> =
+        results.iter().map(|result| result.as_ref().map_or_else(|error| error.code(), |_| "")).collect();
+    assert_eq!(results, ["", "BOOK_TOO_LARGE"]);
+    let results = store.append_in_order(vec![expecting(0, book(&stream, &["c"])), large]).await;
+    assert_eq!(results.len(), 1, "what comes after a conflict is not looked at");
+    let next = store.append(keyed("large", book(&stream, &["d"]))).await.unwrap();
+    assert!(!next.duplicate, "its key is not taken");
+    assert_eq!(texts(&whole(&store, &stream).await.records), ["a", "d"]);
+}
+
 /// Loads in page after page, from a task of its own: what is long must not hold up what is short.
 async fn beside(store: &Arc<dyn Store>) {
     let stream = stream();

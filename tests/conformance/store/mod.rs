@@ -107,6 +107,7 @@ cases! {
         correlated_records_grow_at_the_end,
         watching_tells_own_appends_at_once,
         watching_never_runs_ahead_nor_goes_back,
+        large_books_beyond_the_limit_are_refused,
         large_books_of_ten_thousand_records,
         large_payloads,
         large_streams_of_a_hundred_thousand_records;

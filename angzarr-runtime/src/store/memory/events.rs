@@ -20,6 +20,7 @@ impl Inner {
     }
 
     fn append(&mut self, book: NewBook) -> Result<Appended, StoreError> {
+        book.check_size()?;
         if let Some(records) = self.recorded(&book.stream, book.idempotency_key.as_deref()) {
             return Ok(Appended { records, duplicate: true });
         }

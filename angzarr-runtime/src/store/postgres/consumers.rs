@@ -27,15 +27,14 @@ fn event(row: &PgRow, position: usize, part: usize) -> Result<EventRef, Failed> 
 /// Runs a statement under a lease: it must begin with a row `lease` of `angzarr.consumers`, locked, that has the token.
 /// `$1` is the consumer, `$2` the token; the statement gives the number of such rows.
 macro_rules! fenced {
-    ($store:ident, $lease:ident, $statement:expr $(, $value:expr)*) => {{
+    ($sessions:expr, $lease:ident, $statement:expr $(, $value:expr)*) => {{
         let consumer = text::encode(&$lease.consumer);
         let statement = concat!(
             "WITH lease AS (SELECT name FROM angzarr.consumers WHERE name = $1 AND token = $2 FOR UPDATE), done AS (",
             $statement,
             ") SELECT count(*) FROM lease"
         );
-        let held: i64 = $store
-            .sessions
+        let held: i64 = $sessions
             .run(|mut session| {
                 let held = query_scalar(statement).bind(consumer.to_string()).bind(number($lease.token));
                 $(let held = held.bind($value);)*
@@ -55,7 +54,7 @@ impl ConsumerStore for PostgresStore {
         // The same for all attempts of this call: a lease that was taken by one whose answer was lost is ours.
         let (name, holder, request) = (text::encode(consumer), self.holder, Uuid::new_v4());
         let name = &name;
-        self.sessions
+        self.leases
             .run(|mut session| async move {
                 let row = query("SELECT taken, token, beats FROM angzarr.acquire($1, $2, $3, $4, $5)")
                     .bind(&**name)
@@ -77,12 +76,19 @@ impl ConsumerStore for PostgresStore {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<(), StoreError> {
-        fenced!(self, lease, "UPDATE angzarr.consumers c SET beats = c.beats + 1 FROM lease WHERE c.name = lease.name")
+        fenced!(
+            self.leases,
+            lease,
+            "UPDATE angzarr.consumers c SET beats = c.beats + 1 FROM lease WHERE c.name = lease.name"
+        )
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        let released: Result<(), StoreError> =
-            fenced!(self, lease, "UPDATE angzarr.consumers c SET holder = NULL FROM lease WHERE c.name = lease.name");
+        let released: Result<(), StoreError> = fenced!(
+            self.leases,
+            lease,
+            "UPDATE angzarr.consumers c SET holder = NULL FROM lease WHERE c.name = lease.name"
+        );
         match released {
             Err(StoreError::LeaseLost { .. }) => Ok(()),
             other => other,
@@ -106,7 +112,7 @@ impl ConsumerStore for PostgresStore {
 
     async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
         fenced!(
-            self,
+            self.sessions,
             lease,
             "UPDATE angzarr.consumers c SET position = $3 FROM lease WHERE c.name = lease.name",
             number(position)
@@ -119,7 +125,7 @@ impl ConsumerStore for PostgresStore {
         let parts: Vec<i64> = events.iter().map(|parked| parked.event.part.into()).collect();
         // The lock on the lease keeps others from adding the same event at the same time.
         fenced!(
-            self,
+            self.sessions,
             lease,
             "INSERT INTO angzarr.parked (position, part, consumer, lane)
              SELECT DISTINCT u.position, u.part, lease.name, u.lane
@@ -135,7 +141,7 @@ impl ConsumerStore for PostgresStore {
         let NewParked { lane, event } = event;
         let lane = text::encode(&lane).into_owned();
         fenced!(
-            self,
+            self.sessions,
             lease,
             "DELETE FROM angzarr.parked p USING lease
              WHERE p.consumer = lease.name AND hashtextextended(p.lane, 0) = hashtextextended($3, 0) AND p.lane = $3
@@ -202,7 +208,7 @@ impl ConsumerStore for PostgresStore {
         let codes: Vec<String> = attempts.iter().map(|attempt| text::encode(&attempt.code).into_owned()).collect();
         let reasons: Vec<String> = attempts.iter().map(|attempt| text::encode(&attempt.reason).into_owned()).collect();
         fenced!(
-            self,
+            self.sessions,
             lease,
             "INSERT INTO angzarr.dead_letters (position, part, consumer, lane, attempted_at, codes, reasons)
              SELECT $3, $4, lease.name, $5, $6, $7, $8 FROM lease
@@ -220,7 +226,7 @@ impl ConsumerStore for PostgresStore {
 
     async fn remove_dead_letter(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
         fenced!(
-            self,
+            self.sessions,
             lease,
             "DELETE FROM angzarr.dead_letters d USING lease
              WHERE d.consumer = lease.name AND d.position = $3 AND d.part = $4",

@@ -61,13 +61,13 @@ pub(super) fn translate(error: &Error) -> StoreError {
     let place = "the server".to_owned();
     match &*code {
         "53100" => StoreError::Full { reason },
-        // Rights; a server or a session that takes no writes.
-        "42501" | "25006" => StoreError::NoRights { place, reason },
+        "42501" => StoreError::NoRights { place, reason },
         // Tables, columns, functions, types and schemas that are not there, or not what they were.
         "42P01" | "42703" | "42883" | "42804" | "42P10" | "3F000" | "42809" => StoreError::Altered { place, reason },
         // What a constraint of ours, or a trigger of somebody else, does not take.
         _ if code.starts_with("23") || code == "P0001" => StoreError::Altered { place, reason },
         "XX001" | "XX002" => StoreError::Damaged { reason },
+        // Among these is a server that takes no writes any more (25006): another one may take its place.
         _ => StoreError::Unavailable { reason },
     }
 }
@@ -78,6 +78,7 @@ pub(super) fn cannot_connect(error: &Error, place: &str) -> StoreError {
     let Error::Database(told) = error else {
         return match error {
             Error::Io(error) => refused(&format!("host or port: {error}")),
+            Error::PoolTimedOut => refused("host or port: no connection was made in time"),
             Error::Tls(error) => refused(&format!("TLS: {error}")),
             _ => refused(&format!("what answers there is no PostgreSQL server: {error}")),
         };

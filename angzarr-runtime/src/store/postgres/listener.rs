@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::error::Failed;
 use super::events;
-use super::session::{Server, Sessions, pauses};
+use super::session::{SOON, Server, Sessions, passing, pauses, within};
 use crate::store::StoreError;
 
 /// What publishers notify.
@@ -21,9 +21,6 @@ const CHANNEL: &str = "angzarr";
 
 /// How long a connection may be silent before it is asked whether it is still there.
 const SILENCE: Duration = Duration::from_secs(15);
-
-/// How long it may take to answer, or to be made.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// Ends the task when it is dropped.
 #[derive(Debug)]
@@ -95,10 +92,13 @@ enum Event {
 impl Ear {
     /// A connection that holds the sign of life.
     async fn connect(&self) -> Result<PgListener, Failed> {
-        let pool =
-            PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER).max_lifetime(None).idle_timeout(None);
+        within(SOON, self.connect_at_all()).await.unwrap_or_else(|late| Err(Failed::Lost(late)))
+    }
+
+    async fn connect_at_all(&self) -> Result<PgListener, Failed> {
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(SOON).max_lifetime(None).idle_timeout(None);
         let pool = pool.connect_lazy_with(self.server.options().clone());
-        let mut listener = PgListener::connect_with(&pool).await?;
+        let mut listener = PgListener::connect_with(&pool).await.map_err(|error| self.server.unreachable(&error))?;
         // What comes after a lost connection is done here, not by the driver.
         listener.eager_reconnect(false);
         let alive = query("SELECT pg_advisory_lock_shared(angzarr.life($1))").bind(self.holder);
@@ -112,12 +112,10 @@ impl Ear {
         loop {
             let Some(listener) = &mut connection else {
                 self.hears = false;
-                let silent =
-                    |_| Err(Failed::Lost(StoreError::Unavailable { reason: "the server gave no answer".into() }));
-                match timeout(ANSWER, self.connect()).await.unwrap_or_else(silent) {
+                match self.connect().await {
                     Ok(listener) => (connection, waits) = (Some(listener), None),
                     Err(failed) => {
-                        let error = StoreError::from(failed);
+                        let error = passing(failed.into());
                         tracing::warn!(code = error.code(), %error, "appends of others are not heard of now");
                         let pauses = waits.get_or_insert_with(|| pauses().with_total_delay(None).build());
                         sleep(pauses.next().unwrap_or_default()).await;
@@ -144,12 +142,12 @@ impl Ear {
     async fn follow_watchers(&mut self, listener: &mut PgListener) -> Result<(), Failed> {
         let watched = self.head.receiver_count() > 0;
         if watched && !self.hears {
-            listener.listen(CHANNEL).await?;
+            within(SOON, listener.listen(CHANNEL)).await??;
             self.hears = true;
             // What was appended before is not notified any more.
             self.ask().await?;
         } else if !watched && self.hears {
-            listener.unlisten(CHANNEL).await?;
+            within(SOON, listener.unlisten(CHANNEL)).await??;
             self.hears = false;
         }
         Ok(())
@@ -184,7 +182,7 @@ impl Ear {
     /// A connection that was cut without a word looks like one on which nothing happens; and a writer that died before
     /// it published what it had committed looks like none.
     async fn after_silence(&self, listener: &mut PgListener) -> bool {
-        let asked = timeout(ANSWER, query("SELECT 1").execute(listener)).await;
+        let asked = timeout(SOON, query("SELECT 1").execute(listener)).await;
         let settled = !self.hears || (events::settle(&self.sessions).await.is_ok() && self.ask().await.is_ok());
         matches!(asked, Ok(Ok(_))) && settled
     }

@@ -49,6 +49,7 @@ pub struct PostgresStore {
     /// Under which leases are held and batches are written.
     holder: Uuid,
     sessions: Arc<Sessions>,
+    leases: Sessions,
     names: Arc<Names>,
     writer: Writer,
     listener: Listener,
@@ -62,18 +63,26 @@ impl PostgresStore {
     /// the right that is missing; [`StoreError::Foreign`] if the schema is of something else or of a newer release;
     /// [`StoreError::Altered`] if somebody changed its tables.
     pub async fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let unopened = |error| match error {
+            // Once it is open, this may pass; here there is nobody yet who would wait for that.
+            StoreError::Unavailable { reason } => StoreError::CannotOpen { place: url.place().to_owned(), reason },
+            other => other,
+        };
+        Self::open_as_it_is(url).await.map_err(unopened)
+    }
+
+    async fn open_as_it_is(url: &PostgresUrl) -> Result<Self, StoreError> {
         let server = Server::new(url)?;
         let mut connection = server.connect().await?;
         let log_id = schema::prepare(&mut connection, server.place()).await?;
         let sessions = Arc::new(Sessions::new(server.clone()));
+        let leases = Sessions::for_leases(server.clone());
         let names = Arc::new(Names::new());
-        // A server that was killed may have kept what its writer never published.
-        events::settle(&sessions).await?;
         let head = watch::Sender::new(events::head(&sessions).await?);
         let holder = Uuid::new_v4();
         let listener = Listener::start(&server, holder, sessions.clone(), head.clone()).await?;
         let writer = Writer::start(connection, server, holder, sessions.clone(), names.clone(), head);
-        Ok(Self { log_id, holder, sessions, names, writer, listener })
+        Ok(Self { log_id, holder, sessions, leases, names, writer, listener })
     }
 }
 
@@ -86,7 +95,7 @@ impl Store for PostgresStore {
     async fn close(&self) -> Result<(), StoreError> {
         self.writer.close().await;
         let holder = self.holder;
-        let free = self.sessions.run(|mut session| async move {
+        let free = self.leases.run(|mut session| async move {
             let free = query("UPDATE angzarr.consumers SET holder = NULL WHERE holder = $1").bind(holder);
             free.execute(session.connection()).await?;
             session.done(())
@@ -97,6 +106,7 @@ impl Store for PostgresStore {
             Err(error) => tracing::warn!(code = error.code(), %error, "leases were not given back"),
         }
         self.listener.stop();
+        self.leases.close().await;
         self.sessions.close().await;
         Ok(())
     }

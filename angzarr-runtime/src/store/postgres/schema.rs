@@ -1,10 +1,13 @@
 //! Migrations, and how the schema is recognised.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, query, query_scalar, raw_sql};
 use uuid::Uuid;
 
 use super::error::{Failed, translate};
+use super::session::{ANSWER, PATIENCE, within};
 use crate::store::StoreError;
 
 /// The steps that make the tables and functions, oldest first. Their number is the schema's version.
@@ -69,6 +72,17 @@ fn version() -> i32 {
 
 /// Makes sure that the schema is ours and of this release, making it where there is none; gives the log's id.
 pub(super) async fn prepare(connection: &mut PgConnection, place: &str) -> Result<Uuid, StoreError> {
+    let found = within(PATIENCE, inspect(connection, place)).await??;
+    if found < version() {
+        // Steps take as long as the tables are large.
+        let limit = if found == 0 { ANSWER } else { Duration::MAX };
+        within(limit, migrate(connection, place)).await??;
+    }
+    within(PATIENCE, check(connection, place)).await?
+}
+
+/// What is there before anything is done: the version of the schema.
+async fn inspect(connection: &mut PgConnection, place: &str) -> Result<i32, StoreError> {
     let told = |failed: Failed| placed(failed.into(), place);
     let encoding: String =
         query_scalar("SHOW server_encoding").fetch_one(&mut *connection).await.map_err(|error| told(error.into()))?;
@@ -76,11 +90,21 @@ pub(super) async fn prepare(connection: &mut PgConnection, place: &str) -> Resul
         let reason = format!("the database keeps text as {encoding}; it must be UTF8");
         return Err(StoreError::CannotOpen { place: place.to_owned(), reason });
     }
-    warn_of_settings(connection, place).await.map_err(told)?;
-    let found = recognise(connection, place).await?;
-    if found < version() {
-        migrate(connection, place).await?;
+    let read_only: bool = query_scalar("SELECT current_setting('transaction_read_only') = 'on'")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| told(error.into()))?;
+    if read_only {
+        let reason = "the server takes no writes: it is a standby, or default_transaction_read_only is on".to_owned();
+        return Err(StoreError::NoRights { place: place.to_owned(), reason });
     }
+    warn_of_settings(connection, place).await.map_err(told)?;
+    recognise(connection, place).await
+}
+
+/// What must be so once all steps are taken; tidies up, and gives the log's id.
+async fn check(connection: &mut PgConnection, place: &str) -> Result<Uuid, StoreError> {
+    let told = |failed: Failed| placed(failed.into(), place);
     let kept: Option<String> = query_scalar("SELECT shape FROM angzarr.migrations WHERE version = $1")
         .bind(version())
         .fetch_optional(&mut *connection)
@@ -91,8 +115,9 @@ pub(super) async fn prepare(connection: &mut PgConnection, place: &str) -> Resul
     if let Some(reason) = difference(kept.as_deref().unwrap_or_default(), &shape) {
         return Err(StoreError::Altered { place: place.to_owned(), reason });
     }
-    // Writers that have not been seen for a day do not come back.
-    query("DELETE FROM angzarr.writers WHERE seen_at < now() - interval '1 day'")
+    raw_sql("CALL angzarr.correct()").execute(&mut *connection).await.map_err(|error| told(error.into()))?;
+    // Writers that are gone and have not been seen for a day do not come back.
+    query("DELETE FROM angzarr.writers w WHERE w.seen_at < now() - interval '1 day' AND NOT angzarr.lives(w.id)")
         .execute(&mut *connection)
         .await
         .map_err(|error| told(error.into()))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, raw_sql};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
@@ -17,14 +17,17 @@ use crate::store::StoreError;
 /// How many connections read and do small writes at most.
 const CONNECTIONS: usize = 8;
 
+/// How many keep leases.
+const LEASES: usize = 2;
+
 /// How long a call goes on asking over new connections after one was lost.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a call waits for its answer at all: one page, or one stream.
-const ANSWER: Duration = Duration::from_secs(60);
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
 
-/// How long it may take to connect.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long it may take to connect, and to answer what takes no time.
+pub(super) const SOON: Duration = Duration::from_secs(5);
 
 /// What every session is set to. Plans are made once and follow the indexes, whatever the statistics say: the tables
 /// grow faster than these. A client that is gone is noticed within a minute, and never holds a lock for long.
@@ -55,6 +58,13 @@ pub(super) fn pauses() -> ExponentialBuilder {
         .with_total_delay(Some(PATIENCE))
 }
 
+/// Waits for an answer, so long at most. Then the connection is of no more use.
+pub(super) async fn within<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T, StoreError> {
+    let late =
+        |_| StoreError::Unavailable { reason: format!("the server gave no answer within {} s", limit.as_secs()) };
+    timeout(limit, answer).await.map_err(late)
+}
+
 /// How to connect.
 #[derive(Clone)]
 pub(super) struct Server {
@@ -78,14 +88,19 @@ impl Server {
     }
 
     pub(super) async fn connect(&self) -> Result<PgConnection, Failed> {
-        match timeout(CONNECT, PgConnection::connect_with(&self.options)).await {
+        match timeout(SOON, PgConnection::connect_with(&self.options)).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(Failed::Lost(cannot_connect(&error, &self.place))),
+            Ok(Err(error)) => Err(self.unreachable(&error)),
             Err(_) => {
-                let reason = format!("host or port: no answer within {} s", CONNECT.as_secs());
+                let reason = format!("host or port: no answer within {} s", SOON.as_secs());
                 Err(Failed::Lost(StoreError::CannotOpen { place: self.place.to_string(), reason }))
             }
         }
+    }
+
+    /// Why no connection was made.
+    pub(super) fn unreachable(&self, error: &sqlx::Error) -> Failed {
+        Failed::Lost(cannot_connect(error, &self.place))
     }
 }
 
@@ -106,7 +121,16 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Connects when it is asked to.
     pub(super) fn new(server: Server) -> Self {
-        Self { server, idle: Mutex::default(), permits: Semaphore::new(CONNECTIONS) }
+        Self::at_most(CONNECTIONS, server)
+    }
+
+    /// The same, for signs of life: they must not wait for those who read.
+    pub(super) fn for_leases(server: Server) -> Self {
+        Self::at_most(LEASES, server)
+    }
+
+    fn at_most(connections: usize, server: Server) -> Self {
+        Self { server, idle: Mutex::default(), permits: Semaphore::new(connections) }
     }
 
     /// Where they lead.
@@ -125,12 +149,10 @@ impl Sessions {
             let idle = self.idle().pop();
             let connection = match idle {
                 Some(connection) => connection,
-                None => self.server.connect().await?,
+                None => self.connect().await?,
             };
             let session = Session { sessions: self, connection, _permit: permit };
-            let late = || format!("the server gave no answer within {} s", ANSWER.as_secs());
-            let done = timeout(ANSWER, work(session)).await;
-            let done = done.unwrap_or_else(|_| Err(StoreError::Unavailable { reason: late() }.into()));
+            let done = within(ANSWER, work(session)).await.unwrap_or_else(|late| Err(late.into()));
             if let Err(Failed::Lost(_)) = &done {
                 // What happened to one has happened to most.
                 self.idle().clear();
@@ -144,6 +166,14 @@ impl Sessions {
         };
         let done = once.retry(pauses()).when(again).await;
         done.map_err(|failed| passing(failed.into()))
+    }
+
+    /// A server that crashed may have forgotten what it had published last. That ended all connections, so whoever reads
+    /// over a new one sees it published again.
+    async fn connect(&self) -> Result<PgConnection, Failed> {
+        let mut connection = self.server.connect().await?;
+        within(SOON, raw_sql("CALL angzarr.settle()").execute(&mut connection)).await.map_err(Failed::Lost)??;
+        Ok(connection)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {

@@ -8,7 +8,7 @@ use backon::BackoffBuilder;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
@@ -96,12 +96,24 @@ impl Writer {
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let line = Line { connection: Some(connection), server, writer, batch: 0 };
-        let desk = Desk { line, queue, waiting: VecDeque::new(), sessions, names, head };
+        let desk = Desk { line, queue, waiting: VecDeque::new(), fetches: JoinSet::new(), sessions, names, head };
         let task = tokio::spawn(desk.run());
         Self { jobs: Mutex::new(Some(jobs)), task: Mutex::new(Some(task)) }
     }
 
-    pub(super) async fn append(&self, books: Vec<NewBook>) -> Results {
+    /// One that is too large is not even sent: the server would cut the connection, whoever else shares the call.
+    pub(super) async fn append(&self, mut books: Vec<NewBook>) -> Results {
+        let refused = books.iter().enumerate().find_map(|(place, book)| Some((place, book.check_size().err()?)));
+        let Some((place, error)) = refused else { return self.send(books).await };
+        books.truncate(place);
+        let mut results = self.send(books).await;
+        if results.iter().all(Appended::is_stored) {
+            results.push(Err(error));
+        }
+        results
+    }
+
+    async fn send(&self, books: Vec<NewBook>) -> Results {
         if books.is_empty() {
             return Vec::new();
         }
@@ -146,6 +158,16 @@ enum Unwritten {
     Unknown(StoreError),
 }
 
+impl Unwritten {
+    /// Why nothing else could be written now, either; what it says is true of what was not tried.
+    fn passing(&self) -> Option<StoreError> {
+        match self {
+            Unwritten::Refused(error) if !error.retryable() => None,
+            Unwritten::Refused(error) | Unwritten::Away(error) | Unwritten::Unknown(error) => Some(error.clone()),
+        }
+    }
+}
+
 impl Line {
     /// Makes a call. One that may have reached the server is made again, under the same number, until its outcome is
     /// known or patience has an end; a server that says nothing at all ends it too.
@@ -158,7 +180,13 @@ impl Line {
             let unsure = sent;
             let lost = match timeout_at(until, self.attempt(lists, &mut sent)).await {
                 Ok(Ok(verdicts)) => return Ok(verdicts),
-                Ok(Err(Failed::Refused(error))) if !unsure => return Err(Unwritten::Refused(passing(error))),
+                Ok(Err(Failed::Refused(error))) if !unsure => {
+                    if error.retryable() {
+                        // Perhaps because of where the connection leads: another server may write by now.
+                        self.connection = None;
+                    }
+                    return Err(Unwritten::Refused(passing(error)));
+                }
                 // Or it was refused now, after an attempt that may have written, or still waits to: say, for the lock
                 // for which this one has waited too long.
                 Ok(Err(Failed::Lost(error) | Failed::Refused(error))) => passing(error),
@@ -198,6 +226,8 @@ struct Desk {
     queue: mpsc::Receiver<Job>,
     /// What was taken from the queue and is not written yet.
     waiting: VecDeque<Job>,
+    /// Answers that are read from the log.
+    fetches: JoinSet<()>,
     sessions: Arc<Sessions>,
     names: Arc<Names>,
     head: watch::Sender<u64>,
@@ -230,7 +260,9 @@ impl Desk {
             for job in self.write(group).await.into_iter().rev() {
                 self.waiting.push_front(job);
             }
+            while self.fetches.try_join_next().is_some() {}
         }
+        while self.fetches.join_next().await.is_some() {}
         if let Some(connection) = self.line.connection.take() {
             // The server notices the end of a connection without being told, too.
             let _ = connection.close().await;
@@ -244,21 +276,32 @@ impl Desk {
             Ok(verdicts) => self.settle(group, verdicts),
             Err(Unwritten::Refused(error)) if group.len() > 1 && !error.retryable() => {
                 tracing::warn!(code = error.code(), %error, calls = group.len(), "a group of appends was refused");
-                let mut left = Vec::new();
-                for job in group {
-                    let single = vec![job];
-                    match self.call(&single).await {
-                        Ok(verdicts) => left.extend(self.settle(single, verdicts)),
-                        Err(unwritten) => self.fail(single, unwritten),
-                    }
-                }
-                left
+                self.write_each(group).await
             }
             Err(unwritten) => {
                 self.fail(group, unwritten);
                 Vec::new()
             }
         }
+    }
+
+    /// Makes each call by itself, as long as there is a server to take it.
+    async fn write_each(&mut self, group: Vec<Job>) -> Vec<Job> {
+        let (mut group, mut left) = (group.into_iter(), Vec::new());
+        while let Some(job) = group.next() {
+            let single = vec![job];
+            match self.call(&single).await {
+                Ok(verdicts) => left.extend(self.settle(single, verdicts)),
+                Err(unwritten) => {
+                    let passing = unwritten.passing();
+                    self.fail(single, unwritten);
+                    if let Some(error) = passing {
+                        group.by_ref().for_each(|job| job.fail(error.clone()));
+                    }
+                }
+            }
+        }
+        left
     }
 
     /// Tells that a group was not written. If there is no server, nobody who waits already has to find that out for
@@ -285,7 +328,7 @@ impl Desk {
     }
 
     /// Tells what came of a group.
-    fn settle(&self, group: Vec<Job>, verdicts: Vec<Verdict>) -> Vec<Job> {
+    fn settle(&mut self, group: Vec<Job>, verdicts: Vec<Verdict>) -> Vec<Job> {
         let mut verdicts = verdicts.into_iter();
         let mut left = Vec::new();
         for mut job in group {
@@ -326,9 +369,9 @@ impl Desk {
     }
 
     /// Answers with the book that is recorded; nobody else waits for that.
-    fn fetch(&self, mut job: Job, stream: i64, first: u32, count: u32) {
+    fn fetch(&mut self, mut job: Job, stream: i64, first: u32, count: u32) {
         let (sessions, names) = (self.sessions.clone(), self.names.clone());
-        tokio::spawn(async move {
+        self.fetches.spawn(async move {
             let records = events::range(&sessions, &names, stream, first, first.saturating_add(count)).await;
             job.results.push(records.map(|records| Appended { records, duplicate: true }));
             job.answer();

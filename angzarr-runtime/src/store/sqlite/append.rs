@@ -53,6 +53,7 @@ fn save_point(transaction: &mut Transaction<'_>, book: &NewBook) -> Result<Resul
 
 /// Appends one book inside the group's transaction. A conflict is found before anything is written.
 fn append(connection: &Connection, book: &NewBook, position: &mut i64) -> Result<Appended, StoreError> {
+    book.check_size()?;
     let found = connection
         .prepare_cached("SELECT id, next_sequence, key FROM streams WHERE domain = ?1 AND root = ?2")?
         .query_row(params![book.stream.domain, book.stream.root.as_bytes().as_slice()], |row| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{oneshot, watch};
 
 use crate::store::StoreError;
@@ -84,7 +84,13 @@ where
 
 /// Whether an error says something about one piece of work only, which has written nothing then.
 pub(super) fn is_own(error: &StoreError) -> bool {
-    matches!(error, StoreError::Conflict { .. } | StoreError::StreamFull | StoreError::LeaseLost { .. })
+    matches!(
+        error,
+        StoreError::Conflict { .. }
+            | StoreError::StreamFull
+            | StoreError::BookTooLarge { .. }
+            | StoreError::LeaseLost { .. }
+    )
 }
 
 /// Begins the transaction of a group; whoever else writes is waited for so long.
@@ -111,16 +117,36 @@ pub(super) fn refuse(group: Vec<Box<dyn Work>>, error: &StoreError) {
 
 /// Writes a group in the transaction that has begun, and answers. If something in it cannot be written, each piece is
 /// written by itself, so that what is wrong with one is no other's loss.
+///
+/// A commit that failed halfway may be found complete after a crash, unless another one was written in its place. So
+/// nothing is said of its pieces but that they are stored, or that nobody knows.
 pub(super) fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>, head: &watch::Sender<u64>) {
     let Err(error) = write(Transaction::of_many(connection), &mut group, head) else {
         return finish(group, &Ok(()));
     };
     tracing::warn!(code = error.code(), %error, works = group.len(), "a group of writes was rolled back");
-    for work in group {
+    let unsure = matches!(error, StoreError::Unknown { .. });
+    let mut group = group.into_iter();
+    while let Some(work) = group.next() {
         let mut single = vec![work];
-        let outcome = begin(connection, super::BUSY_TIMEOUT)
-            .and_then(|()| write(Transaction::of_one(connection), &mut single, head));
+        let begun = begin(connection, super::BUSY_TIMEOUT);
+        let away = begun.is_err();
+        let outcome = begun.and_then(|()| write(Transaction::of_one(connection), &mut single, head));
+        if let Err(error) = &outcome
+            && (away || unsure)
+        {
+            // Nobody who waits behind it has to find that out for himself; nor was it written behind what is unsure.
+            let error = if unsure { unknown(error) } else { error.clone() };
+            return refuse(single.into_iter().chain(group).collect(), &error);
+        }
         finish(single, &outcome);
+    }
+}
+
+fn unknown(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Unknown { .. } => error.clone(),
+        error => StoreError::Unknown { reason: error.to_string() },
     }
 }
 
@@ -138,12 +164,20 @@ fn write(
     let written = group
         .iter_mut()
         .try_for_each(|work| work.run(&mut transaction))
-        .and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+        .and_then(|()| connection.execute_batch("COMMIT").map_err(|error| uncommitted(&error)));
     match &written {
         Ok(()) => raise(head, transaction.position.unwrap_or(0).unsigned_abs()),
         Err(_) => roll_back(connection),
     }
     written
+}
+
+/// Why a commit failed. After an I/O error, all of it may have been written, and only not be forced to disk.
+fn uncommitted(error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) => StoreError::Unknown { reason: error.to_string() },
+        _ => super::translate(error),
+    }
 }
 
 /// Tells that the log reaches up to `position` at least.
@@ -153,4 +187,62 @@ pub(super) fn raise(head: &watch::Sender<u64>, position: u64) {
         *head = position.max(*head);
         grown
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::{Arc, Mutex};
+
+    use rusqlite::Connection;
+    use tokio::sync::watch;
+
+    use super::{Transaction, Work, begin, commit};
+    use crate::store::StoreError;
+    use crate::store::sqlite::BUSY_TIMEOUT;
+
+    /// Fails while it shares a transaction. Once it is told of its own, another connection holds the file locked, until
+    /// the next one is told.
+    struct Single {
+        path: PathBuf,
+        other: Arc<Mutex<Option<Connection>>>,
+        told: Arc<Mutex<Vec<Result<(), StoreError>>>>,
+    }
+
+    impl Work for Single {
+        fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+            let shared = StoreError::Full { reason: "for all of them together".into() };
+            if transaction.careful { Ok(()) } else { Err(shared) }
+        }
+
+        fn finish(self: Box<Self>, outcome: Result<(), StoreError>) {
+            self.told.lock().unwrap().push(outcome);
+            let mut other = self.other.lock().unwrap();
+            *other = if other.is_some() { None } else { Some(locked(&self.path)) };
+        }
+    }
+
+    fn locked(path: &Path) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_file_that_is_locked_while_work_is_done_piece_by_piece_is_waited_for_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.db");
+        let connection = Connection::open(&path).unwrap();
+        let (other, told) = (Arc::default(), Arc::default());
+        let group = (0..4).map(|_| {
+            let (path, other, told) = (path.clone(), Arc::clone(&other), Arc::clone(&told));
+            Box::new(Single { path, other, told }) as Box<dyn Work>
+        });
+        begin(&connection, BUSY_TIMEOUT).unwrap();
+        commit(&connection, group.collect(), &watch::Sender::new(0));
+        let told = told.lock().unwrap();
+        assert_eq!(told[0], Ok(()));
+        assert!(told[1..].iter().all(|told| told.as_ref().is_err_and(StoreError::retryable)), "{told:?}");
+        assert_eq!(told.len(), 4);
+    }
 }

@@ -16,7 +16,6 @@ CREATE FUNCTION angzarr.append(
     OUT counts integer[], OUT keys text[], OUT reaches bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    known boolean;
     done bigint;
     stream_count bigint;
     nexts bigint[];
@@ -33,10 +32,10 @@ DECLARE
 BEGIN
     -- One at a time: positions are committed in their order. Whatever comes after this sees what was committed before.
     PERFORM pg_advisory_xact_lock(1095649114, 1);
-    SELECT w.id IS NOT NULL, w.last_batch, w.verdicts, w.sequences, w.positions, w.streams, w.counts, w.keys,
+    SELECT w.last_batch, w.verdicts, w.sequences, w.positions, w.streams, w.counts, w.keys,
             coalesce((SELECT max(r.position) FROM angzarr.records r), 0),
             coalesce((SELECT max(s.id) FROM angzarr.streams s), 0)
-        INTO known, done, verdicts, sequences, positions, streams, counts, keys, reaches, stream_count
+        INTO done, verdicts, sequences, positions, streams, counts, keys, reaches, stream_count
         FROM (VALUES (writer)) AS v (id) LEFT JOIN angzarr.writers w ON w.id = v.id;
     IF done >= batch THEN
         RETURN;
@@ -137,11 +136,10 @@ BEGIN
         PERFORM angzarr.change_deadlines(streams, verdicts, positions, domains,
             deadline_books, deadline_indexes, deadline_names, deadline_times);
     END IF;
-    IF known THEN
-        UPDATE angzarr.writers w SET last_batch = batch, seen_at = now(), verdicts = append.verdicts,
-            sequences = append.sequences, positions = append.positions, streams = append.streams,
-            counts = append.counts, keys = append.keys WHERE w.id = writer;
-    ELSE
+    UPDATE angzarr.writers w SET last_batch = batch, seen_at = now(), verdicts = append.verdicts,
+        sequences = append.sequences, positions = append.positions, streams = append.streams,
+        counts = append.counts, keys = append.keys WHERE w.id = writer;
+    IF NOT FOUND THEN
         INSERT INTO angzarr.writers VALUES (writer, batch, now(), verdicts, sequences, positions, streams, counts, keys);
     END IF;
 END
@@ -166,7 +164,8 @@ CREATE FUNCTION angzarr.change_deadlines(
 $$;
 
 -- The position up to which readers may read: it is on the disk, and so is everything before it. A sequence, since that
--- changes without leaving an old version behind each time.
+-- changes without leaving an old version behind each time. Its last changes need not outlive a crash of the server: see
+-- `settle`.
 CREATE SEQUENCE angzarr.published MINVALUE 0 START 0;
 
 -- Appends a group in one round trip. The lock is given back before the disk is waited for, so that groups of several
@@ -212,13 +211,34 @@ BEGIN
 END
 $$;
 
--- Publishes what is committed, for whoever must not wait for its writer: that one may be gone.
+-- Publishes what is committed, for whoever must not wait for its writer: that one may be gone. Or it was published, and
+-- the server crashed before that was on the disk, so every new connection begins with this.
 CREATE PROCEDURE angzarr.settle() LANGUAGE plpgsql AS $$
 DECLARE
     reaches bigint := (SELECT max(r.position) FROM angzarr.records r);
 BEGIN
     IF (SELECT p.last_value FROM angzarr.published p) < reaches THEN
         CALL angzarr.publish(reaches);
+    END IF;
+END
+$$;
+
+-- Takes back what is published of records that are not there. A dump holds the sequence as it was at its end, and the
+-- records as they were at its beginning; so where it was made while programs wrote, a log that was restored from it
+-- would show its next records before they are on the disk, and nobody would be told of them.
+CREATE PROCEDURE angzarr.correct() LANGUAGE plpgsql AS $$
+DECLARE
+    published bigint := (SELECT p.last_value FROM angzarr.published p);
+    -- What is published was committed before, so this later look finds it.
+    reaches bigint := coalesce((SELECT max(r.position) FROM angzarr.records r), 0);
+BEGIN
+    IF published > reaches THEN
+        -- No position is given meanwhile; but others may have taken it back already.
+        PERFORM pg_advisory_xact_lock(1095649114, 1);
+        reaches := coalesce((SELECT max(r.position) FROM angzarr.records r), 0);
+        IF (SELECT p.last_value FROM angzarr.published p) > reaches THEN
+            PERFORM setval('angzarr.published', reaches);
+        END IF;
     END IF;
 END
 $$;
