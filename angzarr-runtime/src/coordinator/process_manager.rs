@@ -11,7 +11,7 @@ use super::log::Log;
 use super::outgoing::{Router, cause, command_book, context_in, trigger};
 use super::state::{self, Folded, Found};
 use super::{ATTEMPTS, guarded_async};
-use crate::component::{ProcessManagerLogic, Subscription};
+use crate::component::{ProcessInput, ProcessManagerLogic, Subscription};
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::id::{Purpose, canonical_key, consumer_key, root_id};
@@ -102,7 +102,7 @@ impl ProcessManagerCoordinator {
                 Vec::new()
             } else {
                 let cx = context_in(spec.name, event, stream.clone(), &key);
-                let reaction = self.logic.react(&folded.state, &event.payload, &cx);
+                let reaction = self.logic.react(&folded.state, ProcessInput::Event(&event.payload), &cx);
                 records(spec.name, event, guarded_async(spec.name, reaction).await?)
             };
             match self.append(event, &stream, &key, &idempotency_key, folded, records).await {

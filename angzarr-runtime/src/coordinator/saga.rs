@@ -128,6 +128,7 @@ fn compensation(saga: &str, event: &Record, index: u32, command: Payload, reject
         trace: Trace { correlation_id: event.trace.correlation_id.clone(), cause: Some(Arc::new(cause(saga, event))) },
         source: Source::Consumer { recorded_at: event.created_at },
         deadline: None,
+        occurred_at: None,
         arrived: time::now(),
         seed: Uuid::nil(),
     }

@@ -116,6 +116,13 @@ fn decide(
             Err(Undecided::Failed(failure)) => return (Err(failure), false),
             Err(Undecided::Rejected(rejection)) => return (refuse(name, input, rejection), records.is_empty()),
         };
+        if let Input::Fact(payload) = input {
+            if let Err(failure) = fold(logic.stateful(), name, state, payload) {
+                return (Err(failure), false);
+            }
+            let (payload, occurred_at) = (payload.clone(), request.occurred_at);
+            records.push(NewRecord { kind: RecordKind::Fact, payload, occurred_at, due: None });
+        }
         for emission in emissions {
             let Emission::Event(payload) = emission else {
                 return (Err(Failure::new("NOT_AN_EVENT", format!("`{name}` answered with a command"))), false);
@@ -136,7 +143,7 @@ fn refusal(command: &Payload, rejection: &Rejection) -> NewRecord {
 
 fn kind(input: &Input) -> RecordKind {
     match input {
-        Input::Command(_) => RecordKind::Event,
+        Input::Command(_) | Input::Fact(_) => RecordKind::Event,
         Input::Refusal { .. } => RecordKind::Compensation,
     }
 }
@@ -144,6 +151,10 @@ fn kind(input: &Input) -> RecordKind {
 fn refuse(name: &str, input: &Input, rejection: Rejection) -> Result<Decision, Failure> {
     match input {
         Input::Command(command) => Ok(Decision::Refuse { command: command.clone(), rejection }),
+        Input::Fact(fact) => {
+            let message = format!("`{name}` refused the fact `{}`: {rejection}", fact.type_name);
+            Err(Failure::new("FACT_REFUSED", message))
+        }
         Input::Refusal { command, .. } => {
             let message = format!("`{name}` refused the compensation of `{}`: {rejection}", command.type_name);
             Err(Failure::new("COMPENSATION_REFUSED", message))
@@ -168,8 +179,10 @@ mod tests {
         domain: "counter",
         snapshot: SnapshotSpec { every: 0, version: 0, shape: "" },
         commands: &["Count"],
+        facts: &["Fact"],
         compensations: &["Send"],
-        events: &["Counted"],
+        queries: &[],
+        events: &["Counted", "Fact"],
     };
 
     fn payload(type_name: &'static str, value: &[u8]) -> Payload {
@@ -217,7 +230,7 @@ mod tests {
 
         fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided> {
             let (command, refused) = match input {
-                Input::Command(command) => (command, false),
+                Input::Command(command) | Input::Fact(command) => (command, false),
                 Input::Refusal { command, .. } => (command, true),
             };
             let counted = state.downcast_ref::<usize>().unwrap();
@@ -232,6 +245,10 @@ mod tests {
                     Ok(bytes.iter().map(|_| Emission::Event(payload("Counted", kind))).collect())
                 }
             }
+        }
+
+        fn query(&self, _: &State, _: &Payload, _: &Context) -> Result<Payload, Undecided> {
+            Err(Failure::new("TYPE_UNKNOWN", "no queries").into())
         }
     }
 
@@ -249,6 +266,7 @@ mod tests {
             trace: Trace { correlation_id: "c".into(), cause: None },
             source: Source::Client,
             deadline: None,
+            occurred_at: None,
             arrived: crate::time::from_micros(0),
             seed: Uuid::from_u128(7),
         }
@@ -256,6 +274,10 @@ mod tests {
 
     fn command(value: &[u8]) -> Input {
         Input::Command(payload("Count", value))
+    }
+
+    fn fact(value: &[u8]) -> Input {
+        Input::Fact(payload("Fact", value))
     }
 
     fn refused(value: &[u8]) -> Input {
@@ -292,11 +314,15 @@ mod tests {
 
     #[test]
     fn a_request_leads_to_a_book_or_an_answer() {
-        let table: [(Vec<Input>, &str, bool); 10] = [
+        let table: [(Vec<Input>, &str, bool); 14] = [
             (vec![command(b"")], "nothing", true),
             (vec![command(b"1")], "0 [Event]", true),
             (vec![command(b"12"), command(b"1")], "0 [Event, Event, Event]", true),
             (vec![refused(b"1")], "0 [Compensation]", true),
+            (vec![fact(b"")], "0 [Fact]", true),
+            (vec![fact(b"12")], "0 [Fact, Event, Event]", true),
+            (vec![fact(b"reject")], "failed FACT_REFUSED", true),
+            (vec![fact(b"panic")], "failed HANDLER_PANICKED", false),
             (vec![command(b"reject")], "rejected NO", true),
             // Later inputs see what earlier ones did; if one is refused, the state holds what is not stored.
             (vec![command(b"123"), command(b"sequence")], "rejected 3", false),

@@ -44,6 +44,8 @@ pub(crate) struct Request {
     pub(crate) trace: Trace,
     pub(crate) source: Source,
     pub(crate) deadline: Option<SystemTime>,
+    /// When a fact happened, if that is known.
+    pub(crate) occurred_at: Option<Timestamp>,
     /// When it arrived.
     pub(crate) arrived: Timestamp,
     /// Seed of ids if there is no key.
@@ -73,6 +75,7 @@ impl Request {
             trace: Trace { correlation_id: correlation_id(cover.correlation_id), cause },
             source,
             deadline: book.deadline.map(|deadline| SystemTime::try_from(deadline).unwrap_or(SystemTime::UNIX_EPOCH)),
+            occurred_at: None,
             arrived: time::now(),
             seed: Uuid::new_v4(),
         })

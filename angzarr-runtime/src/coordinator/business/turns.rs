@@ -197,6 +197,7 @@ mod tests {
             trace: Trace { correlation_id: "c".into(), cause: None },
             source: Source::Client,
             deadline: None,
+            occurred_at: None,
             arrived: crate::time::from_micros(0),
             seed: Uuid::nil(),
         };

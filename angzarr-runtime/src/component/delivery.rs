@@ -1,0 +1,30 @@
+//! How events reach a consumer.
+
+use std::time::Duration;
+
+/// Attempts at an event, and what happens when they are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// How often an event is tried in all; at least once.
+    pub attempts: u32,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// What becomes of an event that failed each time.
+    pub on_failure: OnFailure,
+}
+
+impl Delivery {
+    /// What holds unless a component says otherwise: six attempts of 30 seconds, then the lane is parked.
+    pub const DEFAULT: Self = Self { attempts: 6, timeout: Duration::from_secs(30), on_failure: OnFailure::Park };
+}
+
+/// What becomes of an event that failed each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It becomes a dead letter, and its lane is parked: later events are kept aside, in order.
+    Park,
+    /// It becomes a dead letter, and its lane goes on.
+    Skip,
+    /// The consumer stops before it.
+    Stop,
+}
