@@ -34,7 +34,8 @@ pub mod view;
 
 pub use app::{App, SyncMode};
 pub use context::Context;
-pub use coordinator::business::Outcome;
+pub use coordinator::business::{Outcome, Speculation};
+pub use coordinator::process_manager::SpeculatedStep;
 pub use error::{BadBook, Error};
 pub use failure::Failure;
 pub use message::{Command, Deadline, Emission, Event, Fact, KeyPart, Outgoing, Payload, Query};

@@ -72,16 +72,20 @@ impl AppBuilder {
 
         let (stop, stopped) = watch::channel(false);
         let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
-        let (mut process_managers, mut view_names) = (Vec::new(), Vec::new());
+        let (mut sagas, mut process_managers, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
         for registration in self.registrations {
             let consumer: Arc<dyn Consumer> = match registration {
                 Registration::Aggregate(_) | Registration::Upcaster(_) => continue,
                 Registration::Saga(logic) => {
-                    Arc::new(SagaCoordinator { logic, router: router.clone(), store: store.clone() })
+                    let saga = Arc::new(SagaCoordinator { logic, router: router.clone(), store: store.clone() });
+                    sagas.push(saga.clone());
+                    saga
                 }
                 Registration::ProcessManager(logic) => {
-                    process_managers.push(logic.clone());
-                    Arc::new(ProcessManagerCoordinator { logic, router: router.clone(), log: log.clone() })
+                    let (router, log) = (router.clone(), log.clone());
+                    let manager = Arc::new(ProcessManagerCoordinator { logic, router, log });
+                    process_managers.push(manager.clone());
+                    manager
                 }
                 Registration::Projector(logic) => {
                     view_names.extend(logic.row_type().map(|row_type| (logic.spec().name, row_type)));
@@ -103,7 +107,8 @@ impl AppBuilder {
         }
         let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
         let drain = self.drain;
-        let inner = Inner { log, router, process_managers, views, view_names, consumers, tasks, stop, open, drain };
+        let inner =
+            Inner { log, router, sagas, process_managers, views, view_names, consumers, tasks, stop, open, drain };
         Ok(App { inner: Arc::new(inner) })
     }
 }

@@ -49,9 +49,7 @@ impl Consumer for SagaCoordinator {
         let span =
             tracing::info_span!("saga.orchestrate", saga = self.name(), correlation_id = %event.trace.correlation_id);
         async {
-            let cx = context(self.name(), event);
-            let emissions = guarded_async(self.name(), self.logic.react(&event.payload, &cx)).await?;
-            for (index, outgoing) in (0..).zip(commands(self.name(), emissions)?) {
+            for (index, outgoing) in (0..).zip(self.decide(event).await?) {
                 self.send(event, index, outgoing).await?;
             }
             Ok(())
@@ -85,6 +83,13 @@ fn commands(saga: &str, emissions: Vec<Emission>) -> Result<Vec<Outgoing>, Failu
 }
 
 impl SagaCoordinator {
+    /// What to send because of an event.
+    pub(crate) async fn decide(&self, event: &Record) -> Result<Vec<Outgoing>, Failure> {
+        let cx = context(self.name(), event);
+        let emissions = guarded_async(self.name(), self.logic.react(&event.payload, &cx)).await?;
+        commands(self.name(), emissions)
+    }
+
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
         let command = outgoing.payload.clone();
         match self.router.execute(command_book(self.name(), event, index, outgoing)).await {

@@ -22,8 +22,12 @@ pub(super) enum Step {
 /// An answer that stores nothing.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// There is nothing to do.
-    Nothing,
+    /// There is nothing to do; this is where the stream stands.
+    Unchanged {
+        next_sequence: u32,
+    },
+    /// What a query gets.
+    Found(Payload),
     Rejected(Rejection),
     Conflict {
         expected: u32,
@@ -59,12 +63,16 @@ pub(super) fn plan<'a>(
             Work::Decide(inputs) => decide(logic, &mut folded.state, request, inputs),
             // Imports may be old versions, which are not folded here.
             Work::Import(records) => (Ok(Decision::Append(records.clone())), false),
+            Work::Query(query) => {
+                steps.push(Step::Answer(answer(logic, &folded.state, request, query)));
+                continue;
+            }
         };
         let (decision, clean) = decision;
         let step = match decision {
             Err(failure) => Step::Answer(Answer::Failed(failure)),
             Ok(Decision::Append(records)) if records.is_empty() && request.idempotency_key.is_none() => {
-                Step::Answer(Answer::Nothing)
+                Step::Answer(Answer::Unchanged { next_sequence: actual })
             }
             Ok(Decision::Append(records)) => Step::Append { book: request.book(actual, records), refused: None },
             Ok(Decision::Refuse { rejection, .. }) if request.source == Source::Client => {
@@ -136,6 +144,15 @@ fn decide(
     (Ok(Decision::Append(records)), true)
 }
 
+/// Leaves the state as it is, whatever comes of it.
+fn answer(logic: &dyn AggregateLogic, state: &State, request: &Request, query: &Payload) -> Answer {
+    match guarded(logic.spec().name, || logic.query(state, query, &request.context())) {
+        Ok(found) => Answer::Found(found),
+        Err(Undecided::Rejected(rejection)) => Answer::Rejected(rejection),
+        Err(Undecided::Failed(failure)) => Answer::Failed(failure),
+    }
+}
+
 fn refusal(command: &Payload, rejection: &Rejection) -> NewRecord {
     let refusal = proto::Refusal { rejection: Some(rejection.clone().into()), command: Some(command.to_any()) };
     NewRecord { kind: RecordKind::Refusal, payload: Payload::named(&refusal), occurred_at: None, due: None }
@@ -181,7 +198,7 @@ mod tests {
         commands: &["Count"],
         facts: &["Fact"],
         compensations: &["Send"],
-        queries: &[],
+        queries: &["Sum"],
         events: &["Counted", "Fact"],
     };
 
@@ -247,8 +264,13 @@ mod tests {
             }
         }
 
-        fn query(&self, _: &State, _: &Payload, _: &Context) -> Result<Payload, Undecided> {
-            Err(Failure::new("TYPE_UNKNOWN", "no queries").into())
+        fn query(&self, state: &State, query: &Payload, _: &Context) -> Result<Payload, Undecided> {
+            let counted = state.downcast_ref::<usize>().unwrap();
+            match &*query.value {
+                b"panic" => panic!("on demand"),
+                b"reject" => Err(Undecided::Rejected(rejection("NO"))),
+                _ => Ok(payload("Sum", counted.to_string().as_bytes())),
+            }
         }
     }
 
@@ -299,7 +321,8 @@ mod tests {
                     refused.as_ref().map(|rejection| format!(" refused {}", rejection.code)).unwrap_or_default();
                 format!("{:?} {kinds:?}{refused}", book.expected.unwrap())
             }
-            Step::Answer(Answer::Nothing) => "nothing".into(),
+            Step::Answer(Answer::Unchanged { .. }) => "nothing".into(),
+            Step::Answer(Answer::Found(found)) => format!("found {}", String::from_utf8_lossy(&found.value)),
             Step::Answer(Answer::Rejected(rejection)) => format!("rejected {}", rejection.code),
             Step::Answer(Answer::Conflict { expected, actual }) => format!("conflict {expected} {actual}"),
             Step::Answer(Answer::Failed(failure)) => format!("failed {}", failure.code()),
@@ -351,7 +374,8 @@ mod tests {
             source: Source::Consumer { recorded_at: crate::time::from_micros(0) },
             ..keyed(value)
         };
-        let table: [(Vec<Request>, &[&str]); 7] = [
+        let query = |value: &[u8]| Request { work: Work::Query(payload("Sum", value)), ..request(Vec::new()) };
+        let table: [(Vec<Request>, &[&str]); 9] = [
             (vec![free(b"12"), free(b"sequence"), free(b"1")], &["0 [Event, Event]", "rejected 2", "2 [Event]"]),
             // Expectations count with what is still to be stored; those that fail ask no handler.
             (vec![free(b"12"), at(2, b"1"), at(2, b"panic")], &["0 [Event, Event]", "2 [Event]", "conflict 2 3"]),
@@ -366,6 +390,16 @@ mod tests {
             (
                 vec![free(b"1"), consumers(b"reject"), free(b"sequence"), at(2, b"1")],
                 &["0 [Event]", "1 [Refusal] refused NO", "rejected 1", "2 [Event]"],
+            ),
+            // A fact sees the state before it; those behind it see it, too.
+            (
+                vec![free(b"1"), request(vec![fact(b"12")]), free(b"sequence")],
+                &["0 [Event]", "1 [Fact, Event, Event]", "rejected 4"],
+            ),
+            // Queries leave everything as it is, whatever becomes of them.
+            (
+                vec![query(b""), free(b"12"), query(b""), query(b"reject"), query(b"panic"), at(2, b"1")],
+                &["found 0", "0 [Event, Event]", "found 2", "rejected NO", "failed HANDLER_PANICKED", "2 [Event]"],
             ),
             // Only the store knows keys: the second one is decided, and found to be a duplicate there.
             (vec![keyed(b"1"), keyed(b"1"), free(b"sequence")], &["0 [Event]", "1 [Event]", "rejected 2"]),
