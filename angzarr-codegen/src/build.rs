@@ -88,8 +88,17 @@ impl Build {
         rerun_if_changed(request.includes.iter());
         let generated = crate::generate(&request).map_err(BuildError::Findings)?;
         rerun_if_changed(generated.read.iter());
+        warn(&generated.warnings);
         output::write(&PathBuf::from(out).join("angzarr"), &generated.files).map_err(BuildError::Write)?;
         Ok(())
+    }
+}
+
+/// cargo shows one line at a time.
+#[expect(clippy::print_stdout, reason = "standard output is how a build script talks to cargo")]
+fn warn(warnings: &[Report]) {
+    for line in warnings.iter().flat_map(|warning| warning.to_string().lines().map(str::to_owned).collect::<Vec<_>>()) {
+        println!("cargo:warning={line}");
     }
 }
 

@@ -29,6 +29,7 @@ use std::path::PathBuf;
 
 use angzarr_model::check;
 
+pub use angzarr_model::Severity;
 pub use build::{Build, BuildError, BuildResult};
 pub use report::{Place, Report};
 
@@ -53,6 +54,8 @@ pub struct Generated {
     pub files: Vec<GeneratedFile>,
     /// Files on disk that were read, imports too.
     pub read: Vec<PathBuf>,
+    /// What somebody should look at all the same, sorted by place.
+    pub warnings: Vec<Report>,
 }
 
 /// A file to write.
@@ -76,7 +79,8 @@ pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
     if resolved.complete {
         check::together(&resolved.model, &mut found);
     }
-    found.finish(()).map_err(|found| resolved.spans.reports(found))?;
+    let found = found.finish();
+    let warnings = found.map(|found| resolved.spans.reports(found)).map_err(|found| resolved.spans.reports(found))?;
     let files = lang::rust::generate(&protos, &resolved.model, &mut resolved.spans, &request.extern_paths)?;
-    Ok(Generated { files, read: protos.read })
+    Ok(Generated { files, read: protos.read, warnings })
 }

@@ -43,5 +43,6 @@ impl Renderer {
 /// A mistake of this crate, told like any other instead of a panic.
 pub(crate) fn internal(error: &dyn std::fmt::Display) -> Vec<Report> {
     let message = format!("the generator contradicts itself: {error}");
-    vec![Report { code: codes::INTERNAL.id, message, place: None, help: codes::INTERNAL.help.to_owned() }]
+    let code = codes::INTERNAL;
+    vec![Report { severity: code.severity, code: code.id, message, place: None, help: code.help.to_owned() }]
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use angzarr_model::Diagnostic;
+use angzarr_model::{Diagnostic, Severity};
 
 /// A place in a proto file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,8 @@ impl fmt::Display for Place {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
+    /// Whether anything was generated in spite of it.
+    pub severity: Severity,
     /// Stable for ever, like `AZ0301`.
     pub code: &'static str,
     /// What is wrong, naming the things involved.
@@ -48,7 +50,8 @@ pub struct Report {
 impl Report {
     /// Gives a finding of a check its place.
     pub(crate) fn new(found: Diagnostic, place: Option<Place>) -> Self {
-        Report { code: found.code.id, message: found.message, place, help: found.code.help.to_owned() }
+        let (severity, help) = (found.code.severity, found.code.help.to_owned());
+        Report { severity, code: found.code.id, message: found.message, place, help }
     }
 
     /// By place, code and text, each once.
@@ -61,7 +64,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: {}", self.code, self.message)?;
+        write!(f, "{}[{}]: {}", self.severity, self.code, self.message)?;
         if let Some(place) = &self.place {
             write!(f, "\n  --> {place}")?;
         }

@@ -39,6 +39,8 @@ struct Context<'a> {
     annotations: Annotations,
     /// Messages that some aggregate takes as command, by full name.
     commands: BTreeSet<String>,
+    /// Messages that some aggregate records as fact, by full name.
+    facts: BTreeSet<String>,
     spans: Spans,
     found: Diagnostics,
 }
@@ -47,7 +49,8 @@ struct Context<'a> {
 pub(crate) fn resolve(protos: &Protos) -> Resolved {
     let annotations = Annotations::of(&protos.pool);
     let mut context = Context {
-        commands: commands(protos, &annotations),
+        commands: inputs(protos, &annotations, HandlerKind::Command),
+        facts: inputs(protos, &annotations, HandlerKind::Fact),
         protos,
         annotations,
         spans: Spans::new(protos.texts.clone()),
@@ -73,17 +76,18 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
     Resolved { model, spans, found, complete }
 }
 
-/// Known before anything else is resolved, since it decides what becomes of the members of unions.
-fn commands(protos: &Protos, annotations: &Annotations) -> BTreeSet<String> {
-    let mut commands = BTreeSet::new();
+/// What aggregates take in one way. Known before anything else is resolved, since it decides what becomes of the members
+/// of unions.
+fn inputs(protos: &Protos, annotations: &Annotations, kind: HandlerKind) -> BTreeSet<String> {
+    let mut inputs = BTreeSet::new();
     for service in protos.pool.services().filter(|s| protos.services.contains(s.parent_file().name())) {
         if annotations.component(&service).is_none_or(|component| component.message("aggregate").is_none()) {
             continue;
         }
-        let handlers = service.methods().filter(|m| annotations.handler_kind(m) == HandlerKind::Command);
-        commands.extend(handlers.map(|method| method.input().full_name().to_owned()));
+        let handlers = service.methods().filter(|m| annotations.handler_kind(m) == kind);
+        inputs.extend(handlers.map(|method| method.input().full_name().to_owned()));
     }
-    commands
+    inputs
 }
 
 fn enums(protos: &Protos) -> Vec<Enum> {

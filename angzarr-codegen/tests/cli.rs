@@ -102,3 +102,14 @@ fn wrong_usage() {
         assert_eq!(angzarr(directory.path(), arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn warnings_go_to_standard_error_and_everything_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/az0409_uncompensated.proto");
+    fs::copy(case, directory.path().join("warned.proto")).unwrap();
+    let output = angzarr(directory.path(), &["gen", "rust", "--out", "gen", "warned.proto"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout), "2 written, 0 unchanged\n");
+    assert!(text(&output.stderr).starts_with("warning[AZ0409]: "), "{}", text(&output.stderr));
+}

@@ -90,6 +90,11 @@ fn consumers() {
 }
 
 #[test]
+fn facts() {
+    check("facts");
+}
+
+#[test]
 fn upcasting() {
     check("upcasting");
 }

@@ -24,6 +24,13 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
         command: Move,
         cx: &::angzarr_runtime::Context,
     ) -> ::core::result::Result<::std::vec::Vec<Moves>, ::angzarr_runtime::Rejection>;
+    ///Takes note of `Paid`, which is stored before what is returned; `state` is that before it.
+    fn record_payment(
+        &self,
+        state: &super::Order,
+        fact: Paid,
+        cx: &::angzarr_runtime::Context,
+    ) -> ::std::vec::Vec<Placed>;
     ///Answers the refusal of a `Reserve` that one of this aggregate's events led to.
     fn hold(
         &self,
@@ -31,10 +38,22 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
         refused: ::angzarr_runtime::Refused<::stock::Reserve>,
         cx: &::angzarr_runtime::Context,
     ) -> ();
+    ///Answers `GetOrder`. Nothing is stored.
+    ///
+    /// # Errors
+    /// The rejection, if the rules say no.
+    fn get(
+        &self,
+        state: &super::Order,
+        query: GetOrder,
+        cx: &::angzarr_runtime::Context,
+    ) -> ::core::result::Result<Summary, ::angzarr_runtime::Rejection>;
     ///Applies `Placed` to the state.
     fn apply_placed(state: &mut super::Order, event: Placed);
     ///Applies `Moved` to the state.
     fn apply_moved(state: &mut super::Order, event: Moved);
+    ///Applies `Paid` to the state.
+    fn apply_paid(state: &mut super::Order, event: Paid);
     #[doc(hidden)]
     #[allow(unused_variables, reason = "there may be no events")]
     fn __angzarr_fold(
@@ -51,6 +70,10 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
             }
             <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
                 Self::apply_moved(state, event.decode()?);
+                ::core::result::Result::Ok(())
+            }
+            <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
+                Self::apply_paid(state, event.decode()?);
                 ::core::result::Result::Ok(())
             }
             _ => {
@@ -101,6 +124,26 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
                     }
                 }
             }
+            ::angzarr_runtime::component::Input::Fact(payload) => {
+                match &*payload.type_name {
+                    <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
+                        let returned = self.record_payment(state, payload.decode()?, cx);
+                        ::core::result::Result::Ok(
+                            ::angzarr_runtime::component::emit::events(&returned),
+                        )
+                    }
+                    _ => {
+                        ::core::result::Result::Err(
+                            ::angzarr_runtime::component::Undecided::Failed(
+                                ::angzarr_runtime::component::unhandled(
+                                    "shop.v1.app.Orders",
+                                    payload,
+                                ),
+                            ),
+                        )
+                    }
+                }
+            }
             ::angzarr_runtime::component::Input::Refusal {
                 command: payload,
                 rejection,
@@ -132,6 +175,39 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
         }
     }
     #[doc(hidden)]
+    #[allow(unused_variables, reason = "there may be no queries")]
+    fn __angzarr_query(
+        &self,
+        state: &super::Order,
+        query: &::angzarr_runtime::Payload,
+        cx: &::angzarr_runtime::Context,
+    ) -> ::core::result::Result<
+        ::angzarr_runtime::Payload,
+        ::angzarr_runtime::component::Undecided,
+    >
+    where
+        Self: ::core::marker::Sized,
+    {
+        match &*query.type_name {
+            <GetOrder as ::angzarr_runtime::Query>::TYPE_NAME => {
+                let answer = self.get(state, query.decode()?, cx)?;
+                ::core::result::Result::Ok(
+                    ::angzarr_runtime::component::emit::answer::<GetOrder>(&answer),
+                )
+            }
+            _ => {
+                ::core::result::Result::Err(
+                    ::angzarr_runtime::component::Undecided::Failed(
+                        ::angzarr_runtime::component::unhandled(
+                            "shop.v1.app.Orders",
+                            query,
+                        ),
+                    ),
+                )
+            }
+        }
+    }
+    #[doc(hidden)]
     fn __angzarr_aggregate(self) -> ::angzarr_runtime::component::Registration
     where
         Self: ::core::marker::Sized,
@@ -149,18 +225,22 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
                 <Place as ::angzarr_runtime::Command>::TYPE_NAME,
                 <Move as ::angzarr_runtime::Command>::TYPE_NAME,
             ],
+            facts: &[::angzarr_runtime::component::recorded::<Paid>()],
             compensations: &[
                 <::stock::Reserve as ::angzarr_runtime::Command>::TYPE_NAME,
             ],
+            queries: &[<GetOrder as ::angzarr_runtime::Query>::TYPE_NAME],
             events: &[
                 ::angzarr_runtime::component::written::<Placed>(),
                 ::angzarr_runtime::component::written::<Moved>(),
+                ::angzarr_runtime::component::written::<Paid>(),
             ],
         };
         ::angzarr_runtime::component::aggregate(
             self,
             &SPEC,
             Self::__angzarr_decide,
+            Self::__angzarr_query,
             Self::__angzarr_fold,
         )
     }

@@ -28,6 +28,30 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<Reserve, ::angzarr_runtime::Failure>,
     > + ::core::marker::Send;
+    ///Answers the refusal of a `Reserve` that it sent.
+    ///
+    /// # Errors
+    /// Technical failures; the refusal is then handled again.
+    fn hold(
+        &self,
+        state: &State,
+        refused: ::angzarr_runtime::Refused<Reserve>,
+        cx: &::angzarr_runtime::Context,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::angzarr_runtime::Failure>,
+    > + ::core::marker::Send;
+    ///Handles the deadline `Overdue`.
+    ///
+    /// # Errors
+    /// Technical failures; the deadline is then handled again.
+    fn on_overdue(
+        &self,
+        state: &State,
+        deadline: Overdue,
+        cx: &::angzarr_runtime::Context,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<Begun, ::angzarr_runtime::Failure>,
+    > + ::core::marker::Send;
     ///Applies `Begun` to the state.
     fn apply_begun(state: &mut State, event: Begun);
     #[doc(hidden)]
@@ -52,10 +76,11 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
         }
     }
     #[doc(hidden)]
+    #[allow(unused_variables, reason = "there may be no compensations")]
     fn __angzarr_react<'a>(
         &'a self,
         state: &'a State,
-        event: &'a ::angzarr_runtime::Payload,
+        input: ::angzarr_runtime::component::ProcessInput<'a>,
         cx: &'a ::angzarr_runtime::Context,
     ) -> ::angzarr_runtime::component::Handling<
         'a,
@@ -65,26 +90,85 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
         Self: ::core::marker::Sized,
     {
         ::std::boxed::Box::pin(async move {
-            match &*event.type_name {
-                <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
-                    let returned = self.on_placed(state, event.decode()?, cx).await?;
-                    ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::emit::unions(returned)?,
-                    )
+            match input {
+                ::angzarr_runtime::component::ProcessInput::Event(payload) => {
+                    match &*payload.type_name {
+                        <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
+                            let returned = self
+                                .on_placed(state, payload.decode()?, cx)
+                                .await?;
+                            ::core::result::Result::Ok(
+                                ::angzarr_runtime::component::emit::unions(returned)?,
+                            )
+                        }
+                        <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
+                            let returned = self
+                                .on_moved(state, payload.decode()?, cx)
+                                .await?;
+                            ::core::result::Result::Ok(
+                                ::angzarr_runtime::component::emit::command(&returned),
+                            )
+                        }
+                        _ => {
+                            ::core::result::Result::Err(
+                                ::angzarr_runtime::component::unhandled(
+                                    "shop.v1.app.Flow",
+                                    payload,
+                                ),
+                            )
+                        }
+                    }
                 }
-                <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
-                    let returned = self.on_moved(state, event.decode()?, cx).await?;
-                    ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::emit::command(&returned),
-                    )
+                ::angzarr_runtime::component::ProcessInput::Deadline(payload) => {
+                    match &*payload.type_name {
+                        <Overdue as ::angzarr_runtime::Deadline>::TYPE_NAME => {
+                            let returned = self
+                                .on_overdue(state, payload.decode()?, cx)
+                                .await?;
+                            ::core::result::Result::Ok(
+                                ::angzarr_runtime::component::emit::event(&returned),
+                            )
+                        }
+                        _ => {
+                            ::core::result::Result::Err(
+                                ::angzarr_runtime::component::unhandled(
+                                    "shop.v1.app.Flow",
+                                    payload,
+                                ),
+                            )
+                        }
+                    }
                 }
-                _ => {
-                    ::core::result::Result::Err(
-                        ::angzarr_runtime::component::unhandled(
-                            "shop.v1.app.Flow",
-                            event,
-                        ),
-                    )
+                ::angzarr_runtime::component::ProcessInput::Refusal {
+                    command: payload,
+                    rejection,
+                } => {
+                    match &*payload.type_name {
+                        <Reserve as ::angzarr_runtime::Command>::TYPE_NAME => {
+                            let returned = self
+                                .hold(
+                                    state,
+                                    ::angzarr_runtime::component::decode_refused(
+                                        payload,
+                                        rejection,
+                                    )?,
+                                    cx,
+                                )
+                                .await?;
+                            ::core::result::Result::Ok({
+                                let () = returned;
+                                ::std::vec::Vec::new()
+                            })
+                        }
+                        _ => {
+                            ::core::result::Result::Err(
+                                ::angzarr_runtime::component::unhandled(
+                                    "shop.v1.app.Flow",
+                                    payload,
+                                ),
+                            )
+                        }
+                    }
                 }
             }
         })
@@ -144,7 +228,10 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
                 <Reserve as ::angzarr_runtime::Command>::DOMAIN,
                 <Reserve as ::angzarr_runtime::Command>::DOMAIN,
             ],
+            delivery: ::angzarr_runtime::component::Delivery::DEFAULT,
             starts: &[<Placed as ::angzarr_runtime::Event>::TYPE_NAME],
+            deadlines: &[<Overdue as ::angzarr_runtime::Deadline>::TYPE_NAME],
+            compensations: &[<Reserve as ::angzarr_runtime::Command>::TYPE_NAME],
             events: &[::angzarr_runtime::component::written::<Begun>()],
         };
         ::angzarr_runtime::component::process_manager(

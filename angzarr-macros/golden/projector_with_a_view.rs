@@ -77,6 +77,11 @@ pub(crate) trait Board: ::core::marker::Send + ::core::marker::Sync + 'static {
                     type_name: <Placed as ::angzarr_runtime::Event>::TYPE_NAME,
                 },
             ],
+            delivery: ::angzarr_runtime::component::Delivery {
+                attempts: 3u32,
+                timeout: ::angzarr_runtime::component::Delivery::DEFAULT.timeout,
+                on_failure: ::angzarr_runtime::component::OnFailure::Skip,
+            },
         };
         ::angzarr_runtime::component::view::<
             Self,

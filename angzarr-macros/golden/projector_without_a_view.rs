@@ -70,6 +70,7 @@ pub(crate) trait Mail: ::core::marker::Send + ::core::marker::Sync + 'static {
                     type_name: <Placed as ::angzarr_runtime::Event>::TYPE_NAME,
                 },
             ],
+            delivery: ::angzarr_runtime::component::Delivery::DEFAULT,
         };
         ::angzarr_runtime::component::effects(
             self,

@@ -26,6 +26,17 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
             ::angzarr_runtime::Failure,
         >,
     > + ::core::marker::Send;
+    ///Handles `Paid`.
+    ///
+    /// # Errors
+    /// Technical failures; the event is then handled again.
+    fn on_paid(
+        &self,
+        event: Paid,
+        cx: &::angzarr_runtime::Context,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<::stock::Sold, ::angzarr_runtime::Failure>,
+    > + ::core::marker::Send;
     #[doc(hidden)]
     fn __angzarr_react<'a>(
         &'a self,
@@ -50,6 +61,12 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
                     let returned = self.on_moved(event.decode()?, cx).await?;
                     ::core::result::Result::Ok(
                         ::angzarr_runtime::component::emit::commands(&returned),
+                    )
+                }
+                <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
+                    let returned = self.on_paid(event.decode()?, cx).await?;
+                    ::core::result::Result::Ok(
+                        ::angzarr_runtime::component::emit::fact(&returned),
                     )
                 }
                 _ => {
@@ -111,11 +128,17 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
                     domain: <Moved as ::angzarr_runtime::Event>::DOMAIN,
                     type_name: <Moved as ::angzarr_runtime::Event>::TYPE_NAME,
                 },
+                ::angzarr_runtime::component::Subscription {
+                    domain: <Paid as ::angzarr_runtime::Event>::DOMAIN,
+                    type_name: <Paid as ::angzarr_runtime::Event>::TYPE_NAME,
+                },
             ],
             targets: &[
                 <Reserve as ::angzarr_runtime::Command>::DOMAIN,
                 <::stock::Reserve as ::angzarr_runtime::Command>::DOMAIN,
+                <::stock::Sold as ::angzarr_runtime::Event>::DOMAIN,
             ],
+            delivery: ::angzarr_runtime::component::Delivery::DEFAULT,
         };
         ::angzarr_runtime::component::saga(
             self,

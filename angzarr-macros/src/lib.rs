@@ -8,27 +8,28 @@
 //!
 //! # Grammar
 //! ```text
-//! aggregate        = define, name, domain, state, snapshot?, rejections?, (command | compensation)*
-//! saga             = define, name, on*
-//! projector        = define, name, view?, on*
-//! process_manager  = define, name, domain, state, snapshot?, on*
+//! aggregate        = define, name, domain, state, snapshot?, rejections?, (command | fact | compensation | query)*
+//! saga             = define, name, delivery?, on*
+//! projector        = define, name, view?, delivery?, on*
+//! process_manager  = define, name, domain, state, snapshot?, delivery?, (on | compensation | deadline)*
 //! upcaster         = define, name, domain, upcast*
 //!
 //! define    = `define = Trait`           name    = `name = "full.Name"`      domain = `domain = "orders"`
 //! state     = `state = Type`             view    = `view = Type`             rejections = `rejections = Type`
 //! snapshot  = `snapshot(every = 100, version = 1, shape = "…")`
+//! delivery  = `delivery(attempts = 6, timeout_ms = 30000, on_failure = Park)`, or `Skip`, or `Stop`
 //! handler   = `command(method: Input => output, key(a, b.c), starts, doc = "…", at = "file:line:column")`
-//!             likewise compensation(…), on(…), upcast(…)
+//!             likewise fact(…), compensation(…), query(…), on(…), deadline(…), upcast(…)
 //! output    = `()` | `stream`? payload
-//! payload   = role? Type | Union `(` (role Type),* `)`      role = `event` | `command`
+//! payload   = role? Type | Union `(` (role Type),* `)`      role = `event` | `command` | `fact`
 //! ```
-//! All lists are separated by commas, may end in one, and have no fixed order. Of a snapshot and of what follows a
-//! handler's output everything may be left out; nothing may stand twice. Without a role, a saga yields commands and
-//! everything else events. Types are paths without type arguments.
+//! All lists are separated by commas, may end in one, and have no fixed order. Of a snapshot, of the delivery and of
+//! what follows a handler's output everything may be left out; nothing may stand twice. Without a role, a saga yields
+//! commands, a query its answer, and everything else events. Types are paths without type arguments.
 //!
 //! `stream ::stock::Reserve` and `stream::stock::Reserve` are the same tokens: before `::`, `stream` is always the
-//! word, and so is `command` where events are the default; `event` is a module. `self::stream::…` always names a
-//! module.
+//! word, so is `command` where events are the default, and so is `fact` except in queries; `event` is a module.
+//! `self::stream::…` always names a module.
 
 mod attribute;
 mod expand;
@@ -75,14 +76,28 @@ pub fn derive_command(input: TokenStream) -> TokenStream {
 }
 
 /// Makes a message an event: `#[event(name = "full.Name", domain = "orders")]`, with `retired` if it is no longer
-/// written.
+/// written. With `root = order_id, idempotency_key = payment_id` it is a fact, too: these fields hold the natural id of
+/// the aggregate that records it, and what its source knows it by.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     finish(expand::message::event(&parse_macro_input!(input)))
 }
 
+/// Makes a message a query: `#[query(name = "full.Name", domain = "orders", root = order_id, answer = OrderSummary)]`.
+#[proc_macro_derive(Query, attributes(query))]
+pub fn derive_query(input: TokenStream) -> TokenStream {
+    finish(expand::message::query(&parse_macro_input!(input)))
+}
+
+/// Makes a message what a process manager gets when a deadline passes:
+/// `#[deadline(name = "full.Name", domain = "checkout")]`, with the process manager's domain.
+#[proc_macro_derive(Deadline, attributes(deadline))]
+pub fn derive_deadline(input: TokenStream) -> TokenStream {
+    finish(expand::message::deadline(&parse_macro_input!(input)))
+}
+
 /// Makes a message with one oneof a union:
-/// `#[union(step = step_module::Step, event Variant(Type), command Other(OtherType))]`.
+/// `#[union(step = step_module::Step, event Variant(Type), command Other(OtherType))]`; also `fact …`.
 #[proc_macro_derive(Union, attributes(union))]
 pub fn derive_union(input: TokenStream) -> TokenStream {
     finish(expand::message::union(&parse_macro_input!(input)))

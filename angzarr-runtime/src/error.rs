@@ -127,6 +127,23 @@ pub enum BadBook {
         /// Full name of the command's type.
         type_name: String,
     },
+    /// The aggregate does not answer the query.
+    #[error("the aggregate of \"{domain}\" answers no `{type_name}`")]
+    UnknownQuery {
+        /// The domain.
+        domain: String,
+        /// Full name of the query's type.
+        type_name: String,
+    },
+    /// A fact shares its book with something else.
+    #[error("the fact `{0}` is not alone in its book")]
+    FactNotAlone(String),
+    /// A fact without an external id.
+    #[error("the fact `{0}` has no external id")]
+    NoExternalId(String),
+    /// What is recorded under a fact's external id is something else.
+    #[error("\"{0}\" is the key of something else in this stream")]
+    ExternalIdTaken(String),
     /// An imported event is neither a current nor an old event of the domain.
     #[error("the domain \"{domain}\" has no event `{type_name}`")]
     UnknownEvent {
@@ -217,6 +234,10 @@ impl BadBook {
             BadBook::NoCommand(_) => "COMMAND_MISSING",
             BadBook::UnknownDomain(_) => "DOMAIN_UNKNOWN",
             BadBook::UnknownCommand { .. } => "COMMAND_UNKNOWN",
+            BadBook::UnknownQuery { .. } => "QUERY_UNKNOWN",
+            BadBook::FactNotAlone(_) => "FACT_NOT_ALONE",
+            BadBook::NoExternalId(_) => "EXTERNAL_ID_EMPTY",
+            BadBook::ExternalIdTaken(_) => "EXTERNAL_ID_TAKEN",
             BadBook::UnknownEvent { .. } => "EVENT_UNKNOWN",
             BadBook::NoRoot => "ROOT_EMPTY",
             BadBook::BadRoot(_) => "ROOT_INVALID",
@@ -233,6 +254,12 @@ impl BadBook {
             BadBook::NoCommand(_) => "put a command into each page",
             BadBook::UnknownDomain(_) => "check the spelling, or register the aggregate that owns it",
             BadBook::UnknownCommand { .. } => "check the type's full name; the aggregate's proto lists what it takes",
+            BadBook::UnknownQuery { .. } => "check the type's full name; the aggregate's proto lists what it answers",
+            BadBook::FactNotAlone(_) => "give each fact a book of its own: its external id is the book's key",
+            BadBook::NoExternalId(_) => "fill in the field that is the fact's idempotency key",
+            BadBook::ExternalIdTaken(_) => {
+                "external ids and the keys of commands share one space in each stream: let each source have its own, like bank/17"
+            }
             BadBook::UnknownEvent { .. } => "import events that the domain writes, or old ones that its upcaster knows",
             BadBook::NoRoot => "fill in the command's root field",
             BadBook::BadRoot(_) => "a root is a UUID in network order",

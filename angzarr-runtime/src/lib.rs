@@ -34,14 +34,18 @@ pub mod view;
 
 pub use app::{App, SyncMode};
 pub use context::Context;
+pub use coordinator::business::Speculation;
 pub use coordinator::outcome::{CausedBook, Outcome, WaitFailure};
+pub use coordinator::process_manager::SpeculatedStep;
 pub use error::{BadBook, Error};
 pub use failure::Failure;
-pub use message::{Command, Emission, Event, KeyPart, Outgoing, Payload};
+pub use message::{Command, Deadline, Emission, Event, Fact, KeyPart, Outgoing, Payload, Query};
 pub use rejection::{Refused, Rejection, RejectionCode};
 pub use store::Storage;
 
-pub use angzarr_macros::{Aggregate, Command, Event, ProcessManager, Projector, RejectionCode, Saga, Union, Upcaster};
+pub use angzarr_macros::{
+    Aggregate, Command, Deadline, Event, ProcessManager, Projector, Query, RejectionCode, Saga, Union, Upcaster,
+};
 
 // Generated code names these through this crate, so that users need no dependency of their own on them.
 pub use {prost, prost_types};

@@ -27,6 +27,37 @@ pub trait Event: prost::Message + Default + Send + Sync + 'static {
     const RETIRED: bool = false;
 }
 
+/// Facts: events that happened elsewhere and are recorded by the aggregate of one root, which cannot refuse them.
+/// Derived.
+pub trait Fact: Event {
+    /// The natural id of the root that it is for.
+    fn root_key(&self) -> String;
+
+    /// What its source knows it by; recorded once under it.
+    fn external_id(&self) -> String;
+}
+
+/// Queries: what somebody wants to know about the aggregate of one root. Derived.
+pub trait Query: prost::Message + Default + Send + Sync + 'static {
+    /// Full name of the message type.
+    const TYPE_NAME: &'static str;
+    /// Domain of the aggregate that answers it.
+    const DOMAIN: &'static str;
+    /// What it gets.
+    type Answer: prost::Message + prost::Name + Default + Send + Sync + 'static;
+
+    /// The natural id of the root that it is about.
+    fn root_key(&self) -> String;
+}
+
+/// Messages that a process manager gets when a deadline passes that it set. Derived.
+pub trait Deadline: prost::Message + Default + Send + Sync + 'static {
+    /// Full name of the message type.
+    const TYPE_NAME: &'static str;
+    /// Domain of the process manager.
+    const DOMAIN: &'static str;
+}
+
 /// A message in encoded form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
@@ -48,6 +79,11 @@ impl Payload {
     /// Encodes a command.
     pub fn command<C: Command>(command: &C) -> Self {
         Self::encode(C::TYPE_NAME, command)
+    }
+
+    /// Encodes a query.
+    pub fn query<Q: Query>(query: &Q) -> Self {
+        Self::encode(Q::TYPE_NAME, query)
     }
 
     /// Encodes a message that is known by its prost name, like a state or a row.
@@ -83,15 +119,17 @@ impl Payload {
     }
 }
 
-/// A command on its way to the aggregate that decides on it.
+/// A command on its way to the aggregate that decides on it, or a fact on its way to the one that records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Domain of the aggregate.
     pub domain: &'static str,
     /// Natural id of its root.
     pub key: String,
-    /// The command.
+    /// The command or fact.
     pub payload: Payload,
+    /// What a fact's source knows it by; none for a command.
+    pub external_id: Option<String>,
 }
 
 /// What a handler yields, whatever its component.
@@ -99,7 +137,7 @@ pub struct Outgoing {
 pub enum Emission {
     /// Stored in the component's own stream.
     Event(Payload),
-    /// Sent.
+    /// Sent: a command, or a fact of some aggregate.
     Command(Outgoing),
 }
 
@@ -111,7 +149,14 @@ impl Emission {
 
     /// A command for some aggregate.
     pub fn command<C: Command>(command: &C) -> Self {
-        Emission::Command(Outgoing { domain: C::DOMAIN, key: command.root_key(), payload: Payload::command(command) })
+        let (key, payload) = (command.root_key(), Payload::command(command));
+        Emission::Command(Outgoing { domain: C::DOMAIN, key, payload, external_id: None })
+    }
+
+    /// A fact for the aggregate that records it.
+    pub fn fact<F: Fact>(fact: &F) -> Self {
+        let (key, payload) = (fact.root_key(), Payload::event(fact));
+        Emission::Command(Outgoing { domain: F::DOMAIN, key, payload, external_id: Some(fact.external_id()) })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use angzarr_runtime::{Aggregate, Context, Failure, Refused, Rejection, Saga, Upcaster, ensure};
 
-use crate::bank::v1::app::{AccountHistory, Accounts, Movement, Transfers};
+use crate::bank::v1::app::{AccountHistory, Accounts, LostMoney, Movement, Transfers};
 use crate::bank::v1::{
     Account, AccountClosed, AccountFrozen, AccountOpened, AccountOpenedV2, AccountRejection, AdjustBalance, Branch,
-    CloseAccount, Deposit, Deposited, FreezeAccount, OpenAccount, Receive, Remarked, Transfer, TransferReceived,
-    TransferReturned, TransferSent, Turnover, Withdraw, Withdrawn,
+    CloseAccount, Deposit, Deposited, FreezeAccount, GetStatement, OpenAccount, OwnerSeen, PaymentReceived,
+    PaymentUnclaimed, Receive, Remarked, Statement, Transfer, TransferReceived, TransferReturned, TransferSent,
+    Turnover, Withdraw, Withdrawn,
 };
 use crate::faults::Faults;
 
@@ -75,6 +76,21 @@ impl Accounts for AccountRules {
         Ok(vec![movement])
     }
 
+    fn record_payment(&self, account: &Account, fact: PaymentReceived, cx: &Context) -> Vec<PaymentUnclaimed> {
+        if account.open {
+            return Vec::new();
+        }
+        let PaymentReceived { account, reference, amount } = fact;
+        vec![PaymentUnclaimed { account, reference, amount, id: cx.new_id().to_string() }]
+    }
+
+    fn record_visit(&self, _: &Account, _: OwnerSeen, _: &Context) {}
+
+    fn tell(&self, account: &Account, query: GetStatement, _: &Context) -> Result<Statement, Rejection> {
+        ensure!(account.open, AccountRejection::NotOpen, "{} is not open", query.account);
+        Ok(Statement { balance: account.balance, events: account.events })
+    }
+
     fn r#return(&self, _: &Account, refused: Refused<Receive>, _: &Context) -> TransferReturned {
         let Receive { account: to, from: account, amount } = refused.command;
         TransferReturned { account, to, amount, reason: refused.rejection.code }
@@ -107,6 +123,19 @@ impl Accounts for AccountRules {
 
     fn apply_transfer_returned(account: &mut Account, event: TransferReturned) {
         account.balance += event.amount;
+        account.events += 1;
+    }
+
+    fn apply_payment_received(account: &mut Account, event: PaymentReceived) {
+        account.balance += event.amount;
+        account.events += 1;
+    }
+
+    fn apply_owner_seen(account: &mut Account, _: OwnerSeen) {
+        account.events += 1;
+    }
+
+    fn apply_payment_unclaimed(account: &mut Account, _: PaymentUnclaimed) {
         account.events += 1;
     }
 
@@ -166,5 +195,16 @@ impl Transfers for TransferSaga {
     async fn on_sent(&self, event: TransferSent, _: &Context) -> Result<Receive, Failure> {
         self.faults.enter("Transfers", &event.account).await?;
         Ok(Receive { account: event.to, from: event.account, amount: event.amount })
+    }
+}
+
+/// Brings what nobody claims to the account "lost".
+#[derive(Saga, Debug)]
+#[saga(LostMoney)]
+pub struct LostAndFound;
+
+impl LostMoney for LostAndFound {
+    async fn on_unclaimed(&self, event: PaymentUnclaimed, _: &Context) -> Result<PaymentReceived, Failure> {
+        Ok(PaymentReceived { account: "lost".to_owned(), reference: event.reference, amount: event.amount })
     }
 }

@@ -11,7 +11,7 @@ mod faulty;
 mod views;
 mod watching;
 
-pub use accounts::{AccountRules, OldAccounts, TransferSaga};
+pub use accounts::{AccountRules, LostAndFound, OldAccounts, TransferSaga};
 pub use faults::{Fault, Faults};
 pub use faulty::{Call, StoreFault, StoreFaults};
 pub use views::{BalanceView, BranchView, NoticeBoard};

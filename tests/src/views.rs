@@ -4,8 +4,8 @@ use angzarr_runtime::{Context, Failure, Projector};
 
 use crate::bank::v1::app::{Balances, Branches, Notices};
 use crate::bank::v1::{
-    AccountClosed, AccountOpenedV2, BalanceRow, BranchRow, Deposited, TransferReceived, TransferReturned, TransferSent,
-    Withdrawn,
+    AccountClosed, AccountOpenedV2, BalanceRow, BranchRow, Deposited, PaymentReceived, TransferReceived,
+    TransferReturned, TransferSent, Withdrawn,
 };
 use crate::faults::Faults;
 
@@ -51,6 +51,10 @@ impl Balances for BalanceView {
     }
 
     async fn on_returned(&self, row: Option<BalanceRow>, event: TransferReturned, _: &Context) -> Row {
+        self.moved(row, event.account, |balance| *balance += event.amount).await
+    }
+
+    async fn on_payment(&self, row: Option<BalanceRow>, event: PaymentReceived, _: &Context) -> Row {
         self.moved(row, event.account, |balance| *balance += event.amount).await
     }
 

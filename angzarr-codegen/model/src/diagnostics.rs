@@ -8,9 +8,29 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub u32);
 
+/// Whether a run can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing is generated.
+    Error,
+    /// Everything is generated; somebody should look at it.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
+}
+
 /// A kind of mistake: its stable code and what generally helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
+    /// Whether a run can go on in spite of it.
+    pub severity: Severity,
     /// Stable for ever, like `AZ0101`.
     pub id: &'static str,
     /// One sentence that tells how to mend it.
@@ -59,18 +79,15 @@ impl Diagnostics {
         self.found.is_empty()
     }
 
-    /// Passes `value` on if nothing was found.
+    /// The warnings, if nothing worse was found, in the order of places, each once.
     ///
     /// # Errors
-    /// Everything that was found, in the order of places, each once.
-    pub fn finish<T>(mut self, value: T) -> Result<T, Vec<Diagnostic>> {
+    /// Everything that was found, in the same order, if there is an error among it.
+    pub fn finish(mut self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
         let mut found = std::mem::take(&mut self.found);
-        if found.is_empty() {
-            return Ok(value);
-        }
         found.sort_by(|a, b| (a.span, a.code.id, &a.message).cmp(&(b.span, b.code.id, &b.message)));
         found.dedup();
-        Err(found)
+        if found.iter().any(|one| one.code.severity == Severity::Error) { Err(found) } else { Ok(found) }
     }
 }
 

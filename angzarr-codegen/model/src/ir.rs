@@ -50,6 +50,8 @@ pub struct Field {
     pub singular: bool,
     /// Annotated as the natural id.
     pub root: bool,
+    /// Annotated as the external id of a fact.
+    pub idempotency_key: bool,
     /// Place of the field.
     pub span: Span,
 }
@@ -108,6 +110,8 @@ pub struct Component {
     pub generate: bool,
     /// What it is.
     pub kind: ComponentKind,
+    /// How events reach it, as far as it says so.
+    pub delivery: Option<Delivery>,
     /// Its handlers, in the order of declaration.
     pub handlers: Vec<Handler>,
 }
@@ -168,6 +172,28 @@ pub struct Snapshot {
     pub shape: String,
 }
 
+/// Attempts at an event, and what happens when they are used up. What is left out has the runtime's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// How often an event is tried in all.
+    pub attempts: Option<u32>,
+    /// How many milliseconds one attempt may take.
+    pub timeout_ms: Option<u64>,
+    /// What becomes of an event that failed each time.
+    pub on_failure: Option<OnFailure>,
+}
+
+/// What becomes of an event that failed each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is kept aside, and so are later ones of its lane.
+    Park,
+    /// It becomes a dead letter; its lane goes on.
+    Skip,
+    /// The consumer stops before it.
+    Stop,
+}
+
 /// A handler: an rpc in protos, a method in Rust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handler {
@@ -191,15 +217,36 @@ pub struct Handler {
     pub span: Span,
 }
 
+impl Handler {
+    /// The events that are stored because of it: the fact it takes, then what it yields.
+    pub fn stored(&self) -> impl Iterator<Item = &TypeName> {
+        let fact = (self.kind == HandlerKind::Fact).then_some(&self.input);
+        fact.into_iter().chain(self.yields(Role::Event))
+    }
+
+    /// The message types that it yields in one role.
+    pub fn yields(&self, role: Role) -> impl Iterator<Item = &TypeName> {
+        let members = self.output.payload().map(Payload::members).unwrap_or_default();
+        members.iter().filter(move |member| member.role == role).map(|member| &member.ty)
+    }
+}
+
 /// What a handler does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HandlerKind {
     /// Decides on a command.
     Command,
-    /// Answers the refusal of a command that was sent because of one of the aggregate's events.
+    /// Takes note of something that happened elsewhere; the input is stored as it is.
+    Fact,
+    /// Answers the refusal of a command that was sent because of one of the aggregate's events, or by the process
+    /// manager itself.
     Compensation,
+    /// Answers from state.
+    Query,
     /// Reacts to an event: sagas, projectors, process managers.
     Event,
+    /// Reacts to a deadline that the process manager set.
+    Deadline,
     /// Turns an old event into its successors.
     Upcast,
 }
@@ -249,7 +296,7 @@ impl Payload {
     }
 }
 
-/// A message type that is yielded, and whether it is sent or stored.
+/// A message type that is yielded, and whether it is stored, sent or answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The message type.
@@ -265,6 +312,10 @@ pub enum Role {
     Event,
     /// It is sent to the aggregate that claims it.
     Command,
+    /// It is sent to the aggregate that records it.
+    Fact,
+    /// It is what a query gets.
+    Answer,
 }
 
 /// A path of field names, like `customer.id`.
@@ -287,16 +338,15 @@ impl Component {
         }
     }
 
-    /// The events that the component stores, each once, in the order of first mention.
+    /// The events that the component stores, facts included, each once, in the order of first mention.
     pub fn own_events(&self) -> Vec<&TypeName> {
         let mut events = Vec::new();
         if self.own_domain().is_none() {
             return events;
         }
-        let yielded = self.handlers.iter().filter_map(|handler| handler.output.payload()).flat_map(Payload::members);
-        for member in yielded.filter(|member| member.role == Role::Event) {
-            if !events.contains(&&member.ty) {
-                events.push(&member.ty);
+        for event in self.handlers.iter().flat_map(Handler::stored) {
+            if !events.contains(&event) {
+                events.push(event);
             }
         }
         events

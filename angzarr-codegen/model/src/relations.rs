@@ -1,4 +1,5 @@
-//! Who owns what: which component takes a command, stores an event, upcasts an old version.
+//! Who owns what: which component takes a command, stores an event, answers a query, sets a deadline, upcasts an old
+//! version.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,9 @@ pub struct Relations<'a> {
     messages: BTreeMap<&'a TypeName, &'a Message>,
     commands: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
     events: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
+    facts: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
+    queries: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
+    deadlines: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
     upcasts: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
 }
 
@@ -18,7 +22,7 @@ pub struct Relations<'a> {
 pub struct Claim<'a> {
     /// The component.
     pub component: &'a Component,
-    /// Its handler that takes the message, or the first that yields it.
+    /// Its handler that takes the message, or the first that stores it.
     pub handler: &'a Handler,
     /// The domain that the message belongs to because of it.
     pub domain: &'a str,
@@ -31,6 +35,9 @@ impl<'a> Relations<'a> {
             messages: model.messages.iter().map(|message| (&message.name, message)).collect(),
             commands: BTreeMap::new(),
             events: BTreeMap::new(),
+            facts: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            deadlines: BTreeMap::new(),
             upcasts: BTreeMap::new(),
         };
         for component in &model.components {
@@ -41,23 +48,20 @@ impl<'a> Relations<'a> {
 
     fn add(&mut self, component: &'a Component) {
         for handler in &component.handlers {
-            match (&component.kind, handler.kind) {
-                (ComponentKind::Aggregate(aggregate), HandlerKind::Command) => {
-                    let claim = Claim { component, handler, domain: &aggregate.domain };
-                    self.commands.entry(&handler.input).or_default().push(claim);
-                }
-                (ComponentKind::Upcaster { domain }, _) => {
-                    self.upcasts.entry(&handler.input).or_default().push(Claim { component, handler, domain });
-                }
-                _ => {}
-            }
+            let (inputs, domain) = match (&component.kind, handler.kind) {
+                (ComponentKind::Aggregate(owner), HandlerKind::Command) => (&mut self.commands, &owner.domain),
+                (ComponentKind::Aggregate(owner), HandlerKind::Fact) => (&mut self.facts, &owner.domain),
+                (ComponentKind::Aggregate(owner), HandlerKind::Query) => (&mut self.queries, &owner.domain),
+                (ComponentKind::ProcessManager(owner), HandlerKind::Deadline) => (&mut self.deadlines, &owner.domain),
+                (ComponentKind::Upcaster { domain }, _) => (&mut self.upcasts, domain),
+                _ => continue,
+            };
+            inputs.entry(&handler.input).or_default().push(Claim { component, handler, domain });
         }
         let Some(domain) = component.own_domain() else { return };
         for event in component.own_events() {
-            let yields = |handler: &&Handler| {
-                handler.output.payload().is_some_and(|payload| payload.members().iter().any(|m| &m.ty == event))
-            };
-            if let Some(handler) = component.handlers.iter().find(yields) {
+            let stores = |handler: &&Handler| handler.stored().any(|stored| stored == event);
+            if let Some(handler) = component.handlers.iter().find(stores) {
                 self.events.entry(event).or_default().push(Claim { component, handler, domain });
             }
         }
@@ -73,7 +77,22 @@ impl<'a> Relations<'a> {
         self.commands.get(command).map_or(&[], Vec::as_slice)
     }
 
-    /// The components that store an event; normally one.
+    /// The handlers of aggregates that record a fact; normally one.
+    pub fn recorders(&self, fact: &TypeName) -> &[Claim<'a>] {
+        self.facts.get(fact).map_or(&[], Vec::as_slice)
+    }
+
+    /// The handlers of aggregates that answer a query; normally one.
+    pub fn answerers(&self, query: &TypeName) -> &[Claim<'a>] {
+        self.queries.get(query).map_or(&[], Vec::as_slice)
+    }
+
+    /// The handlers of process managers that take a deadline; normally one.
+    pub fn schedulers(&self, deadline: &TypeName) -> &[Claim<'a>] {
+        self.deadlines.get(deadline).map_or(&[], Vec::as_slice)
+    }
+
+    /// The components that store an event, be it a fact; normally one.
     pub fn writers(&self, event: &TypeName) -> &[Claim<'a>] {
         self.events.get(event).map_or(&[], Vec::as_slice)
     }
@@ -86,6 +105,21 @@ impl<'a> Relations<'a> {
     /// Every command with its takers, by name.
     pub fn commands(&self) -> impl Iterator<Item = (&'a TypeName, &[Claim<'a>])> {
         self.commands.iter().map(|(name, claims)| (*name, claims.as_slice()))
+    }
+
+    /// Every fact with its recorders, by name.
+    pub fn facts(&self) -> impl Iterator<Item = (&'a TypeName, &[Claim<'a>])> {
+        self.facts.iter().map(|(name, claims)| (*name, claims.as_slice()))
+    }
+
+    /// Every query with those who answer it, by name.
+    pub fn queries(&self) -> impl Iterator<Item = (&'a TypeName, &[Claim<'a>])> {
+        self.queries.iter().map(|(name, claims)| (*name, claims.as_slice()))
+    }
+
+    /// Every deadline with those who set it, by name.
+    pub fn deadlines(&self) -> impl Iterator<Item = (&'a TypeName, &[Claim<'a>])> {
+        self.deadlines.iter().map(|(name, claims)| (*name, claims.as_slice()))
     }
 
     /// Every event that is written today, with its writers, by name.

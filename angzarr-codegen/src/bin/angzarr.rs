@@ -1,5 +1,5 @@
-//! The `angzarr` command. Data goes to standard output, findings to standard error; exit code 1 means findings in the
-//! input, 2 means wrong usage or a file that cannot be written.
+//! The `angzarr` command. Data goes to standard output, findings to standard error; exit code 1 means mistakes in the
+//! input (warnings are none), 2 means wrong usage or a file that cannot be written.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -70,6 +70,9 @@ fn main() -> ExitCode {
             return ExitCode::from(FINDINGS);
         }
     };
+    for warning in &generated.warnings {
+        say(&mut std::io::stderr(), warning);
+    }
     match output::write(&arguments.out, &generated.files) {
         Ok(summary) => {
             let line = format!("{} written, {} unchanged", summary.written, summary.unchanged);

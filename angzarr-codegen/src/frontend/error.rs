@@ -25,7 +25,7 @@ pub(super) fn reports(path: &Path, error: &protox::Error) -> Vec<Report> {
                 Some(cause) if error.is_io() => format!("{found}: {cause}"),
                 _ => found.to_string(),
             };
-            Report { code: code.id, message, place: Some(place), help }
+            Report { severity: code.severity, code: code.id, message, place: Some(place), help }
         })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! Components of the model.
 
 use angzarr_model::ir::{
-    Aggregate, Component, ComponentKind, FieldPath, Handler, HandlerKind, Member, Output, Payload, ProcessManager,
-    Role, Snapshot, TypeName,
+    Aggregate, Component, ComponentKind, Delivery, FieldPath, Handler, HandlerKind, Member, OnFailure, Output, Payload,
+    ProcessManager, Role, Snapshot, TypeName,
 };
 use angzarr_model::{Span, codes};
 use heck::ToSnakeCase;
@@ -27,9 +27,6 @@ const KINDS: [(&str, i32); 5] =
 pub(super) fn component(context: &mut Context<'_>, service: &ServiceDescriptor) -> Option<Component> {
     let options = context.annotations.component(service)?;
     let file = service.parent_file();
-    if options.has("delivery") {
-        context.not_built(&file, &[service.path(), &[SERVICE_OPTIONS, EXTENSION, 10]].concat(), "`delivery`");
-    }
     let span = context.spans.at(&file, &[service.path(), &[NAME]].concat());
     let kind = kind(context, service, &options, span);
     let handlers = service.methods().map(|method| handler(context, &method, &options)).collect::<Vec<_>>();
@@ -41,6 +38,7 @@ pub(super) fn component(context: &mut Context<'_>, service: &ServiceDescriptor) 
         span,
         generate: context.protos.generate.contains(file.name()),
         kind: kind?,
+        delivery: options.message("delivery").map(|delivery| self::delivery(&delivery)),
         handlers: handlers.into_iter().collect::<Option<_>>()?,
     })
 }
@@ -72,6 +70,24 @@ fn kind(
         "upcaster" => ComponentKind::Upcaster { domain: inner.string("domain") },
         _ => ComponentKind::Saga,
     })
+}
+
+/// What cannot be a time becomes none at all, which a check refuses.
+fn delivery(options: &Options) -> Delivery {
+    let milliseconds = |timeout: Options| {
+        let (seconds, nanos) = (timeout.signed("seconds"), timeout.signed("nanos"));
+        u64::try_from(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000)).unwrap_or_default()
+    };
+    Delivery {
+        attempts: options.has("attempts").then(|| options.number("attempts")),
+        timeout_ms: options.message("timeout").map(milliseconds),
+        on_failure: match options.enumeration("on_failure") {
+            1 => Some(OnFailure::Park),
+            2 => Some(OnFailure::Skip),
+            3 => Some(OnFailure::Stop),
+            _ => None,
+        },
+    }
 }
 
 /// Resolves the names in one component's option.
@@ -135,11 +151,11 @@ fn handler(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opt
     }
     foreign(context, method, &method.input(), INPUT);
     let kind = handler_kind(context, method, component);
-    let output = output(context, method, component);
+    let output = output(context, method, component, kind);
     let key = options.as_ref().map(|options| options.strings("key")).unwrap_or_default();
     Some(Handler {
         method: method.name().to_snake_case(),
-        kind: kind?,
+        kind,
         input: TypeName(method.input().full_name().to_owned()),
         output: output?,
         key: key.iter().map(|path| FieldPath(path.split('.').map(str::to_owned).collect())).collect(),
@@ -150,25 +166,24 @@ fn handler(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opt
     })
 }
 
-fn handler_kind(context: &mut Context<'_>, method: &MethodDescriptor, component: &Options) -> Option<HandlerKind> {
-    let refused = match context.annotations.handler_kind(method) {
-        options::HandlerKind::Command if component.has("aggregate") => return Some(HandlerKind::Command),
-        options::HandlerKind::Command if component.has("upcaster") => return Some(HandlerKind::Upcast),
-        options::HandlerKind::Command => return Some(HandlerKind::Event),
-        options::HandlerKind::Compensation if component.has("process_manager") => {
-            "`kind: COMPENSATION` of a process manager"
-        }
-        options::HandlerKind::Compensation => return Some(HandlerKind::Compensation),
-        options::HandlerKind::Fact => "`kind: FACT`",
-        options::HandlerKind::Query => "`kind: QUERY`",
-        options::HandlerKind::Deadline => "`kind: DEADLINE`",
-    };
-    let path = [method.path(), &[METHOD_OPTIONS, EXTENSION, 1]].concat();
-    context.not_built(&method.parent_service().parent_file(), &path, refused);
-    None
+fn handler_kind(context: &Context<'_>, method: &MethodDescriptor, component: &Options) -> HandlerKind {
+    match context.annotations.handler_kind(method) {
+        options::HandlerKind::Command if component.has("aggregate") => HandlerKind::Command,
+        options::HandlerKind::Command if component.has("upcaster") => HandlerKind::Upcast,
+        options::HandlerKind::Command => HandlerKind::Event,
+        options::HandlerKind::Fact => HandlerKind::Fact,
+        options::HandlerKind::Compensation => HandlerKind::Compensation,
+        options::HandlerKind::Query => HandlerKind::Query,
+        options::HandlerKind::Deadline => HandlerKind::Deadline,
+    }
 }
 
-fn output(context: &mut Context<'_>, method: &MethodDescriptor, component: &Options) -> Option<Output> {
+fn output(
+    context: &mut Context<'_>,
+    method: &MethodDescriptor,
+    component: &Options,
+    kind: HandlerKind,
+) -> Option<Output> {
     let ty = method.output();
     let many = method.is_server_streaming();
     if ty.full_name() == "google.protobuf.Empty" && !many {
@@ -177,12 +192,15 @@ fn output(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opti
     if foreign(context, method, &ty, OUTPUT) {
         return None;
     }
-    let member = |context: &Context<'_>, name: &str| {
-        let claimed = context.commands.contains(name);
-        let command = component.has("saga") || (component.has("process_manager") && claimed);
-        Member { ty: TypeName(name.to_owned()), role: if command { Role::Command } else { Role::Event } }
+    let member = |context: &Context<'_>, name: &str| Member {
+        ty: TypeName(name.to_owned()),
+        role: role(context, component, name),
     };
     let payload = match message::union(&ty) {
+        // Whatever its shape, an answer is handed over as it is.
+        _ if kind == HandlerKind::Query => {
+            Payload::Message(Member { ty: TypeName(ty.full_name().to_owned()), role: Role::Answer })
+        }
         Ok(union) => Payload::Union {
             ty: TypeName(ty.full_name().to_owned()),
             members: union.members.iter().map(|(_, name)| member(context, &name.0)).collect(),
@@ -196,6 +214,20 @@ fn output(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opti
         }
     };
     Some(if many { Output::Many(payload) } else { Output::One(payload) })
+}
+
+/// What becomes of a message that a component yields.
+fn role(context: &Context<'_>, component: &Options, name: &str) -> Role {
+    let saga = component.has("saga");
+    if !saga && !component.has("process_manager") {
+        Role::Event
+    } else if context.facts.contains(name) {
+        Role::Fact
+    } else if saga || context.commands.contains(name) {
+        Role::Command
+    } else {
+        Role::Event
+    }
 }
 
 /// Reports a message that cannot be anybody's command or event, and says whether it is one.

@@ -13,8 +13,7 @@ const FIELD_OPTIONS: i32 = 8;
 const NAME: i32 = 1;
 
 /// Field options whose feature is not built, with their numbers.
-const FIELD_NOT_BUILT: [(&str, i32); 4] =
-    [("upcast_default", 2), ("renamed_from", 3), ("idempotency_key", 4), ("personal", 5)];
+const FIELD_NOT_BUILT: [(&str, i32); 3] = [("upcast_default", 2), ("renamed_from", 3), ("personal", 5)];
 
 pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) -> Message {
     let file = message.parent_file();
@@ -45,12 +44,12 @@ fn fields(context: &mut Context<'_>, message: &MessageDescriptor) -> Vec<Field> 
 
 fn field(context: &mut Context<'_>, message: &MessageDescriptor, field: &FieldDescriptor) -> Field {
     let file = message.parent_file();
-    let mut root = false;
+    let (mut root, mut idempotency_key) = (false, false);
     // Google's own options use numbers of their own; looking for ours there would only cost time.
     if !FOREIGN_PACKAGES.contains(&message.package_name())
         && let Some(options) = context.annotations.field(field)
     {
-        root = options.flag("root");
+        (root, idempotency_key) = (options.flag("root"), options.flag("idempotency_key"));
         for (name, number) in FIELD_NOT_BUILT.iter().filter(|(name, _)| options.has(name)) {
             let path = [field.path(), &[FIELD_OPTIONS, EXTENSION, *number]].concat();
             context.not_built(&file, &path, &format!("`{name}`"));
@@ -61,6 +60,7 @@ fn field(context: &mut Context<'_>, message: &MessageDescriptor, field: &FieldDe
         ty: field_type(field),
         singular: singular(field),
         root,
+        idempotency_key,
         span: context.spans.at(&file, &[field.path(), &[NAME]].concat()),
     }
 }

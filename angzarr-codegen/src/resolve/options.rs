@@ -108,6 +108,12 @@ impl Options {
         self.value(field).and_then(|value| value.as_u32()).unwrap_or_default()
     }
 
+    /// A signed number of the width that durations have.
+    pub(super) fn signed(&self, field: &str) -> i64 {
+        let value = self.value(field);
+        value.and_then(|value| value.as_i64().or_else(|| value.as_i32().map(i64::from))).unwrap_or_default()
+    }
+
     pub(super) fn flag(&self, field: &str) -> bool {
         self.value(field).and_then(|value| value.as_bool()).unwrap_or_default()
     }

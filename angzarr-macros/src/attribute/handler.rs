@@ -13,7 +13,7 @@ use crate::types::Types;
 pub(super) struct Reader<'a> {
     pub(super) types: &'a mut Types,
     pub(super) mistakes: &'a mut Mistakes,
-    /// What a yielded message is if nothing is said.
+    /// What a yielded message is if nothing is said; of queries it is the answer.
     pub(super) role: Role,
 }
 
@@ -23,6 +23,9 @@ impl Reader<'_> {
         stream.parse::<Token![:]>()?;
         let input = self.types.intern(Path::parse_mod_style(stream)?);
         stream.parse::<Token![=>]>()?;
+        if kind == HandlerKind::Query {
+            self.role = Role::Answer;
+        }
         let output = self.output(stream)?;
         let mut handler = Handler {
             method: method.to_string(),
@@ -62,8 +65,12 @@ impl Reader<'_> {
 
     fn payload(&mut self, stream: ParseStream<'_>) -> syn::Result<Payload> {
         // Where events are the default, nobody has a reason to name a path through a module `command`, but
-        // `command ::other_crate::Type` is needed; the two are the same tokens.
-        let absolute: &[Role] = if self.role == Role::Event { &[Role::Command] } else { &[] };
+        // `command ::other_crate::Type` is needed; the two are the same tokens. Facts are a default nowhere.
+        let absolute: &[Role] = match self.role {
+            Role::Event => &[Role::Command, Role::Fact],
+            Role::Command => &[Role::Fact],
+            Role::Fact | Role::Answer => &[],
+        };
         let word = role(stream, absolute)?;
         let path = Path::parse_mod_style(stream)?;
         if !stream.peek(token::Paren) {
@@ -97,8 +104,8 @@ impl Reader<'_> {
 
 /// A member of a union: its role, which is always written, and what carries it.
 pub(crate) fn member(stream: ParseStream<'_>) -> syn::Result<(Role, Path)> {
-    let Some((_, role)) = role(stream, &[Role::Event, Role::Command])? else {
-        return Err(stream.error("expected `event` or `command` before the member"));
+    let Some((_, role)) = role(stream, &[Role::Event, Role::Command, Role::Fact])? else {
+        return Err(stream.error("expected `event`, `command` or `fact` before the member"));
     };
     Ok((role, Path::parse_mod_style(stream)?))
 }
@@ -110,7 +117,7 @@ fn text(stream: ParseStream<'_>) -> syn::Result<String> {
 
 /// The role that is written next; before `::` only those in `absolute` are roles, others begin a path.
 fn role(stream: ParseStream<'_>, absolute: &[Role]) -> syn::Result<Option<(Ident, Role)>> {
-    for (word, role) in [("event", Role::Event), ("command", Role::Command)] {
+    for (word, role) in [("event", Role::Event), ("command", Role::Command), ("fact", Role::Fact)] {
         if introduces(stream, word, absolute.contains(&role)) {
             return Ok(Some((stream.parse()?, role)));
         }

@@ -9,7 +9,8 @@ mod tests;
 mod words;
 
 use angzarr_model::ir::{
-    Aggregate, Component, ComponentKind, Handler, HandlerKind, ProcessManager, Role, Snapshot, TypeName,
+    Aggregate, Component, ComponentKind, Delivery, Handler, HandlerKind, OnFailure, ProcessManager, Role, Snapshot,
+    TypeName,
 };
 use angzarr_model::{Diagnostic, Diagnostics, check, codes};
 use syn::parse::ParseStream;
@@ -36,25 +37,34 @@ impl Vocabulary {
     pub(crate) const AGGREGATE: Self = Self {
         attribute: "aggregate",
         keys: &["define", "name", "domain", "state", "snapshot", "rejections"],
-        handlers: &[("command", HandlerKind::Command), ("compensation", HandlerKind::Compensation)],
+        handlers: &[
+            ("command", HandlerKind::Command),
+            ("fact", HandlerKind::Fact),
+            ("compensation", HandlerKind::Compensation),
+            ("query", HandlerKind::Query),
+        ],
         role: Role::Event,
     };
     pub(crate) const SAGA: Self = Self {
         attribute: "saga",
-        keys: &["define", "name"],
+        keys: &["define", "name", "delivery"],
         handlers: &[("on", HandlerKind::Event)],
         role: Role::Command,
     };
     pub(crate) const PROJECTOR: Self = Self {
         attribute: "projector",
-        keys: &["define", "name", "view"],
+        keys: &["define", "name", "view", "delivery"],
         handlers: &[("on", HandlerKind::Event)],
         role: Role::Event,
     };
     pub(crate) const PROCESS_MANAGER: Self = Self {
         attribute: "process_manager",
-        keys: &["define", "name", "domain", "state", "snapshot"],
-        handlers: &[("on", HandlerKind::Event)],
+        keys: &["define", "name", "domain", "state", "snapshot", "delivery"],
+        handlers: &[
+            ("on", HandlerKind::Event),
+            ("compensation", HandlerKind::Compensation),
+            ("deadline", HandlerKind::Deadline),
+        ],
         role: Role::Event,
     };
     pub(crate) const UPCASTER: Self = Self {
@@ -120,6 +130,7 @@ struct Fields {
     view: Option<TypeName>,
     rejections: Option<TypeName>,
     snapshot: Snapshot,
+    delivery: Option<Delivery>,
     handlers: Vec<Handler>,
 }
 
@@ -136,6 +147,7 @@ impl Fields {
             view: None,
             rejections: None,
             snapshot: Snapshot::default(),
+            delivery: None,
             handlers: Vec::new(),
         }
     }
@@ -166,10 +178,10 @@ impl Fields {
             self.handlers.push(reader.handler(*kind, &content)?);
             return Ok(());
         }
-        if text == "snapshot" {
+        if text == "snapshot" || text == "delivery" {
             let content;
             parenthesized!(content in stream);
-            return self.snapshot(&content);
+            return if text == "snapshot" { self.snapshot(&content) } else { self.delivery(&content) };
         }
         stream.parse::<Token![=]>()?;
         match text.as_str() {
@@ -200,6 +212,30 @@ impl Fields {
         Ok(())
     }
 
+    fn delivery(&mut self, stream: ParseStream<'_>) -> syn::Result<()> {
+        let mut delivery = Delivery::default();
+        let mut words = Words::new(&["attempts", "timeout_ms", "on_failure"]);
+        while let Some(word) = words.next(stream, &mut self.mistakes)? {
+            stream.parse::<Token![=]>()?;
+            match word.to_string().as_str() {
+                "attempts" => delivery.attempts = Some(stream.parse::<LitInt>()?.base10_parse()?),
+                "timeout_ms" => delivery.timeout_ms = Some(stream.parse::<LitInt>()?.base10_parse()?),
+                _ => delivery.on_failure = self.on_failure(&stream.parse()?),
+            }
+        }
+        self.delivery = Some(delivery);
+        Ok(())
+    }
+
+    fn on_failure(&mut self, word: &Ident) -> Option<OnFailure> {
+        let known = [OnFailure::Park, OnFailure::Skip, OnFailure::Stop];
+        let found = known.into_iter().find(|known| word == &format!("{known:?}"));
+        if found.is_none() {
+            self.mistakes.note(bad(word, format!("`{word}` is not known here; known are Park, Skip, Stop")));
+        }
+        found
+    }
+
     /// The component, if everything is there and code can be written for it.
     fn finish(mut self, attribute: &Attribute) -> syn::Result<Definition> {
         let trait_name = self.mistakes.needed(self.define.take(), "define", attribute);
@@ -218,6 +254,7 @@ impl Fields {
             span: self.types.place(trait_name.span()),
             generate: true,
             kind,
+            delivery: self.delivery,
             handlers: self.handlers,
         };
         let findings = findings(&component, &self.types)?;
@@ -255,7 +292,7 @@ impl Fields {
 fn findings(component: &Component, types: &Types) -> syn::Result<Option<syn::Error>> {
     let mut found = Diagnostics::new();
     check::component(component, &mut found);
-    let Err(found) = found.finish(()) else { return Ok(None) };
+    let Err(found) = found.finish() else { return Ok(None) };
     let mut errors = Mistakes::default();
     for one in &found {
         errors.note(types.error(one));

@@ -2,8 +2,8 @@
 
 use angzarr_model::Span;
 use angzarr_model::ir::{
-    Aggregate, Component, ComponentKind, FieldPath, Handler, HandlerKind, Member, Output, Payload, ProcessManager,
-    Role, Snapshot, TypeName,
+    Aggregate, Component, ComponentKind, Delivery, FieldPath, Handler, HandlerKind, Member, OnFailure, Output, Payload,
+    ProcessManager, Role, Snapshot, TypeName,
 };
 use proptest::prelude::*;
 
@@ -98,7 +98,9 @@ fn aggregates_have_everything_that_the_grammar_says() {
         define = Orders, name = "shop.v1.app.Orders", domain = "orders", state = super::Order,
         snapshot(every = 100, version = 1, shape = "abc"), rejections = codes::Refusal,
         command(place: PlaceOrder => OrderPlaced, doc = "Says\nsomething.", at = "a.proto:1:2"),
+        fact(record_payment: PaymentReceived => stream OrderPaid),
         compensation(hold: ReserveStock => ()),
+        query(get: GetOrder => OrderSummary),
     "#;
     let place = Handler {
         doc: "Says\nsomething.".to_owned(),
@@ -118,9 +120,63 @@ fn aggregates_have_everything_that_the_grammar_says() {
             snapshot: Snapshot { every: 100, version: 1, shape: "abc".to_owned() },
             rejections: Some(TypeName("codes::Refusal".to_owned())),
         }),
-        handlers: vec![place, handler(HandlerKind::Compensation, "hold", "ReserveStock", Output::Nothing)],
+        delivery: None,
+        handlers: vec![
+            place,
+            handler(
+                HandlerKind::Fact,
+                "record_payment",
+                "PaymentReceived",
+                Output::Many(message("OrderPaid", Role::Event)),
+            ),
+            handler(HandlerKind::Compensation, "hold", "ReserveStock", Output::Nothing),
+            handler(HandlerKind::Query, "get", "GetOrder", Output::One(message("OrderSummary", Role::Answer))),
+        ],
     };
     assert_eq!(component(Vocabulary::AGGREGATE, text), Ok(expected));
+}
+
+#[test]
+fn process_managers_have_deadlines_compensations_and_a_delivery() {
+    let text = r#"
+        define = Flow, name = "shop.v1.app.Flow", domain = "flow", state = State,
+        delivery(attempts = 3, timeout_ms = 5000, on_failure = Skip),
+        on(on_placed: OrderPlaced => command Reserve, starts),
+        compensation(hold: Reserve => ()),
+        deadline(on_overdue: PaymentOverdue => fact ::billing::Overdue),
+    "#;
+    let flow = component(Vocabulary::PROCESS_MANAGER, text).unwrap();
+    let delivery = Delivery { attempts: Some(3), timeout_ms: Some(5000), on_failure: Some(OnFailure::Skip) };
+    assert_eq!(flow.delivery, Some(delivery));
+    let overdue = Output::One(message("::billing::Overdue", Role::Fact));
+    assert_eq!(
+        flow.handlers[1..],
+        [
+            handler(HandlerKind::Compensation, "hold", "Reserve", Output::Nothing),
+            handler(HandlerKind::Deadline, "on_overdue", "PaymentOverdue", overdue),
+        ]
+    );
+}
+
+#[test]
+fn deliveries_that_make_no_sense_are_refused() {
+    let flow = |delivery: &str| {
+        let text = format!("define = X, name = \"p.X\", delivery({delivery}), on(m: I => E)");
+        component(Vocabulary::SAGA, &text)
+            .map(|saga| saga.delivery)
+            .map_err(|error| error.lines().next().unwrap().to_owned())
+    };
+    assert_eq!(flow(""), Ok(Some(Delivery::default())));
+    assert_eq!(flow("attempts = 0"), Err("AZ0106: `X` is given no attempt".to_owned()));
+    assert_eq!(flow("timeout_ms = 0"), Err("AZ0106: `X` is given no time".to_owned()));
+    assert_eq!(
+        flow("on_failure = Forget"),
+        Err("AZ0004: `Forget` is not known here; known are Park, Skip, Stop".to_owned())
+    );
+    assert_eq!(
+        flow("retries = 1"),
+        Err("AZ0004: `retries` is not known here; known are attempts, timeout_ms, on_failure".to_owned())
+    );
 }
 
 #[test]
@@ -169,6 +225,8 @@ fn words_before_two_colons() {
     assert_eq!(output(Vocabulary::SAGA, "::stock::Reserve"), one("::stock::Reserve", Role::Command));
     assert_eq!(output(Vocabulary::SAGA, "stream ::stock::Reserve"), many("::stock::Reserve", Role::Command));
     assert_eq!(output(Vocabulary::PROCESS_MANAGER, "command ::stock::Reserve"), one("::stock::Reserve", Role::Command));
+    assert_eq!(output(Vocabulary::PROCESS_MANAGER, "fact ::stock::Counted"), one("::stock::Counted", Role::Fact));
+    assert_eq!(output(Vocabulary::SAGA, "fact ::stock::Counted"), one("::stock::Counted", Role::Fact));
     // Modules, which is how messages inside of a message `Event` or `Command` are written.
     assert_eq!(output(Vocabulary::AGGREGATE, "event::Placed"), one("event::Placed", Role::Event));
     assert_eq!(output(Vocabulary::SAGA, "command::Place"), one("command::Place", Role::Command));
@@ -197,7 +255,7 @@ fn all_mistakes_are_reported_at_once() {
     let expected = [
         "AZ0004: `name` stands here twice",
         "AZ0004: `view` is not known here; known are define, name, domain, state, snapshot, rejections, command, \
-         compensation",
+         fact, compensation, query",
         "AZ0004: `often` is not known here; known are every, version, shape",
         "AZ0004: `lane` is not known here; known are key, starts, doc, at",
         "AZ0004: `define` is missing",
@@ -251,6 +309,13 @@ fn printed(component: &Component) -> String {
         }
         ComponentKind::Saga => Role::Command,
     };
+    if let Some(delivery) = &component.delivery {
+        let attempts = delivery.attempts.map(|given| format!("attempts = {given}"));
+        let timeout = delivery.timeout_ms.map(|given| format!("timeout_ms = {given}"));
+        let on_failure = delivery.on_failure.map(|given| format!("on_failure = {given:?}"));
+        let words: Vec<_> = attempts.into_iter().chain(timeout).chain(on_failure).collect();
+        text += &format!(", delivery({})", words.join(", "));
+    }
     for handler in &component.handlers {
         text += &printed_handler(handler, default);
     }
@@ -260,8 +325,11 @@ fn printed(component: &Component) -> String {
 fn printed_handler(handler: &Handler, default: Role) -> String {
     let word = match handler.kind {
         HandlerKind::Command => "command",
+        HandlerKind::Fact => "fact",
         HandlerKind::Compensation => "compensation",
+        HandlerKind::Query => "query",
         HandlerKind::Event => "on",
+        HandlerKind::Deadline => "deadline",
         HandlerKind::Upcast => "upcast",
     };
     let output = match &handler.output {
@@ -289,6 +357,8 @@ fn printed_payload(payload: &Payload, default: Role) -> String {
     let member = |Member { ty, role }: &Member| match role {
         Role::Event => format!("event {}", ty.0),
         Role::Command => format!("command {}", ty.0),
+        Role::Fact => format!("fact {}", ty.0),
+        Role::Answer => ty.0.clone(),
     };
     match payload {
         Payload::Message(only) if only.role == default => only.ty.0.clone(),
@@ -334,24 +404,34 @@ fn one_handler(index: usize, kinds: &'static [HandlerKind], roles: &'static [Rol
     let kind = prop::sample::select(kinds);
     (kind, input, output, key, ".{0,9}", "[a-z./:0-9]{0,9}").prop_map(move |(kind, input, output, key, doc, at)| {
         let key = if kind == HandlerKind::Event { key } else { Vec::new() };
+        // One answer, whatever others of the component yield.
+        let answer = Output::One(message(&format!("Answer{index}"), Role::Answer));
+        let output = if kind == HandlerKind::Query { answer } else { output };
         Handler { key, doc, at, ..handler(kind, &format!("m{index}"), &input.0, output) }
     })
 }
 
-fn handlers(
-    kinds: &'static [HandlerKind],
-    roles: &'static [Role],
-    starts: bool,
-) -> impl Strategy<Value = Vec<Handler>> {
+fn handlers(kinds: &'static [HandlerKind], roles: &'static [Role]) -> impl Strategy<Value = Vec<Handler>> {
     let all = (one_handler(0, kinds, roles), one_handler(1, kinds, roles), one_handler(2, kinds, roles));
-    (all, 1..4usize).prop_map(move |((mut first, second, third), count)| {
-        first.starts = starts;
+    (all, 1..4usize)
+        .prop_map(|((first, second, third), count)| [first, second, third].into_iter().take(count).collect())
+}
+
+/// The first one starts instances; the last one compensates what the first one sends.
+fn managers_handlers() -> impl Strategy<Value = Vec<Handler>> {
+    const ROLES: &[Role] = &[Role::Event, Role::Command, Role::Fact];
+    let first = one_handler(0, &[HandlerKind::Event], ROLES);
+    let second = one_handler(1, &[HandlerKind::Event, HandlerKind::Deadline], ROLES);
+    let third = one_handler(2, &[HandlerKind::Compensation], ROLES);
+    ((first, second, third), 1..4usize).prop_map(|((mut first, second, mut third), count)| {
+        first.starts = true;
+        third.input = first.output.payload().unwrap().members()[0].ty.clone();
         [first, second, third].into_iter().take(count).collect()
     })
 }
 
 fn any_component() -> impl Strategy<Value = (usize, Component)> {
-    use HandlerKind::{Command, Compensation, Event, Upcast};
+    use HandlerKind::{Command, Compensation, Event, Fact, Query, Upcast};
     let owner = || {
         let snapshot = (any::<u32>(), any::<u32>(), ".{0,5}");
         let snapshot = snapshot.prop_map(|(every, version, shape)| Snapshot { every, version, shape });
@@ -368,13 +448,24 @@ fn any_component() -> impl Strategy<Value = (usize, Component)> {
     let upcaster = "[a-z][a-z0-9_-]{0,6}".prop_map(|domain| ComponentKind::Upcaster { domain });
     // In the order of `KINDS`.
     let body = prop_oneof![
-        (Just(0), aggregate, handlers(&[Command, Compensation], &[Role::Event], false)),
-        (Just(1), Just(ComponentKind::Saga), handlers(&[Event], &[Role::Command], false)),
-        (Just(2), projector, handlers(&[Event], &[], false)),
-        (Just(3), manager, handlers(&[Event], &[Role::Event, Role::Command], true)),
-        (Just(4), upcaster, handlers(&[Upcast], &[Role::Event], false)),
+        (Just(0), aggregate, handlers(&[Command, Fact, Compensation, Query], &[Role::Event])),
+        (Just(1), Just(ComponentKind::Saga), handlers(&[Event], &[Role::Command, Role::Fact])),
+        (Just(2), projector, handlers(&[Event], &[])),
+        (Just(3), manager, managers_handlers()),
+        (Just(4), upcaster, handlers(&[Upcast], &[Role::Event])),
     ];
-    ("[A-Z][A-Za-z0-9]{0,8}", "(p\\.){0,3}", body).prop_map(|(name, package, (index, kind, handlers))| {
+    let delivery = (
+        prop::option::of(1..u32::MAX),
+        prop::option::of(1..u64::MAX),
+        prop::option::of(prop::sample::select(vec![OnFailure::Park, OnFailure::Skip, OnFailure::Stop])),
+    );
+    let delivery = prop::option::of(delivery.prop_map(|(attempts, timeout_ms, on_failure)| Delivery {
+        attempts,
+        timeout_ms,
+        on_failure,
+    }));
+    let parts = ("[A-Z][A-Za-z0-9]{0,8}", "(p\\.){0,3}", body, delivery);
+    parts.prop_map(|(name, package, (index, kind, handlers), delivery)| {
         let component = Component {
             full_name: format!("{package}{name}"),
             package: package.trim_end_matches('.').to_owned(),
@@ -383,6 +474,7 @@ fn any_component() -> impl Strategy<Value = (usize, Component)> {
             generate: true,
             name,
             kind,
+            delivery: delivery.filter(|_| [1, 2, 3].contains(&index)),
             handlers,
         };
         (index, component)

@@ -1,6 +1,6 @@
 //! What all kinds of components need for their handlers.
 
-use angzarr_model::ir::{Handler, HandlerKind, Output, Payload, Role, Snapshot, TypeName};
+use angzarr_model::ir::{ComponentKind, Delivery, Handler, HandlerKind, Output, Payload, Role, Snapshot, TypeName};
 use angzarr_model::names::{fold_method, last_segment};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -19,7 +19,8 @@ pub(super) fn method(types: &Types, handler: &Handler) -> Ident {
 }
 
 /// Its documentation: the comment above it, what it takes, and where it was declared.
-pub(super) fn docs(handler: &Handler) -> TokenStream {
+pub(super) fn docs(definition: &Definition, handler: &Handler) -> TokenStream {
+    let manages = matches!(definition.component.kind, ComponentKind::ProcessManager(_));
     let mut text = handler.doc.trim().to_owned();
     if !text.is_empty() {
         text.push_str("\n\n");
@@ -27,10 +28,16 @@ pub(super) fn docs(handler: &Handler) -> TokenStream {
     let input = last_segment(&handler.input.0);
     text.push_str(&match handler.kind {
         HandlerKind::Command => format!("Decides on `{input}`."),
+        HandlerKind::Fact => {
+            format!("Takes note of `{input}`, which is stored before what is returned; `state` is that before it.")
+        }
+        HandlerKind::Compensation if manages => format!("Answers the refusal of a `{input}` that it sent."),
         HandlerKind::Compensation => {
             format!("Answers the refusal of a `{input}` that one of this aggregate's events led to.")
         }
+        HandlerKind::Query => format!("Answers `{input}`. Nothing is stored."),
         HandlerKind::Event => format!("Handles `{input}`."),
+        HandlerKind::Deadline => format!("Handles the deadline `{input}`."),
         HandlerKind::Upcast => format!("Turns an old `{input}` into what it is today."),
     });
     if !handler.at.is_empty() {
@@ -73,10 +80,12 @@ pub(super) fn emissions(types: &Types, output: &Output) -> TokenStream {
         Output::One(Payload::Message(member)) => match member.role {
             Role::Event => quote_spanned! {at=> #emit::event(&returned) },
             Role::Command => quote_spanned! {at=> #emit::command(&returned) },
+            Role::Fact | Role::Answer => quote_spanned! {at=> #emit::fact(&returned) },
         },
         Output::Many(Payload::Message(member)) => match member.role {
             Role::Event => quote_spanned! {at=> #emit::events(&returned) },
             Role::Command => quote_spanned! {at=> #emit::commands(&returned) },
+            Role::Fact | Role::Answer => quote_spanned! {at=> #emit::facts(&returned) },
         },
     }
 }
@@ -87,13 +96,18 @@ pub(super) fn event_name(types: &Types, ty: &TypeName) -> TokenStream {
     quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Event>::TYPE_NAME }
 }
 
-/// The domains that a component sends commands to.
+/// The domains that a component sends commands and facts to.
 pub(super) fn targets(definition: &Definition) -> TokenStream {
     let outputs = definition.component.handlers.iter().filter_map(|handler| handler.output.payload());
-    let commands = outputs.flat_map(Payload::members).filter(|member| member.role == Role::Command);
-    let domains = commands.map(|member| {
+    let domains = outputs.flat_map(Payload::members).filter_map(|member| {
         let path = definition.types.path(&member.ty);
-        quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Command>::DOMAIN }
+        match member.role {
+            Role::Command => {
+                Some(quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Command>::DOMAIN })
+            }
+            Role::Fact => Some(quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Event>::DOMAIN }),
+            Role::Event | Role::Answer => None,
+        }
     });
     quote! { &[#(#domains),*] }
 }
@@ -118,9 +132,32 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> TokenStream {
     quote! { ::angzarr_runtime::component::SnapshotSpec { every: #every, version: #version, shape: #shape } }
 }
 
+/// Attempts and time, with the runtime's defaults for what the component does not say.
+pub(super) fn delivery(definition: &Definition) -> TokenStream {
+    let delivery = definition.component.delivery.clone().unwrap_or_default();
+    let path = quote! { ::angzarr_runtime::component::Delivery };
+    if delivery == Delivery::default() {
+        return quote! { #path::DEFAULT };
+    }
+    let attempts = delivery.attempts.map_or_else(|| quote! { #path::DEFAULT.attempts }, |given| quote! { #given });
+    let timeout = delivery.timeout_ms.map(|given| quote! { ::core::time::Duration::from_millis(#given) });
+    let timeout = timeout.unwrap_or_else(|| quote! { #path::DEFAULT.timeout });
+    let on_failure = delivery.on_failure.map(|given| {
+        let given = format_ident!("{given:?}");
+        quote! { ::angzarr_runtime::component::OnFailure::#given }
+    });
+    let on_failure = on_failure.unwrap_or_else(|| quote! { #path::DEFAULT.on_failure });
+    quote! { #path { attempts: #attempts, timeout: #timeout, on_failure: #on_failure } }
+}
+
+/// The handlers of a kind.
+pub(super) fn of_kind(definition: &Definition, kind: HandlerKind) -> impl Iterator<Item = &Handler> {
+    definition.component.handlers.iter().filter(move |handler| handler.kind == kind)
+}
+
 /// What a consumer listens to.
 pub(super) fn subscriptions(definition: &Definition) -> TokenStream {
-    let subscriptions = definition.component.handlers.iter().map(|handler| {
+    let subscriptions = of_kind(definition, HandlerKind::Event).map(|handler| {
         let input = definition.types.path(&handler.input);
         quote_spanned! {generated_for(input)=>
             ::angzarr_runtime::component::Subscription {
@@ -172,7 +209,8 @@ pub(super) fn folds(definition: &Definition, state: &TypeName) -> TokenStream {
 
 /// Finds the key that an event's fields name.
 pub(super) fn keys(definition: &Definition) -> TokenStream {
-    let arms = definition.component.handlers.iter().filter(|handler| !handler.key.is_empty()).map(|handler| {
+    let keyed = of_kind(definition, HandlerKind::Event).filter(|handler| !handler.key.is_empty());
+    let arms = keyed.map(|handler| {
         let (path, name) = (definition.types.path(&handler.input), event_name(&definition.types, &handler.input));
         let parts = definition.types.key(handler.span).iter().map(|path| key_part(path));
         quote! {

@@ -1,62 +1,121 @@
 //! Process managers.
 
-use angzarr_model::ir::ProcessManager;
+use angzarr_model::ir::{Handler, HandlerKind, ProcessManager};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::handler::{
-    Dispatch, docs, emissions, event_name, folds, keys, method, returned, snapshot, subscriptions, targets, written,
+    command_name, delivery, docs, emissions, event_name, folds, keys, method, of_kind, returned, snapshot,
+    subscriptions, targets, written,
 };
 use crate::attribute::Definition;
+use crate::types::generated_for;
 
 pub(super) fn body(definition: &Definition, manager: &ProcessManager) -> TokenStream {
     let types = &definition.types;
     let state = types.path(&manager.state);
-    let (mut methods, mut arms) = (Vec::new(), Vec::new());
-    for handler in &definition.component.handlers {
-        let (docs, method, returned) = (docs(handler), method(types, handler), returned(types, &handler.output));
-        let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
-        let emissions = emissions(types, &handler.output);
-        let at = types.at(handler.span);
-        methods.push(quote_spanned! {at=>
+    let methods = definition.component.handlers.iter().map(|handler| {
+        let (docs, method) = (docs(definition, handler), method(types, handler));
+        let (input, returned) = (types.path(&handler.input), returned(types, &handler.output));
+        let (parameter, again) = match handler.kind {
+            HandlerKind::Compensation => (quote! { refused: ::angzarr_runtime::Refused<#input> }, "refusal"),
+            HandlerKind::Deadline => (quote! { deadline: #input }, "deadline"),
+            _ => (quote! { event: #input }, "event"),
+        };
+        let errors = format!(" Technical failures; the {again} is then handled again.");
+        quote_spanned! {types.at(handler.span)=>
             #docs
             ///
             /// # Errors
-            /// Technical failures; the event is then handled again.
+            #[doc = #errors]
             fn #method(
                 &self,
                 state: &#state,
-                event: #input,
+                #parameter,
                 cx: &::angzarr_runtime::Context,
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<#returned, ::angzarr_runtime::Failure>,
             > + ::core::marker::Send;
-        });
-        arms.push(quote! {
+        }
+    });
+    let (folds, react) = (folds(definition, &manager.state), react(definition, manager));
+    let (keys, register) = (keys(definition), register(definition, manager));
+    quote! { #(#methods)* #folds #react #keys #register }
+}
+
+/// The type name of a deadline, as an expression and as a pattern.
+fn deadline_name(definition: &Definition, handler: &Handler) -> TokenStream {
+    let path = definition.types.path(&handler.input);
+    quote_spanned! {generated_for(path)=> <#path as ::angzarr_runtime::Deadline>::TYPE_NAME }
+}
+
+fn react(definition: &Definition, manager: &ProcessManager) -> TokenStream {
+    let (types, component) = (&definition.types, &definition.component.full_name);
+    let state = types.path(&manager.state);
+    let arm = |handler: &Handler, name: TokenStream, input: TokenStream| {
+        let (method, emissions) = (method(types, handler), emissions(types, &handler.output));
+        quote! {
             #name => {
-                let returned = self.#method(state, event.decode()?, cx).await?;
+                let returned = self.#method(state, #input, cx).await?;
                 ::core::result::Result::Ok(#emissions)
             }
-        });
+        }
+    };
+    let events = of_kind(definition, HandlerKind::Event)
+        .map(|handler| arm(handler, event_name(types, &handler.input), quote! { payload.decode()? }));
+    let deadlines = of_kind(definition, HandlerKind::Deadline)
+        .map(|handler| arm(handler, deadline_name(definition, handler), quote! { payload.decode()? }));
+    let compensations = of_kind(definition, HandlerKind::Compensation).map(|handler| {
+        let refused = quote! { ::angzarr_runtime::component::decode_refused(payload, rejection)? };
+        arm(handler, command_name(types, &handler.input), refused)
+    });
+    let unhandled = quote! {
+        _ => ::core::result::Result::Err(::angzarr_runtime::component::unhandled(#component, payload)),
+    };
+    quote! {
+        #[doc(hidden)]
+        #[allow(unused_variables, reason = "there may be no compensations")]
+        fn __angzarr_react<'a>(
+            &'a self,
+            state: &'a #state,
+            input: ::angzarr_runtime::component::ProcessInput<'a>,
+            cx: &'a ::angzarr_runtime::Context,
+        ) -> ::angzarr_runtime::component::Handling<'a, ::std::vec::Vec<::angzarr_runtime::Emission>>
+        where
+            Self: ::core::marker::Sized,
+        {
+            ::std::boxed::Box::pin(async move {
+                match input {
+                    ::angzarr_runtime::component::ProcessInput::Event(payload) => match &*payload.type_name {
+                        #(#events)*
+                        #unhandled
+                    },
+                    ::angzarr_runtime::component::ProcessInput::Deadline(payload) => match &*payload.type_name {
+                        #(#deadlines)*
+                        #unhandled
+                    },
+                    ::angzarr_runtime::component::ProcessInput::Refusal { command: payload, rejection } => {
+                        match &*payload.type_name {
+                            #(#compensations)*
+                            #unhandled
+                        }
+                    }
+                }
+            })
+        }
     }
-    let react = Dispatch {
-        definition,
-        parameters: quote! { state: &'a #state, },
-        yields: quote! { ::std::vec::Vec<::angzarr_runtime::Emission> },
-        arms,
-    }
-    .method();
-    let (folds, keys, register) = (folds(definition, &manager.state), keys(definition), register(definition, manager));
-    quote! { #(#methods)* #folds #react #keys #register }
 }
 
 fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
     let types = &definition.types;
     let (name, domain, snapshot) = (&definition.component.full_name, &manager.domain, snapshot(&manager.snapshot));
     let (subscriptions, targets) = (subscriptions(definition), targets(definition));
-    let starting = definition.component.handlers.iter().filter(|handler| handler.starts);
+    let starting = of_kind(definition, HandlerKind::Event).filter(|handler| handler.starts);
     let starts = starting.map(|handler| event_name(types, &handler.input));
-    let events = written(definition);
+    let deadlines = of_kind(definition, HandlerKind::Deadline).map(|handler| deadline_name(definition, handler));
+    let compensations =
+        of_kind(definition, HandlerKind::Compensation).map(|handler| command_name(types, &handler.input));
+    let (events, delivery) = (written(definition), delivery(definition));
     quote! {
         #[doc(hidden)]
         fn __angzarr_process_manager(self) -> ::angzarr_runtime::component::Registration
@@ -70,7 +129,10 @@ fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
                     snapshot: #snapshot,
                     subscriptions: #subscriptions,
                     targets: #targets,
+                    delivery: #delivery,
                     starts: &[#(#starts),*],
+                    deadlines: &[#(#deadlines),*],
+                    compensations: &[#(#compensations),*],
                     events: #events,
                 };
             ::angzarr_runtime::component::process_manager(

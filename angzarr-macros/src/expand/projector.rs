@@ -4,7 +4,7 @@ use angzarr_model::ir::TypeName;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::handler::{Dispatch, docs, event_name, keys, method, subscriptions};
+use super::handler::{Dispatch, delivery, docs, event_name, keys, method, subscriptions};
 use crate::attribute::Definition;
 
 pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStream {
@@ -12,7 +12,7 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
     let row = view.map(|view| types.path(view));
     let (mut methods, mut arms) = (Vec::new(), Vec::new());
     for handler in &definition.component.handlers {
-        let (docs, method) = (docs(handler), method(types, handler));
+        let (docs, method) = (docs(definition, handler), method(types, handler));
         let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
         let (parameter, returned, call) = match row {
             Some(row) => (
@@ -57,6 +57,7 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
         None => quote! { ::angzarr_runtime::component::effects },
     };
     let (keys, subscriptions, name) = (keys(definition), subscriptions(definition), &definition.component.full_name);
+    let delivery = delivery(definition);
     quote! {
         #(#methods)*
         #[allow(unused_variables, reason = "a projector without a view gets no row")]
@@ -68,8 +69,11 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
         where
             Self: ::core::marker::Sized,
         {
-            static SPEC: ::angzarr_runtime::component::ProjectorSpec =
-                ::angzarr_runtime::component::ProjectorSpec { name: #name, subscriptions: #subscriptions };
+            static SPEC: ::angzarr_runtime::component::ProjectorSpec = ::angzarr_runtime::component::ProjectorSpec {
+                name: #name,
+                subscriptions: #subscriptions,
+                delivery: #delivery,
+            };
             #register(self, &SPEC, Self::__angzarr_react, Self::__angzarr_key)
         }
     }

@@ -3,14 +3,15 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::handler::{Dispatch, docs, emissions, event_name, keys, method, returned, subscriptions, targets};
+use super::handler::{Dispatch, delivery, docs, emissions, event_name, keys, method, returned, subscriptions, targets};
 use crate::attribute::Definition;
 
 pub(super) fn body(definition: &Definition) -> TokenStream {
     let types = &definition.types;
     let (mut methods, mut arms) = (Vec::new(), Vec::new());
     for handler in &definition.component.handlers {
-        let (docs, method, returned) = (docs(handler), method(types, handler), returned(types, &handler.output));
+        let (docs, method, returned) =
+            (docs(definition, handler), method(types, handler), returned(types, &handler.output));
         let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
         let emissions = emissions(types, &handler.output);
         let at = types.at(handler.span);
@@ -42,7 +43,7 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
     }
     .method();
     let (keys, subscriptions, name) = (keys(definition), subscriptions(definition), &definition.component.full_name);
-    let targets = targets(definition);
+    let (targets, delivery) = (targets(definition), delivery(definition));
     quote! {
         #(#methods)*
         #react
@@ -57,6 +58,7 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
                 name: #name,
                 subscriptions: #subscriptions,
                 targets: #targets,
+                delivery: #delivery,
             };
             ::angzarr_runtime::component::saga(self, &SPEC, Self::__angzarr_react, Self::__angzarr_key)
         }

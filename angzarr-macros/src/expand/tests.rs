@@ -28,7 +28,8 @@ fn aggregate() {
             snapshot(every = 100, version = 1, shape = "abc"), rejections = Refusal,
             command(place: Place => Placed, doc = "Says more.", at = "orders.proto:1:2"),
             command(r#move: Move => stream Moves(event Placed, event Moved)),
-            compensation(hold: ::stock::Reserve => ()))]
+            fact(record_payment: Paid => stream Placed), compensation(hold: ::stock::Reserve => ()),
+            query(get: GetOrder => Summary))]
         pub enum OrdersDefinition {}
     "#;
     assert_golden("aggregate", Vocabulary::AGGREGATE, definition);
@@ -39,7 +40,7 @@ fn saga() {
     let definition = r#"
         #[saga(define = Sends, name = "shop.v1.app.Sends",
             on(on_placed: Placed => Reserve, key(order_id, customer.id)),
-            on(on_moved: Moved => stream ::stock::Reserve))]
+            on(on_moved: Moved => stream ::stock::Reserve), on(on_paid: Paid => fact ::stock::Sold))]
         enum SendsDefinition {}
     "#;
     assert_golden("saga", Vocabulary::SAGA, definition);
@@ -48,7 +49,8 @@ fn saga() {
 #[test]
 fn projector_with_a_view() {
     let definition = r#"
-        #[projector(define = Board, name = "shop.v1.app.Board", view = Row, on(on_placed: Placed => ()))]
+        #[projector(define = Board, name = "shop.v1.app.Board", view = Row, delivery(attempts = 3, on_failure = Skip),
+            on(on_placed: Placed => ()))]
         pub(crate) enum BoardDefinition {}
     "#;
     assert_golden("projector_with_a_view", Vocabulary::PROJECTOR, definition);
@@ -68,7 +70,8 @@ fn process_manager() {
     let definition = r#"
         #[process_manager(define = Flow, name = "shop.v1.app.Flow", domain = "flow", state = State,
             on(on_placed: Placed => stream Step(event Begun, command Reserve), key(order_id), starts),
-            on(on_moved: Moved => command Reserve))]
+            on(on_moved: Moved => command Reserve), compensation(hold: Reserve => ()),
+            deadline(on_overdue: Overdue => Begun))]
         pub enum FlowDefinition {}
     "#;
     assert_golden("process_manager", Vocabulary::PROCESS_MANAGER, definition);

@@ -11,7 +11,8 @@ pub(super) fn body(definition: &Definition, domain: &str) -> TokenStream {
     let (types, component) = (&definition.types, &definition.component.full_name);
     let (mut methods, mut arms, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     for handler in &definition.component.handlers {
-        let (docs, method, returned) = (docs(handler), method(types, handler), returned(types, &handler.output));
+        let (docs, method, returned) =
+            (docs(definition, handler), method(types, handler), returned(types, &handler.output));
         let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
         let emissions = emissions(types, &handler.output);
         let members = handler.output.payload().map(Payload::members).unwrap_or_default();

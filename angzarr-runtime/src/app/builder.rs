@@ -79,26 +79,29 @@ impl AppBuilder {
 
         let (stop, stopped) = watch::channel(false);
         let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
-        let (mut process_managers, mut view_names) = (Vec::new(), Vec::new());
+        let (mut sagas, mut process_managers, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
         let deliveries = self.deliveries;
-        let delivery = |name: &str| deliveries.get(name).copied().unwrap_or_default();
+        let delivery = |name: &str, declared: Delivery| deliveries.get(name).copied().unwrap_or(declared);
         for registration in self.registrations {
             let consumer: Arc<dyn Consumer> = match registration {
                 Registration::Aggregate(_) | Registration::Upcaster(_) => continue,
                 Registration::Saga(logic) => {
                     let (router, store) = (router.clone(), store.clone());
-                    let delivery = delivery(logic.spec().name);
-                    Arc::new(SagaCoordinator { logic, router, store, delivery })
+                    let delivery = delivery(logic.spec().name, logic.spec().delivery);
+                    let saga = Arc::new(SagaCoordinator { logic, router, store, delivery });
+                    sagas.push(saga.clone());
+                    saga
                 }
                 Registration::ProcessManager(logic) => {
-                    process_managers.push(logic.clone());
                     let (router, log) = (router.clone(), log.clone());
-                    let delivery = delivery(logic.spec().name);
-                    Arc::new(ProcessManagerCoordinator { logic, router, log, delivery })
+                    let delivery = delivery(logic.spec().name, logic.spec().delivery);
+                    let manager = Arc::new(ProcessManagerCoordinator { logic, router, log, delivery });
+                    process_managers.push(manager.clone());
+                    manager
                 }
                 Registration::Projector(logic) => {
                     view_names.extend(logic.row_type().map(|row_type| (logic.spec().name, row_type)));
-                    let delivery = delivery(logic.spec().name);
+                    let delivery = delivery(logic.spec().name, logic.spec().delivery);
                     Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery))
                 }
             };
@@ -117,7 +120,8 @@ impl AppBuilder {
         }
         let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
         let drain = self.drain;
-        let inner = Inner { log, router, process_managers, views, view_names, consumers, tasks, stop, open, drain };
+        let inner =
+            Inner { log, router, sagas, process_managers, views, view_names, consumers, tasks, stop, open, drain };
         Ok(App { inner: Arc::new(inner) })
     }
 }

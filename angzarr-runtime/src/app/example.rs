@@ -1,6 +1,8 @@
-// What the examples of `read.rs` run on: included there, no part of the crate.
+// What the examples of this folder run on: included there, no part of the crate.
 
-use angzarr_runtime::{Aggregate, App, Command, Context, Error, Event, Rejection, Storage};
+use angzarr_runtime::{
+    Aggregate, App, Command, Context, Error, Event, Failure, ProcessManager, Query, Rejection, Saga, Storage,
+};
 
 #[derive(Clone, PartialEq, prost::Message, Command)]
 #[command(name = "example.v1.Open", domain = "accounts", root = account)]
@@ -18,6 +20,17 @@ struct Deposit {
     amount: u64,
 }
 
+#[derive(Clone, PartialEq, prost::Message, Command)]
+#[command(name = "example.v1.Close", domain = "accounts", root = account)]
+struct Close {
+    #[prost(string, tag = "1")]
+    account: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[event(name = "example.v1.Closed", domain = "accounts")]
+struct Closed {}
+
 #[derive(Clone, PartialEq, prost::Message, Event)]
 #[event(name = "example.v1.Opened", domain = "accounts")]
 struct Opened {}
@@ -29,16 +42,53 @@ struct Deposited {
     amount: u64,
 }
 
+/// A fact: the bank has told of it.
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[event(name = "example.v1.Credited", domain = "accounts", root = account, idempotency_key = booking)]
+struct Credited {
+    #[prost(string, tag = "1")]
+    account: String,
+    #[prost(string, tag = "2")]
+    booking: String,
+    #[prost(uint64, tag = "3")]
+    amount: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Query)]
+#[query(name = "example.v1.GetBalance", domain = "accounts", root = account, answer = Balance)]
+struct GetBalance {
+    #[prost(string, tag = "1")]
+    account: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Balance {
+    #[prost(uint64, tag = "1")]
+    amount: u64,
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 struct Account {
     #[prost(uint64, tag = "1")]
     balance: u64,
 }
 
-impl prost::Name for Account {
-    const NAME: &'static str = "Account";
-    const PACKAGE: &'static str = "example.v1";
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[event(name = "example.v1.Archived", domain = "archive")]
+struct Archived {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct File {}
+
+macro_rules! named {
+    ($($message:ident),*) => {$(
+        impl prost::Name for $message {
+            const NAME: &'static str = stringify!($message);
+            const PACKAGE: &'static str = "example.v1";
+        }
+    )*};
 }
+named!(Account, Balance, File);
 
 #[derive(Aggregate)]
 #[aggregate(
@@ -47,7 +97,10 @@ impl prost::Name for Account {
     domain = "accounts",
     state = Account,
     command(open: Open => Opened),
-    command(pay_in: Deposit => Deposited)
+    command(pay_in: Deposit => Deposited),
+    command(close: Close => Closed),
+    fact(credit: Credited => ()),
+    query(get_balance: GetBalance => Balance)
 )]
 struct AccountRules {}
 
@@ -60,13 +113,59 @@ impl Accounts for AccountRules {
         Ok(Deposited { amount: command.amount })
     }
 
+    fn close(&self, _: &Account, _: Close, _: &Context) -> Result<Closed, Rejection> {
+        Ok(Closed {})
+    }
+
+    fn credit(&self, _: &Account, _: Credited, _: &Context) {}
+
+    fn get_balance(&self, account: &Account, _: GetBalance, _: &Context) -> Result<Balance, Rejection> {
+        Ok(Balance { amount: account.balance })
+    }
+
     fn apply_opened(_: &mut Account, _: Opened) {}
 
     fn apply_deposited(account: &mut Account, event: Deposited) {
         account.balance += event.amount;
     }
+
+    fn apply_closed(_: &mut Account, _: Closed) {}
+
+    fn apply_credited(account: &mut Account, event: Credited) {
+        account.balance += event.amount;
+    }
+}
+
+/// Opens another account for whoever closes one.
+#[derive(Saga)]
+#[saga(define = Reopening, name = "example.v1.app.Reopening", on(on_closed: Closed => Open))]
+struct Reopen {}
+
+impl Reopening for Reopen {
+    async fn on_closed(&self, _: Closed, cx: &Context) -> Result<Open, Failure> {
+        Ok(Open { account: format!("{}-2", cx.key()) })
+    }
+}
+
+/// Follows accounts after their end.
+#[derive(ProcessManager)]
+#[process_manager(
+    define = Archive,
+    name = "example.v1.app.Archive",
+    domain = "archive",
+    state = File,
+    on(on_closed: Closed => Archived, starts)
+)]
+struct Keep {}
+
+impl Archive for Keep {
+    async fn on_closed(&self, _: &File, _: Closed, _: &Context) -> Result<Archived, Failure> {
+        Ok(Archived {})
+    }
+
+    fn apply_archived(_: &mut File, _: Archived) {}
 }
 
 async fn example() -> Result<App, Error> {
-    App::builder(Storage::Memory).register(AccountRules {}).start().await
+    App::builder(Storage::Memory).register(AccountRules {}).register(Reopen {}).register(Keep {}).start().await
 }

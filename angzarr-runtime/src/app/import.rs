@@ -85,6 +85,7 @@ impl Import {
             trace: Trace { correlation_id: correlation_id(self.correlation_id), cause: None },
             source: Source::Client,
             deadline: None,
+            occurred_at: None,
             arrived: time::now(),
             seed: Uuid::nil(),
         };

@@ -4,8 +4,10 @@ mod builder;
 mod consumers;
 mod follow;
 mod import;
+mod query;
 mod read;
 mod send;
+mod speculate;
 mod view;
 mod wait;
 
@@ -21,18 +23,21 @@ pub use builder::AppBuilder;
 pub use consumers::{Cleared, Consumer, ConsumerStatus};
 pub use follow::Following;
 pub use import::Import;
+pub use query::AskQuery;
 pub use read::LogSlice;
-pub use send::SendCommand;
+pub use send::{RecordFact, SendCommand};
+pub use speculate::SpeculateCommand;
 pub use view::View;
 pub use wait::SyncMode;
 
-use crate::component::ProcessManagerLogic;
 use crate::coordinator::consumer::Running;
 use crate::coordinator::log::Log;
 use crate::coordinator::outcome::Outcome;
 use crate::coordinator::outgoing::Router;
+use crate::coordinator::process_manager::ProcessManagerCoordinator;
+use crate::coordinator::saga::SagaCoordinator;
 use crate::error::{BadBook, Error};
-use crate::message::Command;
+use crate::message::{Command, Fact, Query};
 use crate::proto;
 use crate::store::Storage;
 use crate::view::ViewStore;
@@ -51,7 +56,8 @@ pub struct App {
 struct Inner {
     log: Arc<Log>,
     router: Arc<Router>,
-    process_managers: Vec<Arc<dyn ProcessManagerLogic>>,
+    sagas: Vec<Arc<SagaCoordinator>>,
+    process_managers: Vec<Arc<ProcessManagerCoordinator>>,
     views: Arc<dyn ViewStore>,
     /// Full name of the projector and of its row type.
     view_names: Vec<(&'static str, String)>,
@@ -89,6 +95,47 @@ impl App {
     /// ```
     pub fn send<C: Command>(&self, command: C) -> SendCommand {
         SendCommand::new(self.clone(), &command)
+    }
+
+    /// Records what happened elsewhere with the aggregate of its domain and root, which cannot refuse it. It is recorded
+    /// once under its external id; what the aggregate makes of it follows in the same book. Await it; options come before
+    /// that.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/example.rs"));
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), angzarr_runtime::Error> {
+    /// # let app = example().await?;
+    /// let credit = Credited { account: "a".into(), booking: "bank-1".into(), amount: 70 };
+    /// let first = app.record(credit.clone()).await?;
+    /// let again = app.record(credit).await?;
+    ///
+    /// assert!(again.duplicate);
+    /// assert_eq!(again.events, first.events);
+    /// # app.shutdown().await
+    /// # }
+    /// ```
+    pub fn record<F: Fact>(&self, fact: F) -> RecordFact {
+        RecordFact::new(self.clone(), &fact)
+    }
+
+    /// Asks the aggregate of its domain and root. The answer rests on everything that was acknowledged before; a refusal
+    /// is [`Error::Rejected`]. Nothing is stored. Await it; options come before that.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/example.rs"));
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), angzarr_runtime::Error> {
+    /// # let app = example().await?;
+    /// app.send(Deposit { account: "a".into(), amount: 70 }).await?;
+    /// let balance = app.query(GetBalance { account: "a".into() }).await?;
+    ///
+    /// assert_eq!(balance.amount, 70);
+    /// # app.shutdown().await
+    /// # }
+    /// ```
+    pub fn query<Q: Query>(&self, query: Q) -> AskQuery<Q> {
+        AskQuery::new(self.clone(), &query)
     }
 
     /// Takes a command book as it comes from the wire.
@@ -177,7 +224,7 @@ impl App {
     }
 
     /// Does something unless the application is shutting down, which waits for it.
-    async fn while_open(&self, work: impl Future<Output = Result<Outcome, Error>>) -> Result<Outcome, Error> {
+    async fn while_open<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let open = self.inner.open.read().await;
         if *open { work.await } else { Err(Error::ShuttingDown) }
     }

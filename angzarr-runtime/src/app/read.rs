@@ -161,7 +161,7 @@ impl Inner {
         if let Some(aggregate) = self.router.find(domain) {
             return Some(Owner { name: aggregate.logic.spec().name, logic: aggregate.logic.stateful() });
         }
-        let found = self.process_managers.iter().find(|logic| logic.spec().domain == domain)?;
-        Some(Owner { name: found.spec().name, logic: found.stateful() })
+        let found = self.process_managers.iter().find(|manager| manager.logic.spec().domain == domain)?;
+        Some(Owner { name: found.logic.spec().name, logic: found.logic.stateful() })
     }
 }

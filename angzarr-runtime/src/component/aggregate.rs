@@ -20,8 +20,12 @@ pub struct AggregateSpec {
     pub snapshot: SnapshotSpec,
     /// Commands it decides on.
     pub commands: &'static [&'static str],
+    /// Facts it records; they are among its events, too.
+    pub facts: &'static [&'static str],
     /// Commands whose refusal it answers.
     pub compensations: &'static [&'static str],
+    /// Queries it answers.
+    pub queries: &'static [&'static str],
     /// Events it stores, in their current versions.
     pub events: &'static [&'static str],
 }
@@ -31,6 +35,8 @@ pub struct AggregateSpec {
 pub enum Input {
     /// Somebody wants something done.
     Command(Payload),
+    /// Something has happened elsewhere. It is stored whatever the state; what is decided on it follows.
+    Fact(Payload),
     /// A command that one of its events led to was refused.
     Refusal {
         /// That command.
@@ -40,7 +46,7 @@ pub enum Input {
     },
 }
 
-/// Why there are no events.
+/// Why there are no events, or no answer.
 #[derive(Debug)]
 pub enum Undecided {
     /// The rules say no.
@@ -74,6 +80,12 @@ pub trait AggregateLogic: Send + Sync {
     /// # Errors
     /// A rejection, or a failure of the decision itself.
     fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided>;
+
+    /// Answers from state.
+    ///
+    /// # Errors
+    /// A rejection, or a failure of the handler itself.
+    fn query(&self, state: &State, query: &Payload, cx: &Context) -> Result<Payload, Undecided>;
 }
 
 /// Decodes what a compensation handler takes.
@@ -88,11 +100,13 @@ pub fn decode_refused<C: prost::Message + Default>(
 }
 
 type Decide<T, S> = fn(&T, &S, &Input, &Context) -> Result<Vec<Emission>, Undecided>;
+type Query<T, S> = fn(&T, &S, &Payload, &Context) -> Result<Payload, Undecided>;
 
 struct Typed<T, S> {
     component: T,
     spec: &'static AggregateSpec,
     decide: Decide<T, S>,
+    query: Query<T, S>,
     folding: Folding<S>,
 }
 
@@ -108,6 +122,10 @@ impl<T: Send + Sync + 'static, S: StateMessage> AggregateLogic for Typed<T, S> {
     fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided> {
         (self.decide)(&self.component, self.folding.typed(state)?, input, cx)
     }
+
+    fn query(&self, state: &State, query: &Payload, cx: &Context) -> Result<Payload, Undecided> {
+        (self.query)(&self.component, self.folding.typed(state)?, query, cx)
+    }
 }
 
 /// Registers an aggregate.
@@ -115,8 +133,9 @@ pub fn aggregate<T: Send + Sync + 'static, S: StateMessage>(
     component: T,
     spec: &'static AggregateSpec,
     decide: Decide<T, S>,
+    query: Query<T, S>,
     fold: fn(&mut S, &Payload) -> Result<(), Failure>,
 ) -> Registration {
     let folding = Folding { component: spec.name, snapshots: spec.snapshot, fold };
-    Registration::Aggregate(Arc::new(Typed { component, spec, decide, folding }))
+    Registration::Aggregate(Arc::new(Typed { component, spec, decide, query, folding }))
 }

@@ -1,37 +1,30 @@
-//! How often an event is tried, and what comes after that.
+//! How events reach a consumer.
 
 use std::time::Duration;
 
-/// How events reach a consumer. What it means stands in `docs/semantics.md`, law 9.
+/// Attempts at an event, and what happens when they are used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// How often a handler is called for one event that keeps failing; at least once.
+    /// How often an event is tried in all; at least once.
     pub attempts: u32,
-    /// How long one call may take.
+    /// How long one attempt may take.
     pub timeout: Duration,
-    /// What comes when the attempts are used up.
+    /// What becomes of an event that failed each time.
     pub on_failure: OnFailure,
 }
 
-/// What becomes of an event that could not be handled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+impl Delivery {
+    /// What holds unless a component says otherwise: six attempts of 30 seconds, then the lane is parked.
+    pub const DEFAULT: Self = Self { attempts: 6, timeout: Duration::from_secs(30), on_failure: OnFailure::Park };
+}
+
+/// What becomes of an event that failed each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
-    /// It becomes a dead letter, and the later events of its lane wait with it until they are replayed.
-    #[default]
+    /// It becomes a dead letter, and its lane is parked: later events are kept aside, in order.
     Park,
     /// It becomes a dead letter, and its lane goes on.
     Skip,
     /// The consumer stops before it.
     Stop,
-}
-
-impl Delivery {
-    /// Six attempts of 30 seconds each, then the lane is parked.
-    pub const DEFAULT: Self = Self { attempts: 6, timeout: Duration::from_secs(30), on_failure: OnFailure::Park };
-}
-
-impl Default for Delivery {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }

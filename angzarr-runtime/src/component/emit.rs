@@ -1,7 +1,7 @@
 //! From what typed handlers return to what coordinators take.
 
 use crate::failure::Failure;
-use crate::message::{Command, Emission, Event};
+use crate::message::{Command, Emission, Event, Fact, Payload, Query};
 
 /// Messages that are just one oneof. Derived.
 pub trait Union: Send + 'static {
@@ -35,6 +35,21 @@ pub fn command<C: Command>(command: &C) -> Vec<Emission> {
 /// The commands that a handler returned.
 pub fn commands<C: Command>(commands: &[C]) -> Vec<Emission> {
     commands.iter().map(Emission::command).collect()
+}
+
+/// The fact that a handler returned, to be sent.
+pub fn fact<F: Fact>(fact: &F) -> Vec<Emission> {
+    vec![Emission::fact(fact)]
+}
+
+/// The facts that a handler returned, to be sent.
+pub fn facts<F: Fact>(facts: &[F]) -> Vec<Emission> {
+    facts.iter().map(Emission::fact).collect()
+}
+
+/// The answer that a handler gave to a query `Q`.
+pub fn answer<Q: Query>(answer: &Q::Answer) -> Payload {
+    Payload::named(answer)
 }
 
 /// The member of the union that a handler returned.

@@ -16,14 +16,14 @@ use std::sync::Arc;
 
 pub use aggregate::{AggregateLogic, AggregateSpec, Input, Undecided, aggregate, decode_refused};
 pub use delivery::{Delivery, OnFailure};
-pub use process_manager::{ProcessManagerLogic, ProcessManagerSpec, process_manager};
+pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
 pub use projector::{ProjectorLogic, ProjectorSpec, effects, row_decoded, row_encoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
 pub use state::{SnapshotSpec, State, StateMessage, Stateful};
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;
-use crate::message::{Event, Payload};
+use crate::message::{Event, Fact, Payload};
 use crate::view::Key;
 
 /// A future that handlers are called through.
@@ -78,6 +78,12 @@ pub type KeyOf = fn(&Payload) -> Result<Option<Key>, Failure>;
 pub const fn written<E: Event>() -> &'static str {
     assert!(!E::RETIRED, "a handler returns an event that is retired");
     E::TYPE_NAME
+}
+
+/// The same for a fact that an aggregate takes.
+pub const fn recorded<F: Fact>() -> &'static str {
+    assert!(!F::RETIRED, "a handler records a fact that is retired");
+    F::TYPE_NAME
 }
 
 /// The failure of a dispatch that has no handler for a type; coordinators only pass what was subscribed.

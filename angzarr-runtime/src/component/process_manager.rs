@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::state::Folding;
-use super::{Handling, KeyOf, Registration, SnapshotSpec, State, StateMessage, Stateful, Subscription};
+use super::{Delivery, Handling, KeyOf, Registration, SnapshotSpec, State, StateMessage, Stateful, Subscription};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
+use crate::rejection::Rejection;
 use crate::view::Key;
 
 /// What a process manager says of itself.
@@ -20,12 +21,34 @@ pub struct ProcessManagerSpec {
     pub snapshot: SnapshotSpec,
     /// What it listens to.
     pub subscriptions: &'static [Subscription],
-    /// Domains that it sends commands to.
+    /// Domains that it sends commands and facts to.
     pub targets: &'static [&'static str],
+    /// How events reach it.
+    pub delivery: Delivery,
     /// Types among them that create an instance.
     pub starts: &'static [&'static str],
+    /// Messages of the deadlines it handles.
+    pub deadlines: &'static [&'static str],
+    /// Commands of its own whose refusal it answers.
+    pub compensations: &'static [&'static str],
     /// Events it stores.
     pub events: &'static [&'static str],
+}
+
+/// What a process manager reacts to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ProcessInput<'a> {
+    /// Something happened.
+    Event(&'a Payload),
+    /// A deadline that it set has passed.
+    Deadline(&'a Payload),
+    /// A command that it sent was refused.
+    Refusal {
+        /// That command.
+        command: &'a Payload,
+        /// Why it was refused.
+        rejection: &'a Rejection,
+    },
 }
 
 /// A process manager, for its coordinator.
@@ -43,10 +66,10 @@ pub trait ProcessManagerLogic: Send + Sync {
     fn key(&self, event: &Payload) -> Result<Option<Key>, Failure>;
 
     /// Decides what to store and to send.
-    fn react<'a>(&'a self, state: &'a State, event: &'a Payload, cx: &'a Context) -> Handling<'a, Vec<Emission>>;
+    fn react<'a>(&'a self, state: &'a State, input: ProcessInput<'a>, cx: &'a Context) -> Handling<'a, Vec<Emission>>;
 }
 
-type React<T, S> = for<'a> fn(&'a T, &'a S, &'a Payload, &'a Context) -> Handling<'a, Vec<Emission>>;
+type React<T, S> = for<'a> fn(&'a T, &'a S, ProcessInput<'a>, &'a Context) -> Handling<'a, Vec<Emission>>;
 
 struct Typed<T, S> {
     component: T,
@@ -69,9 +92,9 @@ impl<T: Send + Sync + 'static, S: StateMessage> ProcessManagerLogic for Typed<T,
         (self.key)(event)
     }
 
-    fn react<'a>(&'a self, state: &'a State, event: &'a Payload, cx: &'a Context) -> Handling<'a, Vec<Emission>> {
+    fn react<'a>(&'a self, state: &'a State, input: ProcessInput<'a>, cx: &'a Context) -> Handling<'a, Vec<Emission>> {
         match self.folding.typed(state) {
-            Ok(state) => (self.react)(&self.component, state, event, cx),
+            Ok(state) => (self.react)(&self.component, state, input, cx),
             Err(failure) => Box::pin(async { Err(failure) }),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Handling, KeyOf, Registration, Subscription};
+use super::{Delivery, Handling, KeyOf, Registration, Subscription};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::Payload;
@@ -17,6 +17,8 @@ pub struct ProjectorSpec {
     pub name: &'static str,
     /// What it listens to.
     pub subscriptions: &'static [Subscription],
+    /// How events reach it.
+    pub delivery: Delivery,
 }
 
 /// A projector, for its coordinator.

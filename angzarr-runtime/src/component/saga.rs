@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Handling, KeyOf, Registration, Subscription};
+use super::{Delivery, Handling, KeyOf, Registration, Subscription};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
@@ -15,8 +15,10 @@ pub struct SagaSpec {
     pub name: &'static str,
     /// What it listens to.
     pub subscriptions: &'static [Subscription],
-    /// Domains that it sends commands to.
+    /// Domains that it sends commands and facts to.
     pub targets: &'static [&'static str],
+    /// How events reach it.
+    pub delivery: Delivery,
 }
 
 /// A saga, for its coordinator.

@@ -65,7 +65,8 @@ pub(super) fn context_in(consumer: &str, event: &Record, stream: StreamId, key: 
     Context::new(stream, key.to_owned(), correlation_id, cause, event.created_at, decision)
 }
 
-/// The command book that carries output `index` of what the event led to.
+/// The command book that carries output `index` of what the event led to. A fact is recorded under its own id, so that it
+/// is the same one whoever reports it.
 pub(super) fn command_book(consumer: &str, event: &Record, index: u32, outgoing: Outgoing) -> proto::CommandBook {
     let key = consumer_key(Purpose::Command, trigger(consumer, event), index);
     proto::CommandBook {
@@ -76,8 +77,8 @@ pub(super) fn command_book(consumer: &str, event: &Record, index: u32, outgoing:
             key: outgoing.key,
             tenant: String::new(),
         }),
-        pages: vec![proto::CommandPage { sequence: None, command: Some(outgoing.payload.to_any()) }],
-        idempotency_key: key.to_string(),
+        pages: vec![proto::CommandPage { command: Some(outgoing.payload.to_any()), ..Default::default() }],
+        idempotency_key: outgoing.external_id.unwrap_or_else(|| key.to_string()),
         origin: Some(proto::Origin {
             cause: Some((&cause(consumer, event)).into()),
             recorded_at: Some(event.created_at),

@@ -11,15 +11,27 @@ use super::log::Log;
 use super::outgoing::{Router, cause, command_book, context_in, trigger};
 use super::state::{self, Folded, Found};
 use super::{ATTEMPTS, guarded_async};
-use crate::component::{Delivery, ProcessManagerLogic, Subscription};
+use crate::component::{Delivery, ProcessInput, ProcessManagerLogic, Subscription};
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::id::{Purpose, canonical_key, consumer_key, root_id};
-use crate::message::{Emission, Payload};
+use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
-use crate::store::{Lease, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::store::{AsOf, Lease, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
 use crate::time;
 use crate::view::Key;
+
+/// What a process manager would do because of an event.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SpeculatedStep {
+    /// Natural id of its instance.
+    pub key: String,
+    /// The events that it would store.
+    pub events: Vec<Payload>,
+    /// The commands and facts that it would send.
+    pub commands: Vec<Outgoing>,
+}
 
 /// The coordinator of one process manager.
 pub(crate) struct ProcessManagerCoordinator {
@@ -87,11 +99,49 @@ impl ProcessManagerCoordinator {
         Ok(canonical_key(&key.to_string()))
     }
 
+    /// The stream of the instance that an event is for, and its natural id.
+    fn instance(&self, event: &Record) -> Result<(StreamId, String), Error> {
+        let (domain, key) = (self.logic.spec().domain, self.key(event)?);
+        Ok((StreamId::new(domain, root_id(domain, &key).ok_or(BadBook::NoRoot)?), key))
+    }
+
+    /// What to store and to send because of an event; nothing if it finds no instance and does not start one.
+    async fn decide(
+        &self,
+        event: &Record,
+        folded: &Folded,
+        stream: &StreamId,
+        key: &str,
+    ) -> Result<Vec<Emission>, Failure> {
+        let spec = self.logic.spec();
+        if folded.next_sequence == 0 && !spec.starts.contains(&&*event.payload.type_name) {
+            tracing::debug!(process_manager = spec.name, key, position = event.position, "no instance");
+            return Ok(Vec::new());
+        }
+        let cx = context_in(spec.name, event, stream.clone(), key);
+        let reaction = self.logic.react(&folded.state, ProcessInput::Event(&event.payload), &cx);
+        guarded_async(spec.name, self.delivery.timeout, reaction).await
+    }
+
+    /// The step that an event would lead to, or would have led to then; nothing is stored.
+    pub(crate) async fn speculate(&self, event: &Record, as_of: AsOf) -> Result<SpeculatedStep, Error> {
+        let (stream, key) = self.instance(event)?;
+        let (logic, name) = (self.logic.stateful(), self.logic.spec().name);
+        let folded = state::folded_as_of(&self.log, logic, name, stream.clone(), as_of).await?;
+        let mut step = SpeculatedStep { key: key.clone(), events: Vec::new(), commands: Vec::new() };
+        for emission in self.decide(event, &folded, &stream, &key).await? {
+            match emission {
+                Emission::Event(payload) => step.events.push(payload),
+                Emission::Command(outgoing) => step.commands.push(outgoing),
+            }
+        }
+        Ok(step)
+    }
+
     /// The recorded step that this event leads to: decided now, or the one of an earlier attempt.
     async fn step(&self, event: &Record) -> Result<Vec<Record>, Error> {
         let spec = self.logic.spec();
-        let key = self.key(event)?;
-        let stream = StreamId::new(spec.domain, root_id(spec.domain, &key).ok_or(BadBook::NoRoot)?);
+        let (stream, key) = self.instance(event)?;
         let idempotency_key = consumer_key(Purpose::Step, trigger(spec.name, event), 0).to_string();
         for _ in 0..ATTEMPTS {
             let folded = match state::load(&self.log, self.logic.stateful(), spec.name, &stream, Some(&idempotency_key))
@@ -100,16 +150,10 @@ impl ProcessManagerCoordinator {
                 Found::Recorded(records) => return Ok(records),
                 Found::State(folded) => folded,
             };
-            let ignored = folded.next_sequence == 0 && !spec.starts.contains(&&*event.payload.type_name);
-            let records = if ignored {
-                // Recorded as an empty step: delivered again, it stays ignored even if the instance exists by then.
-                tracing::debug!(process_manager = spec.name, key, position = event.position, "no instance");
-                Vec::new()
-            } else {
-                let cx = context_in(spec.name, event, stream.clone(), &key);
-                let reaction = self.logic.react(&folded.state, &event.payload, &cx);
-                records(spec.name, event, guarded_async(spec.name, self.delivery.timeout, reaction).await?)
-            };
+            // An event that is ignored is recorded as an empty step: delivered again, it stays ignored even if the instance
+            // exists by then.
+            let emissions = self.decide(event, &folded, &stream, &key).await?;
+            let records = records(spec.name, event, emissions);
             match self.append(event, &stream, &key, &idempotency_key, folded, records).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => {}
                 result => return result,

@@ -107,11 +107,11 @@ fn commands(saga: &str, emissions: Vec<Emission>) -> Result<Vec<Outgoing>, Failu
 }
 
 impl SagaCoordinator {
-    /// What the event leads to.
-    async fn decide(&self, event: &Record) -> Result<Vec<Outgoing>, Error> {
+    /// What to send because of an event.
+    pub(crate) async fn decide(&self, event: &Record) -> Result<Vec<Outgoing>, Failure> {
         let cx = context(self.name(), event);
         let reaction = self.logic.react(&event.payload, &cx);
-        Ok(commands(self.name(), guarded_async(self.name(), self.delivery.timeout, reaction).await?)?)
+        commands(self.name(), guarded_async(self.name(), self.delivery.timeout, reaction).await?)
     }
 
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
@@ -147,6 +147,7 @@ fn compensation(saga: &str, event: &Record, index: u32, command: Payload, reject
         trace: Trace { correlation_id: event.trace.correlation_id.clone(), cause: Some(Arc::new(cause(saga, event))) },
         source: Source::Consumer { recorded_at: event.created_at },
         deadline: None,
+        occurred_at: None,
         arrived: time::now(),
         seed: Uuid::nil(),
     }

@@ -47,10 +47,22 @@ pub(crate) async fn as_of(
     stream: StreamId,
     as_of: AsOf,
 ) -> Result<Option<State>, Error> {
+    let folded = folded_as_of(log, logic, component, stream, as_of).await?;
+    Ok((folded.next_sequence > 0).then_some(folded.state))
+}
+
+/// The same, with where the stream stood.
+pub(super) async fn folded_as_of(
+    log: &Log,
+    logic: &dyn Stateful,
+    component: &str,
+    stream: StreamId,
+    as_of: AsOf,
+) -> Result<Folded, Error> {
     match find(log, logic, component, Load { as_of, ..Load::of(stream) }).await? {
-        Found::State(folded) if folded.next_sequence > 0 => Ok(Some(folded.state)),
+        Found::State(folded) => Ok(folded),
         // Nothing is recorded under a key that was not asked for.
-        Found::State(_) | Found::Recorded(_) => Ok(None),
+        Found::Recorded(_) => Ok(Folded { state: logic.new_state(), next_sequence: 0, snapshot_next: 0 }),
     }
 }
 

@@ -214,11 +214,15 @@ impl ::prost::Name for EventBook {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CommandPage {
-    /// The stream's next sequence; 0: the stream must be new; absent: any.
+    /// The stream's next sequence; 0: the stream must be new; absent: any. Facts have none.
     #[prost(uint32, optional, tag = "1")]
     pub sequence: ::core::option::Option<u32>,
+    /// A command, or a fact: then the book has no other page, and its key is the fact's external id.
     #[prost(message, optional, tag = "3")]
     pub command: ::core::option::Option<::prost_types::Any>,
+    /// When the fact happened; absent: when it is recorded. Commands have none.
+    #[prost(message, optional, tag = "10")]
+    pub occurred_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 impl ::prost::Name for CommandPage {
     const NAME: &'static str = "CommandPage";

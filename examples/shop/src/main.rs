@@ -33,8 +33,8 @@ async fn work(storage: Storage) -> Result<(), Error> {
     let app = components::shop(storage).start().await?;
     let day = demo::day(&app).await?;
     match day.done {
-        0 => println!("Everything was done before: {} deliveries and orders.\n", day.done_before),
-        done => println!("{done} deliveries and orders done, {} were done before.\n", day.done_before),
+        0 => println!("Everything was done before: {} deliveries, orders and transfers.\n", day.done_before),
+        done => println!("{done} deliveries, orders and transfers done, {} were done before.\n", day.done_before),
     }
     println!("{}\n\nOrder 1001:\n{}", report::orders(&app).await?, report::history(&app, "1001").await?);
     app.shutdown().await

@@ -6,6 +6,7 @@ use shop::components;
 use shop::demo::{self, Day};
 use shop::orders::v1::order::Status;
 use shop::orders::v1::{CancelOrder, OrderPlaced, OrderPlacedV2, OrderRejection, OrderRow, PlaceOrder};
+use shop::payments::v1::{Bill, GetBill, PaymentReceived, PaymentRejection};
 use shop::stock::v1::{ReceiveStock, ReleaseStock, StockRejection};
 
 async fn open() -> App {
@@ -18,6 +19,18 @@ fn order(order_id: &str, sku: &str, quantity: u32) -> PlaceOrder {
 
 async fn deliver(app: &App, sku: &str, quantity: u32) {
     app.send(ReceiveStock { sku: sku.into(), quantity }).await.unwrap();
+}
+
+/// What the bank tells of a transfer.
+fn transfer(order_id: &str, transfer: &str, cents: u64) -> PaymentReceived {
+    PaymentReceived { order_id: order_id.into(), transfer: transfer.into(), cents }
+}
+
+/// Pays the bill that there is once everything else is done.
+async fn pay(app: &App, order_id: &str) {
+    app.drained().await.unwrap();
+    let bill = app.query(GetBill { order_id: order_id.into() }).await.unwrap();
+    app.record(transfer(order_id, "bank-1", bill.cents)).await.unwrap();
 }
 
 /// The row of an order after everything that follows from it.
@@ -49,15 +62,17 @@ async fn an_order_in_stock_is_paid_and_confirmed() {
     deliver(&app, "teapot", 4).await;
     let outcome = app.send(order("1", "teapot", 3)).correlation_id("visit-7").sync(SyncMode::Simple).await.unwrap();
     assert_eq!(outcome.events[0].payload.decode::<OrderPlacedV2>().unwrap().total_cents, 9_750);
+    pay(&app, "1").await;
 
     let row = row(&app, "1").await;
     assert_eq!((row.status(), row.total_cents, &*row.currency), (Status::Confirmed, 9_750, "USD"));
     assert_eq!(events(&app, "orders", "1").await, ["OrderPlacedV2", "OrderConfirmed"]);
     assert_eq!(events(&app, "stock", "teapot").await, ["StockReceived", "StockReserved"]);
-    assert_eq!(events(&app, "payments", "1").await, ["PaymentCaptured"]);
+    assert_eq!(events(&app, "payments", "1").await, ["PaymentRequested", "PaymentReceived", "PaymentCaptured"]);
 
+    let requested = &app.events("payments", "1").await.unwrap()[0];
+    assert_eq!(&*requested.trace.correlation_id, "visit-7");
     let confirmed = &app.events("orders", "1").await.unwrap()[1];
-    assert_eq!(&*confirmed.trace.correlation_id, "visit-7");
     let cause = confirmed.trace.cause.as_ref().unwrap();
     assert_eq!((&*cause.component, &*cause.domain), ("shop.checkout.v1.app.Checkout", "payments"));
 }
@@ -67,8 +82,30 @@ async fn a_large_order_earns_a_voucher() {
     let app = open().await;
     deliver(&app, "teapot", 4).await;
     app.send(order("1", "teapot", 4)).await.unwrap();
+    pay(&app, "1").await;
     app.drained().await.unwrap();
     assert_eq!(events(&app, "orders", "1").await, ["OrderPlacedV2", "OrderConfirmed", "VoucherEarned"]);
+}
+
+#[tokio::test]
+async fn a_transfer_counts_once_and_the_last_one_confirms() {
+    let app = open().await;
+    deliver(&app, "teapot", 1).await;
+    app.send(order("1", "teapot", 1)).await.unwrap();
+    app.drained().await.unwrap();
+    for _ in 0..2 {
+        app.record(transfer("1", "bank-1", 2_000)).await.unwrap();
+    }
+    let bill = || app.query(GetBill { order_id: "1".into() });
+    assert_eq!(bill().await.unwrap(), Bill { cents: 3_250, paid_cents: 2_000 });
+    assert_eq!(row(&app, "1").await.status(), Status::Placed);
+
+    app.record(transfer("1", "bank-2", 1_250)).await.unwrap();
+    assert_eq!(row(&app, "1").await.status(), Status::Confirmed);
+    // Money that nobody waits for is recorded all the same.
+    app.record(transfer("2", "bank-3", 5)).await.unwrap();
+    assert_code(app.query(GetBill { order_id: "2".into() }).await, PaymentRejection::NoBill);
+    assert_eq!(events(&app, "payments", "2").await, ["PaymentReceived"]);
 }
 
 #[tokio::test]
@@ -121,6 +158,7 @@ async fn an_old_order_is_read_in_its_current_version() {
     deliver(&app, "kettle", 1).await;
     let old = OrderPlaced { order_id: "1".into(), sku: "kettle".into(), quantity: 1, total_cents: 3_900 };
     app.import(OrderPlaced::DOMAIN, "1").event(&old, None).await.unwrap();
+    pay(&app, "1").await;
     let row = row(&app, "1").await;
     assert_eq!((row.status(), row.total_cents, &*row.currency), (Status::Confirmed, 3_900, "USD"));
     let current = app.events("orders", "1").await.unwrap()[0].payload.decode::<OrderPlacedV2>().unwrap();
@@ -133,7 +171,7 @@ async fn a_restart_finds_everything_done() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::Sqlite(folder.path().join("shop.db"));
     let mut seen = Vec::new();
-    for expected in [Day { done: 7, done_before: 0 }, Day { done: 0, done_before: 7 }] {
+    for expected in [Day { done: 9, done_before: 0 }, Day { done: 0, done_before: 9 }] {
         let app = components::shop(storage.clone()).start().await.unwrap();
         assert_eq!(demo::day(&app).await.unwrap(), expected);
         let rows = app.view::<OrderRow>().unwrap().all().await.unwrap();

@@ -6,14 +6,14 @@ use angzarr_runtime::proto::{CommandBook, CommandPage, Cover, Origin, Uuid};
 use angzarr_runtime::store::{NewBook, NewRecord, RecordKind, Trace};
 use angzarr_runtime::{App, Payload};
 use angzarr_tests::Faults;
-use angzarr_tests::bank::v1::{Deposit, OpenAccount, Withdraw};
+use angzarr_tests::bank::v1::{Deposit, OpenAccount, PaymentReceived, Withdraw};
 
 use super::{BALANCES, beneath, code, log, names, open, start, start_accounts, stream};
 use crate::backend::Backend;
 
 fn page(name: &str, message: &impl Message) -> CommandPage {
     let type_url = format!("type.googleapis.com/bank.v1.{name}");
-    CommandPage { sequence: None, command: Some(Any { type_url, value: message.encode_to_vec() }) }
+    CommandPage { command: Some(Any { type_url, value: message.encode_to_vec() }), ..CommandPage::default() }
 }
 
 fn deposit(amount: u64) -> CommandPage {
@@ -40,7 +40,10 @@ fn root(bytes: usize) -> Option<Uuid> {
 pub(super) async fn bad_books_get_their_codes(backend: impl Backend) {
     let app = start_accounts(&backend).await;
     open(&app, "a", 1).await;
-    let no_command = CommandPage { sequence: None, command: None };
+    let no_command = CommandPage::default();
+    let payment = page("PaymentReceived", &PaymentReceived { account: "a".into(), ..Default::default() });
+    let known = |pages| CommandBook { idempotency_key: "k".into(), ..book(pages) };
+    let at = Some(Timestamp::default());
     let unknown = page("Nonsense", &Deposit::default());
     let cases = [
         (CommandBook { cover: None, ..book(vec![deposit(1)]) }, "COVER_MISSING"),
@@ -48,7 +51,12 @@ pub(super) async fn bad_books_get_their_codes(backend: impl Backend) {
         (book(vec![no_command.clone()]), "COMMAND_MISSING"),
         (book(vec![deposit(1), no_command]), "COMMAND_MISSING"),
         (book(vec![deposit(1), unknown]), "COMMAND_UNKNOWN"),
-        (book(vec![CommandPage { command: Some(Any::default()), sequence: None }]), "COMMAND_UNKNOWN"),
+        (book(vec![CommandPage { command: Some(Any::default()), ..CommandPage::default() }]), "COMMAND_UNKNOWN"),
+        (known(vec![payment.clone(), deposit(1)]), "FACT_NOT_ALONE"),
+        (known(vec![deposit(1), payment.clone()]), "FACT_NOT_ALONE"),
+        (book(vec![payment.clone()]), "EXTERNAL_ID_EMPTY"),
+        (known(vec![CommandPage { sequence: Some(2), ..payment }]), "FIELD_RESERVED"),
+        (book(vec![CommandPage { occurred_at: at, ..deposit(1) }]), "FIELD_RESERVED"),
         (covered(|cover| cover.domain = "nowhere".into()), "DOMAIN_UNKNOWN"),
         (covered(|cover| cover.domain.clear()), "DOMAIN_UNKNOWN"),
         (covered(|cover| cover.key.clear()), "ROOT_EMPTY"),

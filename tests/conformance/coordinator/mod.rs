@@ -4,6 +4,7 @@ mod as_of;
 mod bad_books;
 mod broken;
 mod cascade;
+mod facts;
 mod failures;
 mod follow;
 mod import;
@@ -13,11 +14,13 @@ mod parks;
 mod pipelined;
 mod process_manager;
 mod processes;
+mod queries;
 mod roots;
 mod setup;
 mod shared;
 mod shutdown;
 mod snapshots;
+mod speculative;
 mod stale;
 mod standing_by;
 mod trace;
@@ -52,6 +55,11 @@ use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_
 use cascade::{
     cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_tells_of_refusals_and_their_compensation,
     cascade_waits_for_all_that_follows,
+};
+use facts::{
+    facts_are_never_refused, facts_are_recorded_once_under_their_external_id,
+    facts_decide_the_same_for_the_same_external_id, facts_do_not_vanish_behind_other_keys,
+    facts_of_sagas_are_the_same_whoever_tells_them, facts_reach_consumers, facts_stay_recorded_after_a_restart,
 };
 use failures::{
     a_failing_aggregate_stores_nothing, a_failing_consumer_goes_on_after_mending, a_failing_projector_stops_alone,
@@ -89,6 +97,10 @@ use process_manager::{
     a_process_manager_step_is_one_book, a_process_manager_without_an_instance_ignores,
 };
 use processes::{a_killed_holder_is_followed, a_sleeping_holder_changes_nothing_when_it_wakes};
+use queries::{
+    queries_as_of_then_see_what_was_then, queries_see_what_others_wrote, queries_see_what_was_acknowledged,
+    queries_write_nothing,
+};
 use roots::roots_in_both_cases_are_one;
 use setup::{a_start_that_fails_gives_leases_back, targets_without_an_aggregate_are_told};
 use shared::{
@@ -103,6 +115,9 @@ use shutdown::{
 use snapshots::{
     snapshots_are_used, snapshots_are_used_for_what_is_not_before_them, snapshots_of_another_chain_are_ignored,
     snapshots_of_another_version_are_ignored, snapshots_that_do_not_decode_are_ignored_and_replaced,
+};
+use speculative::{
+    speculative_commands_may_be_of_then, speculative_commands_store_nothing, speculative_reactions_send_nothing,
 };
 use stale::{stale_rejections_do_not_happen, stale_sequences_conflict, stale_states_are_never_decided_on};
 use standing_by::{
@@ -215,8 +230,22 @@ cases! {
         an_application_that_stands_by_lets_go,
         a_lost_lease_stops_its_holder,
         a_handler_that_blocks_stops_no_sign_of_life,
-        a_view_that_was_moved_at_the_last_moment_is_kept;
+        a_view_that_was_moved_at_the_last_moment_is_kept,
+        facts_are_never_refused,
+        facts_are_recorded_once_under_their_external_id,
+        facts_decide_the_same_for_the_same_external_id,
+        facts_do_not_vanish_behind_other_keys,
+        facts_of_sagas_are_the_same_whoever_tells_them,
+        facts_reach_consumers,
+        queries_as_of_then_see_what_was_then,
+        queries_see_what_others_wrote,
+        queries_see_what_was_acknowledged,
+        queries_write_nothing,
+        speculative_commands_may_be_of_then,
+        speculative_commands_store_nothing,
+        speculative_reactions_send_nothing;
     persistent:
+        facts_stay_recorded_after_a_restart,
         once_redelivered_events_double_nothing,
         a_process_manager_step_is_one_book,
         a_process_manager_step_is_not_decided_again,

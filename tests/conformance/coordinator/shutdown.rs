@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use angzarr_runtime::{App, Context, Failure, Projector};
 use angzarr_tests::bank::v1::app::{Balances, Notices};
 use angzarr_tests::bank::v1::{
-    AccountClosed, AccountOpenedV2, BalanceRow, Deposit, Deposited, TransferReceived, TransferReturned, TransferSent,
-    Withdraw, Withdrawn,
+    AccountClosed, AccountOpenedV2, BalanceRow, Deposit, Deposited, PaymentReceived, TransferReceived,
+    TransferReturned, TransferSent, Withdraw, Withdrawn,
 };
 use angzarr_tests::{AccountRules, BalanceView, Fault, Faults, OldAccounts};
 
@@ -73,6 +73,10 @@ impl Balances for SlowBalances {
     }
 
     async fn on_returned(&self, row: Option<BalanceRow>, _: TransferReturned, _: &Context) -> Row {
+        Ok(row)
+    }
+
+    async fn on_payment(&self, row: Option<BalanceRow>, _: PaymentReceived, _: &Context) -> Row {
         Ok(row)
     }
 

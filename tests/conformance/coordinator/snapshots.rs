@@ -53,6 +53,10 @@ impl AggregateLogic for Logic {
     fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided> {
         self.rules.decide(state, input, cx)
     }
+
+    fn query(&self, state: &State, query: &Payload, cx: &Context) -> Result<Payload, Undecided> {
+        self.rules.query(state, query, cx)
+    }
 }
 
 impl Stateful for Logic {

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "no case uses all of them")]
 #![allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "prost writes `as_str_name` like this")]
 
-use angzarr_runtime::{Command, Event, RejectionCode, Union, prost};
+use angzarr_runtime::{Command, Deadline, Event, Query, RejectionCode, Union, prost};
 
 macro_rules! named {
     ($($message:ident),*) => {$(
@@ -12,7 +12,7 @@ macro_rules! named {
         }
     )*};
 }
-named!(Order, Row, Flow);
+named!(Order, Row, Flow, Summary);
 
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
@@ -100,6 +100,63 @@ pub struct Canceled {
 #[prost(prost_path = "::angzarr_runtime::prost")]
 #[event(name = "ui.v1.Begun", domain = "flow")]
 pub struct Begun {}
+
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[prost(prost_path = "::angzarr_runtime::prost")]
+#[event(name = "ui.v1.Paid", domain = "orders", root = order_id, idempotency_key = number)]
+pub struct Paid {
+    #[prost(string, tag = "1")]
+    pub order_id: String,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[prost(prost_path = "::angzarr_runtime::prost")]
+#[event(name = "ui.v1.Counted", domain = "stock", root = number, idempotency_key = number)]
+pub struct Counted {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(prost_path = "::angzarr_runtime::prost")]
+pub struct Summary {
+    #[prost(uint32, tag = "1")]
+    pub quantity: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Query)]
+#[prost(prost_path = "::angzarr_runtime::prost")]
+#[query(name = "ui.v1.GetOrder", domain = "orders", root = order_id, answer = Summary)]
+pub struct GetOrder {
+    #[prost(string, tag = "1")]
+    pub order_id: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deadline)]
+#[prost(prost_path = "::angzarr_runtime::prost")]
+#[deadline(name = "ui.v1.Overdue", domain = "flow")]
+pub struct Overdue {}
+
+#[derive(Clone, PartialEq, prost::Message, Union)]
+#[prost(prost_path = "::angzarr_runtime::prost")]
+#[union(step = paying::Step, fact Counted(Counted), command Reserve(Reserve))]
+pub struct Paying {
+    #[prost(oneof = "paying::Step", tags = "1, 2")]
+    pub step: Option<paying::Step>,
+}
+
+pub mod paying {
+    #[derive(Clone, PartialEq, angzarr_runtime::prost::Oneof)]
+    #[prost(prost_path = "::angzarr_runtime::prost")]
+    pub enum Step {
+        #[prost(message, tag = "1")]
+        Counted(super::Counted),
+        #[prost(message, tag = "2")]
+        Reserve(super::Reserve),
+    }
+}
 
 #[derive(Clone, PartialEq, prost::Message, Union)]
 #[prost(prost_path = "::angzarr_runtime::prost")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ir::{Component, Model};
+use crate::ir::{Component, Model, TypeName};
 use crate::relations::{Claim, Relations};
 use crate::{Diagnostics, codes};
 
@@ -29,6 +29,17 @@ pub(super) fn claims(model: &Model, relations: &Relations<'_>, found: &mut Diagn
             );
         }
     }
+    for (query, claims) in relations.queries() {
+        twice(claims, |first, second| format!("`{first}` and `{second}` both answer `{}`", query.0), found);
+        other_use(relations, query, claims, "a query here", found);
+    }
+    for (deadline, claims) in relations.deadlines() {
+        twice(
+            claims,
+            |first, second| format!("`{first}` and `{second}` both set the deadline `{}`", deadline.0),
+            found,
+        );
+    }
     for (event, claims) in relations.events() {
         twice(claims, |first, second| format!("`{first}` and `{second}` both store the event `{}`", event.0), found);
     }
@@ -38,6 +49,17 @@ pub(super) fn claims(model: &Model, relations: &Relations<'_>, found: &mut Diagn
             let message = format!("`{}` is a command of `{}` and an old event here", old.0, taker.component.full_name);
             found.report(codes::COMMAND_AND_EVENT, upcaster.handler.span, message);
         }
+    }
+}
+
+/// Reports a message that is somebody's command or event as well.
+fn other_use(relations: &Relations<'_>, name: &TypeName, claims: &[Claim<'_>], here: &str, found: &mut Diagnostics) {
+    let Some(claim) = claims.first() else { return };
+    let command = relations.takers(name).first().map(|taker| ("a command", taker));
+    let event = relations.writers(name).first().map(|writer| ("an event", writer));
+    for (other, owner) in command.into_iter().chain(event) {
+        let message = format!("`{}` is {here} and {other} of `{}`", name.0, owner.component.full_name);
+        found.report(codes::COMMAND_AND_EVENT, claim.handler.span, message);
     }
 }
 

@@ -3,26 +3,23 @@
 use std::collections::HashMap;
 
 use crate::codes;
-use crate::ir::{Component, ComponentKind, Handler, HandlerKind, Output, Role};
+use crate::ir::{Component, ComponentKind, Handler, HandlerKind, Output, Payload, Role, TypeName};
 use crate::names::{fold_method, last_segment};
 use crate::{Diagnostics, Span};
 
 /// Checks one component.
 pub fn component(component: &Component, found: &mut Diagnostics) {
     domain(component, found);
+    delivery(component, found);
     if component.handlers.is_empty() {
         found.report(codes::NO_HANDLERS, component.span, format!("`{}` handles nothing", component.name));
     }
     for handler in &component.handlers {
         kind(component, handler, found);
         output(component, handler, found);
-        if handler.starts && !matches!(component.kind, ComponentKind::ProcessManager(_)) {
-            let message = format!("`{}` starts nothing: `{}` is no process manager", handler.method, component.name);
-            found.report(codes::MISPLACED_OPTION, handler.span, message);
-        }
-        if !handler.key.is_empty() && handler.kind != HandlerKind::Event {
-            let message = format!("`{}` cannot choose its key: `{}` is no consumer", handler.method, component.name);
-            found.report(codes::MISPLACED_OPTION, handler.span, message);
+        misplaced(component, handler, found);
+        if manager(component) && handler.kind == HandlerKind::Compensation {
+            sent(component, handler, found);
         }
     }
     distinct(component, found);
@@ -44,13 +41,65 @@ fn domain(component: &Component, found: &mut Diagnostics) {
     }
 }
 
+fn manager(component: &Component) -> bool {
+    matches!(component.kind, ComponentKind::ProcessManager(_))
+}
+
+fn delivery(component: &Component, found: &mut Diagnostics) {
+    let Some(delivery) = &component.delivery else { return };
+    let name = &component.name;
+    if matches!(component.kind, ComponentKind::Aggregate(_) | ComponentKind::Upcaster { .. }) {
+        let message = format!("`{name}` has no say in delivery: it is no consumer");
+        found.report(codes::MISPLACED_OPTION, component.span, message);
+    }
+    if delivery.attempts == Some(0) {
+        found.report(codes::BAD_DELIVERY, component.span, format!("`{name}` is given no attempt"));
+    }
+    if delivery.timeout_ms == Some(0) {
+        found.report(codes::BAD_DELIVERY, component.span, format!("`{name}` is given no time"));
+    }
+}
+
+fn misplaced(component: &Component, handler: &Handler, found: &mut Diagnostics) {
+    let (name, method) = (&component.name, &handler.method);
+    let mut report = |message| found.report(codes::MISPLACED_OPTION, handler.span, message);
+    if handler.starts && !manager(component) {
+        report(format!("`{method}` starts nothing: `{name}` is no process manager"));
+    } else if handler.starts && handler.kind != HandlerKind::Event {
+        report(format!("`{method}` starts nothing: only events start an instance"));
+    }
+    if !handler.key.is_empty() && handler.kind != HandlerKind::Event {
+        report(if manager(component) {
+            format!("`{method}` cannot choose its key: its instance exists already")
+        } else {
+            format!("`{method}` cannot choose its key: `{name}` is no consumer")
+        });
+    }
+}
+
+/// A process manager compensates what it sends itself.
+fn sent(component: &Component, handler: &Handler, found: &mut Diagnostics) {
+    let yields = |other: &Handler| {
+        other.output.payload().is_some_and(|payload| payload.members().iter().any(|member| member.ty == handler.input))
+    };
+    if !component.handlers.iter().any(yields) {
+        let (name, command) = (super::name(component, handler), &handler.input.0);
+        let message = format!("`{name}`: `{}` does not send `{command}`", component.name);
+        found.report(codes::IDLE_COMPENSATION, handler.span, message);
+    }
+}
+
 fn kind(component: &Component, handler: &Handler, found: &mut Diagnostics) {
     let fits = match component.kind {
-        ComponentKind::Aggregate(_) => matches!(handler.kind, HandlerKind::Command | HandlerKind::Compensation),
-        ComponentKind::Upcaster { .. } => handler.kind == HandlerKind::Upcast,
-        ComponentKind::Saga | ComponentKind::Projector { .. } | ComponentKind::ProcessManager(_) => {
-            handler.kind == HandlerKind::Event
+        ComponentKind::Aggregate(_) => matches!(
+            handler.kind,
+            HandlerKind::Command | HandlerKind::Fact | HandlerKind::Compensation | HandlerKind::Query
+        ),
+        ComponentKind::ProcessManager(_) => {
+            matches!(handler.kind, HandlerKind::Event | HandlerKind::Compensation | HandlerKind::Deadline)
         }
+        ComponentKind::Upcaster { .. } => handler.kind == HandlerKind::Upcast,
+        ComponentKind::Saga | ComponentKind::Projector { .. } => handler.kind == HandlerKind::Event,
     };
     if !fits {
         let message = format!("`{}.{}` cannot be of this kind", component.name, handler.method);
@@ -61,10 +110,16 @@ fn kind(component: &Component, handler: &Handler, found: &mut Diagnostics) {
 fn output(component: &Component, handler: &Handler, found: &mut Diagnostics) {
     let name = format!("{}.{}", component.name, handler.method);
     let mut wrong = |reason: &str| found.report(codes::WRONG_OUTPUT, handler.span, format!("`{name}` {reason}"));
-    let yields =
-        |role| handler.output.payload().is_some_and(|payload| payload.members().iter().any(|m| m.role == role));
+    let yields = |role| handler.yields(role).next().is_some();
     match &component.kind {
+        ComponentKind::Aggregate(_) if handler.kind == HandlerKind::Query => {
+            let answer = matches!(&handler.output, Output::One(Payload::Message(one)) if one.role == Role::Answer);
+            if !answer {
+                wrong("does not return one message; a query has exactly one answer");
+            }
+        }
         ComponentKind::Aggregate(_) if yields(Role::Command) => wrong("returns a command; an aggregate returns events"),
+        ComponentKind::Aggregate(_) if yields(Role::Fact) => wrong("sends a fact; an aggregate returns events"),
         ComponentKind::Aggregate(_) if handler.kind == HandlerKind::Command && handler.output == Output::Nothing => {
             wrong("returns nothing; a command yields one event, or a stream of them");
         }
@@ -87,10 +142,10 @@ fn output(component: &Component, handler: &Handler, found: &mut Diagnostics) {
 
 /// Names of methods and folds share one trait, and dispatch goes by input type.
 fn distinct(component: &Component, found: &mut Diagnostics) {
-    let mut inputs: HashMap<_, &Handler> = HashMap::new();
+    let mut inputs: HashMap<(&TypeName, HandlerKind), &Handler> = HashMap::new();
     let mut methods: HashMap<String, String> = HashMap::new();
     for handler in &component.handlers {
-        if let Some(first) = inputs.insert((&handler.input, handler.kind), handler) {
+        if let Some(first) = inputs.insert((&handler.input, dispatched_as(handler.kind)), handler) {
             let message = format!("`{}` and `{}` both take `{}`", first.method, handler.method, handler.input.0);
             found.report(codes::DUPLICATE_HANDLER, handler.span, message);
         }
@@ -105,6 +160,14 @@ fn distinct(component: &Component, found: &mut Diagnostics) {
     for event in component.own_events() {
         let method = fold_method(last_segment(&event.0));
         claim_method(&mut methods, method, format!("fold of `{}`", event.0), component.span, found);
+    }
+}
+
+/// What comes to an aggregate from outside is told apart by its type only.
+fn dispatched_as(kind: HandlerKind) -> HandlerKind {
+    match kind {
+        HandlerKind::Fact | HandlerKind::Query => HandlerKind::Command,
+        other => other,
     }
 }
 
@@ -123,8 +186,8 @@ fn claim_method(
 }
 
 fn starts(component: &Component, found: &mut Diagnostics) {
-    let manager = matches!(component.kind, ComponentKind::ProcessManager(_));
-    if manager && !component.handlers.is_empty() && !component.handlers.iter().any(|handler| handler.starts) {
+    if manager(component) && !component.handlers.is_empty() && !component.handlers.iter().any(|handler| handler.starts)
+    {
         found.report(
             codes::NEVER_STARTED,
             component.span,

@@ -12,9 +12,19 @@ pub(super) fn consumers(model: &Model, relations: &Relations<'_>, found: &mut Di
                     input(component, handler, relations, found);
                     outputs(component, handler, relations, found);
                 }
-                HandlerKind::Compensation => compensation(model, component, handler, relations, found),
-                HandlerKind::Command | HandlerKind::Upcast => {}
+                HandlerKind::Compensation => {
+                    compensation(model, component, handler, relations, found);
+                    outputs(component, handler, relations, found);
+                }
+                HandlerKind::Deadline => {
+                    deadline(component, handler, relations, found);
+                    outputs(component, handler, relations, found);
+                }
+                HandlerKind::Command | HandlerKind::Fact | HandlerKind::Query | HandlerKind::Upcast => {}
             }
+        }
+        if component.generate {
+            uncompensated(model, component, relations, found);
         }
     }
 }
@@ -65,7 +75,7 @@ fn current<'a>(relations: &Relations<'a>, old: &TypeName) -> Option<&'a TypeName
 
 fn outputs(component: &Component, handler: &Handler, relations: &Relations<'_>, found: &mut Diagnostics) {
     for member in handler.output.payload().into_iter().flat_map(|payload| payload.members()) {
-        if !relations.takers(&member.ty).is_empty() {
+        if !relations.takers(&member.ty).is_empty() || !relations.recorders(&member.ty).is_empty() {
             continue;
         }
         // A process manager's member that nobody takes is its own event, unless its root shows that it was meant to be
@@ -114,14 +124,73 @@ fn compensation(
         found.report(codes::NO_OWNER, handler.span, message);
         return;
     }
+    if matches!(component.kind, ComponentKind::ProcessManager(_)) {
+        return;
+    }
     let sent = model.components.iter().filter(|other| matches!(other.kind, ComponentKind::Saga)).any(|saga| {
         saga.handlers.iter().any(|reaction| {
             relations.event_domain(&reaction.input) == Some(domain)
-                && reaction.output.payload().is_some_and(|payload| payload.members().iter().any(|m| &m.ty == command))
+                && reaction.yields(Role::Command).any(|sent| sent == command)
         })
     });
     if !sent {
         let message = format!("`{name}`: no saga sends `{}` because of an event of \"{domain}\"", command.0);
         found.report(codes::IDLE_COMPENSATION, handler.span, message);
+    }
+}
+
+/// The message of a deadline is the process manager's own and nothing else.
+fn deadline(component: &Component, handler: &Handler, relations: &Relations<'_>, found: &mut Diagnostics) {
+    let (name, ty) = (super::name(component, handler), &handler.input);
+    let mut bad = |reason: String| {
+        found.report(codes::BAD_DEADLINE, handler.span, format!("`{name}` takes `{}`, which {reason}", ty.0));
+    };
+    if let Some(message) = relations.message(ty) {
+        let (own, package) = (&component.package, &message.package);
+        if own != package && own.strip_suffix(".app") != Some(package) {
+            bad(format!("lies in package `{package}`"));
+        }
+    }
+    let uses = [
+        ("a command", relations.takers(ty)),
+        ("an event", relations.writers(ty)),
+        ("an old event", relations.upcasters(ty)),
+        ("a query", relations.answerers(ty)),
+    ];
+    for (what, claims) in uses {
+        if let Some(claim) = claims.first() {
+            bad(format!("is {what} of `{}`", claim.component.full_name));
+        }
+    }
+}
+
+/// Warns of commands that may be refused for a reason of the rules, with nobody to answer that.
+fn uncompensated(model: &Model, component: &Component, relations: &Relations<'_>, found: &mut Diagnostics) {
+    for handler in &component.handlers {
+        let answering = match component.kind {
+            ComponentKind::Saga => {
+                let domain = relations.event_domain(&handler.input);
+                let owner = model.components.iter().find(|owner| domain.is_some() && owner.own_domain() == domain);
+                owner.filter(|owner| matches!(owner.kind, ComponentKind::Aggregate(_)))
+            }
+            ComponentKind::ProcessManager(_) => Some(component),
+            _ => return,
+        };
+        let compensates = |command: &TypeName| {
+            let handlers = answering.into_iter().flat_map(|component| &component.handlers);
+            handlers.into_iter().any(|one| one.kind == HandlerKind::Compensation && &one.input == command)
+        };
+        for command in handler.yields(Role::Command) {
+            let Some(taker) = relations.takers(command).first() else { continue };
+            let rejects = matches!(&taker.component.kind, ComponentKind::Aggregate(one) if one.rejections.is_some());
+            if rejects && !compensates(command) {
+                let (sender, refuses) = (super::name(component, handler), &taker.component.full_name);
+                let message = format!(
+                    "`{sender}` sends `{}`, which `{refuses}` may refuse, and nobody compensates that",
+                    command.0
+                );
+                found.report(codes::UNCOMPENSATED, handler.span, message);
+            }
+        }
     }
 }

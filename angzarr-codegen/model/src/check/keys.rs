@@ -1,12 +1,15 @@
 //! Keys of consumers: they exist, and they agree.
 
-use crate::ir::{Component, FieldPath, FieldType, Handler, TypeName};
+use crate::ir::{Component, FieldPath, FieldType, Handler, HandlerKind, TypeName};
 use crate::relations::Relations;
 use crate::{Diagnostics, codes};
 
 pub(super) fn keys(component: &Component, relations: &Relations<'_>, found: &mut Diagnostics) {
     let mut first: Option<(&Handler, Vec<FieldType>)> = None;
-    for handler in &component.handlers {
+    // What else a process manager handles belongs to an instance already.
+    for handler in
+        component.handlers.iter().filter(|handler| handler.kind == HandlerKind::Event || !handler.key.is_empty())
+    {
         let types: Vec<Option<FieldType>> =
             handler.key.iter().map(|path| end(component, handler, path, relations, found)).collect();
         // A path that was reported already says nothing about types.

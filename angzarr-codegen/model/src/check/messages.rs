@@ -1,43 +1,90 @@
-//! What commands and events owe to being that.
+//! What commands, facts, queries and events owe to being that.
 
-use crate::ir::{Field, FieldType, Message};
+use crate::ir::{Field, FieldType, Handler, HandlerKind, Message, Model, TypeName};
 use crate::relations::Relations;
-use crate::{Diagnostics, codes};
+use crate::{Code, Diagnostics, codes};
 
 pub(super) fn messages(relations: &Relations<'_>, found: &mut Diagnostics) {
-    for (command, _) in relations.commands() {
-        if let Some(message) = relations.message(command) {
-            root(message, found);
-        }
+    let rooted = relations.commands().map(|(name, _)| ("command", name));
+    let rooted = rooted.chain(relations.facts().map(|(name, _)| ("fact", name)));
+    let rooted = rooted.chain(relations.queries().map(|(name, _)| ("query", name)));
+    for (what, message) in rooted.filter_map(|(what, name)| Some((what, relations.message(name)?))) {
+        marked(what, message, &ROOT, found);
+    }
+    for message in relations.facts().filter_map(|(name, _)| relations.message(name)) {
+        marked("fact", message, &EXTERNAL_ID, found);
     }
     for (event, claims) in relations.events() {
         if relations.message(event).is_some_and(|message| message.retired) {
             for claim in claims {
-                let message = format!(
-                    "`{}` returns `{}`, which is retired",
-                    super::name(claim.component, claim.handler),
-                    event.0
-                );
+                let verb = verb(claim.handler, event);
+                let message =
+                    format!("`{}` {verb} `{}`, which is retired", super::name(claim.component, claim.handler), event.0);
                 found.report(codes::RETIRED_WRITTEN, claim.handler.span, message);
             }
         }
     }
 }
 
-fn root(message: &Message, found: &mut Diagnostics) {
-    let name = &message.name.0;
-    let roots: Vec<&Field> = message.fields.iter().filter(|field| field.root).collect();
-    match roots.as_slice() {
-        [] => found.report(codes::NO_ROOT, message.span, format!("command `{name}` has no root")),
-        [root] if !root.singular || !matches!(root.ty, FieldType::String | FieldType::Integer) => {
-            let text = format!("root `{}` of command `{name}` is not a plain string or integer", root.name);
-            found.report(codes::BAD_ROOT, root.span, text);
+/// External ids mean nothing on anything else; what was a fact once may keep its own.
+pub(super) fn facts(model: &Model, relations: &Relations<'_>, found: &mut Diagnostics) {
+    let other = |message: &&Message| {
+        message.generate
+            && !message.retired
+            && relations.recorders(&message.name).is_empty()
+            && relations.upcasters(&message.name).is_empty()
+    };
+    for message in model.messages.iter().filter(other) {
+        for field in message.fields.iter().filter(|field| field.idempotency_key) {
+            let text = format!("`{}` has the external id `{}`, but is no fact", message.name.0, field.name);
+            found.report(codes::NO_FACT, field.span, text);
+        }
+    }
+}
+
+fn verb(handler: &Handler, event: &TypeName) -> &'static str {
+    if handler.kind == HandlerKind::Fact && &handler.input == event { "records" } else { "returns" }
+}
+
+/// A field that a message has to have once.
+struct Marked {
+    name: &'static str,
+    is: fn(&Field) -> bool,
+    missing: Code,
+    several: Code,
+    bad: Code,
+}
+
+const ROOT: Marked = Marked {
+    name: "root",
+    is: |field| field.root,
+    missing: codes::NO_ROOT,
+    several: codes::SEVERAL_ROOTS,
+    bad: codes::BAD_ROOT,
+};
+
+const EXTERNAL_ID: Marked = Marked {
+    name: "external id",
+    is: |field| field.idempotency_key,
+    missing: codes::NO_IDEMPOTENCY_KEY,
+    several: codes::SEVERAL_IDEMPOTENCY_KEYS,
+    bad: codes::BAD_IDEMPOTENCY_KEY,
+};
+
+fn marked(what: &str, message: &Message, mark: &Marked, found: &mut Diagnostics) {
+    let (name, called) = (&message.name.0, mark.name);
+    let fields: Vec<&Field> = message.fields.iter().filter(|field| (mark.is)(field)).collect();
+    match fields.as_slice() {
+        [] => found.report(mark.missing, message.span, format!("{what} `{name}` has no {called}")),
+        [only] if !only.singular || !matches!(only.ty, FieldType::String | FieldType::Integer) => {
+            let text = format!("{called} `{}` of {what} `{name}` is not a plain string or integer", only.name);
+            found.report(mark.bad, only.span, text);
         }
         [_] => {}
         [first, others @ ..] => {
             for other in others {
-                let text = format!("command `{name}` has the roots `{}` and `{}`", first.name, other.name);
-                found.report(codes::SEVERAL_ROOTS, other.span, text);
+                let text = format!("{what} `{name}` has the {called}s `{}` and `{}`", first.name, other.name);
+                found.report(mark.several, other.span, text);
             }
         }
     }

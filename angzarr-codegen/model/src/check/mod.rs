@@ -27,6 +27,7 @@ pub fn alone(model: &Model, found: &mut Diagnostics) {
 pub fn together(model: &Model, found: &mut Diagnostics) {
     let relations = Relations::of(model);
     claims::claims(model, &relations, found);
+    messages::facts(model, &relations, found);
     consumers::consumers(model, &relations, found);
     upcasts::upcasts(model, &relations, found);
 }

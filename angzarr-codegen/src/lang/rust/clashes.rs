@@ -42,7 +42,7 @@ pub(super) fn check(protos: &Protos, model: &Model, spans: &mut Spans) -> Result
         }
     }
     let found = scopes.found;
-    found.finish(()).map_err(|found| spans.reports(found))
+    found.finish().map(drop).map_err(|found| spans.reports(found))
 }
 
 /// Who has which name, by kind of name and scope.

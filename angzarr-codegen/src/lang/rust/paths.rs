@@ -36,7 +36,13 @@ impl<'a> Paths<'a> {
                 continue;
             };
             let help = codes::BAD_EXTERN.help.to_owned();
-            reports.push(Report { code: codes::BAD_EXTERN.id, message: reason, place: None, help });
+            reports.push(Report {
+                severity: codes::BAD_EXTERN.severity,
+                code: codes::BAD_EXTERN.id,
+                message: reason,
+                place: None,
+                help,
+            });
         }
         if reports.is_empty() { Ok(Paths { extern_paths }) } else { Err(reports) }
     }

@@ -1,9 +1,10 @@
 //! What templates print: final names, paths and literals.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use angzarr_model::ir::{
-    Component, ComponentKind, Handler, HandlerKind, Member, Message, Model, Output, Payload, Role, Snapshot, TypeName,
+    Component, ComponentKind, Delivery, Handler, HandlerKind, Member, Message, Model, Output, Payload, Role, Snapshot,
+    TypeName,
 };
 use angzarr_model::names::{rust_field, rust_type};
 use angzarr_model::relations::Relations;
@@ -19,6 +20,8 @@ pub(super) struct Attributes {
     pub(super) path: (Vec<String>, String),
     command: Option<CommandView>,
     event: Option<EventView>,
+    query: Option<QueryView>,
+    deadline: Option<DeadlineView>,
     union: Option<UnionView>,
     rejections: bool,
 }
@@ -35,6 +38,27 @@ struct EventView {
     name: String,
     domain: String,
     retired: bool,
+    fact: Option<FactView>,
+}
+
+#[derive(Serialize)]
+struct FactView {
+    root: String,
+    idempotency_key: String,
+}
+
+#[derive(Serialize)]
+struct QueryView {
+    name: String,
+    domain: String,
+    root: String,
+    answer: String,
+}
+
+#[derive(Serialize)]
+struct DeadlineView {
+    name: String,
+    domain: String,
 }
 
 #[derive(Serialize)]
@@ -64,6 +88,7 @@ pub(super) struct ComponentView {
     snapshot: Option<SnapshotView>,
     rejections: Option<String>,
     view: Option<String>,
+    delivery: Option<String>,
     handlers: Vec<HandlerView>,
 }
 
@@ -103,9 +128,9 @@ pub(super) fn attributes(
     relations: &Relations<'_>,
     paths: &Paths<'_>,
 ) -> Vec<Attributes> {
-    let unions: BTreeSet<&TypeName> = handlers(model)
+    let unions: BTreeMap<&TypeName, &[Member]> = handlers(model)
         .filter_map(|handler| match handler.output.payload()? {
-            Payload::Union { ty, .. } => Some(ty),
+            Payload::Union { ty, members } => Some((ty, members.as_slice())),
             Payload::Message(_) => None,
         })
         .collect();
@@ -115,10 +140,19 @@ pub(super) fn attributes(
             path: paths::inside(package, &message.name),
             command: command(message, relations),
             event: event(message, relations),
-            union: if unions.contains(&message.name) { union(message, model, relations, paths) } else { None },
+            query: query(message, relations, paths),
+            deadline: deadline(message, relations),
+            union: unions.get(&message.name).and_then(|members| union(message, model, members, paths)),
             rejections: false,
         };
-        if view.command.is_some() || view.event.is_some() || view.union.is_some() {
+        let derives = [
+            view.command.is_some(),
+            view.event.is_some(),
+            view.query.is_some(),
+            view.deadline.is_some(),
+            view.union.is_some(),
+        ];
+        if derives.contains(&true) {
             views.push(view);
         }
     }
@@ -143,17 +177,42 @@ fn handlers(model: &Model) -> impl Iterator<Item = &Handler> {
 
 fn command(message: &Message, relations: &Relations<'_>) -> Option<CommandView> {
     let claim = relations.takers(&message.name).first()?;
-    let root = message.fields.iter().find(|field| field.root)?;
-    Some(CommandView { name: literal(&message.name.0), domain: literal(claim.domain), root: rust_field(&root.name) })
+    Some(CommandView { name: literal(&message.name.0), domain: literal(claim.domain), root: root(message)? })
+}
+
+fn root(message: &Message) -> Option<String> {
+    message.fields.iter().find(|field| field.root).map(|field| rust_field(&field.name))
 }
 
 fn event(message: &Message, relations: &Relations<'_>) -> Option<EventView> {
     let domain = relations.event_domain(&message.name)?;
-    Some(EventView { name: literal(&message.name.0), domain: literal(domain), retired: message.retired })
+    let fact = if relations.recorders(&message.name).is_empty() { None } else { fact(message) };
+    Some(EventView { name: literal(&message.name.0), domain: literal(domain), retired: message.retired, fact })
+}
+
+fn fact(message: &Message) -> Option<FactView> {
+    let external_id = message.fields.iter().find(|field| field.idempotency_key)?;
+    Some(FactView { root: root(message)?, idempotency_key: rust_field(&external_id.name) })
+}
+
+fn query(message: &Message, relations: &Relations<'_>, paths: &Paths<'_>) -> Option<QueryView> {
+    let claim = relations.answerers(&message.name).first()?;
+    let answer = claim.handler.yields(Role::Answer).next()?;
+    Some(QueryView {
+        name: literal(&message.name.0),
+        domain: literal(claim.domain),
+        root: root(message)?,
+        answer: paths.relative(paths::scope(&message.name), answer),
+    })
+}
+
+fn deadline(message: &Message, relations: &Relations<'_>) -> Option<DeadlineView> {
+    let claim = relations.schedulers(&message.name).first()?;
+    Some(DeadlineView { name: literal(&message.name.0), domain: literal(claim.domain) })
 }
 
 /// The enum of the oneof lies in the module of the union message, which prost names after the message.
-fn union(message: &Message, model: &Model, relations: &Relations<'_>, paths: &Paths<'_>) -> Option<UnionView> {
+fn union(message: &Message, model: &Model, members: &[Member], paths: &Paths<'_>) -> Option<UnionView> {
     let union = message.union.as_ref()?;
     let (_, own) = message.name.0.rsplit_once('.').unwrap_or(("", &message.name.0));
     let mut oneof = rust_type(&union.oneof);
@@ -162,15 +221,15 @@ fn union(message: &Message, model: &Model, relations: &Relations<'_>, paths: &Pa
     if siblings.any(|name| rust_type(angzarr_model::names::last_segment(&name.0)) == oneof) {
         oneof.push_str("OneOf");
     }
-    let member = |(field, ty): &(String, TypeName)| MemberView {
-        role: if relations.takers(ty).is_empty() { "event" } else { "command" },
+    let member = |((field, ty), member): (&(String, TypeName), &Member)| MemberView {
+        role: role(member.role),
         variant: rust_type(field),
         path: paths.relative(paths::scope(&message.name), ty),
     };
     Some(UnionView {
         field: rust_field(&union.oneof),
         oneof: format!("{}::{oneof}", rust_field(own)),
-        members: union.members.iter().map(member).collect(),
+        members: union.members.iter().zip(members).map(member).collect(),
     })
 }
 
@@ -188,6 +247,7 @@ pub(super) fn component(component: &Component, paths: &Paths<'_>) -> ComponentVi
         snapshot: None,
         rejections: None,
         view: None,
+        delivery: component.delivery.as_ref().map(delivery),
         handlers: component.handlers.iter().map(|handler| self::handler(component, handler, paths)).collect(),
     };
     match &component.kind {
@@ -219,6 +279,13 @@ fn snapshot(snapshot: &Snapshot) -> SnapshotView {
     SnapshotView { every: snapshot.every, version: snapshot.version, shape: literal(&snapshot.shape) }
 }
 
+fn delivery(delivery: &Delivery) -> String {
+    let attempts = delivery.attempts.map(|attempts| format!("attempts = {attempts}"));
+    let timeout = delivery.timeout_ms.map(|timeout| format!("timeout_ms = {timeout}"));
+    let on_failure = delivery.on_failure.map(|then| format!("on_failure = {then:?}"));
+    attempts.into_iter().chain(timeout).chain(on_failure).collect::<Vec<_>>().join(", ")
+}
+
 fn handler(component: &Component, handler: &Handler, paths: &Paths<'_>) -> HandlerView {
     let package = &component.package;
     let key: Vec<String> = handler
@@ -229,8 +296,11 @@ fn handler(component: &Component, handler: &Handler, paths: &Paths<'_>) -> Handl
     HandlerView {
         kind: match handler.kind {
             HandlerKind::Command => "command",
+            HandlerKind::Fact => "fact",
             HandlerKind::Compensation => "compensation",
+            HandlerKind::Query => "query",
             HandlerKind::Event => "on",
+            HandlerKind::Deadline => "deadline",
             HandlerKind::Upcast => "upcast",
         },
         method: rust_field(&handler.method),
@@ -243,6 +313,16 @@ fn handler(component: &Component, handler: &Handler, paths: &Paths<'_>) -> Handl
     }
 }
 
+/// The word for what becomes of a message; there is none for the answer to a query, which nothing else yields.
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Event => "event",
+        Role::Command => "command",
+        Role::Fact => "fact",
+        Role::Answer => "",
+    }
+}
+
 fn output(component: &Component, output: &Output, paths: &Paths<'_>) -> String {
     let package = &component.package;
     let (stream, payload) = match output {
@@ -250,18 +330,11 @@ fn output(component: &Component, output: &Output, paths: &Paths<'_>) -> String {
         Output::One(payload) => ("", payload),
         Output::Many(payload) => ("stream ", payload),
     };
-    let member = |member: &Member| {
-        let role = match member.role {
-            Role::Event => "event",
-            Role::Command => "command",
-        };
-        format!("{role} {}", paths.relative(package, &member.ty))
-    };
+    let member = |member: &Member| format!("{} {}", role(member.role), paths.relative(package, &member.ty));
+    // What a plain message is if nothing is said.
+    let default = if matches!(component.kind, ComponentKind::Saga) { Role::Command } else { Role::Event };
     match payload {
-        // A plain message is an event unless its component is a saga; only a process manager can do either.
-        Payload::Message(only)
-            if only.role == Role::Command && matches!(component.kind, ComponentKind::ProcessManager(_)) =>
-        {
+        Payload::Message(only) if only.role != default && only.role != Role::Answer => {
             format!("{stream}{}", member(only))
         }
         Payload::Message(only) => format!("{stream}{}", paths.relative(package, &only.ty)),

@@ -22,8 +22,12 @@ pub(super) enum Step {
 /// An answer that stores nothing.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// There is nothing to do.
-    Nothing,
+    /// There is nothing to do; this is where the stream stands.
+    Unchanged {
+        next_sequence: u32,
+    },
+    /// What a query gets.
+    Found(Payload),
     Rejected(Rejection),
     Conflict {
         expected: u32,
@@ -59,12 +63,16 @@ pub(super) fn plan<'a>(
             Work::Decide(inputs) => decide(logic, &mut folded.state, request, inputs),
             // Imports may be old versions, which are not folded here.
             Work::Import(records) => (Ok(Decision::Append(records.clone())), false),
+            Work::Query(query) => {
+                steps.push(Step::Answer(answer(logic, &folded.state, request, query)));
+                continue;
+            }
         };
         let (decision, clean) = decision;
         let step = match decision {
             Err(failure) => Step::Answer(Answer::Failed(failure)),
             Ok(Decision::Append(records)) if records.is_empty() && request.idempotency_key.is_none() => {
-                Step::Answer(Answer::Nothing)
+                Step::Answer(Answer::Unchanged { next_sequence: actual })
             }
             Ok(Decision::Append(records)) => Step::Append { book: request.book(actual, records), refused: None },
             Ok(Decision::Refuse { rejection, .. }) if request.source == Source::Client => {
@@ -116,6 +124,13 @@ fn decide(
             Err(Undecided::Failed(failure)) => return (Err(failure), false),
             Err(Undecided::Rejected(rejection)) => return (refuse(name, input, rejection), records.is_empty()),
         };
+        if let Input::Fact(payload) = input {
+            if let Err(failure) = fold(logic.stateful(), name, state, payload) {
+                return (Err(failure), false);
+            }
+            let (payload, occurred_at) = (payload.clone(), request.occurred_at);
+            records.push(NewRecord { kind: RecordKind::Fact, payload, occurred_at, due: None });
+        }
         for emission in emissions {
             let Emission::Event(payload) = emission else {
                 return (Err(Failure::new("NOT_AN_EVENT", format!("`{name}` answered with a command"))), false);
@@ -129,6 +144,15 @@ fn decide(
     (Ok(Decision::Append(records)), true)
 }
 
+/// Leaves the state as it is, whatever comes of it.
+fn answer(logic: &dyn AggregateLogic, state: &State, request: &Request, query: &Payload) -> Answer {
+    match guarded(logic.spec().name, || logic.query(state, query, &request.context())) {
+        Ok(found) => Answer::Found(found),
+        Err(Undecided::Rejected(rejection)) => Answer::Rejected(rejection),
+        Err(Undecided::Failed(failure)) => Answer::Failed(failure),
+    }
+}
+
 fn refusal(command: &Payload, rejection: &Rejection) -> NewRecord {
     let refusal = proto::Refusal { rejection: Some(rejection.clone().into()), command: Some(command.to_any()) };
     NewRecord { kind: RecordKind::Refusal, payload: Payload::named(&refusal), occurred_at: None, due: None }
@@ -136,7 +160,7 @@ fn refusal(command: &Payload, rejection: &Rejection) -> NewRecord {
 
 fn kind(input: &Input) -> RecordKind {
     match input {
-        Input::Command(_) => RecordKind::Event,
+        Input::Command(_) | Input::Fact(_) => RecordKind::Event,
         Input::Refusal { .. } => RecordKind::Compensation,
     }
 }
@@ -144,6 +168,10 @@ fn kind(input: &Input) -> RecordKind {
 fn refuse(name: &str, input: &Input, rejection: Rejection) -> Result<Decision, Failure> {
     match input {
         Input::Command(command) => Ok(Decision::Refuse { command: command.clone(), rejection }),
+        Input::Fact(fact) => {
+            let message = format!("`{name}` refused the fact `{}`: {rejection}", fact.type_name);
+            Err(Failure::new("FACT_REFUSED", message))
+        }
         Input::Refusal { command, .. } => {
             let message = format!("`{name}` refused the compensation of `{}`: {rejection}", command.type_name);
             Err(Failure::new("COMPENSATION_REFUSED", message))
@@ -168,8 +196,10 @@ mod tests {
         domain: "counter",
         snapshot: SnapshotSpec { every: 0, version: 0, shape: "" },
         commands: &["Count"],
+        facts: &["Fact"],
         compensations: &["Send"],
-        events: &["Counted"],
+        queries: &["Sum"],
+        events: &["Counted", "Fact"],
     };
 
     fn payload(type_name: &'static str, value: &[u8]) -> Payload {
@@ -217,7 +247,7 @@ mod tests {
 
         fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided> {
             let (command, refused) = match input {
-                Input::Command(command) => (command, false),
+                Input::Command(command) | Input::Fact(command) => (command, false),
                 Input::Refusal { command, .. } => (command, true),
             };
             let counted = state.downcast_ref::<usize>().unwrap();
@@ -231,6 +261,15 @@ mod tests {
                     let kind: &[u8] = if refused { b"refused" } else { b"" };
                     Ok(bytes.iter().map(|_| Emission::Event(payload("Counted", kind))).collect())
                 }
+            }
+        }
+
+        fn query(&self, state: &State, query: &Payload, _: &Context) -> Result<Payload, Undecided> {
+            let counted = state.downcast_ref::<usize>().unwrap();
+            match &*query.value {
+                b"panic" => panic!("on demand"),
+                b"reject" => Err(Undecided::Rejected(rejection("NO"))),
+                _ => Ok(payload("Sum", counted.to_string().as_bytes())),
             }
         }
     }
@@ -249,6 +288,7 @@ mod tests {
             trace: Trace { correlation_id: "c".into(), cause: None },
             source: Source::Client,
             deadline: None,
+            occurred_at: None,
             arrived: crate::time::from_micros(0),
             seed: Uuid::from_u128(7),
         }
@@ -256,6 +296,10 @@ mod tests {
 
     fn command(value: &[u8]) -> Input {
         Input::Command(payload("Count", value))
+    }
+
+    fn fact(value: &[u8]) -> Input {
+        Input::Fact(payload("Fact", value))
     }
 
     fn refused(value: &[u8]) -> Input {
@@ -277,7 +321,8 @@ mod tests {
                     refused.as_ref().map(|rejection| format!(" refused {}", rejection.code)).unwrap_or_default();
                 format!("{:?} {kinds:?}{refused}", book.expected.unwrap())
             }
-            Step::Answer(Answer::Nothing) => "nothing".into(),
+            Step::Answer(Answer::Unchanged { .. }) => "nothing".into(),
+            Step::Answer(Answer::Found(found)) => format!("found {}", String::from_utf8_lossy(&found.value)),
             Step::Answer(Answer::Rejected(rejection)) => format!("rejected {}", rejection.code),
             Step::Answer(Answer::Conflict { expected, actual }) => format!("conflict {expected} {actual}"),
             Step::Answer(Answer::Failed(failure)) => format!("failed {}", failure.code()),
@@ -292,11 +337,15 @@ mod tests {
 
     #[test]
     fn a_request_leads_to_a_book_or_an_answer() {
-        let table: [(Vec<Input>, &str, bool); 10] = [
+        let table: [(Vec<Input>, &str, bool); 14] = [
             (vec![command(b"")], "nothing", true),
             (vec![command(b"1")], "0 [Event]", true),
             (vec![command(b"12"), command(b"1")], "0 [Event, Event, Event]", true),
             (vec![refused(b"1")], "0 [Compensation]", true),
+            (vec![fact(b"")], "0 [Fact]", true),
+            (vec![fact(b"12")], "0 [Fact, Event, Event]", true),
+            (vec![fact(b"reject")], "failed FACT_REFUSED", true),
+            (vec![fact(b"panic")], "failed HANDLER_PANICKED", false),
             (vec![command(b"reject")], "rejected NO", true),
             // Later inputs see what earlier ones did; if one is refused, the state holds what is not stored.
             (vec![command(b"123"), command(b"sequence")], "rejected 3", false),
@@ -325,7 +374,8 @@ mod tests {
             source: Source::Consumer { recorded_at: crate::time::from_micros(0) },
             ..keyed(value)
         };
-        let table: [(Vec<Request>, &[&str]); 7] = [
+        let query = |value: &[u8]| Request { work: Work::Query(payload("Sum", value)), ..request(Vec::new()) };
+        let table: [(Vec<Request>, &[&str]); 9] = [
             (vec![free(b"12"), free(b"sequence"), free(b"1")], &["0 [Event, Event]", "rejected 2", "2 [Event]"]),
             // Expectations count with what is still to be stored; those that fail ask no handler.
             (vec![free(b"12"), at(2, b"1"), at(2, b"panic")], &["0 [Event, Event]", "2 [Event]", "conflict 2 3"]),
@@ -340,6 +390,16 @@ mod tests {
             (
                 vec![free(b"1"), consumers(b"reject"), free(b"sequence"), at(2, b"1")],
                 &["0 [Event]", "1 [Refusal] refused NO", "rejected 1", "2 [Event]"],
+            ),
+            // A fact sees the state before it; those behind it see it, too.
+            (
+                vec![free(b"1"), request(vec![fact(b"12")]), free(b"sequence")],
+                &["0 [Event]", "1 [Fact, Event, Event]", "rejected 4"],
+            ),
+            // Queries leave everything as it is, whatever becomes of them.
+            (
+                vec![query(b""), free(b"12"), query(b""), query(b"reject"), query(b"panic"), at(2, b"1")],
+                &["found 0", "0 [Event, Event]", "found 2", "rejected NO", "failed HANDLER_PANICKED", "2 [Event]"],
             ),
             // Only the store knows keys: the second one is decided, and found to be a duplicate there.
             (vec![keyed(b"1"), keyed(b"1"), free(b"sequence")], &["0 [Event]", "1 [Event]", "rejected 2"]),

@@ -20,15 +20,35 @@ use tracing::Instrument;
 
 use super::log::Log;
 use super::outcome::Outcome;
+use super::state;
 use crate::component::AggregateLogic;
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::message::Payload;
 use crate::proto;
-use crate::store::{Record, RecordKind, StoreError, StreamId};
+use crate::store::{AsOf, Record, RecordKind, StoreError, StreamId};
+use decide::{Answer, Step, plan};
 use turns::{Pending, Running, Turns};
 
 pub(crate) use request::{Request, Source, Work, correlation_id};
+
+/// What a command would lead to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Speculation {
+    /// The events that it would store, in current versions.
+    pub events: Vec<Payload>,
+    /// The sequence of the first of them; of the next event, if there is none.
+    pub first_sequence: u32,
+}
+
+/// What comes of a request.
+pub(crate) enum Reply {
+    /// Of one that stores something.
+    Stored(Outcome),
+    /// Of a query.
+    Found(Payload),
+}
 
 /// The coordinator of one aggregate.
 pub(crate) struct BusinessCoordinator {
@@ -54,7 +74,59 @@ impl BusinessCoordinator {
             domain = self.logic.spec().domain,
             correlation_id = %request.trace.correlation_id
         );
-        self.take_turn(request).instrument(span).await
+        match self.take_turn(request).instrument(span).await? {
+            Reply::Stored(outcome) => Ok(outcome),
+            Reply::Found(_) => Err(mismatched()),
+        }
+    }
+
+    /// Answers a query: on the present state in its turn, behind the commands that came before it; else on the state of
+    /// then.
+    pub(crate) async fn query(self: &Arc<Self>, request: Request, as_of: AsOf) -> Result<Payload, Error> {
+        let reply = match as_of {
+            AsOf::Now => self.take_turn(request).await?,
+            then => match self.supposed(&request, then).await? {
+                Step::Answer(answer) => self.answer(answer)?,
+                Step::Append { .. } => return Err(mismatched()),
+            },
+        };
+        match reply {
+            Reply::Found(answer) => Ok(answer),
+            Reply::Stored(_) => Err(mismatched()),
+        }
+    }
+
+    /// What a request would have led to then, with nothing stored and no warm state touched.
+    pub(crate) async fn speculate(&self, request: &Request, as_of: AsOf) -> Result<Speculation, Error> {
+        match self.supposed(request, as_of).await? {
+            Step::Append { book, .. } => {
+                let events = book.records.into_iter().map(|record| record.payload).collect();
+                Ok(Speculation { events, first_sequence: book.expected.unwrap_or_default() })
+            }
+            Step::Answer(Answer::Unchanged { next_sequence }) => {
+                Ok(Speculation { events: Vec::new(), first_sequence: next_sequence })
+            }
+            Step::Answer(answer) => self.answer(answer).and(Err(mismatched())),
+        }
+    }
+
+    /// The step of a single request on a state that is loaded for it.
+    async fn supposed(&self, request: &Request, as_of: AsOf) -> Result<Step, Error> {
+        let (logic, name) = (&*self.logic, self.logic.spec().name);
+        let stream = request.stream.clone();
+        let mut folded = state::folded_as_of(&self.log, logic.stateful(), name, stream, as_of).await?;
+        plan(logic, &mut folded, std::iter::once(request)).steps.pop().ok_or_else(mismatched)
+    }
+
+    /// An answer that stores nothing, for whoever asked.
+    fn answer(&self, answer: Answer) -> Result<Reply, Error> {
+        match answer {
+            Answer::Unchanged { .. } => self.outcome(Vec::new(), false),
+            Answer::Found(found) => Ok(Reply::Found(found)),
+            Answer::Rejected(rejection) => Err(Error::Rejected(rejection)),
+            Answer::Conflict { expected, actual } => Err(StoreError::Conflict { expected, actual }.into()),
+            Answer::Failed(failure) => Err(failure.into()),
+        }
     }
 
     /// Checks that the domain knows an event that was decided elsewhere, and can read it.
@@ -70,7 +142,7 @@ impl BusinessCoordinator {
         Ok(self.log.upcasts.check(spec.domain, event)?)
     }
 
-    async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Outcome, Error> {
+    async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Reply, Error> {
         let stream = request.stream.clone();
         let lost = || Failure::new("ANSWER_LOST", "the round that was to answer ended early; see the log for why");
         let (answer, answered) = oneshot::channel();
@@ -106,7 +178,12 @@ impl BusinessCoordinator {
     }
 
     /// The answer that was given when the key was recorded.
-    fn recorded(&self, records: Vec<Record>) -> Result<Outcome, Error> {
+    fn recorded(&self, request: &Request, records: Vec<Record>) -> Result<Reply, Error> {
+        if let (Some(fact), Some(key)) = (request.fact(), &request.idempotency_key)
+            && !self.records_fact(fact, &records)?
+        {
+            return Err(BadBook::ExternalIdTaken(key.clone()).into());
+        }
         if let Some(record) = records.first()
             && record.kind == RecordKind::Refusal
         {
@@ -120,12 +197,25 @@ impl BusinessCoordinator {
         self.outcome(records, true)
     }
 
-    fn outcome(&self, records: Vec<Record>, duplicate: bool) -> Result<Outcome, Error> {
+    /// Whether a book is that of a fact of this type, be it in an old version.
+    fn records_fact(&self, fact: &Payload, records: &[Record]) -> Result<bool, Error> {
+        let Some(first) = records.first().filter(|record| record.kind == RecordKind::Fact) else { return Ok(false) };
+        let mut current = Vec::new();
+        self.log.upcasts.current(first.clone(), &mut current)?;
+        Ok(current.iter().all(|record| record.payload.type_name == fact.type_name))
+    }
+
+    fn outcome(&self, records: Vec<Record>, duplicate: bool) -> Result<Reply, Error> {
         let position = records.last().map_or(0, |record| record.position);
         let mut events = Vec::with_capacity(records.len());
         for record in records {
             self.log.upcasts.current(record, &mut events)?;
         }
-        Ok(Outcome { events, duplicate, position, ..Outcome::default() })
+        Ok(Reply::Stored(Outcome { events, duplicate, position, ..Outcome::default() }))
     }
+}
+
+/// The failure of a round that answers something else than was asked; no round does.
+fn mismatched() -> Error {
+    Failure::new("ANSWER_LOST", "the round answered something else than was asked").into()
 }

@@ -31,6 +31,8 @@ pub(crate) enum Work {
     Decide(Vec<Input>),
     /// Store these as they are.
     Import(Vec<NewRecord>),
+    /// Answer this, storing nothing.
+    Query(Payload),
 }
 
 /// Something to be done by one aggregate, for one root.
@@ -44,6 +46,8 @@ pub(crate) struct Request {
     pub(crate) trace: Trace,
     pub(crate) source: Source,
     pub(crate) deadline: Option<SystemTime>,
+    /// When a fact happened, if that is known.
+    pub(crate) occurred_at: Option<Timestamp>,
     /// When it arrived.
     pub(crate) arrived: Timestamp,
     /// Seed of ids if there is no key.
@@ -62,31 +66,64 @@ impl Request {
         }
         let stream = StreamId::new(spec.domain, root(spec.domain, &cover)?);
         let key = if cover.key.is_empty() { stream.root.to_string() } else { id::canonical_key(&cover.key) };
-        let expected = book.pages[0].sequence;
+        let (expected, occurred_at) = (book.pages[0].sequence, book.pages[0].occurred_at);
+        let occurred_at = occurred_at.map(|at| time::from_micros(time::to_micros(&at)));
+        let idempotency_key = Some(book.idempotency_key).filter(|key| !key.is_empty());
         let (cause, source) = origin(book.origin)?;
         Ok(Self {
             stream,
             key: key.into(),
             expected,
-            idempotency_key: Some(book.idempotency_key).filter(|key| !key.is_empty()),
-            work: Work::Decide(inputs(book.pages, spec)?),
+            work: Work::Decide(inputs(book.pages, spec, idempotency_key.is_some())?),
+            idempotency_key,
             trace: Trace { correlation_id: correlation_id(cover.correlation_id), cause },
             source,
             deadline: book.deadline.map(|deadline| SystemTime::try_from(deadline).unwrap_or(SystemTime::UNIX_EPOCH)),
+            occurred_at,
             arrived: time::now(),
             seed: Uuid::new_v4(),
         })
     }
 
+    /// A request of a client that names no key: nothing of it will be stored.
+    pub(crate) fn passing(domain: &'static str, key: &str, work: Work) -> Result<Self, BadBook> {
+        Ok(Self {
+            stream: StreamId::new(domain, root_id(domain, key).ok_or(BadBook::NoRoot)?),
+            key: id::canonical_key(key).into(),
+            expected: None,
+            idempotency_key: None,
+            work,
+            trace: Trace { correlation_id: correlation_id(String::new()), cause: None },
+            source: Source::Client,
+            deadline: None,
+            occurred_at: None,
+            arrived: time::now(),
+            seed: Uuid::new_v4(),
+        })
+    }
+
+    /// The fact to be recorded, if it is that; a fact is alone in its book.
+    pub(super) fn fact(&self) -> Option<&Payload> {
+        match &self.work {
+            Work::Decide(inputs) => inputs.iter().find_map(|input| match input {
+                Input::Fact(fact) => Some(fact),
+                Input::Command(_) | Input::Refusal { .. } => None,
+            }),
+            Work::Import(_) | Work::Query(_) => None,
+        }
+    }
+
     /// The circumstances of its decision; the same ones each time it is made.
     pub(super) fn context(&self) -> Context {
-        let (now, decision) = match (&self.source, &self.idempotency_key) {
-            (Source::Consumer { recorded_at }, Some(key)) => (*recorded_at, key.parse().unwrap_or(self.seed)),
-            (Source::Consumer { recorded_at }, None) => (*recorded_at, self.seed),
-            (Source::Client, Some(key)) => {
-                (self.arrived, id::client_decision(&self.stream.domain, self.stream.root, key))
-            }
-            (Source::Client, None) => (self.arrived, self.seed),
+        let now = match &self.source {
+            Source::Consumer { recorded_at } => *recorded_at,
+            Source::Client => self.arrived,
+        };
+        let decision = match (&self.source, &self.idempotency_key) {
+            (_, None) => self.seed,
+            // Only the keys of commands are made by consumers; a fact's comes from elsewhere, whoever sends it.
+            (Source::Consumer { .. }, Some(key)) if self.fact().is_none() => key.parse().unwrap_or(self.seed),
+            (_, Some(key)) => id::client_decision(&self.stream.domain, self.stream.root, key),
         };
         let cause = self.trace.cause.as_deref().cloned();
         Context::new(
@@ -129,15 +166,31 @@ fn root(domain: &str, cover: &proto::Cover) -> Result<Uuid, BadBook> {
     }
 }
 
-fn inputs(pages: Vec<proto::CommandPage>, spec: &AggregateSpec) -> Result<Vec<Input>, BadBook> {
+fn inputs(pages: Vec<proto::CommandPage>, spec: &AggregateSpec, keyed: bool) -> Result<Vec<Input>, BadBook> {
+    let alone = pages.len() == 1;
     let mut inputs = Vec::with_capacity(pages.len());
     for (index, page) in pages.into_iter().enumerate() {
-        let command = Payload::from_any(page.command.ok_or(BadBook::NoCommand(index))?);
-        if !spec.commands.contains(&&*command.type_name) {
-            let (domain, type_name) = (spec.domain.to_owned(), command.type_name.to_string());
-            return Err(BadBook::UnknownCommand { domain, type_name });
+        let payload = Payload::from_any(page.command.ok_or(BadBook::NoCommand(index))?);
+        let type_name = || payload.type_name.to_string();
+        if spec.facts.contains(&&*payload.type_name) {
+            if !alone {
+                return Err(BadBook::FactNotAlone(type_name()));
+            }
+            if !keyed {
+                return Err(BadBook::NoExternalId(type_name()));
+            }
+            if page.sequence.is_some() {
+                return Err(BadBook::Reserved("sequence of a fact"));
+            }
+            inputs.push(Input::Fact(payload));
+        } else if spec.commands.contains(&&*payload.type_name) {
+            if page.occurred_at.is_some() {
+                return Err(BadBook::Reserved("occurred_at of a command"));
+            }
+            inputs.push(Input::Command(payload));
+        } else {
+            return Err(BadBook::UnknownCommand { domain: spec.domain.to_owned(), type_name: type_name() });
         }
-        inputs.push(Input::Command(command));
     }
     Ok(inputs)
 }

@@ -68,7 +68,11 @@ async fn load(coordinator: &BusinessCoordinator, stream: &StreamId, batch: &mut 
         let key = batch[0].request.idempotency_key.as_deref();
         match state::load(log, coordinator.logic.stateful(), name, stream, key).await {
             Ok(Found::State(folded)) => return Some(folded),
-            Ok(Found::Recorded(records)) => batch.remove(0).answer(coordinator.recorded(records)),
+            Ok(Found::Recorded(records)) => {
+                let found = batch.remove(0);
+                let recorded = coordinator.recorded(&found.request, records);
+                found.answer(recorded);
+            }
             // Asking once for each of them would keep the last one waiting for ever.
             Err(Error::Store(error)) if error.retryable() => {
                 batch.drain(..).for_each(|pending| pending.answer(Err(error.clone().into())));
@@ -121,7 +125,8 @@ impl Round<'_> {
                 pending.answer(Err(error.into()));
             }
             (Some(Ok(appended)), _) if appended.duplicate => {
-                pending.answer(self.coordinator.recorded(appended.records));
+                let recorded = self.coordinator.recorded(&pending.request, appended.records);
+                pending.answer(recorded);
             }
             (Some(Ok(_)), Some(rejection)) => pending.answer(Err(Error::Rejected(rejection))),
             (Some(Ok(appended)), None) => pending.answer(self.coordinator.outcome(appended.records, false)),
@@ -170,7 +175,8 @@ impl Round<'_> {
                 }
                 Ok(loaded) => {
                     if let Some(records) = loaded.recorded {
-                        return pending.answer(self.coordinator.recorded(records));
+                        let recorded = self.coordinator.recorded(&pending.request, records);
+                        return pending.answer(recorded);
                     }
                     if loaded.next_sequence != self.ends {
                         self.sound = false;
@@ -180,11 +186,6 @@ impl Round<'_> {
                 }
             }
         }
-        pending.answer(match answer {
-            Answer::Nothing => self.coordinator.outcome(Vec::new(), false),
-            Answer::Rejected(rejection) => Err(Error::Rejected(rejection)),
-            Answer::Conflict { expected, actual } => Err(StoreError::Conflict { expected, actual }.into()),
-            Answer::Failed(failure) => Err(failure.into()),
-        });
+        pending.answer(self.coordinator.answer(answer));
     }
 }

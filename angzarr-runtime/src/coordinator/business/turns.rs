@@ -7,8 +7,7 @@ use lru::LruCache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
-use super::Request;
-use crate::coordinator::outcome::Outcome;
+use super::{Reply, Request};
 use crate::coordinator::state::Folded;
 use crate::error::Error;
 
@@ -27,7 +26,7 @@ const OVERHEAD: usize = 256;
 /// Somebody who waits.
 pub(super) struct Pending {
     pub(super) request: Request,
-    answer: oneshot::Sender<Result<Outcome, Error>>,
+    answer: oneshot::Sender<Result<Reply, Error>>,
     /// Kept up to the answer, also for callers who have gone away.
     _room: OwnedSemaphorePermit,
     /// How often it was decided and another writer was faster.
@@ -39,13 +38,13 @@ pub(super) struct Pending {
 impl Pending {
     pub(super) fn new(
         request: Request,
-        answer: oneshot::Sender<Result<Outcome, Error>>,
+        answer: oneshot::Sender<Result<Reply, Error>>,
         room: OwnedSemaphorePermit,
     ) -> Self {
         Self { request, answer, _room: room, attempts: 0, put_off: false }
     }
 
-    pub(super) fn answer(self, result: Result<Outcome, Error>) {
+    pub(super) fn answer(self, result: Result<Reply, Error>) {
         // Whoever has gone away does not need it.
         let _ = self.answer.send(result);
     }
@@ -187,7 +186,7 @@ mod tests {
     use crate::coordinator::business::{Source, Work};
     use crate::store::{StreamId, Trace};
 
-    fn pending(turns: &Arc<Turns>, root: Uuid) -> (Option<Running>, oneshot::Receiver<Result<Outcome, Error>>) {
+    fn pending(turns: &Arc<Turns>, root: Uuid) -> (Option<Running>, oneshot::Receiver<Result<Reply, Error>>) {
         let (answer, answered) = oneshot::channel();
         let request = Request {
             stream: StreamId::new("d", root),
@@ -198,6 +197,7 @@ mod tests {
             trace: Trace { correlation_id: "c".into(), cause: None },
             source: Source::Client,
             deadline: None,
+            occurred_at: None,
             arrived: crate::time::from_micros(0),
             seed: Uuid::nil(),
         };

@@ -12,7 +12,7 @@ use messages::*;
     state = Order,
     snapshots(every = 10),
     view = Row,
-    query(get: Place => Placed),
+    deadline(get: Place => Placed),
     snapshot(often = 3),
     command(place: Place => Placed, lane(order_id)),
 )]

@@ -19,7 +19,8 @@ pub mod app {
     use angzarr_runtime::{Aggregate, Context, Failure, ProcessManager, Projector, Rejection, Saga, Upcaster};
 
     use crate::messages::{
-        Begun, Cancel, Canceled, Flow, Order, OrderEvent, Place, Placed, PlacedOld, Refusal, Reserve, Row, Step,
+        Begun, Cancel, Canceled, Counted, Flow, GetOrder, Order, OrderEvent, Overdue, Paid, Paying, Place, Placed,
+        PlacedOld, Refusal, Reserve, Row, Step, Summary,
     };
 
     /// Takes orders.
@@ -33,7 +34,9 @@ pub mod app {
         rejections = Refusal,
         command(place: Place => Placed),
         command(cancel: Cancel => stream OrderEvent(event Placed, event Canceled)),
+        fact(record_payment: Paid => ()),
         compensation(unreserve: Reserve => ()),
+        query(get: GetOrder => Summary),
     )]
     pub struct OrderBook;
 
@@ -46,7 +49,15 @@ pub mod app {
             Ok(vec![Canceled { order_id: command.order_id }.into()])
         }
 
+        fn record_payment(&self, _: &Order, _: Paid, _: &Context) {}
+
         fn unreserve(&self, _: &Order, _: angzarr_runtime::Refused<Reserve>, _: &Context) {}
+
+        fn get(&self, order: &Order, _: GetOrder, _: &Context) -> Result<Summary, Rejection> {
+            Ok(Summary { quantity: order.quantity })
+        }
+
+        fn apply_paid(_: &mut Order, _: Paid) {}
 
         fn apply_placed(state: &mut Order, _: Placed) {
             state.quantity += 1;
@@ -59,12 +70,22 @@ pub mod app {
 
     /// Sends.
     #[derive(Clone, Copy, Debug, Saga)]
-    #[saga(define = Fulfilment, name = "ui.v1.app.Fulfilment", on(on_placed: Placed => stream Reserve, key(customer.id)))]
+    #[saga(
+        define = Fulfilment,
+        name = "ui.v1.app.Fulfilment",
+        delivery(attempts = 1, timeout_ms = 1, on_failure = Stop),
+        on(on_placed: Placed => stream Reserve, key(customer.id)),
+        on(on_paid: Paid => fact Counted),
+    )]
     pub struct Sender;
 
     impl Fulfilment for Sender {
         async fn on_placed(&self, _: Placed, _: &Context) -> Result<Vec<Reserve>, Failure> {
             Ok(Vec::new())
+        }
+
+        async fn on_paid(&self, paid: Paid, _: &Context) -> Result<Counted, Failure> {
+            Ok(Counted { number: paid.number })
         }
     }
 
@@ -99,6 +120,8 @@ pub mod app {
         state = Flow,
         on(on_placed: Placed => stream Step(event Begun, command Reserve), starts),
         on(on_canceled: Canceled => ()),
+        deadline(on_overdue: Overdue => stream Paying(fact Counted, command Reserve)),
+        compensation(give_up: Reserve => Begun),
     )]
     pub struct Desk;
 
@@ -109,6 +132,19 @@ pub mod app {
 
         async fn on_canceled(&self, _: &Flow, _: Canceled, _: &Context) -> Result<(), Failure> {
             Ok(())
+        }
+
+        async fn on_overdue(&self, _: &Flow, _: Overdue, _: &Context) -> Result<Vec<Paying>, Failure> {
+            Ok(vec![Counted { number: 1 }.into()])
+        }
+
+        async fn give_up(
+            &self,
+            _: &Flow,
+            _: angzarr_runtime::Refused<Reserve>,
+            _: &Context,
+        ) -> Result<Begun, Failure> {
+            Ok(Begun {})
         }
 
         fn apply_begun(state: &mut Flow, _: Begun) {

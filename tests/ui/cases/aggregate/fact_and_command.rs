@@ -1,0 +1,18 @@
+#[path = "../messages.rs"]
+mod messages;
+
+use angzarr_runtime::Aggregate;
+use messages::*;
+
+#[derive(Aggregate)]
+#[aggregate(
+    define = Orders,
+    name = "ui.v1.app.Orders",
+    domain = "orders",
+    state = Order,
+    command(place: Place => Paid),
+    fact(pay: Place => ()),
+)]
+enum OrdersDefinition {}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use angzarr_runtime::{Event, prost};
+
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[prost(prost_path = "::angzarr_runtime::prost")]
+#[event(name = "ui.v1.Place", domain = "orders", root = order_id, idempotency_key = weight)]
+struct Place {
+    #[prost(string, tag = "1")]
+    order_id: String,
+    #[prost(double, tag = "2")]
+    weight: f64,
+}
+
+fn main() {}

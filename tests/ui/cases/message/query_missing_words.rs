@@ -1,0 +1,13 @@
+use angzarr_runtime::{Query, prost};
+
+#[derive(Clone, PartialEq, prost::Message, Query)]
+#[prost(prost_path = "::angzarr_runtime::prost")]
+#[query()]
+struct Place {
+    #[prost(string, tag = "1")]
+    order_id: String,
+    #[prost(double, tag = "2")]
+    weight: f64,
+}
+
+fn main() {}

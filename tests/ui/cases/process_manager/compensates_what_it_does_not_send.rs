@@ -1,0 +1,18 @@
+#[path = "../messages.rs"]
+mod messages;
+
+use angzarr_runtime::ProcessManager;
+use messages::*;
+
+#[derive(ProcessManager)]
+#[process_manager(
+    define = Flows,
+    name = "ui.v1.app.Flows",
+    domain = "flow",
+    state = Flow,
+    on(on_placed: Placed => Begun, starts),
+    compensation(give_up: Reserve => ()),
+)]
+enum FlowsDefinition {}
+
+fn main() {}
