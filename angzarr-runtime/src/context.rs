@@ -1,11 +1,16 @@
 //! What a handler may know beyond its input.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use prost_types::Timestamp;
 use uuid::Uuid;
 
+use crate::failure::Failure;
+use crate::message::{Deadline, Payload};
 use crate::store::{Cause, StreamId};
+use crate::time;
 
 /// The circumstances of one decision or reaction.
 ///
@@ -19,6 +24,45 @@ pub struct Context {
     now: Timestamp,
     decision: Uuid,
     ids: AtomicU32,
+    /// What a process manager does beside what it returns; none for all others.
+    process: Option<Mutex<Planned>>,
+}
+
+/// What a step does to the deadlines of its instance, and whether it is the last one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Planned {
+    /// In order; the last one of a name counts.
+    pub(crate) deadlines: Vec<PlannedDeadline>,
+    pub(crate) completed: bool,
+}
+
+/// A deadline to be set, or cancelled.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PlannedDeadline {
+    pub(crate) name: String,
+    /// None cancels.
+    pub(crate) due: Option<(Timestamp, Payload)>,
+}
+
+/// When a deadline is due.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// So long after [`Context::now`].
+    After(Duration),
+    /// Then.
+    At(Timestamp),
+}
+
+impl From<Duration> for When {
+    fn from(after: Duration) -> Self {
+        When::After(after)
+    }
+}
+
+impl From<Timestamp> for When {
+    fn from(at: Timestamp) -> Self {
+        When::At(at)
+    }
 }
 
 impl Context {
@@ -30,7 +74,7 @@ impl Context {
         now: Timestamp,
         decision: Uuid,
     ) -> Self {
-        Self { stream, key, correlation_id, cause, now, decision, ids: AtomicU32::new(0) }
+        Self { stream, key, correlation_id, cause, now, decision, ids: AtomicU32::new(0), process: None }
     }
 
     /// Domain of the stream: the component's own one if it has one, else that of the event.
@@ -67,5 +111,77 @@ impl Context {
     pub fn new_id(&self) -> Uuid {
         let n = self.ids.fetch_add(1, Ordering::Relaxed);
         Uuid::new_v5(&self.decision, format!("id/{n}").as_bytes())
+    }
+
+    /// The context of a process manager.
+    pub(crate) fn of_process(self) -> Self {
+        Self { process: Some(Mutex::default()), ..self }
+    }
+
+    /// Sets a deadline of this instance: when it is due, the process manager's handler for `deadline` is called, once. One
+    /// of the same name that is pending is moved. What is due already fires at once.
+    ///
+    /// Deadlines are stored with the events and commands of the step, or not at all.
+    ///
+    /// # Errors
+    /// `NOT_A_PROCESS` outside of a process manager, `DEADLINE_FOREIGN` if `deadline` belongs to another one,
+    /// `DEADLINE_UNNAMED` without a name.
+    pub fn schedule<D: Deadline>(
+        &self,
+        name: impl Into<String>,
+        when: impl Into<When>,
+        deadline: &D,
+    ) -> Result<(), Failure> {
+        if D::DOMAIN != self.domain() {
+            let message =
+                format!("`{}` is a deadline of \"{}\", not of \"{}\"", D::TYPE_NAME, D::DOMAIN, self.domain());
+            return Err(Failure::new("DEADLINE_FOREIGN", message));
+        }
+        let at = match when.into() {
+            When::After(after) => time::after(&self.now, after),
+            When::At(at) => time::from_micros(time::to_micros(&at)),
+        };
+        self.plan(name.into(), Some((at, Payload::deadline(deadline))))
+    }
+
+    /// Takes back a deadline of this instance. No-op if there is none of that name.
+    ///
+    /// # Errors
+    /// `NOT_A_PROCESS`, `DEADLINE_UNNAMED`.
+    pub fn cancel(&self, name: impl Into<String>) -> Result<(), Failure> {
+        self.plan(name.into(), None)
+    }
+
+    /// Makes this step the last one of its instance: later events, deadlines and refusals for it are ignored.
+    ///
+    /// # Errors
+    /// `NOT_A_PROCESS`.
+    pub fn complete(&self) -> Result<(), Failure> {
+        self.planned()?.completed = true;
+        Ok(())
+    }
+
+    fn plan(&self, name: String, due: Option<(Timestamp, Payload)>) -> Result<(), Failure> {
+        if name.is_empty() {
+            return Err(Failure::new(
+                "DEADLINE_UNNAMED",
+                "a deadline needs a name, by which it is moved and cancelled",
+            ));
+        }
+        self.planned()?.deadlines.push(PlannedDeadline { name, due });
+        Ok(())
+    }
+
+    fn planned(&self) -> Result<MutexGuard<'_, Planned>, Failure> {
+        let process = self.process.as_ref();
+        let process =
+            process.ok_or_else(|| Failure::new("NOT_A_PROCESS", "only process managers have deadlines and an end"))?;
+        Ok(process.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What was planned.
+    pub(crate) fn into_planned(self) -> Planned {
+        let process = self.process.map(|process| process.into_inner().unwrap_or_else(PoisonError::into_inner));
+        process.unwrap_or_default()
     }
 }

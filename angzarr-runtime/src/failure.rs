@@ -41,6 +41,9 @@ impl Failure {
             "CHAIN_TOO_LONG" => {
                 "find the components that answer each other's events for ever, and let one of them end it"
             }
+            "NOT_A_PROCESS" => "set deadlines in handlers of process managers only",
+            "DEADLINE_FOREIGN" => "schedule messages that this process manager has a DEADLINE handler for",
+            "DEADLINE_UNNAMED" => "give it a name, like \"payment\"",
             "NOT_COMPENSABLE" => {
                 "discard it without compensation; only what a saga or process manager sends is compensated"
             }

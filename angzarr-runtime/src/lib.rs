@@ -33,7 +33,7 @@ mod time;
 pub mod view;
 
 pub use app::{App, SyncMode};
-pub use context::Context;
+pub use context::{Context, When};
 pub use coordinator::business::Speculation;
 pub use coordinator::outcome::{CausedBook, Outcome, WaitFailure};
 pub use coordinator::process_manager::SpeculatedStep;

@@ -86,6 +86,11 @@ impl Payload {
         Self::encode(Q::TYPE_NAME, query)
     }
 
+    /// Encodes a deadline.
+    pub fn deadline<D: Deadline>(deadline: &D) -> Self {
+        Self::encode(D::TYPE_NAME, deadline)
+    }
+
     /// Encodes a message that is known by its prost name, like a state or a row.
     pub fn named<M: prost::Message + prost::Name>(message: &M) -> Self {
         Self { type_name: M::full_name().into(), value: message.encode_to_vec().into() }

@@ -31,6 +31,16 @@ impl Rejection {
         Self { code: code.code().to_owned(), message: message.into(), metadata: BTreeMap::new(), detail: None }
     }
 
+    /// What is reported of a command that will not be sent.
+    pub(crate) fn discarded() -> Self {
+        Self {
+            code: "DISCARDED".to_owned(),
+            message: "an operator discarded the event that would have led to it".to_owned(),
+            metadata: BTreeMap::new(),
+            detail: None,
+        }
+    }
+
     /// Adds a piece of metadata.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {

@@ -20,3 +20,8 @@ pub(crate) fn from_micros(micros: i64) -> Timestamp {
 pub(crate) fn to_micros(timestamp: &Timestamp) -> i64 {
     timestamp.seconds.saturating_mul(1_000_000).saturating_add(i64::from(timestamp.nanos) / 1_000)
 }
+
+/// So much later, in whole microseconds; at the latest at the end of what can be told.
+pub(crate) fn after(timestamp: &Timestamp, time: std::time::Duration) -> Timestamp {
+    from_micros(to_micros(timestamp).saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+}

@@ -95,7 +95,7 @@ impl AppBuilder {
                 Registration::ProcessManager(logic) => {
                     let (router, log) = (router.clone(), log.clone());
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
-                    let manager = Arc::new(ProcessManagerCoordinator { logic, router, log, delivery });
+                    let manager = Arc::new(ProcessManagerCoordinator::new(logic, router, log, delivery));
                     process_managers.push(manager.clone());
                     manager
                 }

@@ -54,11 +54,15 @@ pub(super) fn cause(consumer: &str, event: &Record) -> Cause {
 
 /// The circumstances in which `consumer` handles an event, as of the event's stream: the same ones each time.
 pub(super) fn context(consumer: &str, event: &Record) -> Context {
-    context_in(consumer, event, event.stream.clone(), &event.key)
+    context_of(consumer, event, event.stream.clone(), &event.key)
 }
 
-/// The same, as of a stream of the consumer's own.
+/// The same, as of a stream of a process manager's own.
 pub(super) fn context_in(consumer: &str, event: &Record, stream: StreamId, key: &str) -> Context {
+    context_of(consumer, event, stream, key).of_process()
+}
+
+fn context_of(consumer: &str, event: &Record, stream: StreamId, key: &str) -> Context {
     let decision = consumer_key(Purpose::Step, trigger(consumer, event), 0);
     let correlation_id = event.trace.correlation_id.to_string();
     let cause = Some(cause(consumer, event));

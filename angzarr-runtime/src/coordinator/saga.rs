@@ -1,6 +1,5 @@
 //! Events become commands for other aggregates; refusals go back to where the event came from.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -71,13 +70,7 @@ impl Consumer for SagaCoordinator {
 
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
         for (index, outgoing) in (0..).zip(self.decide(event).await?) {
-            let rejection = Rejection {
-                code: "DISCARDED".to_owned(),
-                message: "an operator discarded the event that would have led to it".to_owned(),
-                metadata: BTreeMap::new(),
-                detail: None,
-            };
-            self.report(event, index, outgoing.payload, rejection).await?;
+            self.report(event, index, outgoing.payload, Rejection::discarded()).await?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Loading a folded state, and writing it down when that is due.
 
+use prost::Message;
 use uuid::Uuid;
 
 use super::guarded;
@@ -9,7 +10,8 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::ANGZARR;
 use crate::message::Payload;
-use crate::store::{AsOf, Load, Loaded, Record, Snapshot, StreamId};
+use crate::proto;
+use crate::store::{AsOf, Load, Loaded, Record, RecordKind, Snapshot, StreamId};
 
 /// A stream's state, and where the stream stands.
 pub(super) struct Folded {
@@ -17,6 +19,9 @@ pub(super) struct Folded {
     pub(super) next_sequence: u32,
     /// First sequence that the last usable snapshot does not cover.
     pub(super) snapshot_next: u32,
+    /// Whether it is that of a process that has come to its end. No snapshot is written then, so the record that says so
+    /// is always among those that are loaded.
+    pub(super) completed: bool,
 }
 
 /// What was found under a key or, if nothing was, the state to decide on.
@@ -62,7 +67,9 @@ pub(super) async fn folded_as_of(
     match find(log, logic, component, Load { as_of, ..Load::of(stream) }).await? {
         Found::State(folded) => Ok(folded),
         // Nothing is recorded under a key that was not asked for.
-        Found::Recorded(_) => Ok(Folded { state: logic.new_state(), next_sequence: 0, snapshot_next: 0 }),
+        Found::Recorded(_) => {
+            Ok(Folded { state: logic.new_state(), next_sequence: 0, snapshot_next: 0, completed: false })
+        }
     }
 }
 
@@ -85,10 +92,17 @@ async fn find(log: &Log, logic: &dyn Stateful, component: &str, mut load: Load) 
                 }
             },
         };
-        let mut folded = Folded { state, next_sequence: loaded.next_sequence, snapshot_next };
+        let completed = loaded.records.iter().any(completes);
+        let mut folded = Folded { state, next_sequence: loaded.next_sequence, snapshot_next, completed };
         fold_stored(log, logic, component, loaded, &mut folded)?;
         return Ok(Found::State(folded));
     }
+}
+
+/// Whether a record ends a process.
+fn completes(record: &Record) -> bool {
+    record.kind == RecordKind::Commands
+        && proto::CommandsIssued::decode(record.payload.value.clone()).is_ok_and(|issued| issued.completed)
 }
 
 fn fold_stored(
@@ -127,7 +141,7 @@ pub(super) async fn snapshot_if_due(
     folded: &mut Folded,
 ) {
     let every = logic.snapshots().every;
-    if every == 0 || folded.next_sequence.saturating_sub(folded.snapshot_next) < every {
+    if folded.completed || every == 0 || folded.next_sequence.saturating_sub(folded.snapshot_next) < every {
         return;
     }
     let Some(state) = logic.encode_state(&folded.state) else { return };

@@ -287,6 +287,9 @@ impl ::prost::Name for Origin {
 pub struct CommandsIssued {
     #[prost(message, repeated, tag = "1")]
     pub books: ::prost::alloc::vec::Vec<CommandBook>,
+    /// The instance has come to its end: it takes no notice of what comes later.
+    #[prost(bool, tag = "10")]
+    pub completed: bool,
 }
 impl ::prost::Name for CommandsIssued {
     const NAME: &'static str = "CommandsIssued";

@@ -312,7 +312,7 @@ mod tests {
     }
 
     fn planned_from(next_sequence: u32, requests: &[Request]) -> (Vec<String>, bool) {
-        let mut folded = Folded { state: Counter.new_state(), next_sequence, snapshot_next: 0 };
+        let mut folded = Folded { state: Counter.new_state(), next_sequence, snapshot_next: 0, completed: false };
         let Plan { steps, clean } = plan(&Counter, &mut folded, requests.iter());
         let word = |step: &Step| match step {
             Step::Append { book, refused } => {
@@ -451,7 +451,8 @@ mod tests {
     #[test]
     fn deciding_again_makes_the_same_ids_and_distinct_ones_within_a_decision() {
         let ids = || {
-            let mut folded = Folded { state: Counter.new_state(), next_sequence: 0, snapshot_next: 0 };
+            let mut folded =
+                Folded { state: Counter.new_state(), next_sequence: 0, snapshot_next: 0, completed: false };
             let requests = [request(vec![command(b"id"), command(b"id")])];
             match plan(&Counter, &mut folded, requests.iter()).steps.remove(0) {
                 Step::Append { book, .. } => book.records,

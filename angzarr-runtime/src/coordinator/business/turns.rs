@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn folded() -> Folded {
-        Folded { state: Box::new(()), next_sequence: 1, snapshot_next: 0 }
+        Folded { state: Box::new(()), next_sequence: 1, snapshot_next: 0, completed: false }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use prost_types::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -27,6 +28,9 @@ pub(crate) use operate::{Order, Request};
 
 /// How many orders and questions wait for a consumer at most.
 const INBOX: usize = 256;
+
+/// Records that set deadlines.
+pub(crate) type DueDeadlines = Vec<Record>;
 
 /// What differs between sagas, projectors and process managers.
 #[async_trait]
@@ -52,6 +56,26 @@ pub(crate) trait Consumer: Send + Sync + 'static {
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
         let message = format!("`{}` sends no commands because of `{}`", self.name(), event.payload.type_name);
         Err(Failure::new("NOT_COMPENSABLE", message).into())
+    }
+
+    /// Whether it handles deadlines at all.
+    fn has_deadlines(&self) -> bool {
+        false
+    }
+
+    /// When the next deadline is due, as far as is known; never in the past for long.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// The records of the deadlines that are due. They are handled like events.
+    async fn due(&self) -> Result<DueDeadlines, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes a deadline away that will not be handled.
+    async fn forget(&self, _deadline: &Record) -> Result<(), Error> {
+        Ok(())
     }
 
     /// How far the work is done, whoever did it.

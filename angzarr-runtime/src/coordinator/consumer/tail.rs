@@ -10,18 +10,19 @@ use futures_util::future::{BoxFuture, poll_immediate};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use super::attempts::{Attempts, Tried};
 use super::operate::{Cleared, Order, Request};
 use super::parking::{self, Joining, Parks};
 use super::turn::{Turn, holds};
-use super::window::{Ticket, Waiting, Window};
+use super::window::{NO_TICKET, Ticket, Waiting, Window};
 use super::{Asked, Inbox};
 use crate::component::OnFailure;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Parked, Record, StoreError};
+use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Parked, Record, RecordKind, StoreError};
+use crate::time;
 
 /// How many records are read at a time.
 pub(super) const BATCH: usize = 1024;
@@ -37,6 +38,9 @@ const DELAY: Duration = Duration::from_millis(50);
 
 /// ... and for so many records even if none of them mattered.
 const STRIDE: u64 = 4096;
+
+/// How long it may take to notice that the clock was changed.
+const TICK: Duration = Duration::from_millis(500);
 
 /// How many events of a park are replayed before they leave it.
 const PAGE: usize = 64;
@@ -67,6 +71,7 @@ enum Happened {
     Committed(u64, Tried<()>),
     Worked(Work),
     Cleaned(Work, Tried<bool>),
+    Due(Tried<Vec<Record>>),
 }
 
 /// An event that was handled in its lane.
@@ -117,6 +122,9 @@ pub(super) struct Tail<'a> {
     /// Parks that may be cleaned after the next commit, and after the present one.
     after_next: Vec<Work>,
     after_this: Vec<Work>,
+    /// Positions of deadlines that are being handled, or wait for that.
+    firing: HashSet<u64>,
+    looking: bool,
     /// Why it ends once what is under way is done.
     halt: Option<Halt>,
 }
@@ -150,6 +158,8 @@ impl<'a> Tail<'a> {
             answered: Vec::new(),
             after_next: Vec::new(),
             after_this: Vec::new(),
+            firing: HashSet::new(),
+            looking: false,
             halt: None,
         }
     }
@@ -161,6 +171,7 @@ impl<'a> Tail<'a> {
             self.start_what_may(&mut wake).await;
             self.show();
             let due = self.unsaved_since.filter(|_| !self.committing).map(|since| since + DELAY);
+            let deadline = self.until_deadline();
             tokio::select! {
                 Some(happened) = self.under_way.next() => self.take(happened).await,
                 woken = wake.changed(), if self.at_end && !self.reading => match woken {
@@ -169,6 +180,11 @@ impl<'a> Tail<'a> {
                     Err(_) => break,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => self.commit(),
+                () = sleep(deadline.unwrap_or_default()), if deadline.is_some() => {
+                    if self.until_deadline() == Some(Duration::ZERO) {
+                        self.look_for_deadlines();
+                    }
+                }
                 Some(request) = inbox.requests.recv() => self.order(request),
                 Some(asked) = inbox.asked.recv() => self.asked.push(asked),
                 () = self.turn.stop.wait() => break,
@@ -288,6 +304,38 @@ impl<'a> Tail<'a> {
                 _ => self.clean(work),
             },
             Happened::Cleaned(work, tried) => self.cleaned(work, tried),
+            Happened::Due(tried) => {
+                self.looking = false;
+                for deadline in self.done(self.window.done_up_to() + 1, tried).into_iter().flatten() {
+                    self.fire(deadline);
+                }
+            }
+        }
+    }
+
+    /// How long to sleep until a deadline may be due. Not for long: what counts is the clock on the wall.
+    fn until_deadline(&self) -> Option<Duration> {
+        let next = self.turn.consumer.next_deadline().filter(|_| !self.looking)?;
+        let left = time::to_micros(&next).saturating_sub(time::to_micros(&time::now()));
+        Some(Duration::from_micros(u64::try_from(left).unwrap_or(0)).min(TICK))
+    }
+
+    fn look_for_deadlines(&mut self) {
+        let (turn, attempts) = (self.turn, self.attempts);
+        let position = self.window.done_up_to() + 1;
+        self.looking = true;
+        let look = || async { Ok(turn.consumer.due().await?) };
+        self.under_way.push(async move { Happened::Due(attempts.make(position, look).await) }.boxed());
+    }
+
+    /// Has a deadline handled behind what its lane is at. One of a parked lane is looked for again when it rejoins.
+    fn fire(&mut self, deadline: Record) {
+        let lane = match self.turn.consumer.lane(&deadline) {
+            Ok(lane) => lane,
+            Err(_) => deadline.stream.root.to_string(),
+        };
+        if !self.parks.holds(&lane) && self.firing.insert(deadline.position) {
+            self.window.wait(&lane, NO_TICKET, deadline);
         }
     }
 
@@ -315,6 +363,9 @@ impl<'a> Tail<'a> {
     }
 
     fn finish(&mut self, ticket: Ticket) {
+        if ticket == NO_TICKET {
+            return;
+        }
         self.window.finish(ticket);
         self.unsaved += 1;
         self.unsaved_since.get_or_insert_with(Instant::now);
@@ -410,7 +461,20 @@ impl<'a> Tail<'a> {
                 None => attempts.make(event.position, || turn.find(event)).await,
             };
             let tried = match record {
-                Tried::Done(record) => attempts.make(event.position, || turn.react(&record)).await,
+                Tried::Done(record) => {
+                    let tried = attempts.make(event.position, || turn.react(&record)).await;
+                    let skipped = attempts.delivery.on_failure == OnFailure::Skip && matches!(tried, Tried::Failed(..));
+                    if record.kind == RecordKind::Deadline && skipped {
+                        // Otherwise it would fire for ever.
+                        match attempts.make(event.position, || turn.consumer.forget(&record)).await {
+                            Tried::Lost => Tried::Lost,
+                            Tried::Stopped => Tried::Stopped,
+                            Tried::Done(()) | Tried::Failed(..) => tried,
+                        }
+                    } else {
+                        tried
+                    }
+                }
                 Tried::Lost => Tried::Lost,
                 Tried::Stopped => Tried::Stopped,
                 Tried::Failed(attempts, error) => Tried::Failed(attempts, error),
@@ -422,6 +486,9 @@ impl<'a> Tail<'a> {
 
     async fn handled(&mut self, handled: Handled) {
         let Handled { lane, ticket, event, tried } = handled;
+        if ticket == NO_TICKET {
+            self.firing.remove(&event.position);
+        }
         match tried {
             Tried::Done(()) => self.finish(ticket),
             Tried::Lost => self.halt = Some(Halt::Lost),
@@ -438,10 +505,15 @@ impl<'a> Tail<'a> {
     async fn go_on(&mut self, lane: String, waiting: Waiting) {
         let mut next = waiting;
         loop {
-            let ticket = next.ticket;
+            let (ticket, position) = (next.ticket, next.event.position);
             let mut future = self.handle(lane.clone(), next);
             match poll_immediate(&mut future).await {
-                Some(Happened::Handled(Handled { tried: Tried::Done(()), .. })) => self.finish(ticket),
+                Some(Happened::Handled(Handled { tried: Tried::Done(()), .. })) => {
+                    if ticket == NO_TICKET {
+                        self.firing.remove(&position);
+                    }
+                    self.finish(ticket);
+                }
                 Some(happened) => return self.under_way.push(async { happened }.boxed()),
                 None => return self.under_way.push(future),
             }
@@ -463,7 +535,9 @@ impl<'a> Tail<'a> {
             // That a refusal has nobody to compensate it is no reason to hold up what comes later.
             Error::Uncompensated { .. } => OnFailure::Skip,
             // What is wrong with the store is no event's fault.
-            Error::Store(error) if !matches!(error, StoreError::StreamFull) => OnFailure::Stop,
+            Error::Store(error) if !matches!(error, StoreError::StreamFull | StoreError::BookTooLarge { .. }) => {
+                OnFailure::Stop
+            }
             _ => self.attempts.delivery.on_failure,
         };
         match on_failure {
@@ -477,6 +551,11 @@ impl<'a> Tail<'a> {
                 let parked = |event| Some(NewParked { lane: lane.to_owned(), event });
                 self.parks.join(Joining { ticket, letter, parked: parked(event) });
                 for Waiting { ticket, event, .. } in self.window.clear(lane) {
+                    if ticket == NO_TICKET {
+                        // Still pending: it is found again when the lane rejoins.
+                        self.firing.remove(&event.position);
+                        continue;
+                    }
                     self.parks.join(Joining { ticket, letter: None, parked: parked(event) });
                 }
             }
@@ -590,6 +669,9 @@ impl<'a> Tail<'a> {
         work.events += work.done.drain(..).count() as u64;
         let failed = work.failed.take().and_then(|(event, attempts)| Some((event, attempts.last()?.clone())));
         let rejoined = empty && self.parks.close(&work.lane);
+        if rejoined && self.turn.consumer.has_deadlines() && !self.looking {
+            self.look_for_deadlines();
+        }
         if rejoined || failed.is_some() || matches!(work.request.order, Order::Skip(_)) {
             return work.request.answer(Ok(Cleared { events: work.events, failed }));
         }
@@ -627,6 +709,12 @@ impl Turn {
 
     /// Does with an event in a park what was ordered.
     async fn carry_out(&self, order: &Order, event: EventRef, record: &Record) -> Result<(), Error> {
+        if record.kind == RecordKind::Deadline {
+            return match order {
+                Order::Replay(_) => self.react(record).await,
+                _ => self.consumer.forget(record).await,
+            };
+        }
         let compensate = match order {
             Order::Replay(_) => false,
             Order::Discard { compensate: true, .. } => true,

@@ -16,6 +16,9 @@ const OVERHEAD: usize = 256;
 /// Which one it is of all that were read.
 pub(super) type Ticket = u64;
 
+/// That of a deadline, which does not come from reading on.
+pub(super) const NO_TICKET: Ticket = Ticket::MAX;
+
 /// An event that waits for its turn.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -93,6 +96,9 @@ impl Window {
     }
 
     pub(super) fn finish(&mut self, ticket: Ticket) {
+        if ticket == NO_TICKET {
+            return;
+        }
         let index = usize::try_from(ticket - self.first).unwrap_or(usize::MAX);
         if let Some(slot) = self.slots.get_mut(index) {
             slot.done = true;

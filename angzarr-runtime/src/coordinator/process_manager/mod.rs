@@ -1,0 +1,265 @@
+//! Events, deadlines and refusals become steps of a process: one book each, from which its commands are sent.
+
+mod deadlines;
+mod step;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use prost::Message;
+use prost_types::Timestamp;
+use tracing::Instrument;
+
+use super::consumer::{Consumer, DueDeadlines};
+use super::log::Log;
+use super::outgoing::{Router, context_in};
+use super::state::{self, Folded};
+use super::{guarded_async, outgoing};
+use crate::component::{Delivery, ProcessInput, ProcessManagerLogic, Subscription};
+use crate::context::{Planned, PlannedDeadline};
+use crate::error::{BadBook, Error};
+use crate::failure::Failure;
+use crate::id::{canonical_key, root_id};
+use crate::message::{Emission, Outgoing, Payload};
+use crate::proto;
+use crate::rejection::Rejection;
+use crate::store::{AsOf, Lease, Record, RecordKind, StoreError, StreamId};
+use crate::view::Key;
+use deadlines::Clock;
+use step::{Refused, Trigger};
+
+/// What a process manager would do because of an event.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SpeculatedStep {
+    /// Natural id of its instance.
+    pub key: String,
+    /// The events that it would store.
+    pub events: Vec<Payload>,
+    /// The commands and facts that it would send.
+    pub commands: Vec<Outgoing>,
+    /// The deadlines that it would set, and, without a time, those it would cancel.
+    pub deadlines: Vec<(String, Option<(Timestamp, Payload)>)>,
+    /// Whether it would be the last step of the instance.
+    pub completed: bool,
+}
+
+/// The coordinator of one process manager.
+pub(crate) struct ProcessManagerCoordinator {
+    pub(crate) logic: Arc<dyn ProcessManagerLogic>,
+    router: Arc<Router>,
+    log: Arc<Log>,
+    delivery: Delivery,
+    clock: Clock,
+}
+
+#[async_trait]
+impl Consumer for ProcessManagerCoordinator {
+    fn name(&self) -> &'static str {
+        self.logic.spec().name
+    }
+
+    fn subscriptions(&self) -> &'static [Subscription] {
+        self.logic.spec().subscriptions
+    }
+
+    fn is_projector(&self) -> bool {
+        false
+    }
+
+    fn lane(&self, event: &Record) -> Result<String, Failure> {
+        self.key(event)
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    async fn react(&self, event: &Record) -> Result<(), Error> {
+        let span = tracing::info_span!("pm.orchestrate", process_manager = self.name(), correlation_id = %event.trace.correlation_id);
+        self.take_step(event).instrument(span).await
+    }
+
+    /// Takes the refusals of the commands that it would have sent for granted.
+    async fn compensate(&self, event: &Record) -> Result<(), Error> {
+        let (stream, key) = self.instance(event)?;
+        let trigger = Trigger::of(event)?;
+        let (emissions, _) = {
+            let folded = self.folded(&stream, AsOf::Now).await?;
+            self.decide(&trigger, &folded, &stream, &key).await?
+        };
+        let commands = emissions.into_iter().filter_map(|emission| match emission {
+            Emission::Command(outgoing) => Some(outgoing),
+            Emission::Event(_) => None,
+        });
+        for (index, outgoing) in (0..).zip(commands) {
+            let command = outgoing.payload.clone();
+            let book = outgoing::command_book(self.name(), event, index, outgoing);
+            self.report(&book, index, command, event, Rejection::discarded()).await?;
+        }
+        Ok(())
+    }
+
+    fn has_deadlines(&self) -> bool {
+        !self.logic.spec().deadlines.is_empty()
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.clock.next()
+    }
+
+    async fn due(&self) -> Result<DueDeadlines, StoreError> {
+        self.clock.due(&*self.log.store, self.logic.spec().domain).await
+    }
+
+    async fn forget(&self, deadline: &Record) -> Result<(), Error> {
+        self.clear(deadline).await
+    }
+
+    async fn checkpoint(&self) -> Result<u64, StoreError> {
+        self.log.store.checkpoint(self.name()).await
+    }
+
+    async fn take(&self, _lease: &Lease) -> Result<u64, StoreError> {
+        if self.has_deadlines() {
+            self.clock.look_at_once();
+        }
+        self.checkpoint().await
+    }
+
+    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
+        self.log.store.save_checkpoint(lease, position).await
+    }
+}
+
+impl ProcessManagerCoordinator {
+    pub(crate) fn new(
+        logic: Arc<dyn ProcessManagerLogic>,
+        router: Arc<Router>,
+        log: Arc<Log>,
+        delivery: Delivery,
+    ) -> Self {
+        Self { logic, router, log, delivery, clock: Clock::default() }
+    }
+
+    /// The instance's natural id: what the handler names, or the conversation. In its canonical form, so that events of
+    /// one instance share a lane however they spell it. A deadline is in the stream of its instance.
+    fn key(&self, event: &Record) -> Result<String, Failure> {
+        if event.kind == RecordKind::Deadline {
+            return Ok(event.key.to_string());
+        }
+        let named = self.logic.key(&event.payload)?;
+        let key = named.unwrap_or_else(|| Key::from(&*event.trace.correlation_id));
+        Ok(canonical_key(&key.to_string()))
+    }
+
+    /// The stream of the instance that an event is for, and its natural id.
+    fn instance(&self, event: &Record) -> Result<(StreamId, String), Error> {
+        let (domain, key) = (self.logic.spec().domain, self.key(event)?);
+        if event.kind == RecordKind::Deadline {
+            return Ok((event.stream.clone(), key));
+        }
+        Ok((StreamId::new(domain, root_id(domain, &key).ok_or(BadBook::NoRoot)?), key))
+    }
+
+    async fn folded(&self, stream: &StreamId, as_of: AsOf) -> Result<Folded, Error> {
+        state::folded_as_of(&self.log, self.logic.stateful(), self.name(), stream.clone(), as_of).await
+    }
+
+    /// What to store and to send; nothing if there is no instance and the event does not start one, or if the instance has
+    /// come to its end.
+    async fn decide(
+        &self,
+        trigger: &Trigger<'_>,
+        folded: &Folded,
+        stream: &StreamId,
+        key: &str,
+    ) -> Result<(Vec<Emission>, Planned), Failure> {
+        let (spec, event) = (self.logic.spec(), trigger.record);
+        let starts = trigger.is_event() && spec.starts.contains(&&*event.payload.type_name);
+        if folded.completed || (folded.next_sequence == 0 && !starts) {
+            let why = if folded.completed { "the instance has ended" } else { "no instance" };
+            tracing::debug!(process_manager = spec.name, key, position = event.position, why, "ignored");
+            return Ok((Vec::new(), Planned::default()));
+        }
+        let cx = context_in(spec.name, event, stream.clone(), key);
+        let input = match &trigger.refused {
+            Some(Refused { command, rejection, .. }) => ProcessInput::Refusal { command, rejection },
+            None => match &trigger.deadline {
+                Some((_, payload)) => ProcessInput::Deadline(payload),
+                None => ProcessInput::Event(&event.payload),
+            },
+        };
+        let reaction = self.logic.react(&folded.state, input, &cx);
+        let emissions = guarded_async(spec.name, self.delivery.timeout, reaction).await?;
+        Ok((emissions, cx.into_planned()))
+    }
+
+    /// The step that an event would lead to, or would have led to then; nothing is stored.
+    pub(crate) async fn speculate(&self, event: &Record, as_of: AsOf) -> Result<SpeculatedStep, Error> {
+        let (stream, key) = self.instance(event)?;
+        let folded = self.folded(&stream, as_of).await?;
+        let (emissions, planned) = self.decide(&Trigger::of(event)?, &folded, &stream, &key).await?;
+        let deadline = |PlannedDeadline { name, due }| (name, due);
+        let deadlines = planned.deadlines.into_iter().map(deadline).collect();
+        let (mut events, mut commands) = (Vec::new(), Vec::new());
+        for emission in emissions {
+            match emission {
+                Emission::Event(payload) => events.push(payload),
+                Emission::Command(outgoing) => commands.push(outgoing),
+            }
+        }
+        Ok(SpeculatedStep { key, events, commands, deadlines, completed: planned.completed })
+    }
+
+    /// Records the step and sends what it decided; refusals lead to steps of their own.
+    async fn take_step(&self, event: &Record) -> Result<(), Error> {
+        let mut steps = VecDeque::from([self.step(&Trigger::of(event)?).await?]);
+        let mut done = Ok(());
+        while let Some(records) = steps.pop_front() {
+            for record in records.iter().filter(|record| record.kind == RecordKind::Commands) {
+                for (index, book) in (0..).zip(issued(record)?) {
+                    let command = book.pages.first().and_then(|page| page.command.clone()).map(Payload::from_any);
+                    match self.router.execute(book.clone()).await {
+                        Ok(_) => {}
+                        Err(Error::Rejected(rejection)) => {
+                            let Some(command) = command else { continue };
+                            match self.report(&book, index, command, record, rejection).await {
+                                Ok(step) => steps.push_back(step),
+                                // The other commands have nothing to do with it.
+                                Err(error @ Error::Uncompensated { .. }) => done = done.and(Err(error)),
+                                Err(error) => return Err(error),
+                            }
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+        done
+    }
+
+    /// Takes the step that a refusal leads to.
+    async fn report(
+        &self,
+        book: &proto::CommandBook,
+        index: u32,
+        command: Payload,
+        record: &Record,
+        rejection: Rejection,
+    ) -> Result<Vec<Record>, Error> {
+        if !self.logic.spec().compensations.contains(&&*command.type_name) {
+            return Err(Error::Uncompensated { command: command.type_name.to_string(), rejection });
+        }
+        self.step(&Trigger::refused(record, Refused { command, rejection, index, sent: book })?).await
+    }
+}
+
+fn issued(record: &Record) -> Result<Vec<proto::CommandBook>, StoreError> {
+    let issued = proto::CommandsIssued::decode(record.payload.value.clone()).map_err(|error| {
+        let reason = format!("the commands at position {} do not decode: {error}", record.position);
+        StoreError::Damaged { reason }
+    })?;
+    Ok(issued.books)
+}

@@ -1,0 +1,221 @@
+//! One step of an instance: decided once, recorded as one book.
+
+use std::sync::Arc;
+
+use prost::Message;
+use prost_types::Timestamp;
+
+use super::ProcessManagerCoordinator;
+use crate::context::{Planned, PlannedDeadline};
+use crate::coordinator::ATTEMPTS;
+use crate::coordinator::outgoing::{cause, command_book, trigger};
+use crate::coordinator::state::{self, Folded, Found};
+use crate::error::Error;
+use crate::id::{self, Purpose, consumer_key};
+use crate::message::{Emission, Payload};
+use crate::proto;
+use crate::rejection::Rejection;
+use crate::store::{Due, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::time;
+
+/// What an instance takes a step for.
+pub(super) struct Trigger<'a> {
+    /// The event, the record that set the deadline, or the one that sent the command that was refused.
+    pub(super) record: &'a Record,
+    /// Name and message of the deadline that has passed.
+    pub(super) deadline: Option<(String, Payload)>,
+    pub(super) refused: Option<Refused<'a>>,
+}
+
+/// A command that was refused.
+pub(super) struct Refused<'a> {
+    pub(super) command: Payload,
+    pub(super) rejection: Rejection,
+    /// Which one it was of those that were sent together.
+    pub(super) index: u32,
+    pub(super) sent: &'a proto::CommandBook,
+}
+
+impl<'a> Trigger<'a> {
+    /// An event, or a deadline.
+    pub(super) fn of(record: &'a Record) -> Result<Self, StoreError> {
+        let deadline = match record.kind {
+            RecordKind::Deadline => Some(deadline(record)?),
+            _ => None,
+        };
+        Ok(Self { record, deadline, refused: None })
+    }
+
+    pub(super) fn refused(record: &'a Record, refused: Refused<'a>) -> Result<Self, StoreError> {
+        Ok(Self { record, deadline: None, refused: Some(refused) })
+    }
+
+    pub(super) fn is_event(&self) -> bool {
+        self.deadline.is_none() && self.refused.is_none()
+    }
+
+    /// Under which its step is recorded once. A compensation has the values of the command that it compensates.
+    fn key(&self, name: &str) -> String {
+        let Some(Refused { index, sent, .. }) = &self.refused else {
+            return consumer_key(Purpose::Step, trigger(name, self.record), 0).to_string();
+        };
+        let cause = sent.origin.as_ref().and_then(|origin| origin.cause.clone());
+        let cause = cause.and_then(|cause| crate::store::Cause::try_from(cause).ok());
+        let values = match &cause {
+            Some(cause) => id::Trigger {
+                consumer: name,
+                domain: &cause.domain,
+                root: cause.root,
+                sequence: cause.sequence,
+                part: cause.part,
+            },
+            None => trigger(name, self.record),
+        };
+        consumer_key(Purpose::Compensation, values, *index).to_string()
+    }
+}
+
+/// Name and message of the deadline that a record set.
+fn deadline(record: &Record) -> Result<(String, Payload), StoreError> {
+    let damaged =
+        || StoreError::Damaged { reason: format!("the deadline at position {} makes no sense", record.position) };
+    let set = proto::DeadlineSet::decode(record.payload.value.clone()).map_err(|_| damaged())?;
+    Ok((set.name, Payload::from_any(set.event.ok_or_else(damaged)?)))
+}
+
+impl ProcessManagerCoordinator {
+    /// The recorded step that something leads to: decided now, or the one of an earlier attempt.
+    pub(super) async fn step(&self, trigger: &Trigger<'_>) -> Result<Vec<Record>, Error> {
+        let (name, logic) = (self.logic.spec().name, self.logic.stateful());
+        let (stream, key) = match &trigger.refused {
+            // It was sent from the stream of its instance.
+            Some(_) if trigger.record.kind == RecordKind::Commands => {
+                (trigger.record.stream.clone(), trigger.record.key.to_string())
+            }
+            _ => self.instance(trigger.record)?,
+        };
+        let idempotency_key = trigger.key(name);
+        for _ in 0..ATTEMPTS {
+            let folded = match state::load(&self.log, logic, name, &stream, Some(&idempotency_key)).await? {
+                Found::Recorded(records) => return Ok(records),
+                Found::State(folded) => folded,
+            };
+            if trigger.deadline.is_some() && !self.is_pending(trigger.record).await? {
+                return Ok(Vec::new());
+            }
+            // What is ignored is recorded as an empty step: delivered again, it stays ignored even if the instance exists
+            // by then.
+            let (emissions, planned) = self.decide(trigger, &folded, &stream, &key).await?;
+            let records = records(name, trigger.record, emissions, &planned);
+            match self.append(trigger, &stream, &key, &idempotency_key, folded, records, &planned).await {
+                Err(Error::Store(StoreError::Conflict { .. })) => {}
+                result => return result,
+            }
+        }
+        Err(Error::Contention { attempts: ATTEMPTS })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what one attempt to take a step has in hand")]
+    async fn append(
+        &self,
+        trigger: &Trigger<'_>,
+        stream: &StreamId,
+        key: &str,
+        idempotency_key: &str,
+        mut folded: Folded,
+        records: Vec<NewRecord>,
+        planned: &Planned,
+    ) -> Result<Vec<Record>, Error> {
+        let name = self.logic.spec().name;
+        for record in records.iter().filter(|record| record.kind.is_event()) {
+            state::fold(self.logic.stateful(), name, &mut folded.state, &record.payload)?;
+        }
+        let fired = trigger.deadline.iter().map(|(name, _)| name.clone());
+        let cancelled = planned.deadlines.iter().map(|deadline| deadline.name.clone());
+        let times: Vec<Timestamp> = records.iter().filter_map(|record| record.due.as_ref()).map(|due| due.at).collect();
+        let book = NewBook {
+            stream: stream.clone(),
+            key: key.into(),
+            expected: Some(folded.next_sequence),
+            idempotency_key: Some(idempotency_key.to_owned()),
+            records,
+            cleared: fired.chain(cancelled).collect(),
+            created_at: time::now(),
+            trace: Trace {
+                correlation_id: trigger.record.trace.correlation_id.clone(),
+                cause: Some(Arc::new(cause(name, trigger.record))),
+            },
+        };
+        let appended = self.log.store.append(book).await?;
+        times.iter().for_each(|at| self.clock.expect(at));
+        if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
+            folded.next_sequence = last.sequence + 1;
+            folded.completed |= planned.completed;
+            state::snapshot_if_due(&self.log, self.logic.stateful(), name, stream, &mut folded).await;
+        }
+        Ok(appended.records)
+    }
+
+    /// Whether a deadline was neither moved nor cancelled nor has fired.
+    async fn is_pending(&self, deadline: &Record) -> Result<bool, Error> {
+        let set = proto::DeadlineSet::decode(deadline.payload.value.clone()).unwrap_or_default();
+        let Some(at) = set.at else { return Ok(false) };
+        let due = self.log.store.deadlines(self.logic.spec().domain, at, usize::MAX).await?;
+        Ok(due.iter().any(|pending| pending.record.position == deadline.position))
+    }
+
+    /// Takes a pending deadline away without firing it.
+    pub(super) async fn clear(&self, deadline: &Record) -> Result<(), Error> {
+        if !self.is_pending(deadline).await? {
+            return Ok(());
+        }
+        let name = self.logic.spec().name;
+        let (due, _) = super::step::deadline(deadline)?;
+        let book = NewBook {
+            stream: deadline.stream.clone(),
+            key: deadline.key.clone(),
+            expected: None,
+            idempotency_key: None,
+            records: Vec::new(),
+            cleared: vec![due],
+            created_at: time::now(),
+            trace: Trace {
+                correlation_id: deadline.trace.correlation_id.clone(),
+                cause: Some(Arc::new(cause(name, deadline))),
+            },
+        };
+        self.log.store.append(book).await?;
+        Ok(())
+    }
+}
+
+/// The book of a step: its own events, then one record with every command, then one for each deadline that it changes.
+fn records(name: &str, event: &Record, emissions: Vec<Emission>, planned: &Planned) -> Vec<NewRecord> {
+    let record = |kind, payload| NewRecord { kind, payload, occurred_at: None, due: None };
+    let (mut records, mut books) = (Vec::new(), Vec::new());
+    for emission in emissions {
+        match emission {
+            Emission::Event(payload) => records.push(record(RecordKind::Event, payload)),
+            Emission::Command(outgoing) => {
+                let index = u32::try_from(books.len()).unwrap_or(u32::MAX);
+                books.push(command_book(name, event, index, outgoing));
+            }
+        }
+    }
+    if !books.is_empty() || planned.completed {
+        let issued = proto::CommandsIssued { books, completed: planned.completed };
+        records.push(record(RecordKind::Commands, Payload::named(&issued)));
+    }
+    let last_of_each = planned
+        .deadlines
+        .iter()
+        .enumerate()
+        .filter(|(index, deadline)| planned.deadlines[index + 1..].iter().all(|later| later.name != deadline.name));
+    for (_, PlannedDeadline { name, due }) in last_of_each {
+        let (at, event) = due.as_ref().map(|(at, payload)| (*at, payload.to_any())).unzip();
+        let set = proto::DeadlineSet { name: name.clone(), at, event };
+        let due = at.map(|at| Due { name: name.clone(), at });
+        records.push(NewRecord { due, ..record(RecordKind::Deadline, Payload::named(&set)) });
+    }
+    records
+}
