@@ -68,8 +68,8 @@ codes! {
     Error BAD_KEY = "AZ0304", "a key is a path of singular fields that ends in a string, integer, bool or enum";
     /// Handlers of one component whose keys have different shapes.
     Error KEY_MISMATCH = "AZ0305", "let all handlers of a component name the same number of key fields, of the same types";
-    /// A union with something else in it.
-    Error BAD_UNION = "AZ0306", "a union is one oneof of distinct message types and nothing else";
+    /// A union with something else in it, or one whose members are sent here and stored there.
+    Error BAD_UNION = "AZ0306", "a union is one oneof of distinct message types and nothing else; what is sent here and stored there needs two";
     /// An event that is retired, yet still written.
     Error RETIRED_WRITTEN = "AZ0307", "write its successor, or remove `retired`";
     /// An event that is retired and that nothing reads.

@@ -5,6 +5,7 @@ mod component;
 mod consumers;
 mod keys;
 mod messages;
+mod unions;
 mod upcasts;
 
 pub use component::component;
@@ -30,6 +31,7 @@ pub fn together(model: &Model, found: &mut Diagnostics) {
     messages::facts(model, &relations, found);
     consumers::consumers(model, &relations, found);
     upcasts::upcasts(model, &relations, found);
+    unions::unions(model, found);
 }
 
 /// How messages name a handler.
