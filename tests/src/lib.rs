@@ -8,12 +8,14 @@ angzarr_runtime::include_protos!();
 mod accounts;
 mod faults;
 mod faulty;
+mod reminding;
 mod views;
 mod watching;
 
 pub use accounts::{AccountRules, LostAndFound, OldAccounts, TransferSaga};
 pub use faults::{Fault, Faults};
 pub use faulty::{Call, StoreFault, StoreFaults};
+pub use reminding::ReminderClerk;
 pub use views::{BalanceView, BranchView, NoticeBoard};
 pub use watching::WithdrawalCounter;
 

@@ -4,6 +4,7 @@ mod as_of;
 mod bad_books;
 mod broken;
 mod cascade;
+mod deadlines;
 mod facts;
 mod failures;
 mod follow;
@@ -55,6 +56,11 @@ use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_
 use cascade::{
     cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_tells_of_refusals_and_their_compensation,
     cascade_waits_for_all_that_follows,
+};
+use deadlines::{
+    compensation_reaches_process_managers, completed_processes_ignore_what_comes_later,
+    deadlines_are_moved_and_cancelled, deadlines_fire_after_a_restart, deadlines_fire_once,
+    deadlines_that_fail_are_skipped, deadlines_that_fail_park_their_lane,
 };
 use facts::{
     facts_are_never_refused, facts_are_recorded_once_under_their_external_id,
@@ -193,6 +199,12 @@ cases! {
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
         cascade_waits_for_all_that_follows,
+        deadlines_fire_once,
+        deadlines_are_moved_and_cancelled,
+        deadlines_that_fail_park_their_lane,
+        deadlines_that_fail_are_skipped,
+        compensation_reaches_process_managers,
+        completed_processes_ignore_what_comes_later,
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
         cascade_ends_at_the_deadline,
@@ -259,6 +271,7 @@ cases! {
         parks_take_old_events_that_cannot_be_upcast,
         parks_take_events_whose_key_does_not_decode,
         parks_are_kept_and_replayed_in_order,
+        deadlines_fire_after_a_restart,
         a_failing_consumer_goes_on_after_mending,
         views_that_are_lost_are_rebuilt,
         views_of_another_log_are_rebuilt,
