@@ -9,6 +9,7 @@ use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{NewBook, NewRecord, RecordKind};
+use crate::time;
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub(super) fn plan<'a>(
     requests: impl Iterator<Item = &'a Request>,
 ) -> Plan {
     let mut steps = Vec::new();
+    let mut recorded = i64::MIN;
     for request in requests {
         let actual = folded.next_sequence;
         if let Some(expected) = request.expected
@@ -69,7 +71,7 @@ pub(super) fn plan<'a>(
             }
         };
         let (decision, clean) = decision;
-        let step = match decision {
+        let mut step = match decision {
             Err(failure) => Step::Answer(Answer::Failed(failure)),
             Ok(Decision::Append(records)) if records.is_empty() && request.idempotency_key.is_none() => {
                 Step::Answer(Answer::Unchanged { next_sequence: actual })
@@ -83,7 +85,10 @@ pub(super) fn plan<'a>(
                 Step::Append { book, refused: Some(rejection) }
             }
         };
-        if let Step::Append { book, .. } = &step {
+        if let Step::Append { book, .. } = &mut step {
+            // Books of one stream that follow each other have different times, so that readers can tell them apart.
+            recorded = time::to_micros(&book.created_at).max(recorded.saturating_add(1));
+            book.created_at = time::from_micros(recorded);
             let next = u32::try_from(book.records.len()).ok().and_then(|count| actual.checked_add(count));
             let Some(next) = next else {
                 steps.push(Step::Answer(Answer::Failed(Failure::new("STREAM_FULL", "the stream is full"))));
