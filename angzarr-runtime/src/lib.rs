@@ -35,13 +35,16 @@ pub mod view;
 pub use app::{App, SyncMode};
 pub use context::Context;
 pub use coordinator::business::Outcome;
-pub use error::{BadBook, Error};
+pub use error::{BadBook, BadColumn, Error};
 pub use failure::Failure;
 pub use message::{Command, Emission, Event, KeyPart, Outgoing, Payload};
 pub use rejection::{Refused, Rejection, RejectionCode};
 pub use store::Storage;
+pub use view::Row;
 
-pub use angzarr_macros::{Aggregate, Command, Event, ProcessManager, Projector, RejectionCode, Saga, Union, Upcaster};
+pub use angzarr_macros::{
+    Aggregate, Command, Event, ProcessManager, Projector, RejectionCode, Row, Saga, Union, Upcaster,
+};
 
 // Generated code names these through this crate, so that users need no dependency of their own on them.
 pub use {prost, prost_types};

@@ -271,7 +271,7 @@ async fn a_user_who_lacks_a_right() {
         ("SELECT ON angzarr.log", "SELECT on table angzarr.log"),
         ("INSERT ON angzarr.records", "INSERT on table angzarr.records"),
         ("UPDATE ON angzarr.consumers", "UPDATE on table angzarr.consumers"),
-        ("DELETE ON angzarr.view_rows", "DELETE on table angzarr.view_rows"),
+        ("DELETE ON angzarr.view_versions", "DELETE on table angzarr.view_versions"),
         ("UPDATE ON SEQUENCE angzarr.published", "UPDATE on sequence angzarr.published"),
         ("EXECUTE ON FUNCTION angzarr.append", "EXECUTE on function angzarr.append"),
         ("EXECUTE ON PROCEDURE angzarr.publish", "EXECUTE on procedure angzarr.publish"),

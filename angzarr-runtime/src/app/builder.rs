@@ -84,7 +84,7 @@ impl AppBuilder {
                     Arc::new(ProcessManagerCoordinator { logic, router: router.clone(), log: log.clone() })
                 }
                 Registration::Projector(logic) => {
-                    view_names.extend(logic.row_type().map(|row_type| (logic.spec().name, row_type)));
+                    view_names.extend(logic.shape().map(|shape| (logic.spec().name, shape.row_type.clone())));
                     Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone()))
                 }
             };

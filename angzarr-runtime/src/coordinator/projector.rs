@@ -1,21 +1,20 @@
-//! Events become rows; rows and checkpoint are committed together, once a batch.
+//! Events become rows; rows and checkpoint are committed together.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::consumer::Consumer;
 use super::guarded_async;
 use super::outgoing::context;
+use super::rows::Rows;
 use crate::component::{ProjectorLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Lease, Record, Store, StoreError};
-use crate::view::{Changes, Key, Owner, ViewStore};
+use crate::store::{EventRef, Lease, Record, Store, StoreError};
+use crate::view::{Change, Entry, Key, Owner, Shape, ViewStore, Writer};
 
 /// The coordinator of one projector.
 pub(crate) struct ProjectorCoordinator {
@@ -26,17 +25,18 @@ pub(crate) struct ProjectorCoordinator {
 }
 
 struct View {
+    name: &'static str,
     views: Arc<dyn ViewStore>,
-    row_type: String,
+    shape: Shape,
     log: Uuid,
-    /// Rows that the current batch changed.
-    changed: Mutex<HashMap<Key, Option<Bytes>>>,
+    /// None before the first lease.
+    rows: Mutex<Option<Rows>>,
 }
 
 impl ProjectorCoordinator {
     pub(crate) fn new(logic: Arc<dyn ProjectorLogic>, store: Arc<dyn Store>, views: Arc<dyn ViewStore>) -> Self {
-        let log = store.log_id();
-        let view = logic.row_type().map(|row_type| View { views, row_type, log, changed: Mutex::default() });
+        let (name, log) = (logic.spec().name, store.log_id());
+        let view = logic.shape().cloned().map(|shape| View { name, views, shape, log, rows: Mutex::default() });
         Self { logic, store, view }
     }
 
@@ -44,19 +44,47 @@ impl ProjectorCoordinator {
     fn key(&self, event: &Record) -> Result<Key, Failure> {
         Ok(self.logic.key(&event.payload)?.unwrap_or_else(|| Key::from(&*event.key)))
     }
+
+    /// A change as it is stored.
+    fn change(&self, (key, Entry { event, row }): (Key, Entry)) -> Result<Change, StoreError> {
+        let row = row.map(|row| self.logic.stored(row)).transpose();
+        let row = row.map_err(|failure| StoreError::Damaged { reason: format!("{}: {failure}", self.name()) })?;
+        Ok(Change { key, event, row })
+    }
 }
 
 impl View {
     fn owner(&self) -> Owner<'_> {
-        Owner { log: self.log, row_type: &self.row_type }
+        Owner { log: self.log, shape: &self.shape }
     }
 
-    async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
-        match changed {
-            Some(row) => Ok(row),
-            None => self.views.row(view, key).await,
+    fn lock(&self) -> MutexGuard<'_, Option<Rows>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self) -> StoreError {
+        StoreError::LeaseLost { consumer: self.name.to_owned() }
+    }
+
+    /// Does something with the rows, unless they are those of another lease by now.
+    fn under<T>(&self, writer: Writer, work: impl FnOnce(&mut Rows) -> T) -> Result<T, StoreError> {
+        let mut rows = self.lock();
+        rows.as_mut().filter(|rows| rows.writer == writer).map(work).ok_or_else(|| self.lost())
+    }
+
+    fn writer(&self) -> Result<Writer, StoreError> {
+        self.lock().as_ref().map(|rows| rows.writer).ok_or_else(|| self.lost())
+    }
+
+    async fn entry(&self, writer: Writer, key: &Key) -> Result<Option<Entry>, StoreError> {
+        if let Some(known) = self.under(writer, |rows| rows.find(key))? {
+            return Ok(known);
         }
+        let entry = self.views.entry(self.name, writer.version, key).await?;
+        if let Some(entry) = &entry {
+            self.under(writer, |rows| rows.keep(key.clone(), entry.clone()))?;
+        }
+        Ok(entry)
     }
 }
 
@@ -86,11 +114,16 @@ impl Consumer for ProjectorCoordinator {
                 guarded_async(self.name(), self.logic.project(None, &event.payload, &cx)).await?;
                 return Ok(());
             };
-            let key = self.key(event)?;
-            let row = view.row(self.name(), &key).await?;
+            let (key, at) = (self.key(event)?, EventRef { position: event.position, part: event.part });
+            let writer = view.writer()?;
+            let entry = view.entry(writer, &key).await?;
+            // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
+            if entry.as_ref().is_some_and(|entry| entry.event >= at) {
+                return Ok(());
+            }
+            let row = entry.and_then(|entry| entry.row);
             let row = guarded_async(self.name(), self.logic.project(row, &event.payload, &cx)).await?;
-            view.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, row);
-            Ok(())
+            Ok(view.under(writer, |rows| rows.change(key, at, row))?)
         }
         .instrument(span)
         .await
@@ -106,25 +139,27 @@ impl Consumer for ProjectorCoordinator {
     async fn take(&self, lease: &Lease) -> Result<u64, StoreError> {
         let Some(view) = &self.view else { return self.checkpoint().await };
         // What an earlier lease left unfinished is handled again by whoever holds the present one.
-        view.changed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *view.lock() = None;
         // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
-        let position = view.views.take(self.name(), view.owner(), u64::MAX, lease.token).await?;
+        view.views.take(self.name(), view.owner(), u64::MAX, lease.token).await?;
         let head = self.store.head().await?;
-        if position <= head {
-            return Ok(position);
-        }
-        view.views.take(self.name(), view.owner(), head, lease.token).await
+        let taken = view.views.take(self.name(), view.owner(), head, lease.token).await?;
+        *view.lock() = Some(Rows::new(lease.token, taken));
+        Ok(taken.checkpoint)
     }
 
     async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
         let Some(view) = &self.view else { return self.store.save_checkpoint(lease, position).await };
-        let changes: Changes = {
-            let changed = view.changed.lock().unwrap_or_else(PoisonError::into_inner);
-            changed.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
-        };
-        view.views.commit(self.name(), lease.token, changes, position).await?;
-        // Kept until here, so that a commit that failed can be tried again.
-        view.changed.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        Ok(())
+        let writer = view.writer()?;
+        if writer.token != lease.token {
+            return Err(view.lost());
+        }
+        // Handlers of other lanes go on meanwhile, so only what is there now is in it. It stays there until it is
+        // stored, so that a commit that failed can be tried again.
+        let changed = view.under(writer, |rows| rows.changed())?;
+        let keys = changed.iter().map(|(key, entry)| (key.clone(), entry.event)).collect();
+        let changes = changed.into_iter().map(|change| self.change(change)).collect::<Result<_, _>>()?;
+        view.views.commit(self.name(), writer, changes, position).await?;
+        view.under(writer, |rows| rows.committed(keys))
     }
 }

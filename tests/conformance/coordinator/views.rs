@@ -1,14 +1,14 @@
 //! Views follow the log, whatever happens to them.
 
 use angzarr_runtime::App;
-use angzarr_runtime::view::{Key, Owner};
+use angzarr_runtime::view::{Key, NewRow, Owner, Shape, Value, Writer};
 use angzarr_tests::Faults;
 use angzarr_tests::bank::v1::{BalanceRow, Branch, BranchRow, CloseAccount, Deposit, OpenAccount, Transfer};
-use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{BALANCES, BRANCHES, beneath, open, start};
 use crate::backend::Backend;
+use crate::view::{change, plain};
 
 type Rows = (Vec<(Key, BalanceRow)>, Vec<(Key, BranchRow)>);
 
@@ -60,11 +60,13 @@ async fn rebuilt(backend: impl Backend, damage: impl AsyncFnOnce(&dyn Fn()) -> O
 
     if let Some((other, ahead)) = damage(&|| backend.lose_views()).await {
         beneath(&backend, async |opened| {
-            for (view, row_type) in [(BALANCES, "bank.v1.BalanceRow"), (BRANCHES, "bank.v1.BranchRow")] {
+            for (view, shape) in [(BALANCES, Shape::of::<BalanceRow>()), (BRANCHES, Shape::of::<BranchRow>())] {
                 let log = if other.is_nil() { log } else { other };
-                opened.views.take(view, Owner { log, row_type }, head, 1).await.unwrap();
-                let foreign = (Key::from("foreign"), Some(Bytes::new()));
-                opened.views.commit(view, 1, vec![foreign], head + ahead).await.unwrap();
+                let taken = opened.views.take(view, Owner { log, shape: &shape }, head, 1).await.unwrap();
+                let values = vec![Value::Null; shape.columns.len()];
+                let foreign = change("foreign", head, Some(NewRow { values, ..plain(b"") }));
+                let by = Writer { token: 1, version: taken.version };
+                opened.views.commit(view, by, vec![foreign], head + ahead).await.unwrap();
             }
         })
         .await;

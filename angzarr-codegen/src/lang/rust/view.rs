@@ -10,6 +10,7 @@ use angzarr_model::relations::Relations;
 use serde::Serialize;
 
 use super::paths::{self, Paths};
+use super::rows::Rows;
 
 /// The derives of one message or enum type.
 #[derive(Default, Serialize)]
@@ -20,7 +21,14 @@ pub(super) struct Attributes {
     command: Option<CommandView>,
     event: Option<EventView>,
     union: Option<UnionView>,
+    row: Option<RowView>,
     rejections: bool,
+}
+
+#[derive(Serialize)]
+struct RowView {
+    /// Fields, or variants, that are left out.
+    without: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -101,6 +109,7 @@ pub(super) fn attributes(
     package: &str,
     model: &Model,
     relations: &Relations<'_>,
+    rows: &Rows,
     paths: &Paths<'_>,
 ) -> Vec<Attributes> {
     let unions: BTreeSet<&TypeName> = handlers(model)
@@ -116,11 +125,16 @@ pub(super) fn attributes(
             command: command(message, relations),
             event: event(message, relations),
             union: if unions.contains(&message.name) { union(message, model, relations, paths) } else { None },
+            row: rows.messages.get(&message.name.0).map(|without| RowView { without: without.clone() }),
             rejections: false,
         };
-        if view.command.is_some() || view.event.is_some() || view.union.is_some() {
+        if view.command.is_some() || view.event.is_some() || view.union.is_some() || view.row.is_some() {
             views.push(view);
         }
+    }
+    for oneof in rows.oneofs.get(package).into_iter().flatten() {
+        let row = Some(RowView { without: oneof.without.clone() });
+        views.push(Attributes { path: oneof.path.clone(), row, ..Attributes::default() });
     }
     let rejections: BTreeSet<&TypeName> = model
         .components
