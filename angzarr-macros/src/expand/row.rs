@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DataEnum, DeriveInput, Fields, Ident, LitInt, LitStr, Path, Token, parenthesized};
 
 use crate::attribute::{Mistakes, bad, coded};
+use crate::types::generated_at;
 
 /// PostgreSQL has columns of these names in every table.
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
@@ -40,7 +41,8 @@ fn message(input: &DeriveInput, fields: &Fields) -> syn::Result<TokenStream> {
             continue;
         }
         let name = ident.unraw().to_string();
-        let json = read.json(&name, &quote! { self.#ident });
+        let at = generated_at(ident.span());
+        let json = read.json(&name, &quote_spanned! {at=> self.#ident });
         match read.column() {
             Some(kind) if is_column(&name) && columns.len() < COLUMNS => {
                 if !names.insert(name.to_ascii_lowercase()) {
@@ -201,17 +203,18 @@ fn read(attributes: &[Attribute], mistakes: &mut Mistakes) -> Option<Read> {
             match (word.to_string().as_str(), value) {
                 ("optional", _) => optional = true,
                 ("repeated", _) => repeated = true,
-                ("tag", Some(tag)) => match tag.parse() {
+                ("tag", Some(Given::Text(tag))) => match tag.parse() {
                     Ok(tag) => number = tag,
                     Err(error) => mistakes.note(coded(error)),
                 },
                 ("oneof", _) => ty = Some(Ty::Oneof),
                 ("message" | "group", _) => ty = Some(Ty::Other),
-                ("enumeration", Some(path)) => match path.parse() {
+                ("enumeration", Some(Given::Path(path))) => ty = Some(Ty::Enumeration(path)),
+                ("enumeration", Some(Given::Text(path))) => match path.parse() {
                     Ok(path) => ty = Some(Ty::Enumeration(path)),
                     Err(error) => mistakes.note(coded(error)),
                 },
-                ("map" | "btree_map" | "hash_map", Some(types)) => match types.parse_with(map) {
+                ("map" | "btree_map" | "hash_map", Some(Given::Text(types))) => match types.parse_with(map) {
                     Ok(map) => ty = Some(map),
                     Err(error) => mistakes.note(coded(error)),
                 },
@@ -247,10 +250,15 @@ fn map(stream: ParseStream<'_>) -> syn::Result<Ty> {
     Ok(Ty::MapOf(path.parse()?))
 }
 
-/// `optional`, `tag = "1"`, or `enumeration("Color")`.
+/// `optional`, `tag = "1"`, or `enumeration(Color)`.
 struct Word {
     word: Ident,
-    value: Option<LitStr>,
+    value: Option<Given>,
+}
+
+enum Given {
+    Text(LitStr),
+    Path(Path),
 }
 
 impl Parse for Word {
@@ -260,11 +268,11 @@ impl Parse for Word {
         if stream.parse::<Option<Token![=]>>()?.is_some() {
             // `default = 5` is no string, and does not matter here.
             let literal: syn::Lit = stream.parse()?;
-            value = if let syn::Lit::Str(text) = literal { Some(text) } else { None };
+            value = if let syn::Lit::Str(text) = literal { Some(Given::Text(text)) } else { None };
         } else if stream.peek(syn::token::Paren) {
             let inner;
             parenthesized!(inner in stream);
-            value = Some(inner.parse()?);
+            value = Some(if inner.peek(LitStr) { Given::Text(inner.parse()?) } else { Given::Path(inner.parse()?) });
         }
         Ok(Self { word, value })
     }

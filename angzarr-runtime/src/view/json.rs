@@ -12,6 +12,10 @@ use prost_types::value::Kind;
 use super::Row;
 
 /// What can be written as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a part of a view's row",
+    note = "derive `angzarr_runtime::Row` for it, or leave the field out with `#[row(without(…))]`"
+)]
 pub trait Json {
     /// Writes the value.
     fn write(&self, out: &mut String);
@@ -23,6 +27,10 @@ pub trait Json {
 }
 
 /// The enum of a oneof: it writes the member that is set.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a part of a view's row",
+    note = "derive `angzarr_runtime::Row` for it, or leave the field out with `#[row(without(…))]`"
+)]
 pub trait Oneof {
     /// Adds the member to the message around it.
     fn member(&self, json: &mut Object<'_>);

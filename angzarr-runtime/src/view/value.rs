@@ -104,6 +104,10 @@ impl Column {
 ///
 /// Messages inside, and the enums of oneofs, derive it too. `#[row(without(field))]` leaves fields out of the JSON:
 /// those whose types cannot derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the row of a view",
+    note = "derive `angzarr_runtime::Row` for it; generated messages have it if the run sees their projector"
+)]
 pub trait Row {
     /// Its columns, in the order of declaration.
     const COLUMNS: &'static [Column];
