@@ -39,6 +39,7 @@ cases! {
     persistent:
         rows_are_read_by_plain_sql,
         indexes_of_users_survive_a_rebuild,
+        what_users_made_of_a_table_stops_no_commit,
         a_view_whose_table_was_dropped_is_built_anew;
 }
 
@@ -568,6 +569,28 @@ async fn indexes_of_users_survive_a_rebuild(backend: impl Backend) {
     assert_eq!(versions(&opened.views).await, [(2, Active, 1)]);
     assert_eq!(backend.view_indexes(TABLE), ["by_order"], "the other one's column is gone");
     opened.views.close().await.unwrap();
+    opened.store.close().await.unwrap();
+}
+
+/// A database that does not give the table away tries again.
+async fn what_users_made_of_a_table_stops_no_commit(backend: impl Backend) {
+    let opened = backend.open().await;
+    let views = &opened.views;
+    take(views, &wide(), 0, 1).await.unwrap();
+    let table = backend.view_table(TABLE);
+    let theirs = backend.view_table("theirs");
+    backend.view_sql(&format!("CREATE VIEW {theirs} AS SELECT _key FROM {table}"));
+    let row = |key: &str, position| change(key, position, Some(new_row(&Wide::default())));
+    views.commit(VIEW, by(1, 1), vec![row("a", 1)], 1).await.unwrap();
+    views.rebuild(VIEW).await.unwrap();
+    take(views, &wide(), 9, 1).await.unwrap();
+    views.commit(VIEW, by(1, 2), vec![row("a", 1), row("b", 2)], 2).await.unwrap();
+    assert_eq!(checkpoint(views, ROW, LOG).await, 2);
+    backend.view_sql(&format!("DROP VIEW {theirs}"));
+    views.commit(VIEW, by(1, 2), vec![row("c", 3)], 3).await.unwrap();
+    assert_eq!(versions(views).await, [(2, Active, 3)]);
+    assert_eq!(views.rows(VIEW, Query::ALL).await.unwrap().len(), 3);
+    views.close().await.unwrap();
     opened.store.close().await.unwrap();
 }
 

@@ -10,26 +10,76 @@ use crate::view::{Column, Key, Query, Row, Value, ViewStore};
 /// The rows that a projector keeps.
 ///
 /// ```
-/// # use angzarr_runtime::{Error, Row, app::View, prost};
-/// # #[derive(Clone, PartialEq, prost::Message, Row)]
-/// # #[prost(prost_path = "::angzarr_runtime::prost")]
-/// # struct OrderRow {
-/// #     #[prost(string, tag = "1")]
-/// #     customer_id: String,
+/// # use angzarr_runtime::{Aggregate, App, Command, Context, Event, Failure, Projector, Rejection, Row, SyncMode, prost};
+/// # macro_rules! message {
+/// #     ($name:ident, $derive:path, $(#[$attribute:meta])*) => {
+/// #         #[derive(Clone, PartialEq, prost::Message, $derive)]
+/// #         #[prost(prost_path = "::angzarr_runtime::prost")]
+/// #         $(#[$attribute])*
+/// #         struct $name {
+/// #             #[prost(string, tag = "1")]
+/// #             order_id: String,
+/// #             #[prost(string, tag = "2")]
+/// #             customer_id: String,
+/// #         }
+/// #         impl prost::Name for $name {
+/// #             const NAME: &'static str = stringify!($name);
+/// #             const PACKAGE: &'static str = "shop.v1";
+/// #         }
+/// #     };
 /// # }
-/// # async fn example(orders: View<OrderRow>) -> Result<(), Error> {
-/// let order: Option<OrderRow> = orders.get("A-1").await?;
+/// # message!(PlaceOrder, Command, #[command(name = "shop.v1.PlaceOrder", domain = "orders", root = order_id)]);
+/// # message!(OrderPlaced, Event, #[event(name = "shop.v1.OrderPlaced", domain = "orders")]);
+/// # message!(Order, Row,);
+/// # message!(OrderRow, Row,);
+/// # #[derive(Aggregate)]
+/// # #[aggregate(define = Orders, name = "shop.v1.app.Orders", domain = "orders", state = Order,
+/// #     command(place: PlaceOrder => OrderPlaced))]
+/// # struct OrderBook;
+/// # impl Orders for OrderBook {
+/// #     fn place(&self, _: &Order, it: PlaceOrder, _: &Context) -> Result<OrderPlaced, Rejection> {
+/// #         Ok(OrderPlaced { order_id: it.order_id, customer_id: it.customer_id })
+/// #     }
+/// #     fn apply_order_placed(_: &mut Order, _: OrderPlaced) {}
+/// # }
+/// # #[derive(Projector)]
+/// # #[projector(define = Board, name = "shop.v1.app.Board", view = OrderRow, on(on_placed: OrderPlaced => ()))]
+/// # struct OrderBoard;
+/// # impl Board for OrderBoard {
+/// #     async fn on_placed(
+/// #         &self,
+/// #         _: Option<OrderRow>,
+/// #         it: OrderPlaced,
+/// #         _: &Context,
+/// #     ) -> Result<Option<OrderRow>, Failure> {
+/// #         Ok(Some(OrderRow { order_id: it.order_id, customer_id: it.customer_id }))
+/// #     }
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), angzarr_runtime::Error> {
+/// # let app = App::builder("memory".parse()?).register(OrderBook).register(OrderBoard).start().await?;
+/// # for (order, customer) in [("A-1", "c-1"), ("A-2", "c-2"), ("A-3", "c-1")] {
+/// #     let order = PlaceOrder { order_id: order.into(), customer_id: customer.into() };
+/// #     app.send(order).sync(SyncMode::Simple).await?;
+/// # }
+/// let orders = app.view::<OrderRow>()?;
+/// let order = orders.get("A-1").await?;
+/// assert_eq!(order.unwrap().customer_id, "c-1");
 ///
 /// // All of them, page by page.
-/// let mut page = orders.page(None, 100).await?;
-/// while let Some((last, _)) = page.last() {
-///     let after = last.clone();
-///     page = orders.page(Some(&after), 100).await?;
+/// let (mut after, mut count) = (None, 0);
+/// loop {
+///     let page = orders.page(after.as_ref(), 2).await?;
+///     let Some((last, _)) = page.last() else { break };
+///     count += page.len();
+///     after = Some(last.clone());
 /// }
+/// assert_eq!(count, 3);
 ///
 /// // Those of one customer.
 /// let first = orders.find("customer_id", "c-1").page(None, 100).await?;
-/// # Ok(())
+/// assert_eq!(first.len(), 2);
+/// # app.shutdown().await
 /// # }
 /// ```
 ///

@@ -163,3 +163,165 @@ impl Consumer for ProjectorCoordinator {
         view.under(writer, |rows| rows.committed(keys))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use prost_types::Timestamp;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::component::{Handling, ProjectorSpec};
+    use crate::context::Context;
+    use crate::message::Payload;
+    use crate::store::memory::{MemoryStore, MemoryViews};
+    use crate::store::{Acquired, ConsumerStore, RecordKind, StreamId, Trace};
+    use crate::view::{NewRow, Query, Taken, Version};
+
+    /// Appends what events say to their rows.
+    struct Listing(Shape);
+
+    impl ProjectorLogic for Listing {
+        fn spec(&self) -> &'static ProjectorSpec {
+            &ProjectorSpec { name: "Listing", subscriptions: &[] }
+        }
+
+        fn shape(&self) -> Option<&Shape> {
+            Some(&self.0)
+        }
+
+        fn key(&self, _: &Payload) -> Result<Option<Key>, Failure> {
+            Ok(None)
+        }
+
+        fn stored(&self, bytes: Bytes) -> Result<NewRow, Failure> {
+            Ok(NewRow { bytes, values: Vec::new(), rest: "{}".into() })
+        }
+
+        fn project<'a>(
+            &'a self,
+            row: Option<Bytes>,
+            event: &'a Payload,
+            _: &'a Context,
+        ) -> Handling<'a, Option<Bytes>> {
+            Box::pin(async move { Ok(Some([&*row.unwrap_or_default(), &*event.value].concat().into())) })
+        }
+    }
+
+    /// Views whose commits wait, when they have begun, until they may go on.
+    #[derive(Debug)]
+    struct Slow {
+        views: MemoryViews,
+        begun: Semaphore,
+        go_on: Semaphore,
+    }
+
+    #[async_trait]
+    impl ViewStore for Slow {
+        async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<Taken, StoreError> {
+            self.views.take(view, owner, head, token).await
+        }
+
+        async fn checkpoint(&self, view: &str, owner: Owner<'_>) -> Result<u64, StoreError> {
+            self.views.checkpoint(view, owner).await
+        }
+
+        async fn entry(&self, view: &str, version: u32, key: &Key) -> Result<Option<Entry>, StoreError> {
+            self.views.entry(view, version, key).await
+        }
+
+        async fn commit(&self, view: &str, by: Writer, changes: Vec<Change>, to: u64) -> Result<(), StoreError> {
+            self.begun.add_permits(1);
+            self.go_on.acquire().await.map_err(|_| StoreError::Closed)?.forget();
+            self.views.commit(view, by, changes, to).await
+        }
+
+        async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
+            self.views.row(view, key).await
+        }
+
+        async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+            self.views.rows(view, query).await
+        }
+
+        async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError> {
+            self.views.versions(view).await
+        }
+
+        async fn rebuild(&self, view: &str) -> Result<(), StoreError> {
+            self.views.rebuild(view).await
+        }
+
+        async fn close(&self) -> Result<(), StoreError> {
+            self.views.close().await
+        }
+    }
+
+    fn event(position: u64, key: &str, says: &'static str) -> Record {
+        Record {
+            stream: StreamId::new("things", Uuid::nil()),
+            key: key.into(),
+            sequence: 0,
+            position,
+            kind: RecordKind::Event,
+            part: 0,
+            parts: 0,
+            payload: Payload { type_name: "Said".into(), value: Bytes::from(says) },
+            created_at: Timestamp::default(),
+            occurred_at: None,
+            trace: Trace { correlation_id: "talk".into(), cause: None },
+        }
+    }
+
+    async fn leased(store: &MemoryStore) -> Lease {
+        match store.acquire("Listing", None).await.unwrap() {
+            Acquired::Taken(lease) => lease,
+            Acquired::Held(_) => panic!("nobody else holds it"),
+        }
+    }
+
+    /// Lanes go on while a commit is under way: it holds what was there when it began, the next one holds the rest.
+    #[tokio::test]
+    async fn rows_change_during_a_commit() {
+        let store = Arc::new(MemoryStore::new());
+        let views = Slow { views: MemoryViews::new(), begun: Semaphore::new(0), go_on: Semaphore::new(0) };
+        let views = Arc::new(views);
+        let shape = Shape { row_type: "Row".into(), columns: Vec::new() };
+        let projector = ProjectorCoordinator::new(Arc::new(Listing(shape)), store.clone(), views.clone());
+        let row = async |key: &str| views.row("Listing", &Key::from(key)).await.unwrap();
+
+        let lease = leased(&store).await;
+        assert_eq!(projector.take(&lease).await.unwrap(), 0);
+        projector.react(&event(1, "a", "1")).await.unwrap();
+        projector.react(&event(4, "b", "4")).await.unwrap();
+        let during = async {
+            views.begun.acquire().await.unwrap().forget();
+            projector.react(&event(2, "a", "2")).await.unwrap();
+            projector.react(&event(3, "c", "3")).await.unwrap();
+            views.go_on.add_permits(1);
+        };
+        let (committed, ()) = tokio::join!(projector.commit(&lease, 1), during);
+        committed.unwrap();
+        assert_eq!((row("a").await, row("b").await, row("c").await), (Some("1".into()), Some("4".into()), None));
+        views.go_on.add_permits(1);
+        projector.commit(&lease, 2).await.unwrap();
+        assert_eq!((row("a").await, row("c").await), (Some("12".into()), Some("3".into())));
+
+        // A commit that is given up is made again; what is behind the checkpoint is not handled twice.
+        projector.react(&event(5, "a", "5")).await.unwrap();
+        let given_up = async { views.begun.acquire_many(2).await.unwrap().forget() };
+        tokio::select! {
+            _ = projector.commit(&lease, 2) => panic!("it has to wait"),
+            () = given_up => {}
+        }
+        views.go_on.add_permits(1);
+        projector.commit(&lease, 2).await.unwrap();
+        assert_eq!(row("a").await, Some("125".into()));
+        store.release(&lease).await.unwrap();
+        let next = leased(&store).await;
+        // What is ahead of the log is emptied; the log here ends at its beginning.
+        assert_eq!(projector.take(&next).await.unwrap(), 0);
+        assert_eq!(row("a").await, None);
+        assert!(projector.commit(&lease, 3).await.is_err(), "the earlier lease is worth nothing");
+    }
+}

@@ -140,7 +140,13 @@ impl StoreError {
     /// Whether the same call may succeed later without anything being mended.
     /// For [`StoreError::Unknown`] that holds under an idempotency key; without one, it may be stored twice.
     pub fn retryable(&self) -> bool {
-        matches!(self, StoreError::Unavailable { .. } | StoreError::Unknown { .. } | StoreError::Full { .. })
+        matches!(
+            self,
+            StoreError::Unavailable { .. }
+                | StoreError::Unknown { .. }
+                | StoreError::Full { .. }
+                | StoreError::NoColumn { .. }
+        )
     }
 
     /// What to do about it.

@@ -85,6 +85,8 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path)?;
     // Losing the last commits costs a little rebuilding, so they need not wait for the disk.
     schema::VIEWS.prepare(&connection, path, "NORMAL")?;
+    // Otherwise no table could be renamed while a view of a user's names one that is about to come.
+    connection.pragma_update(None, "legacy_alter_table", true)?;
     Ok(connection)
 }
 

@@ -82,7 +82,8 @@ END
 $$;
 
 -- Lets the version that is building take the place of the active one, its name, the rights to it and the indexes on it,
--- if it has come as far as that.
+-- if it has come as far as that. A table that somebody reads for long, or that something else depends on, is not taken
+-- away from them: the next commit tries again, and this one counts all the same.
 CREATE FUNCTION angzarr.switch_view(view text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -105,10 +106,16 @@ BEGIN
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
         WHERE c.relnamespace = 'angzarr_views'::regnamespace AND c.relname = old.rows
             AND pg_get_indexdef(i.indexrelid) NOT LIKE '%USING btree ("left"(\_key, 256))';
-    PERFORM angzarr.drop_view_version(view, old.number);
-    EXECUTE format('ALTER TABLE angzarr_views.%I RENAME TO %I', new.rows, old.rows);
-    UPDATE angzarr.view_versions v SET active = true, rows = old.rows
-        WHERE v.view = switch_view.view AND v.number = new.number;
+    BEGIN
+        PERFORM set_config('lock_timeout', '200ms', true);
+        PERFORM angzarr.drop_view_version(view, old.number);
+        EXECUTE format('ALTER TABLE angzarr_views.%I RENAME TO %I', new.rows, old.rows);
+        UPDATE angzarr.view_versions v SET active = true, rows = old.rows
+            WHERE v.view = switch_view.view AND v.number = new.number;
+    EXCEPTION WHEN lock_not_available OR dependent_objects_still_exist THEN
+        RAISE WARNING 'the new version of the view "%" cannot take the place of the old one yet: %', view, SQLERRM;
+        RETURN;
+    END;
     FOR kept IN SELECT a.grantee, a.privilege_type FROM aclexplode(grants) AS a LOOP
         EXECUTE format('GRANT %s ON angzarr_views.%I TO %s', kept.privilege_type, old.rows,
             CASE kept.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(kept.grantee)) END);
