@@ -294,7 +294,7 @@ mod tests {
             source: Source::Client,
             deadline: None,
             occurred_at: None,
-            arrived: crate::time::from_micros(0),
+            arrived: time::from_micros(0),
             seed: Uuid::from_u128(7),
         }
     }
@@ -375,10 +375,8 @@ mod tests {
         let free = |value: &[u8]| request(vec![command(value)]);
         let at = |expected, value: &[u8]| Request { expected: Some(expected), ..free(value) };
         let keyed = |value: &[u8]| Request { idempotency_key: Some("key".into()), ..free(value) };
-        let consumers = |value: &[u8]| Request {
-            source: Source::Consumer { recorded_at: crate::time::from_micros(0) },
-            ..keyed(value)
-        };
+        let consumers =
+            |value: &[u8]| Request { source: Source::Consumer { recorded_at: time::from_micros(0) }, ..keyed(value) };
         let query = |value: &[u8]| Request { work: Work::Query(payload("Sum", value)), ..request(Vec::new()) };
         let table: [(Vec<Request>, &[&str]); 9] = [
             (vec![free(b"12"), free(b"sequence"), free(b"1")], &["0 [Event, Event]", "rejected 2", "2 [Event]"]),
@@ -437,7 +435,7 @@ mod tests {
 
     #[test]
     fn refusals_of_consumers_and_empty_results_under_a_key_are_stored() {
-        let recorded_at = crate::time::from_micros(0);
+        let recorded_at = time::from_micros(0);
         let keyed = |source, value: &[u8]| Request {
             source,
             idempotency_key: Some("key".into()),
