@@ -105,6 +105,11 @@ fn keywords() {
 }
 
 #[test]
+fn rows() {
+    check("rows");
+}
+
+#[test]
 fn with() {
     check("with");
 }

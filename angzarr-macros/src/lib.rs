@@ -103,6 +103,13 @@ pub fn derive_union(input: TokenStream) -> TokenStream {
     finish(expand::message::union(&parse_macro_input!(input)))
 }
 
+/// Makes a message the row of a view, or a part of one; also for the enum of a oneof in it. What becomes of each field
+/// is said at the trait, `angzarr_runtime::view::Row`.
+#[proc_macro_derive(Row, attributes(row))]
+pub fn derive_row(input: TokenStream) -> TokenStream {
+    finish(expand::row::row(&parse_macro_input!(input)))
+}
+
 /// Makes an enum that prost generated the codes of rejections.
 #[proc_macro_derive(RejectionCode)]
 pub fn derive_rejection_code(input: TokenStream) -> TokenStream {

@@ -6,6 +6,7 @@ use crate::coordinator::outcome::Outcome;
 use crate::failure::Failure;
 use crate::rejection::Rejection;
 use crate::store::StoreError;
+use crate::view::Value;
 
 /// An error of the runtime. Except where a variant says otherwise, nothing was stored.
 ///
@@ -22,6 +23,9 @@ pub enum Error {
     /// A command book that cannot be used.
     #[error("{0}")]
     BadBook(BadBook),
+    /// A view was asked for a column that its rows do not have.
+    #[error("{0}")]
+    BadColumn(BadColumn),
     /// A handler, fold or upcaster failed technically.
     #[error("{}", .0.message())]
     Failed(Failure),
@@ -166,6 +170,56 @@ pub enum BadBook {
     Reserved(&'static str),
 }
 
+/// Why rows cannot be found by a column.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadColumn {
+    /// There is none of this name.
+    #[error("rows have no column `{name}`{}", .nearest.as_ref().map(|nearest| format!("; the nearest is `{nearest}`")).unwrap_or_default())]
+    Unknown {
+        /// As given.
+        name: String,
+        /// The column whose name is most like it, if there are any.
+        nearest: Option<String>,
+    },
+    /// It holds values of another kind.
+    #[error("the column `{name}` is {kind} and never has the value {given:?}")]
+    OtherKind {
+        /// Of the column.
+        name: String,
+        /// Of the column.
+        kind: &'static str,
+        /// What was to be found.
+        given: Value,
+    },
+}
+
+impl BadColumn {
+    /// Stable, in capitals.
+    pub fn code(&self) -> &'static str {
+        match self {
+            BadColumn::Unknown { .. } => "COLUMN_UNKNOWN",
+            BadColumn::OtherKind { .. } => "COLUMN_OTHER_KIND",
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            BadColumn::Unknown { .. } => {
+                "columns are the singular scalar fields of the row's message; other fields are found by SQL, in `_rest`"
+            }
+            BadColumn::OtherKind { .. } => "give a value of the field's type",
+        }
+    }
+}
+
+impl From<BadColumn> for Error {
+    fn from(bad: BadColumn) -> Self {
+        Error::BadColumn(bad)
+    }
+}
+
 impl Error {
     /// Stable, in capitals; a rejection's is its own.
     pub fn code(&self) -> &str {
@@ -173,6 +227,7 @@ impl Error {
             Error::Rejected(rejection) => &rejection.code,
             Error::Store(error) => error.code(),
             Error::BadBook(bad) => bad.code(),
+            Error::BadColumn(bad) => bad.code(),
             Error::Failed(failure) => failure.code(),
             Error::Contention { .. } => "CONTENTION",
             Error::DeadlineExceeded => "DEADLINE_EXCEEDED",
@@ -204,6 +259,7 @@ impl Error {
             Error::Rejected(_) => "the rules of the aggregate refused it; its code says which",
             Error::Store(error) => error.help(),
             Error::BadBook(bad) => bad.help(),
+            Error::BadColumn(bad) => bad.help(),
             Error::Failed(failure) => failure.help(),
             Error::Contention { .. } => "try again, or spread the writers over more roots",
             Error::DeadlineExceeded => "allow more time",

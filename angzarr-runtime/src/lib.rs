@@ -37,14 +37,15 @@ pub use context::{Context, When};
 pub use coordinator::business::Speculation;
 pub use coordinator::outcome::{CausedBook, Outcome, WaitFailure};
 pub use coordinator::process_manager::SpeculatedStep;
-pub use error::{BadBook, Error};
+pub use error::{BadBook, BadColumn, Error};
 pub use failure::Failure;
 pub use message::{Command, Deadline, Emission, Event, Fact, KeyPart, Outgoing, Payload, Query};
 pub use rejection::{Refused, Rejection, RejectionCode};
 pub use store::Storage;
+pub use view::Row;
 
 pub use angzarr_macros::{
-    Aggregate, Command, Deadline, Event, ProcessManager, Projector, Query, RejectionCode, Saga, Union, Upcaster,
+    Aggregate, Command, Deadline, Event, ProcessManager, Projector, Query, RejectionCode, Row, Saga, Union, Upcaster,
 };
 
 // Generated code names these through this crate, so that users need no dependency of their own on them.

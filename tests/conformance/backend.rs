@@ -10,6 +10,7 @@ use angzarr_runtime::store::memory::{MemoryStore, MemoryViews};
 use angzarr_runtime::store::{Opened, StreamId};
 use async_trait::async_trait;
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
@@ -39,6 +40,16 @@ pub(crate) trait Backend: Send + Sync + Sized + 'static {
 
     /// As applications spell it.
     fn text(&self) -> String;
+
+    /// Runs SQL where the views lie; gives the rows of the last statement, fields separated by `|`. Only where it is
+    /// persistent, like what follows.
+    fn view_sql(&self, statements: &str) -> String;
+
+    /// A view's table, as SQL names it.
+    fn view_table(&self, name: &str) -> String;
+
+    /// Names of the indexes that users made on a view's table, sorted.
+    fn view_indexes(&self, table: &str) -> Vec<String>;
 
     /// Begins a new stream with one record, by a writer beneath the runtime that does not commit it yet. Only where it
     /// is persistent.
@@ -86,6 +97,18 @@ impl Backend for Memory {
 
     fn text(&self) -> String {
         "memory".into()
+    }
+
+    fn view_sql(&self, _: &str) -> String {
+        panic!("memory knows no SQL")
+    }
+
+    fn view_table(&self, _: &str) -> String {
+        panic!("memory knows no SQL")
+    }
+
+    fn view_indexes(&self, _: &str) -> Vec<String> {
+        panic!("memory knows no SQL")
     }
 
     async fn hold(&self, _: &StreamId) -> Box<dyn Held> {
@@ -139,6 +162,33 @@ impl Backend for Sqlite {
     }
     fn text(&self) -> String {
         format!("sqlite:{}", self.path().display())
+    }
+
+    fn view_sql(&self, statements: &str) -> String {
+        let connection = Connection::open(self.folder.path().join("log.db.views")).unwrap();
+        let mut statement = connection.prepare(statements).unwrap();
+        let columns = statement.column_count();
+        let field = |value: ValueRef<'_>| match value {
+            ValueRef::Null => String::new(),
+            ValueRef::Integer(number) => number.to_string(),
+            ValueRef::Real(number) => number.to_string(),
+            ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into_owned(),
+        };
+        let row = |row: &rusqlite::Row<'_>| {
+            let fields: Result<Vec<_>, _> = (0..columns).map(|index| row.get_ref(index).map(field)).collect();
+            Ok(fields?.join("|"))
+        };
+        let rows: Vec<String> = statement.query_map([], row).unwrap().collect::<Result<_, _>>().unwrap();
+        rows.join("\n")
+    }
+
+    fn view_table(&self, name: &str) -> String {
+        format!("\"{name}\"")
+    }
+
+    fn view_indexes(&self, table: &str) -> Vec<String> {
+        let names = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name =";
+        self.view_sql(&format!("{names} '{table}' ORDER BY name")).lines().map(ToOwned::to_owned).collect()
     }
 
     async fn hold(&self, stream: &StreamId) -> Box<dyn Held> {
@@ -205,12 +255,28 @@ impl Backend for Postgres {
     }
 
     fn lose_views(&self) {
-        let lost = "TRUNCATE angzarr.views, angzarr.view_rows";
+        let lost = "TRUNCATE angzarr.views, angzarr.view_versions, angzarr.view_tombstones;
+                    DROP SCHEMA angzarr_views CASCADE; CREATE SCHEMA angzarr_views";
         angzarr_servers::postgres::shared().sql_in(&self.url, lost).unwrap();
     }
 
     fn text(&self) -> String {
         self.url.clone()
+    }
+
+    fn view_sql(&self, statements: &str) -> String {
+        let rows = angzarr_servers::postgres::shared().sql_in(&self.url, statements).unwrap();
+        rows.trim_end().to_owned()
+    }
+
+    fn view_table(&self, name: &str) -> String {
+        format!("angzarr_views.\"{name}\"")
+    }
+
+    fn view_indexes(&self, table: &str) -> Vec<String> {
+        let names = "SELECT indexname FROM pg_indexes WHERE schemaname = 'angzarr_views' AND indexdef NOT LIKE '%256%'";
+        let names = self.view_sql(&format!("{names} AND tablename = '{table}' ORDER BY indexname"));
+        names.lines().map(ToOwned::to_owned).collect()
     }
 
     async fn hold(&self, stream: &StreamId) -> Box<dyn Held> {

@@ -15,6 +15,7 @@ mod postgres_publication;
 mod postgres_sessions;
 mod postgres_setup;
 mod postgres_silence;
+mod rows;
 mod sqlite_damage;
 mod sqlite_files;
 mod sqlite_full;

@@ -10,7 +10,7 @@ use angzarr_runtime::store::{
     Acquired, Appended, AsOf, Attempt, Due, EventRef, Lease, Load, NewBook, NewDeadLetter, NewParked, Opened, Snapshot,
     StoreError, StreamId,
 };
-use angzarr_runtime::view::{Key, Owner};
+use angzarr_runtime::view::{Key, Owner, Query, Writer};
 use angzarr_servers::postgres::shared;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::postgres_proxy::{Cut, Proxy};
 use crate::postgres_publication::{POSITIONS, lock};
 use crate::store::{book, lease, stream};
+use crate::view::{change, plain, shape};
 
 /// A log, opened through a proxy and, to see what came of it, directly.
 struct World {
@@ -316,21 +317,26 @@ async fn parks_and_dead_letters_are_written_once() {
 async fn views_are_written_once() {
     let world = World::new().await;
     let (views, direct) = (&world.through.views, &world.direct.views);
-    let owner = Owner { log: world.through.store.log_id(), row_type: "a.Row" };
+    let shape = shape("a.Row");
+    let owner = Owner { log: world.through.store.log_id(), shape: &shape };
+    let by = Writer { token: 1, version: 1 };
     let name = |number: u32| format!("view{number:04}");
     world
         .cut_everywhere("take", async |number| {
-            assert_eq!(views.take(&name(number), owner, 9, 1).await.unwrap(), 0);
-            direct.commit(&name(number), 1, Vec::new(), 3).await.unwrap();
+            assert_eq!(views.take(&name(number), owner, 9, 1).await.unwrap().version, 1);
+            direct.commit(&name(number), by, Vec::new(), 3).await.unwrap();
             assert_eq!(direct.checkpoint(&name(number), owner).await.unwrap(), 3);
         })
         .await;
-    let row =
-        |number: u32| vec![(Key::from("key"), Some(Bytes::from(format!("row{number:04}")))), (Key::from("no"), None)];
+    let row = |number: u32| format!("row{number:04}");
+    let changes = |number: u32| {
+        let at = u64::from(number) + 4;
+        vec![change("key", at, Some(plain(row(number).as_bytes()))), change("no", at, None)]
+    };
     world
         .cut_everywhere("commit", async |number| {
-            views.commit("view0000", 1, row(number), u64::from(number) + 4).await.unwrap();
-            assert_eq!(direct.row("view0000", &Key::from("key")).await.unwrap(), row(number)[0].1);
+            views.commit("view0000", by, changes(number), u64::from(number) + 4).await.unwrap();
+            assert_eq!(direct.row("view0000", &Key::from("key")).await.unwrap(), Some(row(number).into()));
             assert_eq!(direct.checkpoint("view0000", owner).await.unwrap(), u64::from(number) + 4);
         })
         .await;
@@ -340,13 +346,13 @@ async fn views_are_written_once() {
         .await;
     world
         .cut_everywhere("rows", async |_| {
-            assert_eq!(views.rows("view0000").await.unwrap(), [(Key::from("key"), kept.clone().unwrap())]);
+            assert_eq!(views.rows("view0000", Query::ALL).await.unwrap(), [(Key::from("key"), kept.clone().unwrap())]);
         })
         .await;
     world
         .cut_everywhere("commit under an older token", async |_| {
             let lost = StoreError::LeaseLost { consumer: "view0000".into() };
-            assert_eq!(views.commit("view0000", 0, Vec::new(), 99).await, Err(lost));
+            assert_eq!(views.commit("view0000", Writer { token: 0, ..by }, Vec::new(), 99).await, Err(lost));
         })
         .await;
     world.close().await;
@@ -363,7 +369,7 @@ async fn nobody_notices_a_server_that_is_away_for_a_moment() {
     let appends = join_all(streams.iter().map(|stream| store.append(book(stream, &["a"]))));
     let others = async {
         store.save_checkpoint(&held, 7).await.unwrap();
-        views.take("view", Owner { log: store.log_id(), row_type: "a.Row" }, 9, 1).await.unwrap();
+        views.take("view", Owner { log: store.log_id(), shape: &shape("a.Row") }, 9, 1).await.unwrap();
         store.read(0, 10).await.unwrap();
     };
     let back = async {
@@ -442,7 +448,7 @@ async fn a_server_that_stays_away_is_told_of_and_may_come_back() {
             world.proxy.cut_all();
             store.read(0, 10).await
         },
-        views.rows("view"),
+        views.rows("view", Query::ALL),
     );
     assert_eq!(sent.as_ref().unwrap_err().code(), "STORE_OUTCOME_UNKNOWN", "{sent:?}");
     for error in [waiting.unwrap_err(), read.unwrap_err(), row.unwrap_err()] {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use angzarr_runtime::Storage;
 use angzarr_runtime::store::{Opened, StoreError};
+use angzarr_runtime::view::{Owner, Query, Writer};
 use angzarr_servers::Postgres;
 use angzarr_servers::postgres::{Admin, shared};
 use futures_util::future::join_all;
@@ -15,6 +16,7 @@ use tracing::subscriber::DefaultGuard;
 use uuid::Uuid;
 
 use crate::store::{book, lease, stream};
+use crate::view::{change, plain, shape};
 
 /// A password in which everything has to be escaped, and as it stands in a URL.
 const SECRET: &str = "Tr0ub@dor/&:3?#%";
@@ -271,7 +273,7 @@ async fn a_user_who_lacks_a_right() {
         ("SELECT ON angzarr.log", "SELECT on table angzarr.log"),
         ("INSERT ON angzarr.records", "INSERT on table angzarr.records"),
         ("UPDATE ON angzarr.consumers", "UPDATE on table angzarr.consumers"),
-        ("DELETE ON angzarr.view_rows", "DELETE on table angzarr.view_rows"),
+        ("DELETE ON angzarr.view_versions", "DELETE on table angzarr.view_versions"),
         ("UPDATE ON SEQUENCE angzarr.published", "UPDATE on sequence angzarr.published"),
         ("EXECUTE ON FUNCTION angzarr.append", "EXECUTE on function angzarr.append"),
         ("EXECUTE ON PROCEDURE angzarr.publish", "EXECUTE on procedure angzarr.publish"),
@@ -298,6 +300,36 @@ async fn a_user_who_lacks_a_right() {
     opened.store.append(book(&stream(), &["c"])).await.unwrap();
     assert_eq!(opened.store.head().await.unwrap(), 2);
     close(opened).await;
+}
+
+/// Tables of views belong to the schema's owner, whoever feeds them; who may read them may read what replaces them.
+#[tokio::test]
+async fn rights_to_views() {
+    let database = Database::used().await;
+    database.sql(
+        "GRANT USAGE ON SCHEMA angzarr TO USER; GRANT ALL ON ALL TABLES IN SCHEMA angzarr TO USER;
+         GRANT ALL ON ALL SEQUENCES IN SCHEMA angzarr TO USER;
+         GRANT EXECUTE ON ALL ROUTINES IN SCHEMA angzarr TO USER",
+    );
+    let readable = || database.sql("SELECT has_table_privilege('USER', 'angzarr_views.a_view', 'SELECT')");
+    let (owner, user) = (open(&database.url).await.unwrap(), open(&database.of_user()).await.unwrap());
+    let shape = shape("a.Row");
+    let of = Owner { log: owner.store.log_id(), shape: &shape };
+    for (token, opened) in (1..).zip([&user, &owner, &user]) {
+        let version = opened.views.take("a.View", of, 9, token).await.unwrap().version;
+        let by = Writer { token, version };
+        opened.views.commit("a.View", by, vec![change("key", token, Some(plain(b"row")))], token).await.unwrap();
+        assert_eq!(opened.views.rows("a.View", Query::ALL).await.unwrap().len(), 1);
+        assert_eq!(opened.views.versions("a.View").await.unwrap().len(), 1);
+        if token == 1 {
+            assert_eq!(readable().trim(), "f");
+            database.sql("GRANT SELECT ON angzarr_views.a_view TO USER");
+        }
+        assert_eq!(readable().trim(), "t");
+        opened.views.rebuild("a.View").await.unwrap();
+    }
+    close(owner).await;
+    close(user).await;
 }
 
 #[tokio::test]

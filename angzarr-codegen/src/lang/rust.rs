@@ -3,6 +3,7 @@
 mod clashes;
 mod messages;
 mod paths;
+mod rows;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,10 +36,11 @@ pub(crate) fn generate(
     let paths = Paths::new(protos, extern_paths)?;
     let renderer = Renderer::new()?;
     let relations = Relations::of(model);
+    let rows = rows::Rows::of(protos, model);
     let mut files = Vec::new();
     let mut root = Module::default();
     for (package, mut file) in messages::packages(protos, &paths)? {
-        messages::attach(&mut file, &view::attributes(&package, model, &relations, &paths), &renderer)?;
+        messages::attach(&mut file, &view::attributes(&package, model, &relations, &rows, &paths), &renderer)?;
         let mut text = prettyplease::unparse(&file);
         for component in model.components.iter().filter(|c| c.generate && c.package == package) {
             // Taken as the template prints it: prettyplease would pull the arrows in the attribute apart.

@@ -5,6 +5,7 @@ mod handler;
 pub(crate) mod message;
 mod process_manager;
 mod projector;
+pub(crate) mod row;
 mod saga;
 #[cfg(test)]
 mod tests;

@@ -100,7 +100,7 @@ impl AppBuilder {
                     manager
                 }
                 Registration::Projector(logic) => {
-                    view_names.extend(logic.row_type().map(|row_type| (logic.spec().name, row_type)));
+                    view_names.extend(logic.shape().map(|shape| (logic.spec().name, shape.row_type.clone())));
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
                     Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery))
                 }

@@ -27,7 +27,7 @@ pub use query::AskQuery;
 pub use read::LogSlice;
 pub use send::{RecordFact, SendCommand};
 pub use speculate::SpeculateCommand;
-pub use view::View;
+pub use view::{Find, View};
 pub use wait::SyncMode;
 
 use crate::coordinator::consumer::Running;
@@ -39,8 +39,8 @@ use crate::coordinator::saga::SagaCoordinator;
 use crate::error::{BadBook, Error};
 use crate::message::{Command, Fact, Query};
 use crate::proto;
-use crate::store::Storage;
-use crate::view::ViewStore;
+use crate::store::{Acquired, Storage};
+use crate::view::{Row, VersionState, ViewStore};
 
 /// How long consumers may take to finish the events that they are at.
 const GRACE: Duration = Duration::from_secs(5);
@@ -74,6 +74,22 @@ impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App").field("log", &self.inner.log.store).field("consumers", &self.inner.consumers).finish()
     }
+}
+
+/// How far a version of a view is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ViewStatus {
+    /// Full name of its projector.
+    pub name: &'static str,
+    /// Grows with every version of the view.
+    pub version: u32,
+    /// Whether it is read, or being built.
+    pub state: VersionState,
+    /// The table in which its rows lie.
+    pub table: String,
+    /// Everything up to here is in it.
+    pub checkpoint: u64,
 }
 
 impl App {
@@ -158,15 +174,58 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Setup`] if no projector keeps such a view, or several do.
-    pub fn view<R: prost::Message + prost::Name + Default>(&self) -> Result<View<R>, Error> {
+    pub fn view<R: Row + prost::Message + prost::Name + Default>(&self) -> Result<View<R>, Error> {
+        Ok(View::new(self.inner.views.clone(), self.view_name::<R>()?))
+    }
+
+    fn view_name<R: prost::Name>(&self) -> Result<&'static str, Error> {
         let row_type = R::full_name();
         let mut found = self.inner.view_names.iter().filter(|(_, row)| *row == row_type).map(|(name, _)| *name);
         match (found.next(), found.next()) {
-            (Some(name), None) => Ok(View::new(self.inner.views.clone(), name)),
+            (Some(name), None) => Ok(name),
             (None, _) => Err(Error::Setup(format!("no registered projector keeps rows of `{row_type}`"))),
             (Some(one), Some(other)) => Err(Error::Setup(format!(
                 "`{one}` and `{other}` both keep rows of `{row_type}`: give each its own type"
             ))),
+        }
+    }
+
+    /// The versions of all views, in the order of registration, the active one of each first.
+    ///
+    /// # Errors
+    /// What the store can yield.
+    pub async fn view_status(&self) -> Result<Vec<ViewStatus>, Error> {
+        let mut found = Vec::new();
+        for (name, _) in &self.inner.view_names {
+            found.extend(self.inner.views.versions(name).await?.into_iter().map(|version| ViewStatus {
+                name,
+                version: version.number,
+                state: version.state,
+                table: version.table,
+                checkpoint: version.checkpoint,
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Builds the view whose rows are of type `R` anew, from the beginning of the log, beside the rows that are there.
+    /// Those are read until the new ones take their place: [`App::view_status`] tells how far it is.
+    ///
+    /// It is begun by whoever runs the projector, within a few seconds, wherever that is.
+    ///
+    /// # Errors
+    /// Those of [`App::view`], and what the store can yield.
+    pub async fn rebuild_view<R: prost::Name>(&self) -> Result<(), Error> {
+        let name = self.view_name::<R>()?;
+        self.inner.views.rebuild(name).await?;
+        // Whoever holds the lease notices that it is gone, and begins anew under the next one.
+        let store = &self.inner.log.store;
+        let mut seen = None;
+        loop {
+            match store.acquire(name, seen).await? {
+                Acquired::Taken(lease) => return Ok(store.release(&lease).await?),
+                Acquired::Held(beat) => seen = Some(beat),
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Delivery, Handling, KeyOf, Registration, Subscription};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::Payload;
-use crate::view::Key;
+use crate::view::{self, Key, NewRow, Shape};
 
 /// What a projector says of itself.
 #[derive(Debug)]
@@ -26,14 +26,20 @@ pub trait ProjectorLogic: Send + Sync {
     /// What it says of itself.
     fn spec(&self) -> &'static ProjectorSpec;
 
-    /// Full name of the row's message type; none if it keeps no view.
-    fn row_type(&self) -> Option<String>;
+    /// What its rows are; none if it keeps no view.
+    fn shape(&self) -> Option<&Shape>;
 
     /// The row that an event changes, which is its lane too; none stands for the natural id of the event's stream.
     ///
     /// # Errors
     /// The event does not decode.
     fn key(&self, event: &Payload) -> Result<Option<Key>, Failure>;
+
+    /// An encoded row as it is stored.
+    ///
+    /// # Errors
+    /// The row does not decode.
+    fn stored(&self, row: Bytes) -> Result<NewRow, Failure>;
 
     /// The row after the event; none deletes it. Without a view both are none.
     fn project<'a>(&'a self, row: Option<Bytes>, event: &'a Payload, cx: &'a Context) -> Handling<'a, Option<Bytes>>;
@@ -44,7 +50,8 @@ type Project<T> = for<'a> fn(&'a T, Option<Bytes>, &'a Payload, &'a Context) -> 
 struct Typed<T> {
     component: T,
     spec: &'static ProjectorSpec,
-    row_type: Option<String>,
+    shape: Option<Shape>,
+    stored: fn(Bytes) -> Result<NewRow, Failure>,
     project: Project<T>,
     key: KeyOf,
 }
@@ -54,12 +61,16 @@ impl<T: Send + Sync + 'static> ProjectorLogic for Typed<T> {
         self.spec
     }
 
-    fn row_type(&self) -> Option<String> {
-        self.row_type.clone()
+    fn shape(&self) -> Option<&Shape> {
+        self.shape.as_ref()
     }
 
     fn key(&self, event: &Payload) -> Result<Option<Key>, Failure> {
         (self.key)(event)
+    }
+
+    fn stored(&self, row: Bytes) -> Result<NewRow, Failure> {
+        (self.stored)(row)
     }
 
     fn project<'a>(&'a self, row: Option<Bytes>, event: &'a Payload, cx: &'a Context) -> Handling<'a, Option<Bytes>> {
@@ -68,14 +79,14 @@ impl<T: Send + Sync + 'static> ProjectorLogic for Typed<T> {
 }
 
 /// Registers a projector that keeps a view with rows of type `R`.
-pub fn view<T: Send + Sync + 'static, R: prost::Name>(
+pub fn view<T: Send + Sync + 'static, R: view::Row + prost::Message + prost::Name + Default>(
     component: T,
     spec: &'static ProjectorSpec,
     project: Project<T>,
     key: KeyOf,
 ) -> Registration {
-    let row_type = Some(R::full_name());
-    Registration::Projector(Arc::new(Typed { component, spec, row_type, project, key }))
+    let shape = Some(Shape::of::<R>());
+    Registration::Projector(Arc::new(Typed { component, spec, shape, stored: stored::<R>, project, key }))
 }
 
 /// Registers a projector that has side effects only.
@@ -85,7 +96,13 @@ pub fn effects<T: Send + Sync + 'static>(
     project: Project<T>,
     key: KeyOf,
 ) -> Registration {
-    Registration::Projector(Arc::new(Typed { component, spec, row_type: None, project, key }))
+    let stored = |bytes| Ok(NewRow { bytes, values: Vec::new(), rest: String::new() });
+    Registration::Projector(Arc::new(Typed { component, spec, shape: None, stored, project, key }))
+}
+
+fn stored<R: view::Row + prost::Message + Default>(bytes: Bytes) -> Result<NewRow, Failure> {
+    let row = decoded::<R>(bytes.clone())?;
+    Ok(NewRow { bytes, values: row.values(), rest: view::json::rest(&row) })
 }
 
 /// Decodes a row.
@@ -93,9 +110,11 @@ pub fn effects<T: Send + Sync + 'static>(
 /// # Errors
 /// `ROW_MALFORMED` if the bytes are no encoding of `R`.
 pub fn row_decoded<R: prost::Message + Default>(row: Option<Bytes>) -> Result<Option<R>, Failure> {
-    row.map(R::decode)
-        .transpose()
-        .map_err(|error| Failure::new("ROW_MALFORMED", format!("a stored row does not decode: {error}")))
+    row.map(decoded).transpose()
+}
+
+fn decoded<R: prost::Message + Default>(row: Bytes) -> Result<R, Failure> {
+    R::decode(row).map_err(|error| Failure::new("ROW_MALFORMED", format!("a stored row does not decode: {error}")))
 }
 
 /// Encodes a row.

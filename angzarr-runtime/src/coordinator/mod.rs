@@ -10,6 +10,7 @@ pub(crate) mod outcome;
 pub(crate) mod outgoing;
 pub(crate) mod process_manager;
 pub(crate) mod projector;
+mod rows;
 pub(crate) mod saga;
 pub(crate) mod state;
 pub(crate) mod upcast;

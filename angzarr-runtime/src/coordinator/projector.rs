@@ -1,21 +1,20 @@
-//! Events become rows; rows and checkpoint are committed together, once a batch.
+//! Events become rows; rows and checkpoint are committed together.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::consumer::Consumer;
 use super::guarded_async;
 use super::outgoing::context;
+use super::rows::Rows;
 use crate::component::{Delivery, ProjectorLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Lease, Record, Store, StoreError};
-use crate::view::{Changes, Key, Owner, ViewStore};
+use crate::store::{EventRef, Lease, Record, Store, StoreError};
+use crate::view::{Change, Entry, Key, Owner, Shape, ViewStore, Writer};
 
 /// The coordinator of one projector.
 pub(crate) struct ProjectorCoordinator {
@@ -27,11 +26,12 @@ pub(crate) struct ProjectorCoordinator {
 }
 
 struct View {
+    name: &'static str,
     views: Arc<dyn ViewStore>,
-    row_type: String,
+    shape: Shape,
     log: Uuid,
-    /// Rows that the current batch changed.
-    changed: Mutex<HashMap<Key, Option<Bytes>>>,
+    /// None before the first lease.
+    rows: Mutex<Option<Rows>>,
 }
 
 impl ProjectorCoordinator {
@@ -41,8 +41,8 @@ impl ProjectorCoordinator {
         views: Arc<dyn ViewStore>,
         delivery: Delivery,
     ) -> Self {
-        let log = store.log_id();
-        let view = logic.row_type().map(|row_type| View { views, row_type, log, changed: Mutex::default() });
+        let (name, log) = (logic.spec().name, store.log_id());
+        let view = logic.shape().cloned().map(|shape| View { name, views, shape, log, rows: Mutex::default() });
         Self { logic, store, delivery, view }
     }
 
@@ -50,19 +50,47 @@ impl ProjectorCoordinator {
     fn key(&self, event: &Record) -> Result<Key, Failure> {
         Ok(self.logic.key(&event.payload)?.unwrap_or_else(|| Key::from(&*event.key)))
     }
+
+    /// A change as it is stored.
+    fn change(&self, (key, Entry { event, row }): (Key, Entry)) -> Result<Change, StoreError> {
+        let row = row.map(|row| self.logic.stored(row)).transpose();
+        let row = row.map_err(|failure| StoreError::Damaged { reason: format!("{}: {failure}", self.name()) })?;
+        Ok(Change { key, event, row })
+    }
 }
 
 impl View {
     fn owner(&self) -> Owner<'_> {
-        Owner { log: self.log, row_type: &self.row_type }
+        Owner { log: self.log, shape: &self.shape }
     }
 
-    async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
-        match changed {
-            Some(row) => Ok(row),
-            None => self.views.row(view, key).await,
+    fn lock(&self) -> MutexGuard<'_, Option<Rows>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self) -> StoreError {
+        StoreError::LeaseLost { consumer: self.name.to_owned() }
+    }
+
+    /// Does something with the rows, unless they are those of another lease by now.
+    fn under<T>(&self, writer: Writer, work: impl FnOnce(&mut Rows) -> T) -> Result<T, StoreError> {
+        let mut rows = self.lock();
+        rows.as_mut().filter(|rows| rows.writer == writer).map(work).ok_or_else(|| self.lost())
+    }
+
+    fn writer(&self) -> Result<Writer, StoreError> {
+        self.lock().as_ref().map(|rows| rows.writer).ok_or_else(|| self.lost())
+    }
+
+    async fn entry(&self, writer: Writer, key: &Key) -> Result<Option<Entry>, StoreError> {
+        if let Some(known) = self.under(writer, |rows| rows.find(key))? {
+            return Ok(known);
         }
+        let entry = self.views.entry(self.name, writer.version, key).await?;
+        if let Some(entry) = &entry {
+            self.under(writer, |rows| rows.keep(key.clone(), entry.clone()))?;
+        }
+        Ok(entry)
     }
 }
 
@@ -97,12 +125,17 @@ impl Consumer for ProjectorCoordinator {
                     .await?;
                 return Ok(());
             };
-            let key = self.key(event)?;
-            let row = view.row(self.name(), &key).await?;
+            let (key, at) = (self.key(event)?, EventRef { position: event.position, part: event.part });
+            let writer = view.writer()?;
+            let entry = view.entry(writer, &key).await?;
+            // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
+            if entry.as_ref().is_some_and(|entry| entry.event >= at) {
+                return Ok(());
+            }
+            let row = entry.and_then(|entry| entry.row);
             let row =
                 guarded_async(self.name(), self.delivery.timeout, self.logic.project(row, &event.payload, &cx)).await?;
-            view.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, row);
-            Ok(())
+            Ok(view.under(writer, |rows| rows.change(key, at, row))?)
         }
         .instrument(span)
         .await
@@ -118,31 +151,190 @@ impl Consumer for ProjectorCoordinator {
     async fn take(&self, lease: &Lease) -> Result<u64, StoreError> {
         let Some(view) = &self.view else { return self.checkpoint().await };
         // What an earlier lease left unfinished is handled again by whoever holds the present one.
-        view.changed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *view.lock() = None;
         // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
-        let position = view.views.take(self.name(), view.owner(), u64::MAX, lease.token).await?;
+        view.views.take(self.name(), view.owner(), u64::MAX, lease.token).await?;
         let head = self.store.head().await?;
-        if position <= head {
-            return Ok(position);
-        }
-        view.views.take(self.name(), view.owner(), head, lease.token).await
+        let taken = view.views.take(self.name(), view.owner(), head, lease.token).await?;
+        *view.lock() = Some(Rows::new(lease.token, taken));
+        Ok(taken.checkpoint)
     }
 
     async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
         let Some(view) = &self.view else { return self.store.save_checkpoint(lease, position).await };
-        let changes: Changes = {
-            let changed = view.changed.lock().unwrap_or_else(PoisonError::into_inner);
-            changed.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
-        };
-        let committed = changes.clone();
-        view.views.commit(self.name(), lease.token, changes, position).await?;
-        // Kept until here, so that a commit that failed can be tried again; what was changed meanwhile stays.
-        let mut changed = view.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, row) in &committed {
-            if changed.get(key) == Some(row) {
-                changed.remove(key);
-            }
+        let writer = view.writer()?;
+        if writer.token != lease.token {
+            return Err(view.lost());
         }
-        Ok(())
+        // Handlers of other lanes go on meanwhile, so only what is there now is in it. It stays there until it is
+        // stored, so that a commit that failed can be tried again.
+        let changed = view.under(writer, |rows| rows.changed())?;
+        let keys = changed.iter().map(|(key, entry)| (key.clone(), entry.event)).collect();
+        let changes = changed.into_iter().map(|change| self.change(change)).collect::<Result<_, _>>()?;
+        view.views.commit(self.name(), writer, changes, position).await?;
+        view.under(writer, |rows| rows.committed(keys))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use prost_types::Timestamp;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::component::{Handling, ProjectorSpec};
+    use crate::context::Context;
+    use crate::message::Payload;
+    use crate::store::memory::{MemoryStore, MemoryViews};
+    use crate::store::{Acquired, ConsumerStore, RecordKind, StreamId, Trace};
+    use crate::view::{NewRow, Query, Taken, Version};
+
+    /// Appends what events say to their rows.
+    struct Listing(Shape);
+
+    impl ProjectorLogic for Listing {
+        fn spec(&self) -> &'static ProjectorSpec {
+            &ProjectorSpec { name: "Listing", subscriptions: &[], delivery: Delivery::DEFAULT }
+        }
+
+        fn shape(&self) -> Option<&Shape> {
+            Some(&self.0)
+        }
+
+        fn key(&self, _: &Payload) -> Result<Option<Key>, Failure> {
+            Ok(None)
+        }
+
+        fn stored(&self, bytes: Bytes) -> Result<NewRow, Failure> {
+            Ok(NewRow { bytes, values: Vec::new(), rest: "{}".into() })
+        }
+
+        fn project<'a>(
+            &'a self,
+            row: Option<Bytes>,
+            event: &'a Payload,
+            _: &'a Context,
+        ) -> Handling<'a, Option<Bytes>> {
+            Box::pin(async move { Ok(Some([&*row.unwrap_or_default(), &*event.value].concat().into())) })
+        }
+    }
+
+    /// Views whose commits wait, when they have begun, until they may go on.
+    #[derive(Debug)]
+    struct Slow {
+        views: MemoryViews,
+        begun: Semaphore,
+        go_on: Semaphore,
+    }
+
+    #[async_trait]
+    impl ViewStore for Slow {
+        async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<Taken, StoreError> {
+            self.views.take(view, owner, head, token).await
+        }
+
+        async fn checkpoint(&self, view: &str, owner: Owner<'_>) -> Result<u64, StoreError> {
+            self.views.checkpoint(view, owner).await
+        }
+
+        async fn entry(&self, view: &str, version: u32, key: &Key) -> Result<Option<Entry>, StoreError> {
+            self.views.entry(view, version, key).await
+        }
+
+        async fn commit(&self, view: &str, by: Writer, changes: Vec<Change>, to: u64) -> Result<(), StoreError> {
+            self.begun.add_permits(1);
+            self.go_on.acquire().await.map_err(|_| StoreError::Closed)?.forget();
+            self.views.commit(view, by, changes, to).await
+        }
+
+        async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
+            self.views.row(view, key).await
+        }
+
+        async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+            self.views.rows(view, query).await
+        }
+
+        async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError> {
+            self.views.versions(view).await
+        }
+
+        async fn rebuild(&self, view: &str) -> Result<(), StoreError> {
+            self.views.rebuild(view).await
+        }
+
+        async fn close(&self) -> Result<(), StoreError> {
+            self.views.close().await
+        }
+    }
+
+    fn event(position: u64, key: &str, says: &'static str) -> Record {
+        Record {
+            stream: StreamId::new("things", Uuid::nil()),
+            key: key.into(),
+            sequence: 0,
+            position,
+            kind: RecordKind::Event,
+            part: 0,
+            parts: 0,
+            payload: Payload { type_name: "Said".into(), value: Bytes::from(says) },
+            created_at: Timestamp::default(),
+            occurred_at: None,
+            trace: Trace { correlation_id: "talk".into(), cause: None },
+        }
+    }
+
+    async fn leased(store: &MemoryStore) -> Lease {
+        match store.acquire("Listing", None).await.unwrap() {
+            Acquired::Taken(lease) => lease,
+            Acquired::Held(_) => panic!("nobody else holds it"),
+        }
+    }
+
+    /// Lanes go on while a commit is under way: it holds what was there when it began, the next one holds the rest.
+    #[tokio::test]
+    async fn rows_change_during_a_commit() {
+        let store = Arc::new(MemoryStore::new());
+        let views = Slow { views: MemoryViews::new(), begun: Semaphore::new(0), go_on: Semaphore::new(0) };
+        let views = Arc::new(views);
+        let shape = Shape { row_type: "Row".into(), columns: Vec::new() };
+        let projector =
+            ProjectorCoordinator::new(Arc::new(Listing(shape)), store.clone(), views.clone(), Delivery::DEFAULT);
+        let row = async |key: &str| views.row("Listing", &Key::from(key)).await.unwrap();
+
+        let lease = leased(&store).await;
+        assert_eq!(projector.take(&lease).await.unwrap(), 0);
+        projector.react(&event(1, "a", "1")).await.unwrap();
+        projector.react(&event(4, "b", "4")).await.unwrap();
+        let during = async {
+            views.begun.acquire().await.unwrap().forget();
+            projector.react(&event(2, "a", "2")).await.unwrap();
+            projector.react(&event(3, "c", "3")).await.unwrap();
+            views.go_on.add_permits(1);
+        };
+        let (committed, ()) = tokio::join!(projector.commit(&lease, 1), during);
+        committed.unwrap();
+        assert_eq!((row("a").await, row("b").await, row("c").await), (Some("1".into()), Some("4".into()), None));
+        views.go_on.add_permits(1);
+        projector.commit(&lease, 2).await.unwrap();
+        assert_eq!((row("a").await, row("c").await), (Some("12".into()), Some("3".into())));
+
+        // A commit that is given up is made again; what is behind the checkpoint is not handled twice.
+        projector.react(&event(5, "a", "5")).await.unwrap();
+        let given_up = async { views.begun.acquire_many(2).await.unwrap().forget() };
+        tokio::select! {
+            _ = projector.commit(&lease, 2) => panic!("it has to wait"),
+            () = given_up => {}
+        }
+        views.go_on.add_permits(1);
+        projector.commit(&lease, 2).await.unwrap();
+        assert_eq!(row("a").await, Some("125".into()));
+        store.release(&lease).await.unwrap();
+        let next = leased(&store).await;
+        // What is ahead of the log is emptied; the log here ends at its beginning.
+        assert_eq!(projector.take(&next).await.unwrap(), 0);
+        assert_eq!(row("a").await, None);
+        assert!(projector.commit(&lease, 3).await.is_err(), "the earlier lease is worth nothing");
     }
 }

@@ -66,6 +66,16 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// The rows that readers see were made by a release that had no such column.
+    #[error("version {version} of the view `{view}` has no column `{column}` of this kind")]
+    NoColumn {
+        /// Full name of the projector.
+        view: String,
+        /// Number of the active version.
+        version: u32,
+        /// The column.
+        column: String,
+    },
     /// The stream has all the sequences that there are.
     #[error("the stream is full")]
     StreamFull,
@@ -124,6 +134,7 @@ impl StoreError {
             StoreError::Altered { .. } => "STORE_ALTERED",
             StoreError::NoRights { .. } => "STORE_NO_RIGHTS",
             StoreError::ViewsUnusable { .. } => "STORE_VIEWS_UNUSABLE",
+            StoreError::NoColumn { .. } => "VIEW_NO_COLUMN",
             StoreError::StreamFull => "STREAM_FULL",
             StoreError::BookTooLarge { .. } => "BOOK_TOO_LARGE",
             StoreError::Full { .. } => "STORE_FULL",
@@ -139,7 +150,13 @@ impl StoreError {
     /// For [`StoreError::Unknown`] that holds under an idempotency key; without one, it may be stored twice, unless it
     /// names the stream's sequence.
     pub fn retryable(&self) -> bool {
-        matches!(self, StoreError::Unavailable { .. } | StoreError::Unknown { .. } | StoreError::Full { .. })
+        matches!(
+            self,
+            StoreError::Unavailable { .. }
+                | StoreError::Unknown { .. }
+                | StoreError::Full { .. }
+                | StoreError::NoColumn { .. }
+        )
     }
 
     /// What to do about it.
@@ -155,6 +172,7 @@ impl StoreError {
             StoreError::Altered { .. } => "undo the change, or restore a backup; nothing was written",
             StoreError::NoRights { .. } => "grant the right to this user, or name another user",
             StoreError::ViewsUnusable { .. } => "move the file away: views are rebuilt from the log",
+            StoreError::NoColumn { .. } => "wait until the version with that column is built: `App::view_status` tells",
             StoreError::StreamFull => "go on in another stream, under another natural id",
             StoreError::BookTooLarge { .. } => {
                 "keep large things elsewhere and store where they are, or spread them over several commands"

@@ -4,6 +4,7 @@ mod as_of;
 mod bad_books;
 mod broken;
 mod cascade;
+mod deadlines;
 mod facts;
 mod failures;
 mod follow;
@@ -55,6 +56,11 @@ use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_
 use cascade::{
     cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_tells_of_refusals_and_their_compensation,
     cascade_waits_for_all_that_follows,
+};
+use deadlines::{
+    compensation_reaches_process_managers, completed_processes_ignore_what_comes_later,
+    deadlines_are_moved_and_cancelled, deadlines_fire_after_a_restart, deadlines_fire_once,
+    deadlines_that_fail_are_skipped, deadlines_that_fail_park_their_lane,
 };
 use facts::{
     facts_are_never_refused, facts_are_recorded_once_under_their_external_id,
@@ -130,8 +136,9 @@ use upcasting::{
     upcasting_leaves_stored_bytes_alone, upcasting_passes_what_becomes_nothing, upcasting_reaches_all_readers,
 };
 use views::{
-    views_follow_their_keys, views_of_another_log_are_rebuilt, views_that_are_lost_are_rebuilt,
-    views_that_run_ahead_are_rebuilt,
+    views_are_read_in_pages_and_by_column, views_are_rebuilt_when_they_are_told_to, views_catch_up_from_memory,
+    views_follow_their_keys, views_of_another_log_are_rebuilt, views_skip_what_is_in_their_rows,
+    views_that_are_lost_are_rebuilt, views_that_run_ahead_are_rebuilt,
 };
 use waiting::{
     a_dropped_send_is_whole, deadlines_are_kept, deadlines_beyond_the_end_of_time_are_none, shutting_down_drains,
@@ -193,12 +200,22 @@ cases! {
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
         cascade_waits_for_all_that_follows,
+        deadlines_fire_once,
+        deadlines_are_moved_and_cancelled,
+        deadlines_that_fail_park_their_lane,
+        deadlines_that_fail_are_skipped,
+        compensation_reaches_process_managers,
+        completed_processes_ignore_what_comes_later,
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
         cascade_ends_at_the_deadline,
         follow_catches_up_and_goes_on,
         follow_ends_after_a_count_or_a_time,
         views_follow_their_keys,
+        views_are_read_in_pages_and_by_column,
+        views_are_rebuilt_when_they_are_told_to,
+        views_catch_up_from_memory,
+        views_skip_what_is_in_their_rows,
         waiting_for_projectors_shows_their_rows,
         waiting_for_a_stopped_projector_ends,
         waiting_does_not_depend_on_other_lanes,
@@ -259,6 +276,7 @@ cases! {
         parks_take_old_events_that_cannot_be_upcast,
         parks_take_events_whose_key_does_not_decode,
         parks_are_kept_and_replayed_in_order,
+        deadlines_fire_after_a_restart,
         a_failing_consumer_goes_on_after_mending,
         views_that_are_lost_are_rebuilt,
         views_of_another_log_are_rebuilt,

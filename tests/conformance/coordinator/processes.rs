@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::decode;
 use crate::backend::Backend;
+use crate::view::shape;
 
 /// Within which somebody else goes on.
 const TAKEOVER: Duration = Duration::from_secs(10);
@@ -219,6 +220,7 @@ async fn can_write(opened: &Opened) -> bool {
         created_at: Timestamp::default(),
         trace: Trace { correlation_id: "probe".into(), cause: None },
     };
-    let owner = Owner { log: opened.store.log_id(), row_type: "probe" };
+    let shape = shape("probe");
+    let owner = Owner { log: opened.store.log_id(), shape: &shape };
     opened.store.append(nothing).await.is_ok() && opened.views.take("probe", owner, 0, 1).await.is_ok()
 }

@@ -1,10 +1,10 @@
 //! Several applications on one log: each consumer runs in one of them, the others stand by.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use angzarr_runtime::store::{Acquired, Lease, Opened, Store};
-use angzarr_runtime::view::{Key, Owner};
+use angzarr_runtime::view::{Key, NewRow, Owner, Row, Shape, Writer, json};
 use angzarr_runtime::{App, Context, Failure, Projector, Storage, SyncMode};
 use angzarr_tests::bank::v1::app::Notices;
 use angzarr_tests::bank::v1::{BalanceRow, Deposit, Transfer, Withdraw, Withdrawn};
@@ -16,6 +16,7 @@ use super::{
     BALANCES, NOTICES, balance, code, event_names, faulty, log, open, start_accounts_over, start_beside, status,
 };
 use crate::backend::Backend;
+use crate::view::change;
 
 /// What the holder of a lease has to be silent for, and then some.
 const LEASE: Duration = Duration::from_secs(6);
@@ -109,7 +110,8 @@ async fn steal(store: &Arc<dyn Store>, consumer: &str) -> Lease {
 }
 
 fn owner(opened: &Opened) -> Owner<'static> {
-    Owner { log: opened.store.log_id(), row_type: "bank.v1.BalanceRow" }
+    static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<BalanceRow>);
+    Owner { log: opened.store.log_id(), shape: &SHAPE }
 }
 
 pub(super) async fn a_lost_lease_stops_its_holder(backend: impl Backend) {
@@ -167,7 +169,7 @@ pub(super) async fn a_view_that_was_moved_at_the_last_moment_is_kept(backend: im
     let opened = backend.open().await;
     let accounts = start_accounts_over(&backend, &StoreFaults::default()).await;
     let earlier = steal(&opened.store, BALANCES).await;
-    opened.views.take(BALANCES, owner(&opened), u64::MAX, earlier.token).await.unwrap();
+    let version = opened.views.take(BALANCES, owner(&opened), u64::MAX, earlier.token).await.unwrap().version;
     open(&accounts, "a", 100).await;
     opened.store.release(&earlier).await.unwrap();
 
@@ -177,8 +179,10 @@ pub(super) async fn a_view_that_was_moved_at_the_last_moment_is_kept(backend: im
     let starting = tokio::spawn(app.start());
     store.reached(Call::TakeView).await;
     let last = accounts.send(Deposit { account: "a".into(), amount: 1 }).await.unwrap().position;
-    let mark = vec![(Key::from("mark"), Some(Bytes::new()))];
-    opened.views.commit(BALANCES, earlier.token, mark, last).await.unwrap();
+    let row = BalanceRow::default();
+    let row = NewRow { bytes: Bytes::new(), values: row.values(), rest: json::rest(&row) };
+    let by = Writer { token: earlier.token, version };
+    opened.views.commit(BALANCES, by, vec![change("mark", last, Some(row))], last).await.unwrap();
     store.open(Call::TakeView);
     let app = starting.await.unwrap().unwrap();
     app.drained().await.unwrap();

@@ -28,6 +28,8 @@ pub enum Call {
     Renew,
     /// Taking a view.
     TakeView,
+    /// Asking what a view knows of a key.
+    ViewEntry,
     /// Committing a view.
     CommitView,
 }

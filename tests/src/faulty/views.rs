@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use angzarr_runtime::store::StoreError;
-use angzarr_runtime::view::{Changes, Key, Owner, ViewStore};
+use angzarr_runtime::view::{Change, Entry, Key, Owner, Query, Taken, Version, ViewStore, Writer};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ pub(super) struct FaultyViews {
 
 #[async_trait]
 impl ViewStore for FaultyViews {
-    async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<u64, StoreError> {
+    async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<Taken, StoreError> {
         let (fault, _working) = self.faults.enter(Call::TakeView).await?;
         answered(fault, self.inner.take(view, owner, head, token).await)
     }
@@ -27,19 +27,34 @@ impl ViewStore for FaultyViews {
         self.inner.checkpoint(view, owner).await
     }
 
+    async fn entry(&self, view: &str, version: u32, key: &Key) -> Result<Option<Entry>, StoreError> {
+        let (fault, _working) = self.faults.enter(Call::ViewEntry).await?;
+        answered(fault, self.inner.entry(view, version, key).await)
+    }
+
+    async fn commit(&self, view: &str, by: Writer, changes: Vec<Change>, checkpoint: u64) -> Result<(), StoreError> {
+        let (fault, _working) = self.faults.enter(Call::CommitView).await?;
+        answered(fault, self.inner.commit(view, by, changes, checkpoint).await)
+    }
+
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
         let _working = self.faults.alive().await?;
         self.inner.row(view, key).await
     }
 
-    async fn rows(&self, view: &str) -> Result<Vec<(Key, Bytes)>, StoreError> {
+    async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
         let _working = self.faults.alive().await?;
-        self.inner.rows(view).await
+        self.inner.rows(view, query).await
     }
 
-    async fn commit(&self, view: &str, token: u64, changes: Changes, checkpoint: u64) -> Result<(), StoreError> {
-        let (fault, _working) = self.faults.enter(Call::CommitView).await?;
-        answered(fault, self.inner.commit(view, token, changes, checkpoint).await)
+    async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.versions(view).await
+    }
+
+    async fn rebuild(&self, view: &str) -> Result<(), StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.rebuild(view).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -21,7 +21,7 @@ pub struct Order {
     pub quantity: u32,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, angzarr_runtime::Row)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
 pub struct Row {
     #[prost(uint32, tag = "1")]

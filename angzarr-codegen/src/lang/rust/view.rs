@@ -11,6 +11,7 @@ use angzarr_model::relations::Relations;
 use serde::Serialize;
 
 use super::paths::{self, Paths};
+use super::rows::Rows;
 
 /// The derives of one message or enum type.
 #[derive(Default, Serialize)]
@@ -23,7 +24,14 @@ pub(super) struct Attributes {
     query: Option<QueryView>,
     deadline: Option<DeadlineView>,
     union: Option<UnionView>,
+    row: Option<RowView>,
     rejections: bool,
+}
+
+#[derive(Serialize)]
+struct RowView {
+    /// Fields, or variants, that are left out.
+    without: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -126,6 +134,7 @@ pub(super) fn attributes(
     package: &str,
     model: &Model,
     relations: &Relations<'_>,
+    rows: &Rows,
     paths: &Paths<'_>,
 ) -> Vec<Attributes> {
     let unions: BTreeMap<&TypeName, &[Member]> = handlers(model)
@@ -143,6 +152,7 @@ pub(super) fn attributes(
             query: query(message, relations, paths),
             deadline: deadline(message, relations),
             union: unions.get(&message.name).and_then(|members| union(message, model, members, paths)),
+            row: rows.messages.get(&message.name.0).map(|without| RowView { without: without.clone() }),
             rejections: false,
         };
         let derives = [
@@ -151,10 +161,15 @@ pub(super) fn attributes(
             view.query.is_some(),
             view.deadline.is_some(),
             view.union.is_some(),
+            view.row.is_some(),
         ];
         if derives.contains(&true) {
             views.push(view);
         }
+    }
+    for oneof in rows.oneofs.get(package).into_iter().flatten() {
+        let row = Some(RowView { without: oneof.without.clone() });
+        views.push(Attributes { path: oneof.path.clone(), row, ..Attributes::default() });
     }
     let rejections: BTreeSet<&TypeName> = model
         .components

@@ -9,6 +9,7 @@ use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{NewBook, NewRecord, RecordKind};
+use crate::time;
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub(super) fn plan<'a>(
     requests: impl Iterator<Item = &'a Request>,
 ) -> Plan {
     let mut steps = Vec::new();
+    let mut recorded = i64::MIN;
     for request in requests {
         let actual = folded.next_sequence;
         if let Some(expected) = request.expected
@@ -69,7 +71,7 @@ pub(super) fn plan<'a>(
             }
         };
         let (decision, clean) = decision;
-        let step = match decision {
+        let mut step = match decision {
             Err(failure) => Step::Answer(Answer::Failed(failure)),
             Ok(Decision::Append(records)) if records.is_empty() && request.idempotency_key.is_none() => {
                 Step::Answer(Answer::Unchanged { next_sequence: actual })
@@ -83,7 +85,10 @@ pub(super) fn plan<'a>(
                 Step::Append { book, refused: Some(rejection) }
             }
         };
-        if let Step::Append { book, .. } = &step {
+        if let Step::Append { book, .. } = &mut step {
+            // Books of one stream that follow each other have different times, so that readers can tell them apart.
+            recorded = time::to_micros(&book.created_at).max(recorded.saturating_add(1));
+            book.created_at = time::from_micros(recorded);
             let next = u32::try_from(book.records.len()).ok().and_then(|count| actual.checked_add(count));
             let Some(next) = next else {
                 steps.push(Step::Answer(Answer::Failed(Failure::new("STREAM_FULL", "the stream is full"))));
@@ -289,7 +294,7 @@ mod tests {
             source: Source::Client,
             deadline: None,
             occurred_at: None,
-            arrived: crate::time::from_micros(0),
+            arrived: time::from_micros(0),
             seed: Uuid::from_u128(7),
         }
     }
@@ -370,10 +375,8 @@ mod tests {
         let free = |value: &[u8]| request(vec![command(value)]);
         let at = |expected, value: &[u8]| Request { expected: Some(expected), ..free(value) };
         let keyed = |value: &[u8]| Request { idempotency_key: Some("key".into()), ..free(value) };
-        let consumers = |value: &[u8]| Request {
-            source: Source::Consumer { recorded_at: crate::time::from_micros(0) },
-            ..keyed(value)
-        };
+        let consumers =
+            |value: &[u8]| Request { source: Source::Consumer { recorded_at: time::from_micros(0) }, ..keyed(value) };
         let query = |value: &[u8]| Request { work: Work::Query(payload("Sum", value)), ..request(Vec::new()) };
         let table: [(Vec<Request>, &[&str]); 9] = [
             (vec![free(b"12"), free(b"sequence"), free(b"1")], &["0 [Event, Event]", "rejected 2", "2 [Event]"]),
@@ -432,7 +435,7 @@ mod tests {
 
     #[test]
     fn refusals_of_consumers_and_empty_results_under_a_key_are_stored() {
-        let recorded_at = crate::time::from_micros(0);
+        let recorded_at = time::from_micros(0);
         let keyed = |source, value: &[u8]| Request {
             source,
             idempotency_key: Some("key".into()),

@@ -1,14 +1,17 @@
 //! Rows in maps under one lock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use uuid::Uuid;
 
-use crate::store::StoreError;
-use crate::view::{Changes, Key, Owner, ViewStore};
+use crate::store::{EventRef, StoreError};
+use crate::view::{
+    Change, Entry, Key, NewRow, Next, Owner, Plan, Query, Shape, Stamp, Taken, Version, VersionState, ViewStore,
+    Writer, names,
+};
 
 /// Views in memory.
 #[derive(Debug, Default)]
@@ -22,21 +25,45 @@ struct Inner {
     closed: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct View {
-    stamp: Option<(Uuid, String)>,
-    token: u64,
-    checkpoint: u64,
-    rows: BTreeMap<String, Bytes>,
+    stamp: Stamp,
+    /// Number of the newest version that there ever was.
+    newest: u32,
+    /// Rows and tombstones of each version.
+    rows: HashMap<u32, Rows>,
 }
 
+type Rows = BTreeMap<String, (EventRef, Option<NewRow>)>;
+
 impl View {
-    fn belongs_to(&self, owner: Owner<'_>) -> bool {
-        self.stamp.as_ref().is_some_and(|(log, row_type)| *log == owner.log && row_type == owner.row_type)
+    fn begin(&mut self, table: &str, state: VersionState, shape: Shape) {
+        self.newest += 1;
+        let (number, table) = (self.newest, table.to_owned());
+        self.stamp.versions.push(Version { number, state, table, shape, checkpoint: 0, last: 0 });
+        self.rows.insert(number, Rows::new());
     }
 
-    fn fence(&self, name: &str, token: u64) -> Result<(), StoreError> {
-        if token != self.token { Err(StoreError::LeaseLost { consumer: name.to_owned() }) } else { Ok(()) }
+    fn drop(&mut self, number: u32) {
+        self.stamp.versions.retain(|version| version.number != number);
+        self.rows.remove(&number);
+    }
+
+    /// Lets the version that is building take the place of the active one, if it is complete.
+    fn switch(&mut self) {
+        let Some(fed) = self.stamp.fed() else { return };
+        if self.stamp.is_complete(fed.checkpoint) {
+            let number = fed.number;
+            let others = self.stamp.versions.iter().map(|version| version.number).filter(|other| *other != number);
+            others.collect::<Vec<_>>().into_iter().for_each(|other| self.drop(other));
+            self.stamp.versions.iter_mut().for_each(|version| version.state = VersionState::Active);
+        }
+    }
+
+    /// The active version and its rows.
+    fn served(&self) -> Option<(&Version, &Rows)> {
+        let active = self.stamp.active()?;
+        Some((active, self.rows.get(&active.number)?))
     }
 }
 
@@ -53,48 +80,107 @@ impl MemoryViews {
     }
 }
 
+impl Inner {
+    /// As a database would call it.
+    fn table(&self, view: &str) -> String {
+        let others = self.views.iter().filter(|(name, _)| *name != view);
+        let taken: HashSet<_> = others.flat_map(|(_, other)| &other.stamp.versions).map(|one| &*one.table).collect();
+        let [plain, hashed] = names(view);
+        if taken.contains(&*plain) { hashed } else { plain }
+    }
+}
+
+fn lost(view: &str) -> StoreError {
+    StoreError::LeaseLost { consumer: view.to_owned() }
+}
+
 #[async_trait]
 impl ViewStore for MemoryViews {
-    async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<u64, StoreError> {
+    async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<Taken, StoreError> {
         let mut inner = self.open()?;
-        let found = inner.views.entry(view.to_owned()).or_default();
-        // Whatever its rows are made of; the tokens of another log say nothing about this one.
-        if found.stamp.as_ref().is_some_and(|(log, _)| *log == owner.log) && token < found.token {
-            return Err(StoreError::LeaseLost { consumer: view.to_owned() });
+        let table = inner.table(view);
+        let stamp = inner.views.get(view).map(|found| &found.stamp);
+        let plan = Plan::new(stamp, owner, head, token).ok_or_else(|| lost(view))?;
+        let new =
+            || View { stamp: Stamp { log: owner.log, token, versions: Vec::new() }, newest: 0, rows: HashMap::new() };
+        let found = inner.views.entry(view.to_owned()).or_insert_with(new);
+        (found.stamp.log, found.stamp.token) = (owner.log, token);
+        plan.drop.into_iter().for_each(|number| found.drop(number));
+        if let Next::Begin(state) = plan.next {
+            found.begin(&table, state, owner.shape.clone());
         }
-        if !found.belongs_to(owner) || found.checkpoint > head {
-            *found = View { stamp: Some((owner.log, owner.row_type.to_owned())), ..View::default() };
-        }
-        found.token = token;
-        Ok(found.checkpoint)
+        found.switch();
+        let fed = found.stamp.fed().ok_or_else(|| lost(view))?;
+        let empty = found.rows.get(&fed.number).is_none_or(BTreeMap::is_empty);
+        Ok(Taken { version: fed.number, checkpoint: fed.checkpoint, empty })
     }
 
     async fn checkpoint(&self, view: &str, owner: Owner<'_>) -> Result<u64, StoreError> {
+        Ok(self.open()?.views.get(view).map_or(0, |found| found.stamp.checkpoint(owner)))
+    }
+
+    async fn entry(&self, view: &str, version: u32, key: &Key) -> Result<Option<Entry>, StoreError> {
         let inner = self.open()?;
-        Ok(inner.views.get(view).filter(|view| view.belongs_to(owner)).map_or(0, |view| view.checkpoint))
+        let rows = inner.views.get(view).and_then(|found| found.rows.get(&version)).ok_or_else(|| lost(view))?;
+        let entry = |(event, row): &(EventRef, Option<NewRow>)| Entry {
+            event: *event,
+            row: row.as_ref().map(|row| row.bytes.clone()),
+        };
+        Ok(rows.get(&key.to_string()).map(entry))
+    }
+
+    async fn commit(&self, view: &str, by: Writer, changes: Vec<Change>, checkpoint: u64) -> Result<(), StoreError> {
+        let mut inner = self.open()?;
+        let found = inner.views.get_mut(view).ok_or_else(|| lost(view))?;
+        if found.stamp.token != by.token || found.stamp.fed().is_none_or(|fed| fed.number != by.version) {
+            return Err(lost(view));
+        }
+        let last = changes.iter().map(|change| change.event.position).max().unwrap_or(0);
+        let rows = found.rows.entry(by.version).or_default();
+        for Change { key, event, row } in changes {
+            rows.insert(key.to_string(), (event, row));
+        }
+        rows.retain(|_, (event, row)| row.is_some() || event.position > checkpoint);
+        for version in found.stamp.versions.iter_mut().filter(|version| version.number == by.version) {
+            (version.checkpoint, version.last) = (checkpoint, version.last.max(last));
+        }
+        found.switch();
+        Ok(())
     }
 
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.open()?.views.get(view).and_then(|view| view.rows.get(&key.to_string()).cloned()))
-    }
-
-    async fn rows(&self, view: &str) -> Result<Vec<(Key, Bytes)>, StoreError> {
         let inner = self.open()?;
-        let rows = inner.views.get(view).into_iter().flat_map(|view| &view.rows);
-        Ok(rows.map(|(key, row)| (Key::parse(key), row.clone())).collect())
+        let rows = inner.views.get(view).and_then(View::served).map(|(_, rows)| rows);
+        let row = rows.and_then(|rows| rows.get(&key.to_string())).and_then(|(_, row)| row.as_ref());
+        Ok(row.map(|row| row.bytes.clone()))
     }
 
-    async fn commit(&self, view: &str, token: u64, changes: Changes, checkpoint: u64) -> Result<(), StoreError> {
+    async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+        let inner = self.open()?;
+        let Some((version, rows)) = inner.views.get(view).and_then(View::served) else { return Ok(Vec::new()) };
+        let index = query.equals.map(|(name, value)| version.column(view, name, value)).transpose()?;
+        let equals = index.zip(query.equals);
+        let matches = |row: &NewRow| equals.is_none_or(|(index, (_, value))| row.values.get(index) == Some(value));
+        let after = query.after.map(ToString::to_string);
+        let after = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let wanted = rows.range::<String, _>((after, Bound::Unbounded));
+        let wanted = wanted.filter_map(|(key, (_, row))| Some((key, row.as_ref()?))).filter(|(_, row)| matches(row));
+        Ok(wanted.take(query.limit).map(|(key, row)| (Key::parse(key), row.bytes.clone())).collect())
+    }
+
+    async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError> {
+        let inner = self.open()?;
+        Ok(inner.views.get(view).map(|found| found.stamp.versions.clone()).unwrap_or_default())
+    }
+
+    async fn rebuild(&self, view: &str) -> Result<(), StoreError> {
         let mut inner = self.open()?;
-        let found = inner.views.entry(view.to_owned()).or_default();
-        found.fence(view, token)?;
-        for (key, row) in changes {
-            match row {
-                Some(row) => found.rows.insert(key.to_string(), row),
-                None => found.rows.remove(&key.to_string()),
-            };
+        let Some(found) = inner.views.get_mut(view) else { return Ok(()) };
+        let Some(active) = found.stamp.active().cloned() else { return Ok(()) };
+        if let Some(fed) = found.stamp.fed().map(|fed| fed.number).filter(|fed| *fed != active.number) {
+            found.drop(fed);
         }
-        found.checkpoint = checkpoint;
+        found.begin(&active.table, VersionState::Building, active.shape);
         Ok(())
     }
 

@@ -11,8 +11,12 @@ use super::session::{ANSWER, PATIENCE, within};
 use crate::store::StoreError;
 
 /// The steps that make the tables and functions, oldest first. Their number is the schema's version.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+];
 
 /// What the schema consists of, a line each. It is kept when the last step was taken, so that changes that somebody else
 /// made afterwards come to light.

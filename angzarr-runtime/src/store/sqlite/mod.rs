@@ -16,6 +16,7 @@ mod lock;
 mod reader;
 mod rows;
 mod schema;
+mod view_tables;
 mod views;
 mod watcher;
 mod writer;

@@ -96,6 +96,7 @@ impl ::angzarr_runtime::prost::Name for Order {
 /// A row of the board.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::angzarr_runtime::prost::Message)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
+#[derive(::angzarr_runtime::Row)]
 pub struct OrderRow {
     #[prost(uint64, tag = "1")]
     pub count: u64,

@@ -3,6 +3,8 @@
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::angzarr_runtime::prost::Message)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
+#[derive(::angzarr_runtime::Row)]
+#[row(without(stock))]
 pub struct OrderRow {
     #[prost(message, optional, tag = "2")]
     pub stock: ::core::option::Option<::stock::shop::stock::v1::Stock>,

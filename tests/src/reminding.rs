@@ -1,0 +1,73 @@
+//! The desk of reminders.
+
+use std::time::Duration;
+
+use angzarr_runtime::{Context, Failure, ProcessManager, Refused as RefusedCommand};
+
+use crate::bank::v1::{Deposited, Withdraw};
+use crate::faults::Faults;
+use crate::remind::v1::app::{ReminderDesk, ReminderStep};
+use crate::remind::v1::{Desk, Refused, Reminded, Reminder};
+
+/// Does what the amount of a deposit says: up to 999 sets the reminder "bell" to so many milliseconds later, and the
+/// others are named.
+#[derive(ProcessManager, Debug)]
+#[process_manager(ReminderDesk)]
+pub struct ReminderClerk {
+    /// Called "ReminderDesk" there.
+    pub faults: Faults,
+}
+
+impl ReminderClerk {
+    /// Cancels "bell".
+    pub const CANCEL: u64 = 1_000;
+    /// Sends a withdrawal that nobody covers.
+    pub const OVERDRAW: u64 = 2_000;
+    /// Ends the instance.
+    pub const COMPLETE: u64 = 3_000;
+    /// Sets so many reminders beyond that, 10 ms later.
+    pub const MANY: u64 = 5_000;
+}
+
+impl ReminderDesk for ReminderClerk {
+    async fn on_deposited(&self, _: &Desk, event: Deposited, cx: &Context) -> Result<Vec<ReminderStep>, Failure> {
+        let account = event.account;
+        let reminder = |name: &str| Reminder { account: account.clone(), name: name.to_owned() };
+        match event.amount {
+            0 => {}
+            1..=999 => cx.schedule("bell", Duration::from_millis(event.amount), &reminder("bell"))?,
+            Self::CANCEL => cx.cancel("bell")?,
+            Self::COMPLETE => cx.complete()?,
+            Self::OVERDRAW => return Ok(vec![Withdraw { account, amount: u64::MAX }.into()]),
+            more => {
+                for name in 0..more - Self::MANY {
+                    let name = name.to_string();
+                    cx.schedule(&*name, Duration::from_millis(10), &reminder(&name))?;
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn on_reminder(&self, _: &Desk, deadline: Reminder, _: &Context) -> Result<Vec<ReminderStep>, Failure> {
+        self.faults.enter("ReminderDesk", &deadline.account).await?;
+        Ok(vec![Reminded { account: deadline.account, name: deadline.name }.into()])
+    }
+
+    async fn on_withdraw_refused(
+        &self,
+        _: &Desk,
+        refused: RefusedCommand<Withdraw>,
+        _: &Context,
+    ) -> Result<Refused, Failure> {
+        Ok(Refused { account: refused.command.account, code: refused.rejection.code })
+    }
+
+    fn apply_reminded(desk: &mut Desk, event: Reminded) {
+        desk.fired.push(event.name);
+    }
+
+    fn apply_refused(desk: &mut Desk, _: Refused) {
+        desk.refused += 1;
+    }
+}

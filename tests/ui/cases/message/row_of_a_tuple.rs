@@ -1,0 +1,6 @@
+use angzarr_runtime::Row;
+
+#[derive(Row)]
+struct OrderRow(String);
+
+fn main() {}
