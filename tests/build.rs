@@ -1,4 +1,4 @@
-//! Turns the annotated protos of the suites into Rust: model domains, and a view of the shop.
+//! Turns the annotated protos of the suites into Rust: model domains, and what the tests add to the shop.
 
 fn main() -> angzarr_codegen::BuildResult {
     // The generator's own test of rows; here it is seen to compile, and to do what it says.
@@ -7,11 +7,14 @@ fn main() -> angzarr_codegen::BuildResult {
         .include("proto")
         .include(rows)
         .include("../examples/shop/proto")
-        .with(["shop/stock/v1/stock.proto", "shop/stock/v1/app/stock.proto"])
+        .with(["shop/orders/v1/app/orders.proto", "shop/stock/v1/app/stock.proto"])
+        .extern_path("shop.orders.v1", "::shop::orders::v1")
         .extern_path("shop.stock.v1", "::shop::stock::v1")
         .compile([
             "bank/v1/accounts.proto",
             "bank/v1/app/accounts.proto",
+            "enquiries/v1/enquiries.proto",
+            "enquiries/v1/app/enquiries.proto",
             "remind/v1/remind.proto",
             "remind/v1/app/remind.proto",
             "rows/v1/app/rows.proto",

@@ -1,15 +1,15 @@
 //! What must be so at the end, asked of a fresh application.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use angzarr_runtime::App;
-use angzarr_runtime::proto::CommandsIssued;
+use angzarr_runtime::proto::{CommandsIssued, DeadlineSet};
 use angzarr_runtime::store::memory::MemoryViews;
 use angzarr_runtime::store::{AsOf, Load, Opened, Record, RecordKind, Storage, Store, StreamId};
-use angzarr_tests::ShelfView;
 use angzarr_tests::shelves::v1::ShelfRow;
-use shop::components;
+use angzarr_tests::{Impatience, full_shop};
 use shop::orders::v1::{Order as OrderState, OrderRow};
 use shop::payments::v1::Payment as PaymentState;
 use shop::stock::v1::Article;
@@ -19,7 +19,7 @@ use super::plan::Order;
 use super::reference::{Reference, decode, name};
 
 async fn open(storage: Storage) -> App {
-    let app = components::shop(storage).register(ShelfView).start().await.unwrap();
+    let app = full_shop(storage).start().await.unwrap();
     app.drained().await.unwrap();
     app
 }
@@ -41,6 +41,7 @@ pub(super) async fn all(
     reference.check_orders();
     stock_adds_up(&reference, deliveries);
     everything_followed_once(&log, &reference);
+    deadlines_fired_once(&log);
     commands_are_there_once(&store, &log).await;
 
     let app = open(Storage::Opened(opened)).await;
@@ -54,9 +55,18 @@ pub(super) async fn all(
     let app = open(Storage::Opened(Opened { views: Arc::new(MemoryViews::new()), ..opened })).await;
     let rebuilt = views(&app).await;
     app.shutdown().await.unwrap();
-    let expected = (reference.rows, reference.shelves);
-    assert_eq!(rebuilt, expected, "views that were rebuilt");
-    assert_eq!(kept, expected, "views that were kept");
+    for ((orders, shelves), which) in [(rebuilt, "rebuilt"), (kept, "kept")] {
+        rows_are(&orders, &reference.rows, which);
+        rows_are(&shelves, &reference.shelves, which);
+    }
+}
+
+/// Tells only what differs: there are many.
+fn rows_are<R: PartialEq + Debug>(found: &BTreeMap<String, R>, expected: &BTreeMap<String, R>, which: &str) {
+    let keys: BTreeSet<_> = found.keys().chain(expected.keys()).collect();
+    let wrong: Vec<_> =
+        keys.into_iter().map(|key| (found.get(key), expected.get(key))).filter(|(is, must)| is != must).collect();
+    assert!(wrong.is_empty(), "rows of a view that was {which}, and what they must be: {wrong:#?}");
 }
 
 fn streams_have_no_holes(log: &[Record]) {
@@ -92,30 +102,74 @@ fn stock_adds_up(reference: &Reference, deliveries: &[(&str, &str, u32)]) {
 /// A record, by its stream and sequence.
 type Place<'a> = (&'a str, Uuid, u32);
 
-/// Each event, and each deadline, led to exactly what it had to lead to; nothing was done twice.
-fn everything_followed_once(log: &[Record], reference: &Reference) {
-    let mut followed: HashMap<Place<'_>, BTreeMap<String, usize>> = HashMap::new();
-    let mut steps: HashMap<Place<'_>, BTreeSet<i128>> = HashMap::new();
+fn place(record: &Record) -> Place<'_> {
+    (&record.stream.domain, record.stream.root, record.sequence)
+}
+
+/// What was done because of each record.
+fn by_cause(log: &[Record]) -> HashMap<Place<'_>, Vec<&Record>> {
+    let mut followed: HashMap<Place<'_>, Vec<&Record>> = HashMap::new();
     for record in log {
-        let Some(cause) = record.trace.cause.as_deref() else { continue };
-        let place = (&*cause.domain, cause.root, cause.sequence);
-        let component = cause.component.rsplit('.').next().unwrap();
-        let what = format!("{component}: {}: {}", record.stream.domain, name(record));
-        *followed.entry(place).or_default().entry(what).or_default() += 1;
-        if &*record.stream.domain == "checkout" {
-            let at = record.created_at;
-            steps.entry(place).or_default().insert(i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanos));
+        if let Some(cause) = record.trace.cause.as_deref() {
+            followed.entry((&*cause.domain, cause.root, cause.sequence)).or_default().push(record);
         }
     }
-    for (place, times) in steps {
-        assert_eq!(times.len(), 1, "a process takes one step because of {place:?}, a deadline fires once");
-    }
+    followed
+}
+
+/// Each event led to exactly what it had to lead to, and nothing was done twice.
+fn everything_followed_once(log: &[Record], reference: &Reference) {
+    let mut followed = by_cause(log);
     for record in log.iter().filter(|record| record.kind.is_event()) {
-        let found = followed.remove(&(&*record.stream.domain, record.stream.root, record.sequence)).unwrap_or_default();
+        let mut found: BTreeMap<String, usize> = BTreeMap::new();
+        for effect in followed.remove(&place(record)).unwrap_or_default() {
+            // Deadlines are looked at by themselves.
+            if effect.kind != RecordKind::Deadline {
+                let component = effect.trace.cause.as_ref().unwrap().component.rsplit('.').next().unwrap();
+                *found.entry(format!("{component}: {}: {}", effect.stream.domain, name(effect))).or_default() += 1;
+            }
+        }
         let due: BTreeMap<_, _> = reference.follows(record).into_iter().map(|what| (what.to_owned(), 1)).collect();
         assert_eq!(found, due, "because of {record:?}");
     }
-    assert_eq!(followed.into_iter().next(), None, "nothing follows from what is not there");
+    // What is left was done because of deadlines.
+    let set: HashSet<_> = log.iter().filter(|record| record.kind == RecordKind::Deadline).map(place).collect();
+    assert!(followed.keys().all(|cause| set.contains(cause)), "nothing follows from what is not there");
+}
+
+/// A process takes one step because of one record, and so no deadline fires twice; none fires after it was cancelled, and
+/// whichever was not, does.
+fn deadlines_fired_once(log: &[Record]) {
+    let followed = by_cause(log);
+    for (cause, effects) in &followed {
+        let steps = effects.iter().filter(|record| ["checkout", "enquiries"].contains(&&*record.stream.domain));
+        let times: BTreeSet<_> =
+            steps.map(|record| (&record.stream.domain, record.created_at.seconds, record.created_at.nanos)).collect();
+        let domains: BTreeSet<_> = times.iter().map(|(domain, ..)| domain).collect();
+        assert_eq!(times.len(), domains.len(), "one step because of {cause:?}");
+    }
+    let mut cancelled = HashMap::new();
+    let mut fired = 0;
+    let enquiries = log.iter().filter(|record| &*record.stream.domain == "enquiries");
+    let deadlines: Vec<_> = enquiries
+        .filter(|record| record.kind == RecordKind::Deadline)
+        .map(|record| (record, decode::<DeadlineSet>(record)))
+        .collect();
+    for (record, set) in deadlines.iter().filter(|(_, set)| set.at.is_none()) {
+        let before = cancelled.insert((record.stream.root, &set.name), record.sequence);
+        assert_eq!(before, None, "cancelled once: {record:?}");
+    }
+    for (record, set) in deadlines.iter().filter(|(_, set)| set.at.is_some()) {
+        let steps: Vec<_> = followed.get(&place(record)).into_iter().flatten().collect();
+        match (steps.as_slice(), cancelled.get(&(record.stream.root, &set.name))) {
+            ([step], None) => assert_eq!((name(step), &*set.name), ("Enquired", Impatience::SOON)),
+            ([step], Some(cancelled)) => assert!(step.sequence < *cancelled, "fired after it was cancelled: {step:?}"),
+            ([], Some(_)) => {}
+            (steps, cancelled) => panic!("{record:?}, cancelled: {cancelled:?}, led to {steps:?}"),
+        }
+        fired += steps.len();
+    }
+    println!("{} deadlines, {fired} fired", deadlines.len() - cancelled.len());
 }
 
 /// What process managers decided to send is at its target, under its key.

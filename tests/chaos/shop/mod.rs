@@ -5,6 +5,8 @@ mod plan;
 mod processes;
 mod reference;
 
+use std::time::Duration;
+
 use angzarr_runtime::store::Storage;
 use angzarr_servers::Postgres;
 
@@ -15,6 +17,9 @@ const PROCESSES: usize = 3;
 
 /// The short form; `KILLS`, `PAUSES` and `RESTARTS` make it longer, `SEED` replays.
 const SHORT: Amounts = Amounts { kills: 6, pauses: 1, restarts: 1 };
+
+/// How long looking at everything may take.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What comes in: enough teapots and samovars for all, and kettles for the first ones.
 const DELIVERIES: [(&str, &str, u32); 4] = [
@@ -38,5 +43,6 @@ fn the_shop_survives_kills_pauses_and_restarts() {
     let (orders, placed) = street.close();
     let storage: Storage = url.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(check::all(&storage, &orders, &placed, &DELIVERIES));
+    let checks = check::all(&storage, &orders, &placed, &DELIVERIES);
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, checks).await }).unwrap();
 }

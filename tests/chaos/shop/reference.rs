@@ -61,7 +61,8 @@ impl Reference {
                 "orders" => shop.order(record),
                 "stock" => shop.stock(record),
                 "payments" => shop.payment(record),
-                "checkout" => {}
+                // Looked at by what led to it.
+                "checkout" | "enquiries" => {}
                 domain => panic!("nobody writes to {domain:?}"),
             }
         }
@@ -201,12 +202,18 @@ impl Reference {
     pub(super) fn follows(&self, record: &Record) -> BTreeSet<&'static str> {
         let order = |order_id: &str| &self.rows[order_id];
         let follows: &[&str] = match name(record) {
-            "OrderPlaced" | "OrderPlacedV2" if order(&record.key).status() == Status::Held => {
-                &["Fulfilment: stock: REFUSAL", "Fulfilment: orders: OrderHeld", "Checkout: checkout: CheckoutStarted"]
-            }
-            "OrderPlaced" | "OrderPlacedV2" => {
-                &["Fulfilment: stock: StockReserved", "Checkout: checkout: CheckoutStarted"]
-            }
+            "OrderPlaced" | "OrderPlacedV2" if order(&record.key).status() == Status::Held => &[
+                "Fulfilment: stock: REFUSAL",
+                "Fulfilment: orders: OrderHeld",
+                "Checkout: checkout: CheckoutStarted",
+                "Enquiries: enquiries: EnquiryPlanned",
+            ],
+            "OrderPlaced" | "OrderPlacedV2" => &[
+                "Fulfilment: stock: StockReserved",
+                "Checkout: checkout: CheckoutStarted",
+                "Enquiries: enquiries: EnquiryPlanned",
+            ],
+            "OrderConfirmed" | "OrderCancelled" | "OrderHeld" => &["Enquiries: enquiries: Answered"],
             "StockReserved" if order(&decode::<StockReserved>(record).order_id).total_cents > LIMIT_CENTS => {
                 &["Checkout: checkout: COMMANDS", "Checkout: payments: PaymentDeclined"]
             }

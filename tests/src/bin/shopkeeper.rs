@@ -2,7 +2,7 @@
 //!
 //! Each line on its standard input is one errand. Whatever fails but may pass is sent again under the same key:
 //! - `deliver KEY SKU QUANTITY`: pieces come in;
-//! - `order ID SKU QUANTITY`: a customer places an order, pays if he gets a bill, and waits for what becomes of it;
+//! - `order ID SKU QUANTITY`: a customer places an order, pays if he gets a bill, waits for what becomes of it, and asks for it meanwhile;
 //! - `import ID SKU QUANTITY`: the same with an order of the release before.
 //!
 //! It prints `started`, `placed ID` once an order is acknowledged, `through ID` (or `KEY`) at the end of an errand, and
@@ -11,10 +11,11 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use angzarr_runtime::prost::Name;
 use angzarr_runtime::store::{Storage, StoreError};
 use angzarr_runtime::{App, Error, Event};
-use angzarr_tests::ShelfView;
-use shop::components;
+use angzarr_tests::enquiries::v1::{Answered, Enquired};
+use angzarr_tests::full_shop;
 use shop::orders::v1::{OrderPlaced, PlaceOrder};
 use shop::payments::v1::{GetBill, PaymentReceived, PaymentRejection};
 use shop::stock::v1::ReceiveStock;
@@ -44,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// The server may be away just now.
 async fn start(storage: &Storage) -> Result<App, Error> {
     loop {
-        match components::shop(storage.clone()).register(ShelfView).start().await {
+        match full_shop(storage.clone()).start().await {
             Err(Error::Store(StoreError::CannotOpen { .. })) => {}
             Err(error) if error.retryable() => {}
             started => return started,
@@ -97,13 +98,20 @@ async fn buy(app: &App, kind: &str, order_id: &str, sku: &str, quantity: u32) ->
     // Whoever reads this is not there any more if it fails.
     let _ = tell(&format!("placed {order_id}"));
     let mut paid = false;
-    while again(|| app.events("orders", order_id)).await?.len() < 2 {
+    while !is_over(app, order_id).await? {
         if !paid {
             paid = pay(app, order_id).await?;
         }
         tokio::time::sleep(LOOK).await;
     }
     Ok(())
+}
+
+/// Whether the order has come to its end, and nobody will ask for it any more.
+async fn is_over(app: &App, order_id: &str) -> Result<bool, Error> {
+    let events = again(|| app.events("enquiries", order_id)).await?;
+    let has = |name: &str| events.iter().any(|event| &*event.payload.type_name == name);
+    Ok(has(&Answered::full_name()) && has(&Enquired::full_name()))
 }
 
 /// Pays in two transfers, if there is a bill. The bank tells of the first one twice.
