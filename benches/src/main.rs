@@ -6,7 +6,9 @@
 angzarr_runtime::include_protos!();
 
 mod common;
+mod consumer;
 mod figure;
+mod items;
 mod notes;
 mod peers;
 mod postgres;
@@ -37,6 +39,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Part {
+    /// One whose consumer has many keys
+    #[command(hide = true)]
+    Keys {
+        #[arg(long)]
+        log: PathBuf,
+    },
     /// One of several processes on one log
     #[command(hide = true)]
     Worker {
@@ -49,15 +57,19 @@ enum Part {
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Part::Worker { process }) = arguments.part {
-        return postgres::worker(process).await;
+    match arguments.part {
+        Some(Part::Worker { process }) => return postgres::worker(process).await,
+        Some(Part::Keys { log }) => return consumer::keys(&log).await,
+        None => {}
     }
     std::fs::create_dir_all(&arguments.folder)?;
     let (folder, only) = (&arguments.folder, &arguments.only);
     let concerns = |names: &str| names.starts_with(only.as_str()) || only.starts_with(names);
     let mut figures: Vec<Figure> = sqlite::measure(folder, only).await?;
-    if concerns("store.postgres") || concerns("peers") {
+    figures.extend(consumer::measure(folder, only).await?);
+    if concerns("store.postgres") || concerns("consumer.latency.postgres") || concerns("peers") {
         let server = Postgres::start()?;
+        figures.extend(consumer::measure_postgres(&server, only).await?);
         figures.extend(postgres::measure(&server, folder, only).await?);
         if concerns("peers") {
             figures.extend(peers::measure(&server, folder, only).await?);

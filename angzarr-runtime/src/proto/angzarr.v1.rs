@@ -306,6 +306,7 @@ impl ::prost::Name for CommandsIssued {
 pub struct DeadlineSet {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
+    /// None if the deadline of that name was cancelled.
     #[prost(message, optional, tag = "2")]
     pub at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "3")]
