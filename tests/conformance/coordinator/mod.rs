@@ -128,8 +128,9 @@ use speculative::{
 use stale::{stale_rejections_do_not_happen, stale_sequences_conflict, stale_states_are_never_decided_on};
 use standing_by::{
     a_handler_that_blocks_stops_no_sign_of_life, a_lost_lease_stops_its_holder,
-    a_view_that_was_moved_at_the_last_moment_is_kept, an_application_that_stands_by_goes_on_at_once,
-    an_application_that_stands_by_lets_go, applications_share_the_work_once,
+    a_view_that_was_moved_at_the_last_moment_is_kept, an_application_that_is_overtaken_while_it_starts_stands_by,
+    an_application_that_stands_by_goes_on_at_once, an_application_that_stands_by_lets_go,
+    an_application_whose_store_fails_right_after_a_lease_was_taken_asks_again, applications_share_the_work_once,
 };
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
 use upcasting::{
@@ -248,6 +249,8 @@ cases! {
         a_lost_lease_stops_its_holder,
         a_handler_that_blocks_stops_no_sign_of_life,
         a_view_that_was_moved_at_the_last_moment_is_kept,
+        an_application_that_is_overtaken_while_it_starts_stands_by,
+        an_application_whose_store_fails_right_after_a_lease_was_taken_asks_again,
         facts_are_never_refused,
         facts_are_recorded_once_under_their_external_id,
         facts_decide_the_same_for_the_same_external_id,

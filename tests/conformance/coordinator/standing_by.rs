@@ -8,7 +8,7 @@ use angzarr_runtime::view::{Key, NewRow, Owner, Row, Shape, Writer, json};
 use angzarr_runtime::{App, Context, Failure, Projector, Storage, SyncMode};
 use angzarr_tests::bank::v1::app::Notices;
 use angzarr_tests::bank::v1::{BalanceRow, Deposit, Transfer, Withdraw, Withdrawn};
-use angzarr_tests::{AccountRules, Call, Faults, OldAccounts, StoreFaults, register};
+use angzarr_tests::{AccountRules, Call, Faults, OldAccounts, StoreFault, StoreFaults, register};
 use bytes::Bytes;
 use tokio::time::timeout;
 
@@ -187,5 +187,35 @@ pub(super) async fn a_view_that_was_moved_at_the_last_moment_is_kept(backend: im
     let app = starting.await.unwrap().unwrap();
     app.drained().await.unwrap();
     assert!(opened.views.row(BALANCES, &Key::from("mark")).await.unwrap().is_some(), "it is not built anew");
+    app.shutdown().await.unwrap();
+}
+
+pub(super) async fn an_application_that_is_overtaken_while_it_starts_stands_by(backend: impl Backend) {
+    let opened = backend.open().await;
+    let store = StoreFaults::default();
+    store.hold(Call::TakeView);
+    let app = register(App::builder(faulty(&backend, &store).await), &Faults::default());
+    let starting = tokio::spawn(app.start());
+    store.reached(Call::TakeView).await;
+    let lease = steal(&opened.store, BALANCES).await;
+    opened.views.take(BALANCES, owner(&opened), u64::MAX, lease.token).await.unwrap();
+    store.open(Call::TakeView);
+
+    let app = starting.await.unwrap().unwrap();
+    open(&app, "a", 100).await;
+    assert_eq!(balance(&app, "a").await, None, "somebody else has the lease");
+    opened.store.release(&lease).await.unwrap();
+    app.drained().await.unwrap();
+    assert_eq!(balance(&app, "a").await, Some(100));
+    app.shutdown().await.unwrap();
+}
+
+pub(super) async fn an_application_whose_store_fails_right_after_a_lease_was_taken_asks_again(backend: impl Backend) {
+    let store = StoreFaults::default();
+    store.next(Call::Parks, [StoreFault::FailsBefore; 3]);
+    let app = register(App::builder(faulty(&backend, &store).await), &Faults::default()).start().await.unwrap();
+    open(&app, "a", 100).await;
+    timeout(LEASE * 5, app.drained()).await.unwrap().unwrap();
+    assert_eq!(balance(&app, "a").await, Some(100));
     app.shutdown().await.unwrap();
 }

@@ -26,6 +26,8 @@ pub enum Call {
     SaveCheckpoint,
     /// Giving a sign of life.
     Renew,
+    /// Asking which lanes of a consumer are parked.
+    Parks,
     /// Taking a view.
     TakeView,
     /// Asking what a view knows of a key.

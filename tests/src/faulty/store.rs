@@ -121,8 +121,8 @@ impl ConsumerStore for FaultyStore {
     }
 
     async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError> {
-        let _working = self.faults.alive().await?;
-        self.inner.parks(consumer).await
+        let (fault, _working) = self.faults.enter(Call::Parks).await?;
+        answered(fault, self.inner.parks(consumer).await)
     }
 
     async fn parked(&self, consumer: &str, lane: &str, limit: usize) -> Result<Vec<Parked>, StoreError> {

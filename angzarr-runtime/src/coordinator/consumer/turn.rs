@@ -88,7 +88,11 @@ impl Turn {
         };
         let stored_types = wanted_types.iter().copied().flat_map(stored_as).collect();
         let standing = match log.store.acquire(consumer.name(), None).await? {
-            Acquired::Taken(lease) => begin(&*consumer, &log, lease, &progress).await?,
+            Acquired::Taken(lease) => match begin(&*consumer, &log, lease.clone(), &progress).await {
+                // Its session was lost, and somebody else was faster.
+                Err(StoreError::LeaseLost { .. }) => lost(&lease),
+                begun => begun?,
+            },
             Acquired::Held(beat) => {
                 let position = consumer.checkpoint().await?;
                 progress.send_modify(|progress| progress.position = position);
@@ -113,13 +117,13 @@ impl Turn {
                             release(&self.log, lease).await;
                             return self.give_up(position, &error);
                         }
-                        Err(error) => {
-                            release(&self.log, lease).await;
-                            Err(error)
-                        }
+                        Err(error) => begin_again(&self.log, lease, error).await,
                     }
                 }
-                Standing::Paused(lease) => self.wait_to_resume(lease, &mut inbox).await,
+                Standing::Paused(lease) => match self.wait_to_resume(lease, &mut inbox).await {
+                    Err(error) => begin_again(&self.log, lease, error).await,
+                    next => next,
+                },
                 Standing::StandsBy(_) => self.stand_by(&mut inbox).await,
             };
             match next {
@@ -238,7 +242,7 @@ impl Turn {
         match taken {
             Ok(standing) => Ok(Some(standing)),
             // What may pass is waited for; anything else ends the consumer.
-            Err(error) if error.retryable() || matches!(error, StoreError::LeaseLost { .. }) => {
+            Err(error) if may_pass(&error) => {
                 tracing::warn!(
                     consumer = self.consumer.name(), code = error.code(), %error,
                     "the lease could not be taken"
@@ -314,6 +318,22 @@ async fn keep(log: Arc<Log>, lease: Lease) {
 
 fn lost(lease: &Lease) -> Standing {
     Standing::StandsBy(StandBy::new(Beat { token: lease.token, count: 0 }))
+}
+
+/// Whether the lease is worth asking for again.
+fn may_pass(error: &StoreError) -> bool {
+    error.retryable() || matches!(error, StoreError::LeaseLost { .. })
+}
+
+/// Gives the lease back, to ask for it again if that may help.
+async fn begin_again(log: &Log, lease: &Lease, error: StoreError) -> Result<Option<Standing>, StoreError> {
+    release(log, lease).await;
+    if !may_pass(&error) {
+        return Err(error);
+    }
+    let consumer = &*lease.consumer;
+    tracing::warn!(consumer, code = error.code(), %error, "the consumer could not begin; it asks for its lease again");
+    Ok(Some(lost(lease)))
 }
 
 async fn release(log: &Log, lease: &Lease) {
