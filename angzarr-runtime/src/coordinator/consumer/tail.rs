@@ -113,6 +113,8 @@ pub(super) struct Tail<'a> {
     at_end: bool,
     /// Everything up to here is done for good.
     committed: u64,
+    /// Everything up to here was told to be done.
+    shown: u64,
     /// How many events were done since the last commit began, and since when.
     unsaved: usize,
     unsaved_since: Option<Instant>,
@@ -152,6 +154,7 @@ impl<'a> Tail<'a> {
             committing: false,
             at_end: false,
             committed: position,
+            shown: position,
             unsaved: 0,
             unsaved_since: None,
             asked: Vec::new(),
@@ -257,7 +260,9 @@ impl<'a> Tail<'a> {
         if saved || !self.turn.consumer.is_projector() {
             self.done_for().for_each(Asked::answer);
         }
-        let position = if saved { self.window.done_up_to() } else { self.committed };
+        // What did not matter to anybody needs no commit.
+        self.shown = self.shown.max(if saved { self.window.done_up_to() } else { self.committed });
+        let position = self.shown;
         let (parks, troubled) = (self.parks.len(), self.parks.troubled());
         self.turn.progress.send_if_modified(|progress| {
             let known = progress.clone();
