@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::store::{ConsumerStore, EventRef, Lease, Record, StoreError};
 use turn::Turn;
 
+pub(crate) use attempts::Failures;
 pub use operate::Cleared;
 pub(crate) use operate::{Order, Request};
 
@@ -160,6 +161,8 @@ pub(crate) struct Running {
     pub(crate) is_projector: bool,
     pub(crate) progress: watch::Receiver<Progress>,
     consumer: ConsumerRef,
+    /// How often what failed in this process, by code.
+    pub(crate) failures: Failures,
     /// The highest position that anybody has waited for.
     wanted: Arc<watch::Sender<u64>>,
     requests: mpsc::Sender<Request>,
@@ -285,8 +288,9 @@ pub(crate) async fn start(
     let inbox = Inbox { requests: ordered, asked: questions };
     let wanted = Arc::new(watch::Sender::new(0));
     let (name, is_projector) = (consumer.name(), consumer.is_projector());
-    let turn = Turn::new(consumer.clone(), log, progress, wanted.subscribe(), stop).await?;
+    let failures = Failures::default();
+    let turn = Turn::new(consumer.clone(), log, progress, failures.clone(), wanted.subscribe(), stop).await?;
     let consumer = ConsumerRef(consumer);
-    let running = Running { name, is_projector, progress: receiver, consumer, wanted, requests, asked };
+    let running = Running { name, is_projector, progress: receiver, consumer, failures, wanted, requests, asked };
     Ok((running, tokio::spawn(turn.run(inbox))))
 }
