@@ -16,7 +16,6 @@ use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{Due, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
-use crate::time;
 
 /// What an instance takes a step for.
 pub(super) struct Trigger<'a> {
@@ -140,14 +139,14 @@ impl ProcessManagerCoordinator {
             idempotency_key: Some(idempotency_key.to_owned()),
             records,
             cleared: fired.chain(cancelled).collect(),
-            created_at: time::now(),
+            created_at: self.log.clock.now(),
             trace: Trace {
                 correlation_id: trigger.record.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, trigger.record))),
             },
         };
         let appended = self.log.store.append(book).await?;
-        times.iter().for_each(|at| self.clock.expect(at));
+        times.iter().for_each(|at| self.alarm.expect(at));
         if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
             folded.next_sequence = last.sequence + 1;
             folded.completed |= planned.completed;
@@ -178,7 +177,7 @@ impl ProcessManagerCoordinator {
             idempotency_key: None,
             records: Vec::new(),
             cleared: vec![due],
-            created_at: time::now(),
+            created_at: self.log.clock.now(),
             trace: Trace {
                 correlation_id: deadline.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, deadline))),

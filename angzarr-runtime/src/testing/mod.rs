@@ -1,0 +1,5 @@
+//! A test kit for applications.
+
+mod clock;
+
+pub use clock::Clock;
