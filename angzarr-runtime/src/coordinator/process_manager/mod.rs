@@ -184,10 +184,12 @@ impl ProcessManagerCoordinator {
             return Ok((Vec::new(), Planned::default()));
         }
         let cx = context_in(spec.name, event, stream.clone(), key);
+        // What a deadline leads to counts from when it was due, not from when it was set.
+        let cx = trigger.deadline.iter().fold(cx, |cx, passed| cx.at(passed.at));
         let input = match &trigger.refused {
             Some(Refused { command, rejection, .. }) => ProcessInput::Refusal { command, rejection },
             None => match &trigger.deadline {
-                Some((_, payload)) => ProcessInput::Deadline(payload),
+                Some(passed) => ProcessInput::Deadline(&passed.payload),
                 None => ProcessInput::Event(&event.payload),
             },
         };

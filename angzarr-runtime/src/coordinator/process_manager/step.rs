@@ -21,9 +21,16 @@ use crate::store::{Due, NewBook, NewRecord, Record, RecordKind, StoreError, Stre
 pub(super) struct Trigger<'a> {
     /// The event, the record that set the deadline, or the one that sent the command that was refused.
     pub(super) record: &'a Record,
-    /// Name and message of the deadline that has passed.
-    pub(super) deadline: Option<(String, Payload)>,
+    /// The deadline that has passed.
+    pub(super) deadline: Option<Passed>,
     pub(super) refused: Option<Refused<'a>>,
+}
+
+/// A deadline that has passed.
+pub(super) struct Passed {
+    pub(super) name: String,
+    pub(super) at: Timestamp,
+    pub(super) payload: Payload,
 }
 
 /// A command that was refused.
@@ -74,12 +81,13 @@ impl<'a> Trigger<'a> {
     }
 }
 
-/// Name and message of the deadline that a record set.
-fn deadline(record: &Record) -> Result<(String, Payload), StoreError> {
+/// The deadline that a record set.
+fn deadline(record: &Record) -> Result<Passed, StoreError> {
     let damaged =
         || StoreError::Damaged { reason: format!("the deadline at position {} makes no sense", record.position) };
     let set = proto::DeadlineSet::decode(record.payload.value.clone()).map_err(|_| damaged())?;
-    Ok((set.name, Payload::from_any(set.event.ok_or_else(damaged)?)))
+    let (Some(at), Some(event)) = (set.at, set.event) else { return Err(damaged()) };
+    Ok(Passed { name: set.name, at, payload: Payload::from_any(event) })
 }
 
 impl ProcessManagerCoordinator {
@@ -129,7 +137,7 @@ impl ProcessManagerCoordinator {
         for record in records.iter().filter(|record| record.kind.is_event()) {
             state::fold(self.logic.stateful(), name, &mut folded.state, &record.payload)?;
         }
-        let fired = trigger.deadline.iter().map(|(name, _)| name.clone());
+        let fired = trigger.deadline.iter().map(|passed| passed.name.clone());
         let cancelled = planned.deadlines.iter().map(|deadline| deadline.name.clone());
         let times: Vec<Timestamp> = records.iter().filter_map(|record| record.due.as_ref()).map(|due| due.at).collect();
         let book = NewBook {
@@ -169,14 +177,14 @@ impl ProcessManagerCoordinator {
             return Ok(());
         }
         let name = self.logic.spec().name;
-        let (due, _) = super::step::deadline(deadline)?;
+        let passed = super::step::deadline(deadline)?;
         let book = NewBook {
             stream: deadline.stream.clone(),
             key: deadline.key.clone(),
             expected: None,
             idempotency_key: None,
             records: Vec::new(),
-            cleared: vec![due],
+            cleared: vec![passed.name],
             created_at: self.log.clock.now(),
             trace: Trace {
                 correlation_id: deadline.trace.correlation_id.clone(),
