@@ -186,7 +186,7 @@ fn check(registrations: &[Registration], deliveries: &HashMap<String, Delivery>)
     }
     for name in deliveries.keys() {
         let consumer = registrations.iter().find(|registration| identity(registration).0 == name);
-        if !consumer.is_some_and(|consumer| !subscriptions(consumer).is_empty()) {
+        if consumer.is_none_or(|consumer| subscriptions(consumer).is_empty()) {
             wrong.push(format!("a delivery is set for `{name}`, which is no registered consumer"));
         }
     }

@@ -255,10 +255,11 @@ impl<'a> Tail<'a> {
             self.done_for().for_each(Asked::answer);
         }
         let position = if saved { self.window.done_up_to() } else { self.committed };
-        let (parks, troubled) = (self.parks.len(), self.parks.troubled());
+        let (parks, troubled, firing) = (self.parks.len(), self.parks.troubled(), self.firing.len());
         self.turn.progress.send_if_modified(|progress| {
             let known = progress.clone();
             (progress.position, progress.parks, progress.troubled) = (position, parks, troubled);
+            progress.firing = firing;
             *progress != known
         });
     }
