@@ -40,7 +40,6 @@ pub fn aggregate(component: impl Component) -> AggregateTest {
 }
 
 /// A stream of an aggregate. See [`aggregate`].
-#[must_use = "say what comes of it"]
 pub struct AggregateTest {
     logic: Arc<dyn AggregateLogic>,
     state: State,
@@ -116,6 +115,7 @@ impl AggregateTest {
     }
 
     /// Has it decide on a command, on what the stream holds by now. The events are in the stream then.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when<C: Command>(mut self, command: C) -> Self {
         self.key = command.root_key();
@@ -123,6 +123,7 @@ impl AggregateTest {
     }
 
     /// Has it record a fact, which is the first of the events.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when_recorded<F: Fact>(mut self, fact: F) -> Self {
         self.key = fact.root_key();
@@ -131,12 +132,14 @@ impl AggregateTest {
     }
 
     /// Tells it that a command was refused that one of its events led to.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when_refused<C: Command>(self, command: C, rejection: Rejection) -> Self {
         self.decide(Vec::new(), &Input::Refusal { command: Payload::command(&command), rejection })
     }
 
     /// Asks it.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when_asked<Q: Query>(mut self, query: Q) -> Self {
         self.key = query.root_key();

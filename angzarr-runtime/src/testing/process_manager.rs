@@ -47,7 +47,6 @@ pub fn process_manager(component: impl Component) -> ProcessManagerTest {
 }
 
 /// An instance of a process manager. See [`process_manager`].
-#[must_use = "say what comes of it"]
 pub struct ProcessManagerTest {
     logic: Arc<dyn ProcessManagerLogic>,
     state: State,
@@ -115,6 +114,7 @@ impl ProcessManagerTest {
     }
 
     /// Has it handle an event. It is ignored if there is no instance and it starts none, or if that has come to its end.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when<E: Event>(mut self, event: E) -> Self {
         let event = Payload::event(&event);
@@ -123,6 +123,7 @@ impl ProcessManagerTest {
     }
 
     /// Has it handle a deadline that passes now, whether it was set or not.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when_deadline<D: Deadline>(mut self, deadline: D) -> Self {
         let now = self.clock.now();
@@ -131,6 +132,7 @@ impl ProcessManagerTest {
     }
 
     /// Tells it that a command that it sent was refused.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when_refused<C: Command>(mut self, command: C, rejection: Rejection) -> Self {
         let (command, now) = (Payload::command(&command), self.clock.now());
@@ -140,6 +142,7 @@ impl ProcessManagerTest {
     }
 
     /// Lets time go by. What is due fires, one deadline after the other, each at its time; what comes of all of them counts.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn advance(mut self, time: Duration) -> Self {
         let until = time::after(&self.clock.now(), time);

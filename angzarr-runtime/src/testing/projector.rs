@@ -24,7 +24,6 @@ pub fn projector(component: impl Component) -> ProjectorTest {
 }
 
 /// A projector and its rows. See [`projector`].
-#[must_use = "say what comes of it"]
 pub struct ProjectorTest {
     logic: Arc<dyn ProjectorLogic>,
     clock: Clock,
@@ -55,6 +54,7 @@ impl ProjectorTest {
     }
 
     /// Has it handle an event.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when<E: Event>(mut self, event: E) -> Self {
         self.done = self.handle(E::DOMAIN, &Payload::event(&event));

@@ -28,7 +28,6 @@ pub fn saga(component: impl Component) -> SagaTest {
 }
 
 /// A saga that listens. See [`saga`].
-#[must_use = "say what comes of it"]
 pub struct SagaTest {
     logic: Arc<dyn SagaLogic>,
     clock: Clock,
@@ -51,6 +50,7 @@ impl SagaTest {
     }
 
     /// Has it handle an event.
+    #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when<E: Event>(mut self, event: E) -> Self {
         let place = Place { domain: E::DOMAIN, key: &self.key };

@@ -29,7 +29,6 @@ pub fn upcaster(component: impl Component) -> UpcasterTest {
 
 /// An upcaster. See [`upcaster`].
 #[derive(Debug)]
-#[must_use = "say what comes of it"]
 pub struct UpcasterTest {
     name: &'static str,
     domain: &'static str,
@@ -39,6 +38,7 @@ pub struct UpcasterTest {
 
 impl UpcasterTest {
     /// Has an old event read.
+    #[must_use = "say what comes of it"]
     pub fn when<E: Event>(mut self, old: E) -> Self {
         self.current = self.upcasts.read_as(self.domain, &Payload::event(&old));
         self
