@@ -46,43 +46,80 @@ pub(super) fn list(payloads: &[Payload]) -> String {
 #[track_caller]
 pub(super) fn assert_same(what: &str, expected: &[Payload], actual: &[Payload]) {
     if expected != actual {
-        let all = |payloads: &[Payload]| payloads.iter().map(|payload| text(payload) + "\n").collect::<String>();
-        assert_same_text(what, &all(expected), &all(actual));
-        panic!("{what} look as expected, but are encoded differently:\n{}", list(actual));
+        let texts = |payloads: &[Payload]| payloads.iter().map(text).collect::<Vec<_>>();
+        let (old, new) = (texts(expected), texts(actual));
+        if old == new {
+            panic!("{what} look as expected, but are encoded differently:\n{}", list(actual));
+        }
+        panic!("{what} {UNEXPECTED}\n{}", diff(&old, &new));
     }
 }
 
-/// The same for texts.
+/// The same for one text.
 #[track_caller]
 pub(super) fn assert_same_text(what: &str, expected: &str, actual: &str) {
     if expected != actual {
-        let (expected, actual): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), actual.lines().collect());
-        panic!("{what} are not as expected (- expected, + actual)\n{}", diff(&expected, &actual));
+        panic!("{what} {UNEXPECTED}\n{}", diff_lines(expected, actual));
     }
 }
 
+const UNEXPECTED: &str = "are not as expected (- expected, + actual)";
+
+/// Messages that are missing and messages that are too many; of two of one type, the lines in which they differ.
+fn diff(expected: &[String], actual: &[String]) -> String {
+    let likeness = |old: &String, new: &String| match old.lines().next() == new.lines().next() {
+        _ if old == new => 2,
+        same_type => usize::from(same_type),
+    };
+    let pairs = aligned(expected, actual, likeness).into_iter();
+    pairs.map(|(old, new)| diff_lines(old.map_or("", String::as_str), new.map_or("", String::as_str))).collect()
+}
+
 /// Lines that are missing and lines that are too much, among those that are common.
-fn diff(expected: &[&str], actual: &[&str]) -> String {
-    // How many lines are common from here to the end.
-    let mut common = vec![vec![0_usize; actual.len() + 1]; expected.len() + 1];
+fn diff_lines(expected: &str, actual: &str) -> String {
+    let (expected, actual): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), actual.lines().collect());
+    let pairs = aligned(&expected, &actual, |old, new| usize::from(old == new)).into_iter();
+    let lines = pairs.map(|pair| match pair {
+        (Some(line), Some(_)) => format!("  {line}\n"),
+        (old, new) => {
+            let (mark, line) = if old.is_some() { ('-', old) } else { ('+', new) };
+            format!("{mark} {}\n", line.copied().unwrap_or_default())
+        }
+    });
+    lines.collect()
+}
+
+/// Pairs what belongs together, so that all of it is as alike as can be and stays in order; what is not alike at all stays
+/// alone.
+fn aligned<'a, T>(
+    expected: &'a [T],
+    actual: &'a [T],
+    likeness: impl Fn(&T, &T) -> usize,
+) -> Vec<(Option<&'a T>, Option<&'a T>)> {
+    // The best that can be reached from here to the end.
+    let mut best = vec![vec![0; actual.len() + 1]; expected.len() + 1];
     for (i, old) in expected.iter().enumerate().rev() {
         for (j, new) in actual.iter().enumerate().rev() {
-            common[i][j] = if old == new { common[i + 1][j + 1] + 1 } else { common[i + 1][j].max(common[i][j + 1]) };
+            let alone = best[i + 1][j].max(best[i][j + 1]);
+            best[i][j] = alone.max(best[i + 1][j + 1] + likeness(old, new));
         }
     }
-    let (mut i, mut j, mut text) = (0, 0, String::new());
-    let mut line = |mark: char, line: &str| text.extend([&*mark.to_string(), " ", line, "\n"]);
+    let (mut i, mut j, mut pairs) = (0, 0, Vec::new());
     while i < expected.len() || j < actual.len() {
-        if i < expected.len() && j < actual.len() && expected[i] == actual[j] {
-            line(' ', expected[i]);
-            (i, j) = (i + 1, j + 1);
-        } else if i < expected.len() && (j == actual.len() || common[i + 1][j] >= common[i][j + 1]) {
-            line('-', expected[i]);
-            i += 1;
-        } else {
-            line('+', actual[j]);
-            j += 1;
+        match (expected.get(i), actual.get(j)) {
+            (Some(old), Some(new)) if best[i][j] > best[i + 1][j].max(best[i][j + 1]) => {
+                pairs.push((Some(old), Some(new)));
+                (i, j) = (i + 1, j + 1);
+            }
+            (Some(old), new) if new.is_none() || best[i + 1][j] >= best[i][j + 1] => {
+                pairs.push((Some(old), None));
+                i += 1;
+            }
+            (_, new) => {
+                pairs.push((None, new));
+                j += 1;
+            }
         }
     }
-    text
+    pairs
 }
