@@ -241,7 +241,7 @@ fn deep(depth: u32) -> proto::CommandBook {
     let receive = Receive { account: "b".into(), from: "a".into(), amount: 1 };
     proto::CommandBook {
         cover: Some(proto::Cover { domain: "accounts".into(), key: "b".into(), ..Default::default() }),
-        pages: vec![proto::CommandPage { sequence: None, command: Some(Payload::command(&receive).to_any()) }],
+        pages: vec![proto::CommandPage { command: Some(Payload::command(&receive).to_any()), ..Default::default() }],
         depth,
         ..Default::default()
     }
