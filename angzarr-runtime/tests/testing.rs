@@ -299,24 +299,24 @@ fn other_events_fail_with_a_diff() {
 #[test]
 fn events_instead_of_a_rejection_fail_and_the_other_way_round() {
     let said = text(|| testing::aggregate(Library).when(lend("ann")).then_rejected(Refuse::Lent));
-    let expected = r#"`kit.v1.app.Books` stored
+    let expected = r#"expected a rejection with LENT, but `kit.v1.app.Books` stored
   kit.v1.Lent {
       book: "b",
       reader: "ann",
   }
-; expected was a rejection with LENT"#;
+"#;
     assert_eq!(said, expected);
     let refused = || testing::aggregate(Library).given(lent("ann")).when(lend("bob"));
     let said = text(|| refused().then_events(lent("bob")));
-    let expected = r#"`kit.v1.app.Books` rejected with LENT: b is with ann; expected were
+    let expected = r#"expected
   kit.v1.Lent {
       book: "b",
       reader: "bob",
   }
-"#;
+but `kit.v1.app.Books` rejected with LENT: b is with ann"#;
     assert_eq!(said, expected);
     let said = text(|| refused().then_rejected(Refuse::Broken));
-    assert_eq!(said, "`kit.v1.app.Books` rejected with LENT: b is with ann; expected was a rejection with BROKEN");
+    assert_eq!(said, "expected a rejection with BROKEN, but `kit.v1.app.Books` rejected with LENT: b is with ann");
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn a_saga_sends_commands() {
     broken().then_failed("BROKEN");
     assert_eq!(
         text(|| broken().then_nothing()),
-        "`kit.v1.app.Stamping` failed with BROKEN: it is broken; expected were\n"
+        "expected nothing, but `kit.v1.app.Stamping` failed with BROKEN: it is broken"
     );
 }
 
@@ -431,7 +431,7 @@ fn other_deadlines_fail() {
     assert_eq!(text(|| broken().then_nothing()), "`kit.v1.app.Loans` failed with BROKEN: it is broken");
     assert_eq!(
         text(|| begun().then_failed("BROKEN")),
-        "`kit.v1.app.Loans` succeeded; expected was a failure with BROKEN"
+        "expected a failure with BROKEN, but `kit.v1.app.Loans` succeeded"
     );
 }
 
@@ -454,7 +454,7 @@ fn a_projector_keeps_rows_under_their_keys() {
 "#;
     assert_eq!(said, expected);
     let said = text(|| testing::projector(Board).then_row("b", ann()));
-    assert_eq!(said, "`kit.v1.app.Shelf` has no row \"b\"; expected was\nReader {\n    name: \"ann\",\n}");
+    assert_eq!(said, "expected\nReader {\n    name: \"ann\",\n}\nbut `kit.v1.app.Shelf` has no row \"b\"");
     let said = text(|| testing::projector(Board).when(lent("bob")).then_no_row("b"));
     assert_eq!(said, "`kit.v1.app.Shelf` has a row \"b\"");
     let broken = || testing::projector(Board).when(Lent { book: BROKEN.into(), reader: "ann".into() });
@@ -528,12 +528,12 @@ async fn an_application_fails_with_a_diff() {
     let came = app.when(lend("ann")).await;
     let stream = app.stream("books", "b").await;
     let said = text(std::panic::AssertUnwindSafe(|| came.then_rejected(Refuse::Lent)));
-    let expected = r#"stored
+    let expected = r#"expected a rejection with LENT, but it stored
   kit.v1.Lent {
       book: "b",
       reader: "ann",
   }
-expected was a rejection with LENT"#;
+"#;
     assert_eq!(said, expected);
     let said = text(std::panic::AssertUnwindSafe(|| stream.then_events(lent("bob"))));
     let expected = r#"events of "b" in "books" are not as expected (- expected, + actual)
@@ -546,7 +546,7 @@ expected was a rejection with LENT"#;
     assert_eq!(said, expected);
     let refused = app.when(lend("bob")).await.then_rejected(Refuse::Lent);
     let said = text(std::panic::AssertUnwindSafe(|| refused.then_events(())));
-    assert_eq!(said, "rejected with LENT: b is with ann; expected were\n");
+    assert_eq!(said, "expected nothing, but it was rejected with LENT: b is with ann");
     let stream = app.stream("books", "b").await;
     let said = text(std::panic::AssertUnwindSafe(|| stream.then_refused(Refuse::Lent)));
     assert_eq!(said, "\"b\" in \"books\" refused no command with LENT, but these: []");

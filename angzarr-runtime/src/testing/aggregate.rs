@@ -70,8 +70,7 @@ impl From<Undecided> for Decided {
 impl std::fmt::Display for Decided {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Decided::Events(events) if events.is_empty() => f.write_str("stored nothing"),
-            Decided::Events(events) => write!(f, "stored\n{}", shown::list(events)),
+            Decided::Events(events) => f.write_str(&shown::did("stored", events)),
             Decided::Answer(answer) => write!(f, "answered with {}", answer.type_name),
             Decided::Rejected(rejection) => write!(f, "rejected with {rejection}"),
             Decided::Failed(failure) => write!(f, "failed with {failure}"),
@@ -159,7 +158,7 @@ impl AggregateTest {
             Decided::Events(actual) => {
                 shown::assert_same(&format!("events of `{}`", self.name()), &expected, actual);
             }
-            other => panic!("`{}` {other}; expected were\n{}", self.name(), shown::list(&expected)),
+            other => panic!("{}but `{}` {other}", shown::expected(&expected), self.name()),
         }
         self
     }
@@ -175,7 +174,7 @@ impl AggregateTest {
     pub fn then_rejected(self, code: impl RejectionCode) -> Self {
         match &self.decided {
             Decided::Rejected(rejection) if rejection.code == code.code() => self,
-            other => panic!("`{}` {other}; expected was a rejection with {}", self.name(), code.code()),
+            other => panic!("expected a rejection with {}, but `{}` {other}", code.code(), self.name()),
         }
     }
 
@@ -184,7 +183,7 @@ impl AggregateTest {
     pub fn then_failed(self, code: &str) -> Self {
         match &self.decided {
             Decided::Failed(failure) if failure.code() == code => self,
-            other => panic!("`{}` {other}; expected was a failure with {code}", self.name()),
+            other => panic!("expected a failure with {code}, but `{}` {other}", self.name()),
         }
     }
 
@@ -203,7 +202,7 @@ impl AggregateTest {
                 }
                 Err(failure) => panic!("{failure}"),
             },
-            other => panic!("`{}` {other}; expected was an answer\n{expected}", self.name()),
+            other => panic!("expected an answer\n{expected}\nbut `{}` {other}", self.name()),
         }
         self
     }

@@ -179,7 +179,7 @@ impl Came {
         let expected = events.payloads();
         match &self.0 {
             Ok(actual) => shown::assert_same("events", &expected, actual),
-            Err(rejection) => panic!("rejected with {rejection}; expected were\n{}", shown::list(&expected)),
+            Err(rejection) => panic!("{}but it was rejected with {rejection}", shown::expected(&expected)),
         }
         self
     }
@@ -189,8 +189,8 @@ impl Came {
     pub fn then_rejected(self, code: impl RejectionCode) -> Self {
         match &self.0 {
             Err(rejection) if rejection.code == code.code() => self,
-            Err(rejection) => panic!("rejected with {rejection}; expected was a rejection with {}", code.code()),
-            Ok(stored) => panic!("stored\n{}expected was a rejection with {}", shown::list(stored), code.code()),
+            Err(rejection) => panic!("expected a rejection with {}, but it was one with {rejection}", code.code()),
+            Ok(stored) => panic!("expected a rejection with {}, but it {}", code.code(), shown::did("stored", stored)),
         }
     }
 }

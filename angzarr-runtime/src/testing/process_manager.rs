@@ -208,8 +208,8 @@ impl ProcessManagerTest {
     pub fn then_failed(self, code: &str) -> Self {
         match &self.step {
             Err(failure) if failure.code() == code => self,
-            Err(failure) => panic!("`{}` failed with {failure}; expected was a failure with {code}", self.name()),
-            Ok(_) => panic!("`{}` succeeded; expected was a failure with {code}", self.name()),
+            Err(failure) => panic!("expected a failure with {code}, but `{}` failed with {failure}", self.name()),
+            Ok(_) => panic!("expected a failure with {code}, but `{}` succeeded", self.name()),
         }
     }
 

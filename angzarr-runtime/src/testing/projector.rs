@@ -83,7 +83,7 @@ impl ProjectorTest {
             Some(actual) => {
                 shown::assert_same_text(&format!("fields of row \"{key}\" of `{}`", self.name()), &text(&row), &actual);
             }
-            None => panic!("`{}` has no row \"{key}\"; expected was\n{}", self.name(), text(&row)),
+            None => panic!("expected\n{}\nbut `{}` has no row \"{key}\"", text(&row), self.name()),
         }
         self
     }
@@ -102,8 +102,8 @@ impl ProjectorTest {
     pub fn then_failed(self, code: &str) -> Self {
         match &self.done {
             Err(failure) if failure.code() == code => self,
-            Err(failure) => panic!("`{}` failed with {failure}; expected was a failure with {code}", self.name()),
-            Ok(()) => panic!("`{}` succeeded; expected was a failure with {code}", self.name()),
+            Err(failure) => panic!("expected a failure with {code}, but `{}` failed with {failure}", self.name()),
+            Ok(()) => panic!("expected a failure with {code}, but `{}` succeeded", self.name()),
         }
     }
 

@@ -69,7 +69,7 @@ impl SagaTest {
         match &self.sent {
             Ok(actual) => shown::assert_same(&format!("commands of `{}`", self.name()), &expected, actual),
             Err(failure) => {
-                panic!("`{}` failed with {failure}; expected were\n{}", self.name(), shown::list(&expected))
+                panic!("{}but `{}` failed with {failure}", shown::expected(&expected), self.name())
             }
         }
         self
@@ -86,8 +86,8 @@ impl SagaTest {
     pub fn then_failed(self, code: &str) -> Self {
         match &self.sent {
             Err(failure) if failure.code() == code => self,
-            Err(failure) => panic!("`{}` failed with {failure}; expected was a failure with {code}", self.name()),
-            Ok(sent) => panic!("`{}` sent\n{}expected was a failure with {code}", self.name(), shown::list(sent)),
+            Err(failure) => panic!("expected a failure with {code}, but `{}` failed with {failure}", self.name()),
+            Ok(sent) => panic!("expected a failure with {code}, but `{}` {}", self.name(), shown::did("sent", sent)),
         }
     }
 

@@ -42,6 +42,16 @@ pub(super) fn list(payloads: &[Payload]) -> String {
     payloads.iter().map(|payload| format!("  {}\n", text(payload).replace('\n', "\n  "))).collect()
 }
 
+/// What was expected, as the beginning of a sentence that goes on with "but".
+pub(super) fn expected(payloads: &[Payload]) -> String {
+    if payloads.is_empty() { "expected nothing, ".to_owned() } else { format!("expected\n{}", list(payloads)) }
+}
+
+/// What was done, as the end of a sentence.
+pub(super) fn did(verb: &str, payloads: &[Payload]) -> String {
+    if payloads.is_empty() { format!("{verb} nothing") } else { format!("{verb}\n{}", list(payloads)) }
+}
+
 /// Panics unless both are the same.
 #[track_caller]
 pub(super) fn assert_same(what: &str, expected: &[Payload], actual: &[Payload]) {

@@ -51,7 +51,7 @@ impl UpcasterTest {
         match &self.current {
             Ok(actual) => shown::assert_same(&format!("events of `{}`", self.name), &expected, actual),
             Err(failure) => {
-                panic!("`{}` failed with {failure}; expected were\n{}", self.name, shown::list(&expected))
+                panic!("{}but `{}` failed with {failure}", shown::expected(&expected), self.name)
             }
         }
         self
@@ -62,9 +62,9 @@ impl UpcasterTest {
     pub fn then_failed(self, code: &str) -> Self {
         match &self.current {
             Err(failure) if failure.code() == code => self,
-            Err(failure) => panic!("`{}` failed with {failure}; expected was a failure with {code}", self.name),
+            Err(failure) => panic!("expected a failure with {code}, but `{}` failed with {failure}", self.name),
             Ok(current) => {
-                panic!("`{}` yielded\n{}expected was a failure with {code}", self.name, shown::list(current))
+                panic!("expected a failure with {code}, but `{}` {}", self.name, shown::did("yielded", current))
             }
         }
     }

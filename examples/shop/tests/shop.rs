@@ -135,6 +135,14 @@ async fn the_same_key_places_an_order_once() {
 }
 
 #[tokio::test]
+async fn what_the_rules_refuse_stores_nothing() {
+    let app = testing::start(components::shop(Storage::Memory)).await;
+    app.when(order("kettle", 0)).await.then_rejected(OrderRejection::Empty);
+    app.when(order("unicorn", 1)).await.then_rejected(OrderRejection::NoPrice);
+    assert!(app.read_log(0, 10).await.unwrap().records.is_empty());
+}
+
+#[tokio::test]
 async fn an_old_order_is_read_in_its_current_version() {
     let app = open("kettle", 1).await;
     let old = OrderPlaced { order_id: "1".into(), sku: "kettle".into(), quantity: 1, total_cents: 3_900 };
