@@ -13,6 +13,19 @@ use crate::message::{Event, Payload};
 use crate::view::Key;
 
 /// Tests what a projector makes of its rows.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/example.rs"));
+/// use angzarr_runtime::testing;
+///
+/// # fn main() {
+/// testing::projector(Show {})
+///     .of("a")
+///     .given("a", Balance { amount: 30 })
+///     .when(Deposited { amount: 70 })
+///     .then_row("a", Balance { amount: 100 });
+/// # }
+/// ```
 #[track_caller]
 pub fn projector(component: impl Component) -> ProjectorTest {
     let logic = match component.register() {

@@ -9,6 +9,15 @@ use crate::failure::Failure;
 use crate::message::{Event, Payload};
 
 /// Tests what an upcaster makes of old events, followed to their current versions.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/example.rs"));
+/// use angzarr_runtime::testing;
+///
+/// # fn main() {
+/// testing::upcaster(OldAccounts {}).when(Started {}).then_events(Opened {});
+/// # }
+/// ```
 #[track_caller]
 pub fn upcaster(component: impl Component) -> UpcasterTest {
     let logic = match component.register() {
