@@ -121,6 +121,8 @@ pub(crate) struct Progress {
     pub(crate) parks: usize,
     /// False only if no event has failed for good since this process became the holder, and no lane is parked.
     pub(crate) troubled: bool,
+    /// How many deadlines it is at. Its position does not tell.
+    pub(crate) firing: usize,
 }
 
 /// Somebody who waits until everything from one position to another is done for good.
@@ -282,7 +284,7 @@ pub(crate) async fn start(
     stop: Stop,
 ) -> Result<(Running, JoinHandle<()>), StoreError> {
     let (progress, receiver) =
-        watch::channel(Progress { position: 0, stopped: None, paused: None, parks: 0, troubled: true });
+        watch::channel(Progress { position: 0, stopped: None, paused: None, parks: 0, troubled: true, firing: 0 });
     let (requests, ordered) = mpsc::channel(INBOX);
     let (asked, questions) = mpsc::channel(INBOX);
     let inbox = Inbox { requests: ordered, asked: questions };
