@@ -22,9 +22,11 @@ test:
 conformance:
 	./tests/conformance/run
 
-# The long ones: the whole month, killed again and again; random runs against the reference.
+# The long ones: the whole month, killed again and again; the shop on a server that is killed, too; random runs against
+# the reference.
 soak:
 	KILLS=200 ROWS=27004 cargo test --release -p flights --test kill_nine -- --nocapture
+	KILLS=200 PAUSES=20 RESTARTS=10 cargo test --release -p angzarr-tests --test chaos the_shop -- --nocapture
 	MODEL_CASES=2000 cargo test --release -p angzarr-tests --test conformance model
 
 # How fast it is, as ratios to a bare loop on the same disk; `make bench ONLY=store.sqlite.commands` measures a part.

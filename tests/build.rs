@@ -1,16 +1,27 @@
-//! Turns the annotated protos of the suites' model domain into Rust.
+//! Turns the annotated protos of the suites into Rust: model domains, and what the tests add to the shop.
 
 fn main() -> angzarr_codegen::BuildResult {
     // The generator's own test of rows; here it is seen to compile, and to do what it says.
     let rows = "../angzarr-codegen/tests/golden/rows/proto";
-    angzarr_codegen::Build::new().include("proto").include(rows).compile([
-        "bank/v1/accounts.proto",
-        "bank/v1/app/accounts.proto",
-        "remind/v1/remind.proto",
-        "remind/v1/app/remind.proto",
-        "rows/v1/app/rows.proto",
-        "rows/v1/rows.proto",
-        "watch/v1/watch.proto",
-        "watch/v1/app/watch.proto",
-    ])
+    angzarr_codegen::Build::new()
+        .include("proto")
+        .include(rows)
+        .include("../examples/shop/proto")
+        .with(["shop/orders/v1/app/orders.proto", "shop/stock/v1/app/stock.proto"])
+        .extern_path("shop.orders.v1", "::shop::orders::v1")
+        .extern_path("shop.stock.v1", "::shop::stock::v1")
+        .compile([
+            "bank/v1/accounts.proto",
+            "bank/v1/app/accounts.proto",
+            "enquiries/v1/enquiries.proto",
+            "enquiries/v1/app/enquiries.proto",
+            "remind/v1/remind.proto",
+            "remind/v1/app/remind.proto",
+            "rows/v1/app/rows.proto",
+            "rows/v1/rows.proto",
+            "shelves/v1/shelves.proto",
+            "shelves/v1/app/shelves.proto",
+            "watch/v1/watch.proto",
+            "watch/v1/app/watch.proto",
+        ])
 }

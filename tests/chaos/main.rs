@@ -1,6 +1,13 @@
 //! Real processes, killed.
 
-#![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "in a test's helper, a panic is how the test fails"
+)]
+
+mod shop;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

@@ -1,25 +1,30 @@
 //! The model domain of the suites: accounts that hold and send money, a watch over withdrawals, and three views.
 //!
 //! Its components are real ones; what is special is that [`Faults`] can make each of them fail, and [`StoreFaults`] the
-//! storage below.
+//! storage below. Besides, [`ShelfView`] and [`Impatience`] join the shop of `examples`; [`full_shop`] has all of it.
 
 angzarr_runtime::include_protos!();
 
 mod accounts;
+mod enquiring;
 mod faults;
 mod faulty;
 mod reminding;
+mod shelf_view;
 mod views;
 mod watching;
 
 pub use accounts::{AccountRules, LostAndFound, OldAccounts, TransferSaga};
+pub use enquiring::Impatience;
 pub use faults::{Fault, Faults};
 pub use faulty::{Call, StoreFault, StoreFaults};
 pub use reminding::ReminderClerk;
+pub use shelf_view::ShelfView;
 pub use views::{BalanceView, BranchView, NoticeBoard};
 pub use watching::WithdrawalCounter;
 
 use angzarr_runtime::app::AppBuilder;
+use angzarr_runtime::store::Storage;
 
 /// Adds all components.
 pub fn register(app: AppBuilder, faults: &Faults) -> AppBuilder {
@@ -30,4 +35,9 @@ pub fn register(app: AppBuilder, faults: &Faults) -> AppBuilder {
         .register(BalanceView { faults: faults.clone() })
         .register(BranchView)
         .register(NoticeBoard { faults: faults.clone() })
+}
+
+/// The shop of `examples`, with a view and a process of the tests' own.
+pub fn full_shop(storage: Storage) -> AppBuilder {
+    shop::components::shop(storage).register(ShelfView).register(Impatience)
 }

@@ -13,7 +13,7 @@ use crate::proto;
 use crate::rejection::{Rejection, RejectionCode};
 use crate::store::{DeadLetter, Record, RecordKind};
 use crate::time;
-use crate::view::Key;
+use crate::view::{Key, Row};
 
 /// Starts an application by a clock that stands still until it is told to move on.
 ///
@@ -141,7 +141,7 @@ impl AppTest {
     ///
     /// # Panics
     /// If it cannot be read.
-    pub async fn row<R: Message + prost::Name + Default>(&self, key: impl Into<Key>) -> Option<R> {
+    pub async fn row<R: Message + prost::Name + Row + Default>(&self, key: impl Into<Key>) -> Option<R> {
         done(done(self.app.view::<R>()).get(key).await)
     }
 

@@ -124,7 +124,7 @@ impl ProjectorTest {
     fn handle(&mut self, domain: &'static str, event: &Payload) -> Result<(), Failure> {
         let place = Place { domain, key: &self.key };
         let cx = place.context(self.clock.now(), self.count + 1, Some(place.cause(self.name(), self.count)));
-        if self.logic.row_type().is_none() {
+        if self.logic.shape().is_none() {
             return finished(self.logic.project(None, event, &cx)).map(drop);
         }
         let key = self.logic.key(event)?.unwrap_or_else(|| Key::from(&*self.key));

@@ -321,7 +321,7 @@ mod tests {
 
     fn planned_from(next_sequence: u32, requests: &[Request]) -> (Vec<String>, bool) {
         let mut folded = Folded { state: Counter.new_state(), next_sequence, snapshot_next: 0, completed: false };
-        let Plan { steps, clean } = plan(&Counter, &mut folded, crate::time::from_micros(0), requests.iter());
+        let Plan { steps, clean } = plan(&Counter, &mut folded, time::from_micros(0), requests.iter());
         let word = |step: &Step| match step {
             Step::Append { book, refused } => {
                 let kinds: Vec<_> = book.records.iter().map(|record| record.kind).collect();
@@ -460,7 +460,7 @@ mod tests {
             let mut folded =
                 Folded { state: Counter.new_state(), next_sequence: 0, snapshot_next: 0, completed: false };
             let requests = [request(vec![command(b"id"), command(b"id")])];
-            match plan(&Counter, &mut folded, crate::time::from_micros(0), requests.iter()).steps.remove(0) {
+            match plan(&Counter, &mut folded, time::from_micros(0), requests.iter()).steps.remove(0) {
                 Step::Append { book, .. } => book.records,
                 Step::Answer(answer) => panic!("{answer:?}"),
             }
