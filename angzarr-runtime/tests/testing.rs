@@ -8,7 +8,7 @@ use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::testing::{self, Clock, ProcessManagerTest};
 use angzarr_runtime::{
     Aggregate, App, Command, Context, Deadline, Event, Failure, ProcessManager, Projector, Query, Refused, Rejection,
-    RejectionCode, Saga, Storage, Upcaster, ensure,
+    RejectionCode, Row, Saga, Storage, Upcaster, ensure,
 };
 
 macro_rules! messages {
@@ -41,6 +41,7 @@ messages! {
     Returned { book: String = string "1", slip: String = string "2" }
     #[derive(Query)] #[query(name = "kit.v1.WhoHas", domain = "books", root = book, answer = Reader)]
     WhoHas { book: String = string "1" }
+    #[derive(Row)]
     Reader { name: String = string "1" }
     Book { reader: String = string "1", stamps: u32 = uint32 "2" }
     #[derive(Event)] #[event(name = "kit.v1.Reminded", domain = "loans")]
