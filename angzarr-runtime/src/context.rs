@@ -102,7 +102,8 @@ impl Context {
         self.cause.as_ref()
     }
 
-    /// The instant of the decision: when the cause was recorded, or when the client's command arrived.
+    /// The instant of the decision: when the cause was recorded, when the client's command arrived, or when the deadline was
+    /// due.
     pub fn now(&self) -> Timestamp {
         self.now
     }
@@ -111,6 +112,11 @@ impl Context {
     pub fn new_id(&self) -> Uuid {
         let n = self.ids.fetch_add(1, Ordering::Relaxed);
         Uuid::new_v5(&self.decision, format!("id/{n}").as_bytes())
+    }
+
+    /// The same at another instant.
+    pub(crate) fn at(self, now: Timestamp) -> Self {
+        Self { now, ..self }
     }
 
     /// The context of a process manager.

@@ -29,6 +29,8 @@ mod message;
 pub mod proto;
 mod rejection;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 pub mod view;
 

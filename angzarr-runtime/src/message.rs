@@ -1,5 +1,6 @@
 //! What user types are to the runtime: encoded payloads with the full name of their type.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use crate::failure::Failure;
 
 /// Commands: what somebody wants done by the aggregate of one root. Derived.
-pub trait Command: prost::Message + Default + Send + Sync + 'static {
+pub trait Command: prost::Message + Debug + Default + Send + Sync + 'static {
     /// Full name of the message type.
     const TYPE_NAME: &'static str;
     /// Domain of the aggregate that decides on it.
@@ -18,7 +19,7 @@ pub trait Command: prost::Message + Default + Send + Sync + 'static {
 }
 
 /// Events: what happened and is stored. Derived.
-pub trait Event: prost::Message + Default + Send + Sync + 'static {
+pub trait Event: prost::Message + Debug + Default + Send + Sync + 'static {
     /// Full name of the message type; the name it is stored under for ever.
     const TYPE_NAME: &'static str;
     /// Domain whose streams hold it.
@@ -38,20 +39,20 @@ pub trait Fact: Event {
 }
 
 /// Queries: what somebody wants to know about the aggregate of one root. Derived.
-pub trait Query: prost::Message + Default + Send + Sync + 'static {
+pub trait Query: prost::Message + Debug + Default + Send + Sync + 'static {
     /// Full name of the message type.
     const TYPE_NAME: &'static str;
     /// Domain of the aggregate that answers it.
     const DOMAIN: &'static str;
     /// What it gets.
-    type Answer: prost::Message + prost::Name + Default + Send + Sync + 'static;
+    type Answer: prost::Message + prost::Name + Debug + Default + Send + Sync + 'static;
 
     /// The natural id of the root that it is about.
     fn root_key(&self) -> String;
 }
 
 /// Messages that a process manager gets when a deadline passes that it set. Derived.
-pub trait Deadline: prost::Message + Default + Send + Sync + 'static {
+pub trait Deadline: prost::Message + Debug + Default + Send + Sync + 'static {
     /// Full name of the message type.
     const TYPE_NAME: &'static str;
     /// Domain of the process manager.
@@ -96,7 +97,9 @@ impl Payload {
         Self { type_name: M::full_name().into(), value: message.encode_to_vec().into() }
     }
 
-    fn encode(type_name: &'static str, message: &impl prost::Message) -> Self {
+    fn encode<M: prost::Message + Debug + Default + 'static>(type_name: &'static str, message: &M) -> Self {
+        #[cfg(feature = "testing")]
+        crate::testing::shown::learn::<M>(type_name);
         Self { type_name: type_name.into(), value: message.encode_to_vec().into() }
     }
 

@@ -10,7 +10,7 @@ use angzarr_runtime::store::{
     Acquired, Appended, AsOf, Attempt, Due, EventRef, Lease, Load, NewBook, NewDeadLetter, NewParked, Opened, Snapshot,
     StoreError, StreamId,
 };
-use angzarr_runtime::view::{Key, Owner, Query, Writer};
+use angzarr_runtime::view::{Key, Owner, Selection, Writer};
 use angzarr_servers::postgres::shared;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -346,7 +346,10 @@ async fn views_are_written_once() {
         .await;
     world
         .cut_everywhere("rows", async |_| {
-            assert_eq!(views.rows("view0000", Query::ALL).await.unwrap(), [(Key::from("key"), kept.clone().unwrap())]);
+            assert_eq!(
+                views.rows("view0000", Selection::ALL).await.unwrap(),
+                [(Key::from("key"), kept.clone().unwrap())]
+            );
         })
         .await;
     world
@@ -448,7 +451,7 @@ async fn a_server_that_stays_away_is_told_of_and_may_come_back() {
             world.proxy.cut_all();
             store.read(0, 10).await
         },
-        views.rows("view", Query::ALL),
+        views.rows("view", Selection::ALL),
     );
     assert_eq!(sent.as_ref().unwrap_err().code(), "STORE_OUTCOME_UNKNOWN", "{sent:?}");
     for error in [waiting.unwrap_err(), read.unwrap_err(), row.unwrap_err()] {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use angzarr_runtime::Storage;
 use angzarr_runtime::store::{Opened, StoreError};
-use angzarr_runtime::view::{Owner, Query, Writer};
+use angzarr_runtime::view::{Owner, Selection, Writer};
 use angzarr_servers::Postgres;
 use angzarr_servers::postgres::{Admin, shared};
 use futures_util::future::join_all;
@@ -319,7 +319,7 @@ async fn rights_to_views() {
         let version = opened.views.take("a.View", of, 9, token).await.unwrap().version;
         let by = Writer { token, version };
         opened.views.commit("a.View", by, vec![change("key", token, Some(plain(b"row")))], token).await.unwrap();
-        assert_eq!(opened.views.rows("a.View", Query::ALL).await.unwrap().len(), 1);
+        assert_eq!(opened.views.rows("a.View", Selection::ALL).await.unwrap().len(), 1);
         assert_eq!(opened.views.versions("a.View").await.unwrap().len(), 1);
         if token == 1 {
             assert_eq!(readable().trim(), "f");

@@ -6,7 +6,7 @@ use angzarr_runtime::Row;
 use angzarr_runtime::prost::{self, Message};
 use angzarr_runtime::store::{EventRef, StoreError};
 use angzarr_runtime::view::{
-    Change, Column, Entry, Key, NewRow, Owner, Query, Shape, Taken, Value, VersionState, ViewStore, Writer, json,
+    Change, Column, Entry, Key, NewRow, Owner, Selection, Shape, Taken, Value, VersionState, ViewStore, Writer, json,
 };
 use bytes::Bytes;
 use uuid::Uuid;
@@ -91,7 +91,7 @@ fn lost<T>() -> Result<T, StoreError> {
 /// Rows as text.
 async fn rows(views: &Arc<dyn ViewStore>) -> Vec<(String, String)> {
     let text = |row: Bytes| String::from_utf8(row.to_vec()).unwrap();
-    let rows = views.rows(VIEW, Query::ALL).await.unwrap();
+    let rows = views.rows(VIEW, Selection::ALL).await.unwrap();
     rows.into_iter().map(|(key, row)| (key.to_string(), text(row))).collect()
 }
 
@@ -176,12 +176,12 @@ async fn rows_come_in_the_order_of_their_keys(backend: impl Backend) {
     }
     let mut sorted = keys.clone();
     sorted.sort_by_key(ToString::to_string);
-    let found: Vec<_> = views.rows(VIEW, Query::ALL).await.unwrap().into_iter().map(|(key, _)| key).collect();
+    let found: Vec<_> = views.rows(VIEW, Selection::ALL).await.unwrap().into_iter().map(|(key, _)| key).collect();
     assert_eq!(found, sorted);
     // Each is replaced, none is there twice.
     let changes = keys.iter().map(|key| change(key.clone(), 2, row(key))).collect();
     views.commit(VIEW, by(1, 1), changes, 2).await.unwrap();
-    assert_eq!(views.rows(VIEW, Query::ALL).await.unwrap().len(), keys.len());
+    assert_eq!(views.rows(VIEW, Selection::ALL).await.unwrap().len(), keys.len());
 }
 
 async fn rows_come_in_pages(backend: impl Backend) {
@@ -193,7 +193,7 @@ async fn rows_come_in_pages(backend: impl Backend) {
     sorted.sort_by_key(ToString::to_string);
     let mut found: Vec<Key> = Vec::new();
     loop {
-        let page = views.rows(VIEW, Query { equals: None, after: found.last(), limit: 3 }).await.unwrap();
+        let page = views.rows(VIEW, Selection { equals: None, after: found.last(), limit: 3 }).await.unwrap();
         if page.is_empty() {
             break;
         }
@@ -285,7 +285,7 @@ async fn rows_are_found_by_columns_of_all_kinds(backend: impl Backend) {
         for (_, row) in &all {
             let value = &row.values()[index];
             let equals = Some((&**name, value));
-            let found = views.rows(VIEW, Query { equals, ..Query::ALL }).await.unwrap();
+            let found = views.rows(VIEW, Selection { equals, ..Selection::ALL }).await.unwrap();
             let expected: Vec<_> = all.iter().filter(|(_, other)| other.values()[index] == *value).collect();
             let expected: Vec<_> =
                 expected.into_iter().map(|(key, row)| (key.clone(), Bytes::from(row.encode_to_vec()))).collect();
@@ -293,16 +293,16 @@ async fn rows_are_found_by_columns_of_all_kinds(backend: impl Backend) {
         }
     }
     let yes = Value::from(true);
-    let page = |after| Query { equals: Some(("boolean", &yes)), after, limit: 2 };
+    let page = |after| Selection { equals: Some(("boolean", &yes)), after, limit: 2 };
     let keys = |rows: Vec<(Key, Bytes)>| rows.into_iter().map(|(key, _)| key.to_string()).collect::<Vec<_>>();
     assert_eq!(keys(views.rows(VIEW, page(None)).await.unwrap()), ["0", "2"]);
     assert_eq!(keys(views.rows(VIEW, page(Some(&Key::from("2")))).await.unwrap()), ["4", "6"]);
     for (column, value) in [("no such", Value::from(1)), ("text", Value::from(1)), ("_key", Value::from("0"))] {
-        let error = views.rows(VIEW, Query { equals: Some((column, &value)), ..Query::ALL }).await.unwrap_err();
+        let error = views.rows(VIEW, Selection { equals: Some((column, &value)), ..Selection::ALL }).await.unwrap_err();
         let expected = StoreError::NoColumn { view: VIEW.into(), version: 1, column: column.into() };
         assert_eq!(error, expected);
     }
-    let found = views.rows("unknown", Query { equals: Some(("text", &yes)), ..Query::ALL }).await.unwrap();
+    let found = views.rows("unknown", Selection { equals: Some(("text", &yes)), ..Selection::ALL }).await.unwrap();
     assert_eq!(found, [], "a view that is not there yet has no rows");
 }
 
@@ -355,8 +355,8 @@ async fn views_do_not_share_rows(backend: impl Backend) {
     let taken = views.take(other, Owner { log: Uuid::from_u128(8), shape: &shape }, 5, 1).await.unwrap();
     assert_eq!(taken.checkpoint, 0);
     assert_eq!(rows(&views).await, owned(&[("a", "1")]));
-    assert_eq!(views.rows(other, Query::ALL).await.unwrap(), []);
-    assert_eq!(views.rows("unknown", Query::ALL).await.unwrap(), []);
+    assert_eq!(views.rows(other, Selection::ALL).await.unwrap(), []);
+    assert_eq!(views.rows("unknown", Selection::ALL).await.unwrap(), []);
 }
 
 async fn views_whose_names_are_alike_have_tables_of_their_own(backend: impl Backend) {
@@ -373,7 +373,7 @@ async fn views_whose_names_are_alike_have_tables_of_their_own(backend: impl Back
         tables.extend(views.versions(view).await.unwrap().into_iter().map(|version| version.table));
     }
     for view in &names {
-        assert_eq!(views.rows(view, Query::ALL).await.unwrap()[0].0, Key::from(view.as_str()));
+        assert_eq!(views.rows(view, Selection::ALL).await.unwrap()[0].0, Key::from(view.as_str()));
     }
     assert!(tables.iter().all(|table| table.len() <= 63), "{tables:?}");
     assert_eq!(tables[4], "a_b_c_v");
@@ -458,7 +458,7 @@ async fn other_columns_are_built_beside_the_old_ones(backend: impl Backend) {
     assert_eq!(views.row(VIEW, &Key::from("c")).await.unwrap(), None);
     assert_eq!(checkpoint(&views, ROW, LOG).await, 7, "who waits, waits for the new one");
     let text = Value::from("new");
-    let by_text = Query { equals: Some(("text", &text)), ..Query::ALL };
+    let by_text = Selection { equals: Some(("text", &text)), ..Selection::ALL };
     assert_eq!(views.rows(VIEW, by_text).await.unwrap_err().code(), "VIEW_NO_COLUMN");
 
     // The old one is made from nothing behind position 8.
@@ -466,7 +466,7 @@ async fn other_columns_are_built_beside_the_old_ones(backend: impl Backend) {
     assert_eq!(versions(&views).await, [(2, Active, 8)]);
     assert_eq!(views.rows(VIEW, by_text).await.unwrap().len(), 3);
     views.commit(VIEW, by(2, 2), vec![change("b", 9, None)], 9).await.unwrap();
-    assert_eq!(views.rows(VIEW, Query::ALL).await.unwrap().len(), 2);
+    assert_eq!(views.rows(VIEW, Selection::ALL).await.unwrap().len(), 2);
     assert_eq!(take(&views, &wide(), 9, 3).await.unwrap(), Taken { version: 2, checkpoint: 9, empty: false });
     assert_eq!(views.versions(VIEW).await.unwrap()[0].table, TABLE);
 }
@@ -503,7 +503,8 @@ async fn a_view_is_rebuilt_beside_itself(backend: impl Backend) {
     assert_eq!(views.commit(VIEW, by(1, 1), vec![], 6).await, lost(), "whoever fed it has to take it anew");
     assert_eq!(take(&views, &wide(), 9, 2).await.unwrap(), Taken { version: 3, checkpoint: 0, empty: true });
     views.commit(VIEW, by(2, 3), vec![change("b", 3, row("new"))], 3).await.unwrap();
-    let keys = async || views.rows(VIEW, Query::ALL).await.unwrap().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+    let keys =
+        async || views.rows(VIEW, Selection::ALL).await.unwrap().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
     assert_eq!(keys().await, [Key::from("a")]);
     views.commit(VIEW, by(2, 3), vec![], 4).await.unwrap();
     assert_eq!(keys().await, [Key::from("b")]);
@@ -525,7 +526,7 @@ async fn closed_views_refuse_everything(backend: impl Backend) {
     assert_eq!(take(&views, &shape(ROW), 0, 1).await.unwrap_err(), StoreError::Closed);
     assert_eq!(views.commit(VIEW, by(1, 1), set(&[("a", "1")]), 1).await.unwrap_err(), StoreError::Closed);
     assert_eq!(views.row(VIEW, &Key::from("a")).await.unwrap_err(), StoreError::Closed);
-    assert_eq!(views.rows(VIEW, Query::ALL).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(views.rows(VIEW, Selection::ALL).await.unwrap_err(), StoreError::Closed);
     assert_eq!(views.entry(VIEW, 1, &Key::from("a")).await.unwrap_err(), StoreError::Closed);
     assert_eq!(views.versions(VIEW).await.unwrap_err(), StoreError::Closed);
     assert_eq!(views.rebuild(VIEW).await.unwrap_err(), StoreError::Closed);
@@ -589,7 +590,7 @@ async fn what_users_made_of_a_table_stops_no_commit(backend: impl Backend) {
     backend.view_sql(&format!("DROP VIEW {theirs}"));
     views.commit(VIEW, by(1, 2), vec![row("c", 3)], 3).await.unwrap();
     assert_eq!(versions(views).await, [(2, Active, 3)]);
-    assert_eq!(views.rows(VIEW, Query::ALL).await.unwrap().len(), 3);
+    assert_eq!(views.rows(VIEW, Selection::ALL).await.unwrap().len(), 3);
     views.close().await.unwrap();
     opened.store.close().await.unwrap();
 }

@@ -18,6 +18,7 @@ use crate::coordinator::saga::SagaCoordinator;
 use crate::coordinator::upcast::Upcasts;
 use crate::error::{DEFAULT_WAIT, Error};
 use crate::store::{Opened, Storage};
+use crate::time::Clock;
 
 /// Collects components. See [`App::builder`].
 #[derive(Debug)]
@@ -27,11 +28,18 @@ pub struct AppBuilder {
     registrations: Vec<Registration>,
     deliveries: HashMap<String, Delivery>,
     drain: Duration,
+    clock: Clock,
 }
 
 impl AppBuilder {
     pub(super) fn new(storage: Storage) -> Self {
-        Self { storage, registrations: Vec::new(), deliveries: HashMap::new(), drain: DEFAULT_WAIT }
+        Self {
+            storage,
+            registrations: Vec::new(),
+            deliveries: HashMap::new(),
+            drain: DEFAULT_WAIT,
+            clock: Clock::default(),
+        }
     }
 
     /// How long [`App::shutdown`] lets the consumers go on to the end of the log; 30 seconds if nothing is said.
@@ -43,6 +51,14 @@ impl AppBuilder {
     /// Sets how events reach the consumer of this full name, whatever its own definition says.
     pub fn delivery(mut self, consumer: impl Into<String>, delivery: Delivery) -> Self {
         self.deliveries.insert(consumer.into(), delivery);
+        self
+    }
+
+    /// Goes by this clock instead of the system's: when commands arrive, when records are recorded, and when deadlines are
+    /// due. Leases, retries and callers' deadlines go by the system's all the same.
+    #[cfg(feature = "testing")]
+    pub fn clock(mut self, clock: &crate::testing::Clock) -> Self {
+        self.clock = clock.into();
         self
     }
 
@@ -66,7 +82,7 @@ impl AppBuilder {
             }
         }
         let Opened { store, views } = self.storage.open().await?;
-        let log = Arc::new(Log { store: store.clone(), upcasts });
+        let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock });
 
         let mut router = Router::default();
         for registration in &self.registrations {

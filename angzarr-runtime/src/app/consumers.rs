@@ -1,5 +1,6 @@
 //! Consumers, for those who operate them: how far they are, what failed, and what to do about it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::App;
@@ -23,6 +24,8 @@ pub struct ConsumerStatus {
     pub paused: Option<String>,
     /// How many of its lanes are parked, if it runs in this process.
     pub parks: usize,
+    /// How often what failed in this process since the start, by code; what was tried again is counted each time.
+    pub failures: BTreeMap<String, u64>,
 }
 
 impl ConsumerStatus {
@@ -34,6 +37,7 @@ impl ConsumerStatus {
             stopped: progress.stopped.as_ref().map(|(_, reason)| reason.clone()),
             paused: progress.paused.as_ref().map(|(_, reason)| reason.clone()),
             parks: progress.parks,
+            failures: running.failures.counts(),
         }
     }
 }

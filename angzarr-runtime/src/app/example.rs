@@ -1,7 +1,8 @@
 // What the examples of this folder run on: included there, no part of the crate.
 
 use angzarr_runtime::{
-    Aggregate, App, Command, Context, Error, Event, Failure, ProcessManager, Query, Rejection, Saga, Storage,
+    Aggregate, App, Command, Context, Error, Event, Failure, ProcessManager, Projector, Query, Rejection, Saga, Storage,
+    Upcaster,
 };
 
 #[derive(Clone, PartialEq, prost::Message, Command)]
@@ -34,6 +35,11 @@ struct Closed {}
 #[derive(Clone, PartialEq, prost::Message, Event)]
 #[event(name = "example.v1.Opened", domain = "accounts")]
 struct Opened {}
+
+/// What the release before stored.
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[event(name = "example.v1.Started", domain = "accounts", retired)]
+struct Started {}
 
 #[derive(Clone, PartialEq, prost::Message, Event)]
 #[event(name = "example.v1.Deposited", domain = "accounts")]
@@ -164,6 +170,33 @@ impl Archive for Keep {
     }
 
     fn apply_archived(_: &mut File, _: Archived) {}
+}
+
+/// Shows balances.
+#[derive(Projector)]
+#[projector(define = Balances, name = "example.v1.app.Balances", view = Balance, on(on_deposited: Deposited => ()))]
+struct Show {}
+
+impl Balances for Show {
+    async fn on_deposited(
+        &self,
+        row: Option<Balance>,
+        event: Deposited,
+        _: &Context,
+    ) -> Result<Option<Balance>, Failure> {
+        Ok(Some(Balance { amount: row.map_or(0, |row| row.amount) + event.amount }))
+    }
+}
+
+/// Reads accounts of the release before.
+#[derive(Upcaster)]
+#[upcaster(define = History, name = "example.v1.app.History", domain = "accounts", upcast(to_opened: Started => Opened))]
+struct OldAccounts {}
+
+impl History for OldAccounts {
+    fn to_opened(&self, _: Started) -> Result<Opened, Failure> {
+        Ok(Opened {})
+    }
 }
 
 async fn example() -> Result<App, Error> {

@@ -86,7 +86,7 @@ impl Import {
             source: Source::Client,
             deadline: None,
             occurred_at: None,
-            arrived: time::now(),
+            arrived: owner.now(),
             seed: Uuid::nil(),
         };
         self.app.while_open(owner.execute(request)).await

@@ -2,6 +2,8 @@
 
 mod builder;
 mod consumers;
+#[cfg(feature = "testing")]
+mod deadlines;
 mod follow;
 mod import;
 mod query;

@@ -40,7 +40,7 @@ impl<Q: Query> AskQuery<Q> {
             let (domain, type_name) = (Q::DOMAIN.to_owned(), Q::TYPE_NAME.to_owned());
             return Err(BadBook::UnknownQuery { domain, type_name }.into());
         }
-        let request = Request::passing(Q::DOMAIN, &self.key, Work::Query(self.query))?;
+        let request = Request::passing(Q::DOMAIN, &self.key, Work::Query(self.query), owner.now())?;
         let answer = self.app.while_open(owner.query(request, self.as_of)).await?;
         Ok(answer.decode()?)
     }

@@ -42,7 +42,8 @@ impl SpeculateCommand {
             let (domain, type_name) = (self.domain.to_owned(), self.command.type_name.to_string());
             return Err(BadBook::UnknownCommand { domain, type_name }.into());
         }
-        let request = Request::passing(self.domain, &self.key, Work::Decide(vec![Input::Command(self.command)]))?;
+        let request =
+            Request::passing(self.domain, &self.key, Work::Decide(vec![Input::Command(self.command)]), owner.now())?;
         self.app.while_open(owner.speculate(&request, self.as_of)).await
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{BadColumn, Error};
 use crate::store::StoreError;
-use crate::view::{Column, Key, Query, Row, Value, ViewStore};
+use crate::view::{Column, Key, Row, Selection, Value, ViewStore};
 
 /// The rows that a projector keeps.
 ///
@@ -112,7 +112,7 @@ impl<R: Row + prost::Message + Default> View<R> {
     /// # Errors
     /// What the store can yield.
     pub async fn page(&self, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, R)>, Error> {
-        self.query(Query { equals: None, after, limit }).await
+        self.select(Selection { equals: None, after, limit }).await
     }
 
     /// All rows, in the order of their keys' text, in memory: for small views.
@@ -120,7 +120,7 @@ impl<R: Row + prost::Message + Default> View<R> {
     /// # Errors
     /// What the store can yield.
     pub async fn all(&self) -> Result<Vec<(Key, R)>, Error> {
-        self.query(Query::ALL).await
+        self.select(Selection::ALL).await
     }
 
     /// The rows whose column has a value, or is null: `view.find("customer_id", "c-1").page(None, 100)`.
@@ -130,8 +130,8 @@ impl<R: Row + prost::Message + Default> View<R> {
         Find { view: self, column, value: value.into() }
     }
 
-    async fn query(&self, query: Query<'_>) -> Result<Vec<(Key, R)>, Error> {
-        let rows = self.views.rows(self.name, query).await?;
+    async fn select(&self, selection: Selection<'_>) -> Result<Vec<(Key, R)>, Error> {
+        let rows = self.views.rows(self.name, selection).await?;
         rows.into_iter().map(|(key, row)| Ok((key, self.decode(row)?))).collect()
     }
 
@@ -158,7 +158,7 @@ impl<R: Row + prost::Message + Default> Find<'_, R> {
     /// [`Error::BadColumn`] if rows have no such column or it holds other values, and what the store can yield.
     pub async fn page(self, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, R)>, Error> {
         let value = checked(R::COLUMNS, self.column, self.value)?;
-        self.view.query(Query { equals: Some((self.column, &value)), after, limit }).await
+        self.view.select(Selection { equals: Some((self.column, &value)), after, limit }).await
     }
 }
 

@@ -54,6 +54,10 @@ impl App {
         let mut books = vec![outcome.events.clone()];
         while !books.is_empty() {
             if let Err(ended) = waiting.pass(&books, &mut outcome).await {
+                // What came of it all the same is told, too.
+                if sync == SyncMode::Cascade {
+                    drop(waiting.caused(&mut outcome).await);
+                }
                 return Err(ended.told(outcome));
             }
             if sync != SyncMode::Cascade {

@@ -1,4 +1,4 @@
-//! The log as coordinators read it: in current versions.
+//! The log as coordinators read it: in current versions, and by which clock they write to it.
 
 use std::sync::Arc;
 
@@ -6,12 +6,14 @@ use super::upcast::Upcasts;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{Record, Store};
+use crate::time::Clock;
 
-/// Store and upcasters together.
+/// Store, upcasters and clock together.
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) upcasts: Upcasts,
+    pub(crate) clock: Clock,
 }
 
 /// A stretch of the log in current versions.

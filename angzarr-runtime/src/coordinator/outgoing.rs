@@ -25,7 +25,7 @@ impl Router {
             let cover = book.cover.as_ref().ok_or(BadBook::NoCover)?;
             self.find(&cover.domain).ok_or_else(|| BadBook::UnknownDomain(cover.domain.clone()))?
         };
-        let request = Request::parse(book, coordinator.logic.spec())?;
+        let request = Request::parse(book, coordinator.logic.spec(), coordinator.now())?;
         coordinator.execute(request).await
     }
 

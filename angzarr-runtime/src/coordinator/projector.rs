@@ -188,7 +188,7 @@ mod tests {
     use crate::message::Payload;
     use crate::store::memory::{MemoryStore, MemoryViews};
     use crate::store::{Acquired, ConsumerStore, RecordKind, StreamId, Trace};
-    use crate::view::{NewRow, Query, Taken, Version};
+    use crate::view::{NewRow, Selection, Taken, Version};
 
     /// Appends what events say to their rows.
     struct Listing(Shape);
@@ -252,8 +252,8 @@ mod tests {
             self.views.row(view, key).await
         }
 
-        async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
-            self.views.rows(view, query).await
+        async fn rows(&self, view: &str, selection: Selection<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+            self.views.rows(view, selection).await
         }
 
         async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use prost_types::Timestamp;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -17,7 +18,6 @@ use crate::id::{Purpose, consumer_key};
 use crate::message::{Emission, Outgoing, Payload};
 use crate::rejection::Rejection;
 use crate::store::{Lease, Record, Store, StoreError, Trace};
-use crate::time;
 
 /// The coordinator of one saga.
 pub(crate) struct SagaCoordinator {
@@ -123,13 +123,21 @@ impl SagaCoordinator {
         let Some(source) = source else {
             return Err(Error::Uncompensated { command: command.type_name.to_string(), rejection });
         };
-        let request = compensation(self.name(), event, index, command, rejection);
+        let arrived = source.now();
+        let request = compensation(self.name(), event, index, command, rejection, arrived);
         source.execute(request).await.map(drop)
     }
 }
 
 /// What the source aggregate is asked to decide on.
-fn compensation(saga: &str, event: &Record, index: u32, command: Payload, rejection: Rejection) -> Request {
+fn compensation(
+    saga: &str,
+    event: &Record,
+    index: u32,
+    command: Payload,
+    rejection: Rejection,
+    arrived: Timestamp,
+) -> Request {
     let key = consumer_key(Purpose::Compensation, trigger(saga, event), index);
     Request {
         stream: event.stream.clone(),
@@ -141,7 +149,7 @@ fn compensation(saga: &str, event: &Record, index: u32, command: Payload, reject
         source: Source::Consumer { recorded_at: event.created_at },
         deadline: None,
         occurred_at: None,
-        arrived: time::now(),
+        arrived,
         seed: Uuid::nil(),
     }
 }

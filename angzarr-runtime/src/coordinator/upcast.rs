@@ -80,9 +80,7 @@ impl Upcasts {
             records.push(record);
             return Ok(());
         }
-        let mut payloads = Vec::new();
-        self.follow(&record.stream.domain, record.payload.clone(), LONGEST_CHAIN, &mut payloads)
-            .map_err(|failure| at(&record, &failure))?;
+        let payloads = self.read_as(&record.stream.domain, &record.payload).map_err(|failure| at(&record, &failure))?;
         let parts = match payloads.len() {
             1 => 0,
             several => u32::try_from(several).unwrap_or(u32::MAX),
@@ -96,9 +94,11 @@ impl Upcasts {
         Ok(())
     }
 
-    /// Whether an event can be read as what it is today.
-    pub(crate) fn check(&self, domain: &str, payload: &Payload) -> Result<(), Failure> {
-        self.follow(domain, payload.clone(), LONGEST_CHAIN, &mut Vec::new())
+    /// What an event is read as today.
+    pub(crate) fn read_as(&self, domain: &str, payload: &Payload) -> Result<Vec<Payload>, Failure> {
+        let mut found = Vec::new();
+        self.follow(domain, payload.clone(), LONGEST_CHAIN, &mut found)?;
+        Ok(found)
     }
 
     fn follow(&self, domain: &str, payload: Payload, left: usize, found: &mut Vec<Payload>) -> Result<(), Failure> {

@@ -80,7 +80,7 @@ pub struct Entry {
 
 /// Which rows are wanted, in the order of their keys' text.
 #[derive(Clone, Copy, Debug)]
-pub struct Query<'a> {
+pub struct Selection<'a> {
     /// Those whose column of this name has this value, which is of the column's kind or null.
     pub equals: Option<(&'a str, &'a Value)>,
     /// Those behind this key.
@@ -89,7 +89,7 @@ pub struct Query<'a> {
     pub limit: usize,
 }
 
-impl Query<'_> {
+impl Selection<'_> {
     /// All rows.
     pub const ALL: Self = Self { equals: None, after: None, limit: usize::MAX };
 }
@@ -140,7 +140,7 @@ pub trait ViewStore: Send + Sync + std::fmt::Debug + 'static {
     ///
     /// # Errors
     /// [`StoreError::NoColumn`] if the active version lacks the column, being of an older release.
-    async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError>;
+    async fn rows(&self, view: &str, selection: Selection<'_>) -> Result<Vec<(Key, Bytes)>, StoreError>;
 
     /// The versions of a view, the active one first.
     async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError>;

@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use angzarr_runtime::Storage;
+use angzarr_runtime::{Storage, testing};
+use shop::components::{OrderBook, PriceList};
+use shop::orders::v1::{ConfirmOrder, OrderConfirmed, OrderPlacedV2, VoucherEarned};
 use shop::{components, demo, report};
 
 const README: &str = include_str!("../README.md");
@@ -60,4 +62,17 @@ async fn the_tables_are_those_of_the_program() {
     for table in [report::orders(&app).await.unwrap(), report::history(&app, "1001").await.unwrap()] {
         assert!(README.contains(&table.to_string()), "not in README.md:\n{table}");
     }
+}
+
+#[test]
+fn the_diff_is_that_of_the_kit() {
+    let order_id = || "1".to_owned();
+    let failure = std::panic::catch_unwind(|| {
+        testing::aggregate(OrderBook { prices: PriceList::new(), voucher_from_cents: 10_000 })
+            .given(OrderPlacedV2 { order_id: order_id(), total_cents: 9_000, ..Default::default() })
+            .when(ConfirmOrder { order_id: order_id() })
+            .then_events((OrderConfirmed { order_id: order_id() }, VoucherEarned { order_id: order_id(), cents: 675 }));
+    });
+    let failure = failure.unwrap_err().downcast::<String>().unwrap();
+    assert!(README.contains(&*failure), "not in README.md:\n{failure}");
 }

@@ -56,6 +56,7 @@ pub(super) async fn parks_are_kept_and_replayed_in_order(backend: impl Backend) 
     let app = start(&backend, &faults).await;
     let first = parked(&app, &faults).await;
     assert_eq!(letters(&app, TRANSFERS).await, [(first, 6)]);
+    assert_eq!(status(&app, TRANSFERS).failures, [("FAULT".to_owned(), 6)].into(), "each attempt is counted");
     let letter = consumer(&app, TRANSFERS).dead_letters(None, 1).await.unwrap().remove(0);
     assert!(letter.attempts.iter().all(|attempt| attempt.code == "FAULT" && attempt.reason.contains("told to fail")));
     assert_eq!((letter.lane, letter.record.position), (lane("a"), first), "its record has the trace");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use angzarr_runtime::store::StoreError;
-use angzarr_runtime::view::{Change, Entry, Key, Owner, Query, Taken, Version, ViewStore, Writer};
+use angzarr_runtime::view::{Change, Entry, Key, Owner, Selection, Taken, Version, ViewStore, Writer};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -42,9 +42,9 @@ impl ViewStore for FaultyViews {
         self.inner.row(view, key).await
     }
 
-    async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+    async fn rows(&self, view: &str, selection: Selection<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
         let _working = self.faults.alive().await?;
-        self.inner.rows(view, query).await
+        self.inner.rows(view, selection).await
     }
 
     async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError> {

@@ -1,5 +1,7 @@
 //! The decision itself: no I/O.
 
+use prost_types::Timestamp;
+
 use super::request::{Request, Source, Work};
 use crate::component::{AggregateLogic, Input, State, Undecided};
 use crate::coordinator::guarded;
@@ -49,6 +51,7 @@ pub(super) struct Plan {
 pub(super) fn plan<'a>(
     logic: &dyn AggregateLogic,
     folded: &mut Folded,
+    now: Timestamp,
     requests: impl Iterator<Item = &'a Request>,
 ) -> Plan {
     let mut steps = Vec::new();
@@ -76,12 +79,12 @@ pub(super) fn plan<'a>(
             Ok(Decision::Append(records)) if records.is_empty() && request.idempotency_key.is_none() => {
                 Step::Answer(Answer::Unchanged { next_sequence: actual })
             }
-            Ok(Decision::Append(records)) => Step::Append { book: request.book(actual, records), refused: None },
+            Ok(Decision::Append(records)) => Step::Append { book: request.book(now, actual, records), refused: None },
             Ok(Decision::Refuse { rejection, .. }) if request.source == Source::Client => {
                 Step::Answer(Answer::Rejected(rejection))
             }
             Ok(Decision::Refuse { command, rejection }) => {
-                let book = request.book(actual, vec![refusal(&command, &rejection)]);
+                let book = request.book(now, actual, vec![refusal(&command, &rejection)]);
                 Step::Append { book, refused: Some(rejection) }
             }
         };
@@ -318,7 +321,7 @@ mod tests {
 
     fn planned_from(next_sequence: u32, requests: &[Request]) -> (Vec<String>, bool) {
         let mut folded = Folded { state: Counter.new_state(), next_sequence, snapshot_next: 0, completed: false };
-        let Plan { steps, clean } = plan(&Counter, &mut folded, requests.iter());
+        let Plan { steps, clean } = plan(&Counter, &mut folded, time::from_micros(0), requests.iter());
         let word = |step: &Step| match step {
             Step::Append { book, refused } => {
                 let kinds: Vec<_> = book.records.iter().map(|record| record.kind).collect();
@@ -457,7 +460,7 @@ mod tests {
             let mut folded =
                 Folded { state: Counter.new_state(), next_sequence: 0, snapshot_next: 0, completed: false };
             let requests = [request(vec![command(b"id"), command(b"id")])];
-            match plan(&Counter, &mut folded, requests.iter()).steps.remove(0) {
+            match plan(&Counter, &mut folded, time::from_micros(0), requests.iter()).steps.remove(0) {
                 Step::Append { book, .. } => book.records,
                 Step::Answer(answer) => panic!("{answer:?}"),
             }

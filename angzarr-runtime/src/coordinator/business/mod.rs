@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use prost::Message;
+use prost_types::Timestamp;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
@@ -60,6 +61,11 @@ pub(crate) struct BusinessCoordinator {
 impl BusinessCoordinator {
     pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>) -> Self {
         Self { logic, log, turns: Arc::new(Turns::new()) }
+    }
+
+    /// The present instant, by the log's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.log.clock.now()
     }
 
     /// Waits until no rounds are held.
@@ -115,7 +121,7 @@ impl BusinessCoordinator {
         let (logic, name) = (&*self.logic, self.logic.spec().name);
         let stream = request.stream.clone();
         let mut folded = state::folded_as_of(&self.log, logic.stateful(), name, stream, as_of).await?;
-        plan(logic, &mut folded, std::iter::once(request)).steps.pop().ok_or_else(mismatched)
+        plan(logic, &mut folded, self.now(), std::iter::once(request)).steps.pop().ok_or_else(mismatched)
     }
 
     /// An answer that stores nothing, for whoever asked.
@@ -139,7 +145,8 @@ impl BusinessCoordinator {
             let (domain, type_name) = (spec.domain.to_owned(), event.type_name.to_string());
             return Err(BadBook::UnknownEvent { domain, type_name }.into());
         }
-        Ok(self.log.upcasts.check(spec.domain, event)?)
+        self.log.upcasts.read_as(spec.domain, event)?;
+        Ok(())
     }
 
     async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Reply, Error> {

@@ -56,7 +56,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// Checks a book against what its aggregate takes.
-    pub(crate) fn parse(book: proto::CommandBook, spec: &AggregateSpec) -> Result<Self, BadBook> {
+    pub(crate) fn parse(book: proto::CommandBook, spec: &AggregateSpec, arrived: Timestamp) -> Result<Self, BadBook> {
         let cover = book.cover.ok_or(BadBook::NoCover)?;
         if !cover.tenant.is_empty() {
             return Err(BadBook::Reserved("cover.tenant"));
@@ -80,13 +80,13 @@ impl Request {
             source,
             deadline: book.deadline.map(|deadline| SystemTime::try_from(deadline).unwrap_or(SystemTime::UNIX_EPOCH)),
             occurred_at,
-            arrived: time::now(),
+            arrived,
             seed: Uuid::new_v4(),
         })
     }
 
     /// A request of a client that names no key: nothing of it will be stored.
-    pub(crate) fn passing(domain: &'static str, key: &str, work: Work) -> Result<Self, BadBook> {
+    pub(crate) fn passing(domain: &'static str, key: &str, work: Work, arrived: Timestamp) -> Result<Self, BadBook> {
         Ok(Self {
             stream: StreamId::new(domain, root_id(domain, key).ok_or(BadBook::NoRoot)?),
             key: id::canonical_key(key).into(),
@@ -97,7 +97,7 @@ impl Request {
             source: Source::Client,
             deadline: None,
             occurred_at: None,
-            arrived: time::now(),
+            arrived,
             seed: Uuid::new_v4(),
         })
     }
@@ -136,8 +136,8 @@ impl Request {
         )
     }
 
-    /// The book to append if the stream's next sequence is `next`.
-    pub(super) fn book(&self, next: u32, records: Vec<NewRecord>) -> NewBook {
+    /// The book to append now if the stream's next sequence is `next`.
+    pub(super) fn book(&self, now: Timestamp, next: u32, records: Vec<NewRecord>) -> NewBook {
         NewBook {
             stream: self.stream.clone(),
             key: self.key.clone(),
@@ -145,7 +145,7 @@ impl Request {
             idempotency_key: self.idempotency_key.clone(),
             records,
             cleared: Vec::new(),
-            created_at: time::now(),
+            created_at: now,
             trace: self.trace.clone(),
         }
     }

@@ -29,7 +29,8 @@ pub(super) async fn hold(
         None => load(coordinator, stream, &mut batch).await,
     };
     let Some(mut folded) = warm else { return (None, batch) };
-    let planned = plan(&*coordinator.logic, &mut folded, batch.iter().map(|pending| &pending.request));
+    let planned =
+        plan(&*coordinator.logic, &mut folded, coordinator.now(), batch.iter().map(|pending| &pending.request));
     let beyond = batch.split_off(planned.steps.len());
 
     let (steps, books): (Vec<_>, Vec<_>) = planned.steps.into_iter().map(Planned::split).unzip();

@@ -1,5 +1,7 @@
 //! Trying: what may pass by itself until it does, what fails as often as is allowed.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -22,12 +24,32 @@ pub(super) enum Tried<T> {
     Failed(Vec<Attempt>, Error),
 }
 
+/// Counts failures by their codes, since the start. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Failures(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl Failures {
+    fn count(&self, code: &str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get_mut(code) {
+            Some(count) => *count += 1,
+            None => drop(counts.insert(code.to_owned(), 1)),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// Whose patience it is.
 #[derive(Clone)]
 pub(super) struct Attempts {
     pub(super) consumer: &'static str,
     pub(super) delivery: Delivery,
     pub(super) stop: Stop,
+    /// How often what failed, by code.
+    pub(super) failures: Failures,
     /// True while others cannot go on because of what is not done.
     pub(super) crowded: watch::Receiver<bool>,
 }
@@ -55,6 +77,7 @@ impl Attempts {
                 Err(Error::Store(StoreError::LeaseLost { .. })) => return Tried::Lost,
                 Err(error) => error,
             };
+            self.failures.count(error.code());
             let passes = error.retryable();
             if !passes {
                 attempts.push(attempt(&error));

@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::store::{ConsumerStore, EventRef, Lease, Record, StoreError};
 use turn::Turn;
 
+pub(crate) use attempts::Failures;
 pub use operate::Cleared;
 pub(crate) use operate::{Order, Request};
 
@@ -120,6 +121,8 @@ pub(crate) struct Progress {
     pub(crate) parks: usize,
     /// False only if no event has failed for good since this process became the holder, and no lane is parked.
     pub(crate) troubled: bool,
+    /// How many deadlines it is at. Its position does not tell.
+    pub(crate) firing: usize,
 }
 
 /// Somebody who waits until everything from one position to another is done for good.
@@ -160,6 +163,8 @@ pub(crate) struct Running {
     pub(crate) is_projector: bool,
     pub(crate) progress: watch::Receiver<Progress>,
     consumer: ConsumerRef,
+    /// How often what failed in this process, by code.
+    pub(crate) failures: Failures,
     /// The highest position that anybody has waited for.
     wanted: Arc<watch::Sender<u64>>,
     requests: mpsc::Sender<Request>,
@@ -279,14 +284,15 @@ pub(crate) async fn start(
     stop: Stop,
 ) -> Result<(Running, JoinHandle<()>), StoreError> {
     let (progress, receiver) =
-        watch::channel(Progress { position: 0, stopped: None, paused: None, parks: 0, troubled: true });
+        watch::channel(Progress { position: 0, stopped: None, paused: None, parks: 0, troubled: true, firing: 0 });
     let (requests, ordered) = mpsc::channel(INBOX);
     let (asked, questions) = mpsc::channel(INBOX);
     let inbox = Inbox { requests: ordered, asked: questions };
     let wanted = Arc::new(watch::Sender::new(0));
     let (name, is_projector) = (consumer.name(), consumer.is_projector());
-    let turn = Turn::new(consumer.clone(), log, progress, wanted.subscribe(), stop).await?;
+    let failures = Failures::default();
+    let turn = Turn::new(consumer.clone(), log, progress, failures.clone(), wanted.subscribe(), stop).await?;
     let consumer = ConsumerRef(consumer);
-    let running = Running { name, is_projector, progress: receiver, consumer, wanted, requests, asked };
+    let running = Running { name, is_projector, progress: receiver, consumer, failures, wanted, requests, asked };
     Ok((running, tokio::spawn(turn.run(inbox))))
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::{BoxFuture, poll_immediate};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use prost_types::Timestamp;
 use tokio::sync::watch;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep_until;
 
 use super::attempts::{Attempts, Tried};
 use super::operate::{Cleared, Order, Request};
@@ -22,7 +23,6 @@ use crate::component::OnFailure;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Parked, Record, RecordKind, StoreError};
-use crate::time;
 
 /// How many records are read at a time.
 pub(super) const BATCH: usize = 1024;
@@ -38,9 +38,6 @@ const DELAY: Duration = Duration::from_millis(50);
 
 /// ... and for so many records even if none of them mattered.
 const STRIDE: u64 = 4096;
-
-/// How long it may take to notice that the clock was changed.
-const TICK: Duration = Duration::from_millis(500);
 
 /// How many events of a park are replayed before they leave it.
 const PAGE: usize = 64;
@@ -113,6 +110,8 @@ pub(super) struct Tail<'a> {
     at_end: bool,
     /// Everything up to here is done for good.
     committed: u64,
+    /// Everything up to here was told to be done.
+    shown: u64,
     /// How many events were done since the last commit began, and since when.
     unsaved: usize,
     unsaved_since: Option<Instant>,
@@ -152,6 +151,7 @@ impl<'a> Tail<'a> {
             committing: false,
             at_end: false,
             committed: position,
+            shown: position,
             unsaved: 0,
             unsaved_since: None,
             asked: Vec::new(),
@@ -171,7 +171,7 @@ impl<'a> Tail<'a> {
             self.start_what_may(&mut wake).await;
             self.show();
             let due = self.unsaved_since.filter(|_| !self.committing).map(|since| since + DELAY);
-            let deadline = self.until_deadline();
+            let deadline = self.next_deadline();
             tokio::select! {
                 Some(happened) = self.under_way.next() => self.take(happened).await,
                 woken = wake.changed(), if self.at_end && !self.reading => match woken {
@@ -180,8 +180,8 @@ impl<'a> Tail<'a> {
                     Err(_) => break,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => self.commit(),
-                () = sleep(deadline.unwrap_or_default()), if deadline.is_some() => {
-                    if self.until_deadline() == Some(Duration::ZERO) {
+                has_come = self.turn.log.clock.approach(deadline.unwrap_or_default()), if deadline.is_some() => {
+                    if has_come {
                         self.look_for_deadlines();
                     }
                 }
@@ -257,11 +257,14 @@ impl<'a> Tail<'a> {
         if saved || !self.turn.consumer.is_projector() {
             self.done_for().for_each(Asked::answer);
         }
-        let position = if saved { self.window.done_up_to() } else { self.committed };
-        let (parks, troubled) = (self.parks.len(), self.parks.troubled());
+        // What did not matter to anybody needs no commit.
+        self.shown = self.shown.max(if saved { self.window.done_up_to() } else { self.committed });
+        let position = self.shown;
+        let (parks, troubled, firing) = (self.parks.len(), self.parks.troubled(), self.firing.len());
         self.turn.progress.send_if_modified(|progress| {
             let known = progress.clone();
             (progress.position, progress.parks, progress.troubled) = (position, parks, troubled);
+            progress.firing = firing;
             *progress != known
         });
     }
@@ -313,11 +316,9 @@ impl<'a> Tail<'a> {
         }
     }
 
-    /// How long to sleep until a deadline may be due. Not for long: what counts is the clock on the wall.
-    fn until_deadline(&self) -> Option<Duration> {
-        let next = self.turn.consumer.next_deadline().filter(|_| !self.looking)?;
-        let left = time::to_micros(&next).saturating_sub(time::to_micros(&time::now()));
-        Some(Duration::from_micros(u64::try_from(left).unwrap_or(0)).min(TICK))
+    /// When the store has to be asked for deadlines that are due.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.turn.consumer.next_deadline().filter(|_| !self.looking)
     }
 
     fn look_for_deadlines(&mut self) {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::attempts::Attempts;
+use super::attempts::{Attempts, Failures};
 use super::operate::{Cleared, Order};
 use super::parking::Parks;
 use super::tail::{BATCH, Halt, Tail, parked_lanes};
@@ -38,6 +38,7 @@ pub(super) struct Turn {
     /// The same, and the old versions that lead to them.
     pub(super) stored_types: HashSet<(&'static str, &'static str)>,
     pub(super) progress: watch::Sender<Progress>,
+    failures: Failures,
     pub(super) stop: Stop,
     /// The highest position that somebody waits for.
     wanted: watch::Receiver<u64>,
@@ -78,6 +79,7 @@ impl Turn {
         consumer: Arc<dyn Consumer>,
         log: Arc<Log>,
         progress: watch::Sender<Progress>,
+        failures: Failures,
         wanted: watch::Receiver<u64>,
         stop: Stop,
     ) -> Result<Self, StoreError> {
@@ -99,7 +101,7 @@ impl Turn {
                 Standing::StandsBy(StandBy::new(beat))
             }
         };
-        Ok(Self { consumer, log, wanted_types, stored_types, progress, stop, wanted, standing })
+        Ok(Self { consumer, log, wanted_types, stored_types, progress, failures, stop, wanted, standing })
     }
 
     pub(super) async fn run(mut self, mut inbox: Inbox) {
@@ -147,6 +149,7 @@ impl Turn {
             consumer: self.consumer.name(),
             delivery: self.consumer.delivery(),
             stop: self.stop.clone(),
+            failures: self.failures.clone(),
             crowded: crowded.subscribe(),
         };
         tokio::select! {

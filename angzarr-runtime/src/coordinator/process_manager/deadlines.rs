@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use prost_types::Timestamp;
 
 use crate::coordinator::consumer::DueDeadlines;
-use crate::store::{Store, StoreError};
+use crate::coordinator::log::Log;
+use crate::store::StoreError;
 use crate::time;
 
 /// How many deadlines are looked at at a time.
@@ -13,11 +14,11 @@ const PAGE: usize = 1024;
 
 /// What is known of the time at which the store has to be asked again, in microseconds.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(super) struct Alarm {
     next: Mutex<Option<i64>>,
 }
 
-impl Clock {
+impl Alarm {
     /// A deadline was set.
     pub(super) fn expect(&self, at: &Timestamp) {
         let at = time::to_micros(at);
@@ -35,17 +36,17 @@ impl Clock {
     }
 
     /// What is due, and remembers when more will be.
-    pub(super) async fn due(&self, store: &dyn Store, domain: &str) -> Result<DueDeadlines, StoreError> {
+    pub(super) async fn due(&self, log: &Log, domain: &str) -> Result<DueDeadlines, StoreError> {
         // Whatever is set from here on is expected by itself.
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let pending = match store.deadlines(domain, time::from_micros(i64::MAX), PAGE).await {
+        let pending = match log.store.deadlines(domain, time::from_micros(i64::MAX), PAGE).await {
             Ok(pending) => pending,
             Err(error) => {
                 self.look_at_once();
                 return Err(error);
             }
         };
-        let now = time::to_micros(&time::now());
+        let now = time::to_micros(&log.clock.now());
         let is_due = |at: &Timestamp| time::to_micros(at) <= now;
         if let Some(later) = pending.iter().find(|deadline| !is_due(&deadline.due.at)) {
             self.expect(&later.due.at);

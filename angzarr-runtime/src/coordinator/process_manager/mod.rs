@@ -26,7 +26,7 @@ use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{AsOf, Lease, Record, RecordKind, StoreError, StreamId};
 use crate::view::Key;
-use deadlines::Clock;
+use deadlines::Alarm;
 use step::{Refused, Trigger};
 
 /// What a process manager would do because of an event.
@@ -51,7 +51,7 @@ pub(crate) struct ProcessManagerCoordinator {
     router: Arc<Router>,
     log: Arc<Log>,
     delivery: Delivery,
-    clock: Clock,
+    alarm: Alarm,
 }
 
 #[async_trait]
@@ -106,11 +106,11 @@ impl Consumer for ProcessManagerCoordinator {
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        self.clock.next()
+        self.alarm.next()
     }
 
     async fn due(&self) -> Result<DueDeadlines, StoreError> {
-        self.clock.due(&*self.log.store, self.logic.spec().domain).await
+        self.alarm.due(&self.log, self.logic.spec().domain).await
     }
 
     async fn forget(&self, deadline: &Record) -> Result<(), Error> {
@@ -123,7 +123,7 @@ impl Consumer for ProcessManagerCoordinator {
 
     async fn take(&self, _lease: &Lease) -> Result<u64, StoreError> {
         if self.has_deadlines() {
-            self.clock.look_at_once();
+            self.alarm.look_at_once();
         }
         self.checkpoint().await
     }
@@ -140,7 +140,7 @@ impl ProcessManagerCoordinator {
         log: Arc<Log>,
         delivery: Delivery,
     ) -> Self {
-        Self { logic, router, log, delivery, clock: Clock::default() }
+        Self { logic, router, log, delivery, alarm: Alarm::default() }
     }
 
     /// The instance's natural id: what the handler names, or the conversation. In its canonical form, so that events of
@@ -184,10 +184,12 @@ impl ProcessManagerCoordinator {
             return Ok((Vec::new(), Planned::default()));
         }
         let cx = context_in(spec.name, event, stream.clone(), key);
+        // What a deadline leads to counts from when it was due, not from when it was set.
+        let cx = trigger.deadline.iter().fold(cx, |cx, passed| cx.at(passed.at));
         let input = match &trigger.refused {
             Some(Refused { command, rejection, .. }) => ProcessInput::Refusal { command, rejection },
             None => match &trigger.deadline {
-                Some((_, payload)) => ProcessInput::Deadline(payload),
+                Some(passed) => ProcessInput::Deadline(&passed.payload),
                 None => ProcessInput::Event(&event.payload),
             },
         };

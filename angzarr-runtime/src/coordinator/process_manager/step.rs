@@ -16,15 +16,21 @@ use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{Due, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
-use crate::time;
 
 /// What an instance takes a step for.
 pub(super) struct Trigger<'a> {
     /// The event, the record that set the deadline, or the one that sent the command that was refused.
     pub(super) record: &'a Record,
-    /// Name and message of the deadline that has passed.
-    pub(super) deadline: Option<(String, Payload)>,
+    /// The deadline that has passed.
+    pub(super) deadline: Option<Passed>,
     pub(super) refused: Option<Refused<'a>>,
+}
+
+/// A deadline that has passed.
+pub(super) struct Passed {
+    pub(super) name: String,
+    pub(super) at: Timestamp,
+    pub(super) payload: Payload,
 }
 
 /// A command that was refused.
@@ -75,12 +81,13 @@ impl<'a> Trigger<'a> {
     }
 }
 
-/// Name and message of the deadline that a record set.
-fn deadline(record: &Record) -> Result<(String, Payload), StoreError> {
+/// The deadline that a record set.
+fn deadline(record: &Record) -> Result<Passed, StoreError> {
     let damaged =
         || StoreError::Damaged { reason: format!("the deadline at position {} makes no sense", record.position) };
     let set = proto::DeadlineSet::decode(record.payload.value.clone()).map_err(|_| damaged())?;
-    Ok((set.name, Payload::from_any(set.event.ok_or_else(damaged)?)))
+    let (Some(at), Some(event)) = (set.at, set.event) else { return Err(damaged()) };
+    Ok(Passed { name: set.name, at, payload: Payload::from_any(event) })
 }
 
 impl ProcessManagerCoordinator {
@@ -130,7 +137,7 @@ impl ProcessManagerCoordinator {
         for record in records.iter().filter(|record| record.kind.is_event()) {
             state::fold(self.logic.stateful(), name, &mut folded.state, &record.payload)?;
         }
-        let fired = trigger.deadline.iter().map(|(name, _)| name.clone());
+        let fired = trigger.deadline.iter().map(|passed| passed.name.clone());
         let cancelled = planned.deadlines.iter().map(|deadline| deadline.name.clone());
         let times: Vec<Timestamp> = records.iter().filter_map(|record| record.due.as_ref()).map(|due| due.at).collect();
         let book = NewBook {
@@ -140,14 +147,14 @@ impl ProcessManagerCoordinator {
             idempotency_key: Some(idempotency_key.to_owned()),
             records,
             cleared: fired.chain(cancelled).collect(),
-            created_at: time::now(),
+            created_at: self.log.clock.now(),
             trace: Trace {
                 correlation_id: trigger.record.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, trigger.record))),
             },
         };
         let appended = self.log.store.append(book).await?;
-        times.iter().for_each(|at| self.clock.expect(at));
+        times.iter().for_each(|at| self.alarm.expect(at));
         if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
             folded.next_sequence = last.sequence + 1;
             folded.completed |= planned.completed;
@@ -170,15 +177,15 @@ impl ProcessManagerCoordinator {
             return Ok(());
         }
         let name = self.logic.spec().name;
-        let (due, _) = super::step::deadline(deadline)?;
+        let passed = super::step::deadline(deadline)?;
         let book = NewBook {
             stream: deadline.stream.clone(),
             key: deadline.key.clone(),
             expected: None,
             idempotency_key: None,
             records: Vec::new(),
-            cleared: vec![due],
-            created_at: time::now(),
+            cleared: vec![passed.name],
+            created_at: self.log.clock.now(),
             trace: Trace {
                 correlation_id: deadline.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, deadline))),

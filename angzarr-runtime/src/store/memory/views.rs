@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::store::{EventRef, StoreError};
 use crate::view::{
-    Change, Entry, Key, NewRow, Next, Owner, Plan, Query, Shape, Stamp, Taken, Version, VersionState, ViewStore,
+    Change, Entry, Key, NewRow, Next, Owner, Plan, Selection, Shape, Stamp, Taken, Version, VersionState, ViewStore,
     Writer, names,
 };
 
@@ -155,17 +155,17 @@ impl ViewStore for MemoryViews {
         Ok(row.map(|row| row.bytes.clone()))
     }
 
-    async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+    async fn rows(&self, view: &str, selection: Selection<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
         let inner = self.open()?;
         let Some((version, rows)) = inner.views.get(view).and_then(View::served) else { return Ok(Vec::new()) };
-        let index = query.equals.map(|(name, value)| version.column(view, name, value)).transpose()?;
-        let equals = index.zip(query.equals);
+        let index = selection.equals.map(|(name, value)| version.column(view, name, value)).transpose()?;
+        let equals = index.zip(selection.equals);
         let matches = |row: &NewRow| equals.is_none_or(|(index, (_, value))| row.values.get(index) == Some(value));
-        let after = query.after.map(ToString::to_string);
+        let after = selection.after.map(ToString::to_string);
         let after = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let wanted = rows.range::<String, _>((after, Bound::Unbounded));
         let wanted = wanted.filter_map(|(key, (_, row))| Some((key, row.as_ref()?))).filter(|(_, row)| matches(row));
-        Ok(wanted.take(query.limit).map(|(key, row)| (Key::parse(key), row.bytes.clone())).collect())
+        Ok(wanted.take(selection.limit).map(|(key, row)| (Key::parse(key), row.bytes.clone())).collect())
     }
 
     async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError> {

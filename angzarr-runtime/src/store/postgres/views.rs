@@ -13,7 +13,7 @@ use super::session::Sessions;
 use super::{PostgresStore, count, number, text};
 use crate::store::{EventRef, StoreError};
 use crate::view::{
-    Change, Entry, Key, Kind, Owner, Query, Shape, Taken, Value, Version, VersionState, ViewStore, Writer, names,
+    Change, Entry, Key, Kind, Owner, Selection, Shape, Taken, Value, Version, VersionState, ViewStore, Writer, names,
 };
 
 /// Views in a PostgreSQL database.
@@ -30,22 +30,27 @@ impl PostgresViews {
         Self { sessions: Arc::new(Sessions::new(log.sessions.server().clone())), commits: AtomicI64::new(0) }
     }
 
-    async fn select(&self, view: &str, key: Option<&Key>, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+    async fn select(
+        &self,
+        view: &str,
+        key: Option<&Key>,
+        selection: Selection<'_>,
+    ) -> Result<Vec<(Key, Bytes)>, StoreError> {
         let encoded = |key: &Key| text::encode(&key.to_string()).into_owned();
-        let (name, key, after) = (&text::encode(view), &key.map(encoded), &query.after.map(encoded));
-        let (column, value) = query.equals.unzip();
+        let (name, key, after) = (&text::encode(view), &key.map(encoded), &selection.after.map(encoded));
+        let (column, value) = selection.equals.unzip();
         let (kind, value) = (value.and_then(Value::kind).map(Kind::name), &value.and_then(cell));
         let found = self
             .sessions
             .run(|mut session| async move {
-                let rows = sqlx::query("SELECT row_key, row_bytes FROM angzarr.view_rows($1, $2, $3, $4, $5, $6, $7)")
+                let rows = query("SELECT row_key, row_bytes FROM angzarr.view_rows($1, $2, $3, $4, $5, $6, $7)")
                     .bind(&**name)
                     .bind(column)
                     .bind(kind)
                     .bind(value)
                     .bind(key)
                     .bind(after)
-                    .bind(count(query.limit))
+                    .bind(count(selection.limit))
                     .fetch_all(session.connection())
                     .await;
                 let rows = match rows {
@@ -253,11 +258,11 @@ impl ViewStore for PostgresViews {
     }
 
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.select(view, Some(key), Query::ALL).await?.pop().map(|(_, row)| row))
+        Ok(self.select(view, Some(key), Selection::ALL).await?.pop().map(|(_, row)| row))
     }
 
-    async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
-        self.select(view, None, query).await
+    async fn rows(&self, view: &str, selection: Selection<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+        self.select(view, None, selection).await
     }
 
     async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError> {

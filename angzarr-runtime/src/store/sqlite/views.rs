@@ -13,7 +13,7 @@ use super::view_tables::{Wanted, active, begin, drop_version, forget_lost, numbe
 use super::{blocking, connect, schema};
 use crate::store::{EventRef, StoreError};
 use crate::view::{
-    Change, Entry, Key, Next, Owner, Plan, Query, Shape, Stamp, Taken, Version, VersionState, ViewStore, Writer,
+    Change, Entry, Key, Next, Owner, Plan, Selection, Shape, Stamp, Taken, Version, VersionState, ViewStore, Writer,
 };
 
 /// Views in a SQLite file of their own.
@@ -245,7 +245,7 @@ fn entry(transaction: &Transaction<'_>, view: &str, version: u32, key: &str) -> 
     Ok(tombstone)
 }
 
-/// A query of which everything is kept that it borrows.
+/// A selection of which everything is kept that it borrows.
 struct Wish {
     equals: Option<(String, Wanted)>,
     after: Option<String>,
@@ -311,11 +311,11 @@ impl ViewStore for SqliteViews {
         .await
     }
 
-    async fn rows(&self, view: &str, query: Query<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
+    async fn rows(&self, view: &str, selection: Selection<'_>) -> Result<Vec<(Key, Bytes)>, StoreError> {
         let wish = Wish {
-            equals: query.equals.map(|(name, value)| (name.to_owned(), Wanted(value.clone()))),
-            after: query.after.map(ToString::to_string),
-            limit: i64::try_from(query.limit).unwrap_or(i64::MAX),
+            equals: selection.equals.map(|(name, value)| (name.to_owned(), Wanted(value.clone()))),
+            after: selection.after.map(ToString::to_string),
+            limit: i64::try_from(selection.limit).unwrap_or(i64::MAX),
         };
         let view = view.to_owned();
         self.read(move |transaction| rows(transaction, &view, &wish)).await

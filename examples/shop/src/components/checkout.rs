@@ -1,12 +1,17 @@
 //! The checkout: from a placed order to a paid one, or back.
 
+use std::time::Duration;
+
 use angzarr_runtime::{Context, Failure, ProcessManager};
 
 use crate::checkout::v1::app::{Checkout, UndoStep};
-use crate::checkout::v1::{CheckoutStarted, CheckoutState};
+use crate::checkout::v1::{CheckoutStarted, CheckoutState, PaymentOverdue};
 use crate::orders::v1::{CancelOrder, ConfirmOrder, OrderPlacedV2};
 use crate::payments::v1::{PaymentCaptured, PaymentDeclined, RequestPayment};
 use crate::stock::v1::{ReleaseStock, StockReserved};
+
+/// How long a customer may take to pay.
+pub const TIME_TO_PAY: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// Sees each order through its payment.
 #[derive(ProcessManager, Debug)]
@@ -28,17 +33,20 @@ impl Checkout for Cashier {
         &self,
         state: &CheckoutState,
         event: StockReserved,
-        _: &Context,
+        cx: &Context,
     ) -> Result<RequestPayment, Failure> {
-        Ok(RequestPayment { order_id: event.order_id, cents: state.total_cents, currency: state.currency.clone() })
+        let order_id = event.order_id;
+        cx.schedule("payment", TIME_TO_PAY, &PaymentOverdue { order_id: order_id.clone() })?;
+        Ok(RequestPayment { order_id, cents: state.total_cents, currency: state.currency.clone() })
     }
 
     async fn on_payment_captured(
         &self,
         _: &CheckoutState,
         event: PaymentCaptured,
-        _: &Context,
+        cx: &Context,
     ) -> Result<ConfirmOrder, Failure> {
+        cx.complete()?;
         Ok(ConfirmOrder { order_id: event.order_id })
     }
 
@@ -46,17 +54,31 @@ impl Checkout for Cashier {
         &self,
         state: &CheckoutState,
         event: PaymentDeclined,
-        _: &Context,
+        cx: &Context,
     ) -> Result<Vec<UndoStep>, Failure> {
-        let PaymentDeclined { order_id, reason } = event;
-        Ok(vec![
-            ReleaseStock { sku: state.sku.clone(), order_id: order_id.clone(), quantity: state.quantity }.into(),
-            CancelOrder { order_id, reason }.into(),
-        ])
+        cx.complete()?;
+        Ok(undo(state, event.order_id, event.reason))
+    }
+
+    async fn on_payment_overdue(
+        &self,
+        state: &CheckoutState,
+        deadline: PaymentOverdue,
+        cx: &Context,
+    ) -> Result<Vec<UndoStep>, Failure> {
+        cx.complete()?;
+        Ok(undo(state, deadline.order_id, "not paid in time".into()))
     }
 
     fn apply_checkout_started(state: &mut CheckoutState, event: CheckoutStarted) {
         let CheckoutStarted { sku, quantity, total_cents, currency, .. } = event;
         *state = CheckoutState { sku, quantity, total_cents, currency };
     }
+}
+
+fn undo(state: &CheckoutState, order_id: String, reason: String) -> Vec<UndoStep> {
+    vec![
+        ReleaseStock { sku: state.sku.clone(), order_id: order_id.clone(), quantity: state.quantity }.into(),
+        CancelOrder { order_id, reason }.into(),
+    ]
 }

@@ -7,7 +7,7 @@ mod payments;
 mod stock;
 
 pub use board::Board;
-pub use checkout::Cashier;
+pub use checkout::{Cashier, TIME_TO_PAY};
 pub use orders::{OldOrders, OrderBook, PriceList, StockClerk};
 pub use payments::Till;
 pub use stock::Warehouse;

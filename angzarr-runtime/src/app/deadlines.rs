@@ -1,0 +1,32 @@
+//! Deadlines of all process managers, for the test kit: where it may move the clock to, and when all is done there.
+
+use prost_types::Timestamp;
+
+use super::App;
+use crate::error::Error;
+
+impl App {
+    /// When the earliest deadline is due that is due by `until`; none waits for a lane that is parked.
+    pub(crate) async fn next_deadline(&self, until: Timestamp) -> Result<Option<Timestamp>, Error> {
+        let mut next: Option<Timestamp> = None;
+        for manager in &self.inner.process_managers {
+            let (spec, store) = (manager.logic.spec(), &self.inner.log.store);
+            let parks = store.parks(spec.name).await?;
+            let pending = store.deadlines(spec.domain, until, usize::MAX).await?;
+            let first =
+                pending.into_iter().find(|deadline| parks.iter().all(|park| *park.lane != *deadline.record.key));
+            if let Some(first) = first {
+                let at = first.due.at;
+                next = Some(next.map_or(at, |next| {
+                    if crate::time::to_micros(&at) < crate::time::to_micros(&next) { at } else { next }
+                }));
+            }
+        }
+        Ok(next)
+    }
+
+    /// Whether a process manager is at a deadline.
+    pub(crate) fn is_firing(&self) -> bool {
+        self.inner.consumers.iter().any(|consumer| consumer.progress.borrow().firing > 0)
+    }
+}

@@ -1,0 +1,148 @@
+//! One projector by itself.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Clock, Place, SOME_KEY, finished, shown, unfit};
+use crate::component::{Component, ProjectorLogic, Registration};
+use crate::failure::Failure;
+use crate::message::{Event, Payload};
+use crate::view::Key;
+
+/// Tests what a projector makes of its rows.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/example.rs"));
+/// use angzarr_runtime::testing;
+///
+/// # fn main() {
+/// testing::projector(Show {})
+///     .of("a")
+///     .given("a", Balance { amount: 30 })
+///     .when(Deposited { amount: 70 })
+///     .then_row("a", Balance { amount: 100 });
+/// # }
+/// ```
+#[track_caller]
+pub fn projector(component: impl Component) -> ProjectorTest {
+    let logic = match component.register() {
+        Registration::Projector(logic) => logic,
+        other => unfit("projector", &other),
+    };
+    let (clock, key) = (Clock::new(), SOME_KEY.to_owned());
+    ProjectorTest { logic, clock, key, count: 0, rows: BTreeMap::new(), done: Ok(()) }
+}
+
+/// A projector and its rows. See [`projector`].
+pub struct ProjectorTest {
+    logic: Arc<dyn ProjectorLogic>,
+    clock: Clock,
+    key: String,
+    count: u32,
+    rows: BTreeMap<Key, Bytes>,
+    done: Result<(), Failure>,
+}
+
+impl Debug for ProjectorTest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys: Vec<_> = self.rows.keys().map(ToString::to_string).collect();
+        f.debug_struct("ProjectorTest").field("name", &self.name()).field("rows", &keys).finish_non_exhaustive()
+    }
+}
+
+impl ProjectorTest {
+    /// Names the stream that the events come from: for `cx.key()`, and for the row if no handler names a key.
+    pub fn of(mut self, key: impl Into<String>) -> Self {
+        self.key = key.into();
+        self
+    }
+
+    /// Puts a row into the view.
+    pub fn given<R: prost::Message>(mut self, key: impl Into<Key>, row: R) -> Self {
+        self.rows.insert(key.into(), row.encode_to_vec().into());
+        self
+    }
+
+    /// Has it handle an event.
+    #[must_use = "say what comes of it"]
+    #[track_caller]
+    pub fn when<E: Event>(mut self, event: E) -> Self {
+        self.done = self.handle(E::DOMAIN, &Payload::event(&event));
+        self.count += 1;
+        self
+    }
+
+    /// The handler succeeded: all there is to say of a projector without a view.
+    #[track_caller]
+    pub fn then_done(self) -> Self {
+        self.succeeded();
+        self
+    }
+
+    /// This is the row under `key` now.
+    #[track_caller]
+    pub fn then_row<R: prost::Message + Debug + Default>(self, key: impl Into<Key>, row: R) -> Self {
+        self.succeeded();
+        let key = key.into();
+        let text = |row: &R| format!("{row:#?}");
+        let actual = self.rows.get(&key).map(|row| match R::decode(row.clone()) {
+            Ok(row) => text(&row),
+            Err(error) => panic!("the row \"{key}\" of `{}` does not decode: {error}", self.name()),
+        });
+        match actual {
+            Some(actual) => {
+                shown::assert_same_text(&format!("fields of row \"{key}\" of `{}`", self.name()), &text(&row), &actual);
+            }
+            None => panic!("expected\n{}\nbut `{}` has no row \"{key}\"", text(&row), self.name()),
+        }
+        self
+    }
+
+    /// There is no row under `key` now.
+    #[track_caller]
+    pub fn then_no_row(self, key: impl Into<Key>) -> Self {
+        self.succeeded();
+        let key = key.into();
+        assert!(!self.rows.contains_key(&key), "`{}` has a row \"{key}\"", self.name());
+        self
+    }
+
+    /// The handler failed with this code.
+    #[track_caller]
+    pub fn then_failed(self, code: &str) -> Self {
+        match &self.done {
+            Err(failure) if failure.code() == code => self,
+            Err(failure) => panic!("expected a failure with {code}, but `{}` failed with {failure}", self.name()),
+            Ok(()) => panic!("expected a failure with {code}, but `{}` succeeded", self.name()),
+        }
+    }
+
+    #[track_caller]
+    fn handle(&mut self, domain: &'static str, event: &Payload) -> Result<(), Failure> {
+        let place = Place { domain, key: &self.key };
+        let cx = place.context(self.clock.now(), self.count + 1, Some(place.cause(self.name(), self.count)));
+        if self.logic.shape().is_none() {
+            return finished(self.logic.project(None, event, &cx)).map(drop);
+        }
+        let key = self.logic.key(event)?.unwrap_or_else(|| Key::from(&*self.key));
+        match finished(self.logic.project(self.rows.get(&key).cloned(), event, &cx))? {
+            Some(row) => self.rows.insert(key, row),
+            None => self.rows.remove(&key),
+        };
+        Ok(())
+    }
+
+    #[track_caller]
+    fn succeeded(&self) {
+        if let Err(failure) = &self.done {
+            panic!("`{}` failed with {failure}", self.name());
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        self.logic.spec().name
+    }
+}
