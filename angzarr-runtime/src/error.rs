@@ -39,7 +39,7 @@ pub enum Error {
     #[error("the deadline passed before the command was decided")]
     DeadlineExceeded,
     /// The events are stored, but not all that was waited for is done.
-    #[error("the events are stored, but {consumer} is not done with what follows: {reason}")]
+    #[error("the events are stored, but waiting for {consumer} ended: {reason}")]
     NotPassed {
         /// Full name of the consumer.
         consumer: String,
@@ -81,6 +81,12 @@ pub enum Error {
     ConsumerUnknown {
         /// As given.
         consumer: String,
+    },
+    /// Somebody else's order for the lane is being carried out.
+    #[error("the park of the lane \"{lane}\" is being worked at")]
+    LaneBusy {
+        /// As given.
+        lane: String,
     },
     /// The lane is not parked.
     #[error("the lane \"{lane}\" is not parked")]
@@ -236,6 +242,7 @@ impl Error {
             Error::ConsumerPaused { .. } => "CONSUMER_PAUSED",
             Error::ConsumerElsewhere { .. } => "CONSUMER_ELSEWHERE",
             Error::ConsumerUnknown { .. } => "CONSUMER_UNKNOWN",
+            Error::LaneBusy { .. } => "LANE_BUSY",
             Error::NotParked { .. } => "LANE_NOT_PARKED",
             Error::Uncompensated { .. } => "REJECTED_UNCOMPENSATED",
             Error::NotDrained => "NOT_DRAINED",
@@ -270,9 +277,10 @@ impl Error {
             Error::ConsumerPaused { .. } => "mend what its dead letters have in common, replay them, and resume it",
             Error::ConsumerElsewhere { .. } => "ask the process that runs it, or stop that one and ask again here",
             Error::ConsumerUnknown { .. } => "give the full name of a registered saga, projector or process manager",
+            Error::LaneBusy { .. } => "wait for the other order's answer",
             Error::NotParked { .. } => "list the parks of the consumer; lanes that were replayed have left them",
             Error::Uncompensated { .. } => {
-                "declare a COMPENSATION for the command where the event came from, or discard the dead letter"
+                "declare a COMPENSATION for the command where the event came from, or remove the dead letter"
             }
             Error::NotDrained => "nothing is lost: they go on from their checkpoints after the next start",
             Error::Setup(_) => "register what is missing, once",

@@ -103,7 +103,8 @@ impl Consumer {
     /// Handles the events of a park in order, until it is empty and the lane goes on, or one fails again.
     ///
     /// # Errors
-    /// `LANE_NOT_PARKED`, `CONSUMER_ELSEWHERE`, `CONSUMER_PAUSED`.
+    /// `LANE_NOT_PARKED`, `LANE_BUSY` while another order for it is carried out, `CONSUMER_ELSEWHERE`,
+    /// `CONSUMER_PAUSED`.
     pub async fn replay(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
         self.running.order(Order::Replay(lane.into())).await
     }
@@ -130,6 +131,14 @@ impl Consumer {
     /// As for [`Consumer::replay`]. `NOT_COMPENSABLE` for consumers that send no commands is told in the answer.
     pub async fn discard_and_compensate(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
         self.running.order(Order::Discard { lane: lane.into(), compensate: true }).await
+    }
+
+    /// Removes a dead letter, like that of an event that was skipped. What waits in a park stays there.
+    ///
+    /// # Errors
+    /// `CONSUMER_ELSEWHERE`, `CONSUMER_PAUSED`.
+    pub async fn remove_dead_letter(&self, event: EventRef) -> Result<(), Error> {
+        self.running.order(Order::Forget(event)).await.map(drop)
     }
 
     /// Stops it behind what it is at, until it is resumed or its process ends.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use prost::Message;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -84,7 +85,12 @@ impl Ended {
             Ended::NotPassed { consumer, reason } => {
                 Error::NotPassed { consumer, reason, position: outcome.position, outcome: Box::new(outcome) }
             }
-            Ended::Failed(error) => error,
+            // Nobody may take it for an error of the command itself, and send that again.
+            Ended::Failed(error) => {
+                let reason = format!("{}: {error}", error.code());
+                let consumer = "what follows".to_owned();
+                Error::NotPassed { consumer, reason, position: outcome.position, outcome: Box::new(outcome) }
+            }
         }
     }
 }
@@ -135,20 +141,20 @@ impl Waiting<'_> {
 
     /// Waits until all consumers are done with all of these books.
     async fn pass(&self, books: &[Vec<Record>], outcome: &mut Outcome) -> Result<(), Ended> {
-        let waits = self.consumers.iter().map(|consumer| async move {
-            for book in books.iter().filter(|book| consumer.listens_to_any(book)) {
-                let (Some(first), Some(last)) = (book.first(), book.last()) else { continue };
-                (*consumer).clone().handled(first.position, last.position).await?;
-            }
-            Ok::<_, Error>(())
-        });
-        let mut ended = None;
-        let waits = join_all(waits.map(|wait| timeout_at(self.deadline, wait))).await;
-        for (consumer, waited) in self.consumers.iter().zip(waits) {
+        let mut waits: FuturesUnordered<_> =
+            self.consumers.iter().map(|consumer| self.pass_one(consumer, books)).collect();
+        let mut left: Vec<&str> = self.consumers.iter().map(|consumer| consumer.name).collect();
+        let ended = loop {
+            let Some((consumer, waited)) = waits.next().await else { return Ok(()) };
             let reason = match waited {
                 Ok(Ok(())) => {
+                    left.retain(|name| *name != consumer.name);
+                    let known = outcome.failures.len();
                     self.look(consumer, books, outcome).await?;
-                    continue;
+                    match outcome.failures.get(known) {
+                        Some(WaitFailure { code, message, .. }) => format!("{code}: {message}"),
+                        None => continue,
+                    }
                 }
                 Ok(Err(error)) => {
                     let (position, code) = (outcome.position, error.code().to_owned());
@@ -158,16 +164,31 @@ impl Waiting<'_> {
                 }
                 Err(_) => "the deadline passed".to_owned(),
             };
-            outcome.waited_for.retain(|name| name != consumer.name);
-            outcome.awaited.push(consumer.name.to_owned());
-            ended.get_or_insert(Ended::NotPassed { consumer: consumer.name.to_owned(), reason });
+            break Ended::NotPassed { consumer: consumer.name.to_owned(), reason };
+        };
+        // Those who are done already are not waited for in vain.
+        while let Some(Some((consumer, Ok(Ok(()))))) = waits.next().now_or_never() {
+            left.retain(|name| *name != consumer.name);
         }
-        if let Some(failure) = outcome.failures.iter().find(|failure| !is_refusal(outcome, failure)) {
-            let WaitFailure { component, code, message, .. } = failure;
-            let reason = format!("{code}: {message}");
-            ended.get_or_insert(Ended::NotPassed { consumer: component.clone(), reason });
-        }
-        ended.map_or(Ok(()), Err)
+        outcome.waited_for.retain(|name| !left.contains(&name.as_str()));
+        outcome.awaited.extend(left.into_iter().map(ToOwned::to_owned));
+        Err(ended)
+    }
+
+    /// Waits until one consumer is done with all of these books.
+    async fn pass_one<'c>(
+        &self,
+        consumer: &'c Running,
+        books: &[Vec<Record>],
+    ) -> (&'c Running, Result<Result<(), Error>, tokio::time::error::Elapsed>) {
+        let waited = async {
+            for book in books.iter().filter(|book| consumer.listens_to_any(book)) {
+                let (Some(first), Some(last)) = (book.first(), book.last()) else { continue };
+                consumer.clone().handled(first.position, last.position).await?;
+            }
+            Ok(())
+        };
+        (consumer, timeout_at(self.deadline, waited).await)
     }
 
     /// Adds what a consumer could not handle.
@@ -254,10 +275,4 @@ fn refusal(record: &Record) -> Option<WaitFailure> {
     let Rejection { code, message, .. } = refusal.rejection?.into();
     let component = record.trace.cause.as_ref()?.component.clone();
     Some(WaitFailure { component, position: record.position, code, message })
-}
-
-/// Whether a failure is a refusal that was recorded: business as usual, and no reason to stop waiting.
-fn is_refusal(outcome: &Outcome, failure: &WaitFailure) -> bool {
-    let mut records = outcome.caused.iter().flat_map(|book| &book.records);
-    records.any(|record| record.position == failure.position && record.kind == RecordKind::Refusal)
 }

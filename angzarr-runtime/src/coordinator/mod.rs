@@ -23,9 +23,22 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use crate::failure::Failure;
+use crate::store::Record;
 
 /// How often a command or a step is decided at most while other writers are faster.
 const ATTEMPTS: u32 = 16;
+
+/// How many links a chain of causes may have.
+const LINKS: u32 = 100;
+
+/// Whether something may follow from a record: components that answer each other for ever come to an end here.
+fn check_chain(record: &Record) -> Result<(), Failure> {
+    let links = record.trace.cause.as_ref().map_or(0, |cause| cause.depth);
+    if links < LINKS {
+        return Ok(());
+    }
+    Err(Failure::new("CHAIN_TOO_LONG", format!("the chain of causes that leads to it has {links} links")))
+}
 
 /// Calls synchronous user code; a panic becomes a failure.
 fn guarded<T, E: From<Failure>>(component: &str, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {

@@ -116,6 +116,13 @@ impl Consumer for ProjectorCoordinator {
         self.delivery
     }
 
+    async fn is_past(&self, event: &Record) -> Result<bool, Error> {
+        let Some(view) = &self.view else { return Ok(false) };
+        let at = EventRef { position: event.position, part: event.part };
+        let entry = view.entry(view.writer()?, &self.key(event)?).await?;
+        Ok(entry.is_some_and(|entry| entry.event > at))
+    }
+
     async fn react(&self, event: &Record) -> Result<(), Error> {
         let span = tracing::info_span!("projector.handle", projector = self.name(), correlation_id = %event.trace.correlation_id);
         async {

@@ -14,6 +14,8 @@ pub mod sqlite;
 mod storage;
 
 use async_trait::async_trait;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use consumer_store::{
@@ -56,4 +58,14 @@ pub trait Store: EventStore + ConsumerStore {
 
     /// Finishes what was accepted, gives back leases, and lets go of files, locks and connections. Later calls fail.
     async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// Tells those who watch that the log reaches up to `position` at least.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn raise(head: &watch::Sender<u64>, position: u64) {
+    head.send_if_modified(|head| {
+        let grown = position > *head;
+        *head = position.max(*head);
+        grown
+    });
 }

@@ -104,7 +104,9 @@ pub(super) async fn watching_notices_foreign_appends(backend: impl Backend) {
     }
     one.store.close().await.unwrap();
     let three = backend.open().await;
-    assert_eq!(*three.store.watch().borrow(), two.store.head().await.unwrap());
+    // Whoever borrows the value holds up those who change it.
+    let seen = *three.store.watch().borrow();
+    assert_eq!(seen, two.store.head().await.unwrap());
     notices(&three, &two).await;
 }
 

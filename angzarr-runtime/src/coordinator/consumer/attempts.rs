@@ -52,6 +52,15 @@ pub(super) struct Attempts {
     pub(super) failures: Failures,
     /// True while others cannot go on because of what is not done.
     pub(super) crowded: watch::Receiver<bool>,
+    /// True once the holder is about to end.
+    pub(super) halting: watch::Receiver<bool>,
+}
+
+/// What those who try are told meanwhile.
+#[derive(Debug)]
+pub(super) struct Signals {
+    pub(super) crowded: watch::Sender<bool>,
+    pub(super) halting: watch::Sender<bool>,
 }
 
 /// Pauses from 20 ms, doubling up to a second.
@@ -89,10 +98,11 @@ impl Attempts {
             let pause = if passes { passing.next() } else { failing.next() }.unwrap_or_default();
             let (consumer, code) = (self.consumer, error.code());
             tracing::warn!(consumer, position, code, %error, ?pause, "tried again after a pause");
-            let mut crowded = self.crowded.clone();
+            let (mut crowded, mut halting) = (self.crowded.clone(), self.halting.clone());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.stop.wait() => return Tried::Stopped,
+                Ok(_) = halting.wait_for(|halting| *halting) => return Tried::Stopped,
                 Ok(_) = crowded.wait_for(|crowded| *crowded), if !passes => {
                     attempts.push(Attempt {
                         at: time::now(),

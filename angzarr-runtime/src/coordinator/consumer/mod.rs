@@ -59,6 +59,11 @@ pub(crate) trait Consumer: Send + Sync + 'static {
         Err(Failure::new("NOT_COMPENSABLE", message).into())
     }
 
+    /// Whether what it keeps holds something that came after an event already; for views.
+    async fn is_past(&self, _event: &Record) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// Whether it handles deadlines at all.
     fn has_deadlines(&self) -> bool {
         false
@@ -241,7 +246,16 @@ impl Running {
     /// [`Error::ConsumerElsewhere`] if another process runs the consumer, and [`Error::NotParked`].
     pub(crate) async fn order(&self, order: Order) -> Result<Cleared, Error> {
         let (answer, answered) = oneshot::channel();
-        let ended = || Error::ConsumerElsewhere { consumer: self.name.to_owned() };
+        let consumer = || self.name.to_owned();
+        // Whoever would have answered has ended, or will begin anew.
+        let ended = || {
+            let progress = self.progress.borrow();
+            match (progress.stopped.clone(), progress.paused.clone()) {
+                (Some((position, reason)), _) => Error::ConsumerStopped { consumer: consumer(), position, reason },
+                (None, Some((position, reason))) => Error::ConsumerPaused { consumer: consumer(), position, reason },
+                (None, None) => Error::ConsumerElsewhere { consumer: consumer() },
+            }
+        };
         self.requests.send(Request { order, answer }).await.map_err(|_| ended())?;
         answered.await.unwrap_or_else(|_| Err(ended()))
     }

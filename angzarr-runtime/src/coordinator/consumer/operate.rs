@@ -18,6 +18,8 @@ pub(crate) enum Order {
         /// Report the commands that would have followed as refused.
         compensate: bool,
     },
+    /// Remove a dead letter.
+    Forget(EventRef),
     Pause,
     Resume,
 }

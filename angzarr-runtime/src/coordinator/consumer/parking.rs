@@ -25,6 +25,8 @@ pub(super) struct Parks {
     joining: Vec<Joining>,
     /// How many events of each lane are on their way into the store, or wait for it.
     on_the_way: HashMap<String, usize>,
+    /// How many have ever joined each lane that is parked.
+    joins: HashMap<String, u64>,
 }
 
 impl Parks {
@@ -32,7 +34,7 @@ impl Parks {
     pub(super) fn new(lanes: HashSet<String>, resumed: bool) -> Self {
         let limit = if resumed { lanes.len() + PARKS } else { PARKS };
         let troubled = !lanes.is_empty();
-        Self { lanes, limit, troubled, joining: Vec::new(), on_the_way: HashMap::new() }
+        Self { lanes, limit, troubled, joining: Vec::new(), on_the_way: HashMap::new(), joins: HashMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,6 +62,7 @@ impl Parks {
         self.troubled = true;
         if let Some(parked) = &joining.parked {
             *self.on_the_way.entry(parked.lane.clone()).or_default() += 1;
+            *self.joins.entry(parked.lane.clone()).or_default() += 1;
         }
         self.joining.push(joining);
     }
@@ -84,11 +87,17 @@ impl Parks {
         }
     }
 
-    /// Lets a lane rejoin that the store holds nothing of any more; false if something is on its way there.
-    pub(super) fn close(&mut self, lane: &str) -> bool {
-        let empty = !self.on_the_way.contains_key(lane);
+    /// How many events have joined a lane so far.
+    pub(super) fn joins(&self, lane: &str) -> u64 {
+        self.joins.get(lane).copied().unwrap_or(0)
+    }
+
+    /// Lets a lane rejoin that was found empty when so many had joined it; false if more have come since.
+    pub(super) fn close(&mut self, lane: &str, joins: u64) -> bool {
+        let empty = !self.on_the_way.contains_key(lane) && self.joins(lane) == joins;
         if empty {
             self.lanes.remove(lane);
+            self.joins.remove(lane);
         }
         empty
     }

@@ -13,16 +13,18 @@ use prost_types::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use super::attempts::{Attempts, Tried};
+use super::attempts::{Attempts, Signals, Tried};
 use super::operate::{Cleared, Order, Request};
 use super::parking::{self, Joining, Parks};
 use super::turn::{Turn, holds};
 use super::window::{NO_TICKET, Ticket, Waiting, Window};
 use super::{Asked, Inbox};
 use crate::component::OnFailure;
+use crate::coordinator::check_chain;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Parked, Record, RecordKind, StoreError};
+use crate::time;
 
 /// How many records are read at a time.
 pub(super) const BATCH: usize = 1024;
@@ -33,6 +35,9 @@ const LANES: usize = 64;
 /// A checkpoint is written for so many events that are done, ...
 const COMMIT: usize = 1024;
 
+/// Nothing is read while more than these wait to be committed: changed rows are in memory.
+const UNSAVED: usize = 64 * COMMIT;
+
 /// ... for those that have been done for so long, ...
 const DELAY: Duration = Duration::from_millis(50);
 
@@ -41,9 +46,6 @@ const STRIDE: u64 = 4096;
 
 /// How many events of a park are replayed before they leave it.
 const PAGE: usize = 64;
-
-/// How many links a chain of causes may have.
-const LINKS: u32 = 100;
 
 /// Stands for all parts of a record that could not be upcast.
 const WHOLE: u32 = u32::MAX;
@@ -69,6 +71,7 @@ enum Happened {
     Worked(Work),
     Cleaned(Work, Tried<bool>),
     Due(Tried<Vec<Record>>),
+    Forgotten(Request, Tried<()>),
 }
 
 /// An event that was handled in its lane.
@@ -89,6 +92,8 @@ struct Work {
     done: Vec<EventRef>,
     /// Where it ended.
     failed: Option<(EventRef, Vec<Attempt>)>,
+    /// How many events had joined the park when it was looked at.
+    joins: u64,
     /// Set if it cannot go on at all.
     halt: Option<Halt>,
 }
@@ -97,7 +102,7 @@ pub(super) struct Tail<'a> {
     turn: &'a Turn,
     lease: &'a Lease,
     attempts: &'a Attempts,
-    crowded: &'a watch::Sender<bool>,
+    signals: &'a Signals,
     window: Window,
     parks: Parks,
     under_way: FuturesUnordered<BoxFuture<'a, Happened>>,
@@ -121,6 +126,8 @@ pub(super) struct Tail<'a> {
     /// Parks that may be cleaned after the next commit, and after the present one.
     after_next: Vec<Work>,
     after_this: Vec<Work>,
+    /// Lanes whose parks are worked at.
+    working: HashSet<String>,
     /// Positions of deadlines that are being handled, or wait for that.
     firing: HashSet<u64>,
     looking: bool,
@@ -133,7 +140,7 @@ impl<'a> Tail<'a> {
         turn: &'a Turn,
         lease: &'a Lease,
         attempts: &'a Attempts,
-        crowded: &'a watch::Sender<bool>,
+        signals: &'a Signals,
         position: u64,
         parks: Parks,
     ) -> Self {
@@ -141,7 +148,7 @@ impl<'a> Tail<'a> {
             turn,
             lease,
             attempts,
-            crowded,
+            signals,
             window: Window::new(position),
             parks,
             under_way: FuturesUnordered::new(),
@@ -158,6 +165,7 @@ impl<'a> Tail<'a> {
             answered: Vec::new(),
             after_next: Vec::new(),
             after_this: Vec::new(),
+            working: HashSet::new(),
             firing: HashSet::new(),
             looking: false,
             halt: None,
@@ -232,13 +240,18 @@ impl<'a> Tail<'a> {
             self.busy += 1;
             self.go_on(lane, waiting).await;
         }
-        if !self.reading && !self.at_end && self.window.has_room() {
+        // Looked at here, too: while events come faster than a clock ticks, no sleep ever ends.
+        let due = self.turn.consumer.next_deadline().filter(|_| !self.looking);
+        if due.is_some_and(|due| time::to_micros(&due) <= time::to_micros(&self.turn.log.clock.now())) {
+            self.look_for_deadlines();
+        }
+        if !self.reading && !self.at_end && self.window.has_room() && self.unsaved < UNSAVED {
             // Marked as seen before reading: what is appended from here on wakes again.
             wake.mark_unchanged();
             self.read().await;
         }
         let crowded = !self.window.has_room();
-        self.crowded.send_if_modified(|told| std::mem::replace(told, crowded) != crowded);
+        self.signals.crowded.send_if_modified(|told| std::mem::replace(told, crowded) != crowded);
         if !self.joining && !self.parks.is_joined() {
             self.join();
         }
@@ -279,7 +292,9 @@ impl<'a> Tail<'a> {
         match happened {
             Happened::Read(tried) => {
                 self.reading = false;
-                if let Some(records) = self.done(self.window.read() + 1, tried) {
+                let records = self.done(self.window.read() + 1, tried);
+                // Once it ends, nothing more is begun: a lane whose event was given up half-way looks free.
+                if let Some(records) = records.filter(|_| !self.ends()) {
                     self.take_in(records).await;
                 }
             }
@@ -307,6 +322,11 @@ impl<'a> Tail<'a> {
                 _ => self.clean(work),
             },
             Happened::Cleaned(work, tried) => self.cleaned(work, tried),
+            Happened::Forgotten(request, tried) => {
+                if self.done(self.window.done_up_to() + 1, tried).is_some() {
+                    request.answer(Ok(Cleared { events: 1, failed: None }));
+                }
+            }
             Happened::Due(tried) => {
                 self.looking = false;
                 for deadline in self.done(self.window.done_up_to() + 1, tried).into_iter().flatten() {
@@ -340,6 +360,10 @@ impl<'a> Tail<'a> {
         }
     }
 
+    fn ends(&self) -> bool {
+        self.halt.is_some() || self.turn.stop.is_now()
+    }
+
     /// What came of something that only halts if it fails.
     fn done<T>(&mut self, position: u64, tried: Tried<T>) -> Option<T> {
         match tried {
@@ -361,6 +385,7 @@ impl<'a> Tail<'a> {
         if self.halt.as_ref().is_none_or(|known| place(&halt) < place(known)) {
             self.halt = Some(halt);
         }
+        self.signals.halting.send_replace(true);
     }
 
     fn finish(&mut self, ticket: Ticket) {
@@ -395,6 +420,9 @@ impl<'a> Tail<'a> {
         let reached = records.last().map(|record| record.position);
         let mut events = Vec::new();
         for record in records {
+            if self.ends() {
+                return;
+            }
             if !record.kind.is_event() || !holds(&self.turn.stored_types, &record) {
                 continue;
             }
@@ -404,6 +432,9 @@ impl<'a> Tail<'a> {
                 self.refuse(whole, root.to_string(), failure);
             }
             for event in events.drain(..).filter(|event| holds(&self.turn.wanted_types, event)) {
+                if self.ends() {
+                    return;
+                }
                 self.admit(event).await;
             }
         }
@@ -497,7 +528,7 @@ impl<'a> Tail<'a> {
             Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, attempts, error),
         }
         match self.window.next(&lane) {
-            Some(waiting) if self.halt.is_none() && !self.turn.stop.is_now() => self.go_on(lane, waiting).await,
+            Some(waiting) if !self.ends() => self.go_on(lane, waiting).await,
             _ => self.busy -= 1,
         }
     }
@@ -606,13 +637,26 @@ impl<'a> Tail<'a> {
                 request.answer(Ok(Cleared::default()));
             }
             Order::Resume => request.answer(Ok(Cleared::default())),
+            Order::Forget(event) => {
+                let (turn, attempts, lease, event) = (self.turn, self.attempts, self.lease, *event);
+                self.under_way.push(
+                    async move {
+                        let forget = || async { Ok(turn.log.store.remove_dead_letter(lease, event).await?) };
+                        Happened::Forgotten(request, attempts.make(event.position, forget).await)
+                    }
+                    .boxed(),
+                );
+            }
             Order::Replay(lane) | Order::Skip(lane) | Order::Discard { lane, .. } => {
                 let lane = lane.clone();
                 if !self.parks.holds(&lane) {
                     return request.answer(Err(Error::NotParked { lane }));
                 }
+                if !self.working.insert(lane.clone()) {
+                    return request.answer(Err(Error::LaneBusy { lane }));
+                }
                 let (done, failed, halt) = (Vec::new(), None, None);
-                self.work(Work { request, lane, events: 0, done, failed, halt });
+                self.work(Work { request, lane, events: 0, done, failed, joins: 0, halt });
             }
         }
     }
@@ -634,14 +678,22 @@ impl<'a> Tail<'a> {
                     }
                 };
                 for Parked { event, record } in page {
-                    match attempts.make(event.position, || turn.carry_out(&work.request.order, event, &record)).await {
+                    let (order, lane) = (&work.request.order, &work.lane);
+                    match attempts.make(event.position, || turn.carry_out(order, lane, event, &record)).await {
                         Tried::Done(()) => work.done.push(event),
                         Tried::Failed(attempts, _) => {
                             work.failed = Some((event, attempts));
                             break;
                         }
-                        Tried::Lost => work.halt = Some(Halt::Lost),
-                        Tried::Stopped => work.halt = Some(Halt::Stopped),
+                        // What comes behind it must not be handled before it.
+                        Tried::Lost => {
+                            work.halt = Some(Halt::Lost);
+                            break;
+                        }
+                        Tried::Stopped => {
+                            work.halt = Some(Halt::Stopped);
+                            break;
+                        }
                     }
                 }
                 Happened::Worked(work)
@@ -656,6 +708,7 @@ impl<'a> Tail<'a> {
             return self.halt_at(halt);
         }
         let (turn, attempts, lease) = (self.turn, self.attempts, self.lease);
+        work.joins = self.parks.joins(&work.lane);
         self.under_way.push(
             async move {
                 let tried = attempts.make(0, || turn.clean(lease, &work.lane, &work.done, work.failed.as_ref())).await;
@@ -669,11 +722,12 @@ impl<'a> Tail<'a> {
         let Some(empty) = self.done(0, tried) else { return };
         work.events += work.done.drain(..).count() as u64;
         let failed = work.failed.take().and_then(|(event, attempts)| Some((event, attempts.last()?.clone())));
-        let rejoined = empty && self.parks.close(&work.lane);
+        let rejoined = empty && self.parks.close(&work.lane, work.joins);
         if rejoined && self.turn.consumer.has_deadlines() && !self.looking {
             self.look_for_deadlines();
         }
         if rejoined || failed.is_some() || matches!(work.request.order, Order::Skip(_)) {
+            self.working.remove(&work.lane);
             return work.request.answer(Ok(Cleared { events: work.events, failed }));
         }
         self.work(work);
@@ -689,11 +743,7 @@ pub(super) async fn parked_lanes(turn: &Turn) -> Result<HashSet<String>, StoreEr
 impl Turn {
     /// Has the consumer handle an event.
     async fn react(&self, record: &Record) -> Result<(), Error> {
-        let links = record.trace.cause.as_ref().map_or(0, |cause| cause.depth);
-        if links >= LINKS {
-            let message = format!("the chain of causes that leads to it has {links} links");
-            return Err(Failure::new("CHAIN_TOO_LONG", message).into());
-        }
+        check_chain(record)?;
         self.consumer.react(record).await
     }
 
@@ -709,7 +759,7 @@ impl Turn {
     }
 
     /// Does with an event in a park what was ordered.
-    async fn carry_out(&self, order: &Order, event: EventRef, record: &Record) -> Result<(), Error> {
+    async fn carry_out(&self, order: &Order, lane: &str, event: EventRef, record: &Record) -> Result<(), Error> {
         if record.kind == RecordKind::Deadline {
             return match order {
                 Order::Replay(_) => self.react(record).await,
@@ -727,9 +777,14 @@ impl Turn {
         for part in parts.filter(|part| holds(&self.wanted_types, part)) {
             if compensate {
                 self.consumer.compensate(part).await?;
-            } else {
-                self.react(part).await?;
+                continue;
             }
+            // It was parked before anybody could tell its lane, so later events of that one may have been handled.
+            if self.consumer.lane(part)? != lane && self.consumer.is_past(part).await? {
+                let message = format!("the row holds events behind position {} already", part.position);
+                return Err(Failure::new("ROW_AHEAD", message).into());
+            }
+            self.react(part).await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::attempts::{Attempts, Failures};
+use super::attempts::{Attempts, Failures, Signals};
 use super::operate::{Cleared, Order};
 use super::parking::Parks;
 use super::tail::{BATCH, Halt, Tail, parked_lanes};
@@ -109,7 +109,10 @@ impl Turn {
             let next = match &self.standing {
                 Standing::Holds { lease, position, resumed } => {
                     match self.hold(lease, *position, *resumed, &mut inbox).await {
-                        Ok(Halt::Lost) => Ok(Some(lost(lease))),
+                        Ok(Halt::Lost) => {
+                            self.know_nothing();
+                            Ok(Some(lost(lease)))
+                        }
                         Ok(Halt::Stopped) => break,
                         Ok(Halt::Paused(position, reason)) => {
                             self.pause(position, reason);
@@ -144,22 +147,30 @@ impl Turn {
         let mut alive = JoinSet::new();
         alive.spawn(keep(self.log.clone(), lease.clone()));
         let parks = Parks::new(parked_lanes(self).await?, resumed);
-        let crowded = watch::Sender::new(false);
+        let signals = Signals { crowded: watch::Sender::new(false), halting: watch::Sender::new(false) };
         let attempts = Attempts {
             consumer: self.consumer.name(),
             delivery: self.consumer.delivery(),
             stop: self.stop.clone(),
             failures: self.failures.clone(),
-            crowded: crowded.subscribe(),
+            crowded: signals.crowded.subscribe(),
+            halting: signals.halting.subscribe(),
         };
         tokio::select! {
-            halt = Tail::new(self, lease, &attempts, &crowded, position, parks).run(inbox) => Ok(halt),
+            halt = Tail::new(self, lease, &attempts, &signals, position, parks).run(inbox) => Ok(halt),
             _ = alive.join_next() => {
                 let consumer = self.consumer.name();
                 tracing::warn!(consumer, "the lease was lost; whoever has it goes on from the last checkpoint");
                 Ok(Halt::Lost)
             }
         }
+    }
+
+    /// Whoever holds the lease now may park what he cannot handle.
+    fn know_nothing(&self) {
+        self.progress.send_modify(|progress| {
+            (progress.parks, progress.firing, progress.troubled) = (0, 0, true);
+        });
     }
 
     fn pause(&self, position: u64, reason: String) {
@@ -192,6 +203,7 @@ impl Turn {
                 Some(_) = inbox.asked.recv() => {}
                 _ = alive.join_next() => {
                     self.progress.send_modify(|progress| progress.paused = None);
+                    self.know_nothing();
                     return Ok(Some(lost(lease)));
                 }
                 () = self.stop.wait() => return Ok(None),

@@ -9,7 +9,7 @@ use crate::coordinator::log::Log;
 use crate::store::StoreError;
 use crate::time;
 
-/// How many deadlines are looked at at a time.
+/// How many deadlines are looked at, unless all of them are due.
 const PAGE: usize = 1024;
 
 /// What is known of the time at which the store has to be asked again, in microseconds.
@@ -39,15 +39,23 @@ impl Alarm {
     pub(super) async fn due(&self, log: &Log, domain: &str) -> Result<DueDeadlines, StoreError> {
         // Whatever is set from here on is expected by itself.
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let pending = match log.store.deadlines(domain, time::from_micros(i64::MAX), PAGE).await {
-            Ok(pending) => pending,
-            Err(error) => {
-                self.look_at_once();
-                return Err(error);
-            }
-        };
         let now = time::to_micros(&log.clock.now());
         let is_due = |at: &Timestamp| time::to_micros(at) <= now;
+        let mut limit = PAGE;
+        let pending = loop {
+            let pending = match log.store.deadlines(domain, time::from_micros(i64::MAX), limit).await {
+                Ok(pending) => pending,
+                Err(error) => {
+                    self.look_at_once();
+                    return Err(error);
+                }
+            };
+            // Those of parked lanes stay due, and must not hide the others.
+            if pending.len() < limit || pending.last().is_some_and(|last| !is_due(&last.due.at)) {
+                break pending;
+            }
+            limit = limit.saturating_mul(2);
+        };
         if let Some(later) = pending.iter().find(|deadline| !is_due(&deadline.due.at)) {
             self.expect(&later.due.at);
         }

@@ -14,8 +14,8 @@ use tracing::Instrument;
 use super::consumer::{Consumer, DueDeadlines};
 use super::log::Log;
 use super::outgoing::{Router, context_in};
-use super::state::{self, Folded};
-use super::{guarded_async, outgoing};
+use super::state::{self, Folded, Found};
+use super::{check_chain, guarded_async, outgoing};
 use crate::component::{Delivery, ProcessInput, ProcessManagerLogic, Subscription};
 use crate::context::{Planned, PlannedDeadline};
 use crate::error::{BadBook, Error};
@@ -85,20 +85,25 @@ impl Consumer for ProcessManagerCoordinator {
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
         let (stream, key) = self.instance(event)?;
         let trigger = Trigger::of(event)?;
-        let (emissions, _) = {
-            let folded = self.folded(&stream, AsOf::Now).await?;
-            self.decide(&trigger, &folded, &stream, &key).await?
+        let folded = match self.load_for(&trigger, &stream).await? {
+            Found::State(folded) => folded,
+            Found::Recorded(_) => {
+                let message = "its step is recorded, and its commands may have been accepted: replay it instead";
+                return Err(Failure::new("NOT_COMPENSABLE", message).into());
+            }
         };
+        let (emissions, _) = self.decide(&trigger, &folded, &stream, &key).await?;
         let commands = emissions.into_iter().filter_map(|emission| match emission {
             Emission::Command(outgoing) => Some(outgoing),
             Emission::Event(_) => None,
         });
+        let mut steps = VecDeque::new();
         for (index, outgoing) in (0..).zip(commands) {
             let command = outgoing.payload.clone();
             let book = outgoing::command_book(self.name(), event, index, outgoing);
-            self.report(&book, index, command, event, Rejection::discarded()).await?;
+            steps.push_back(self.report(&book, index, command, event, Rejection::discarded()).await?);
         }
-        Ok(())
+        self.send_all(steps).await
     }
 
     fn has_deadlines(&self) -> bool {
@@ -215,12 +220,18 @@ impl ProcessManagerCoordinator {
         Ok(SpeculatedStep { key, events, commands, deadlines, completed: planned.completed })
     }
 
-    /// Records the step and sends what it decided; refusals lead to steps of their own.
+    /// Records the step and sends what it decided.
     async fn take_step(&self, event: &Record) -> Result<(), Error> {
-        let mut steps = VecDeque::from([self.step(&Trigger::of(event)?).await?]);
+        self.send_all(VecDeque::from([self.step(&Trigger::of(event)?).await?])).await
+    }
+
+    /// Sends what steps decided; refusals lead to steps of their own.
+    async fn send_all(&self, mut steps: VecDeque<Vec<Record>>) -> Result<(), Error> {
         let mut done = Ok(());
         while let Some(records) = steps.pop_front() {
             for record in records.iter().filter(|record| record.kind == RecordKind::Commands) {
+                // One that answers each refusal with a command that is refused would never come to an end.
+                check_chain(record)?;
                 for (index, book) in (0..).zip(issued(record)?) {
                     let command = book.pages.first().and_then(|page| page.command.clone()).map(Payload::from_any);
                     match self.router.execute(book.clone()).await {

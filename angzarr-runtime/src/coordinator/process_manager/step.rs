@@ -15,7 +15,7 @@ use crate::id::{self, Purpose, consumer_key};
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{Due, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::store::{Due, Load, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
 
 /// What an instance takes a step for.
 pub(super) struct Trigger<'a> {
@@ -93,7 +93,7 @@ fn deadline(record: &Record) -> Result<Passed, StoreError> {
 impl ProcessManagerCoordinator {
     /// The recorded step that something leads to: decided now, or the one of an earlier attempt.
     pub(super) async fn step(&self, trigger: &Trigger<'_>) -> Result<Vec<Record>, Error> {
-        let (name, logic) = (self.logic.spec().name, self.logic.stateful());
+        let name = self.logic.spec().name;
         let (stream, key) = match &trigger.refused {
             // It was sent from the stream of its instance.
             Some(_) if trigger.record.kind == RecordKind::Commands => {
@@ -103,8 +103,13 @@ impl ProcessManagerCoordinator {
         };
         let idempotency_key = trigger.key(name);
         for _ in 0..ATTEMPTS {
-            let folded = match state::load(&self.log, logic, name, &stream, Some(&idempotency_key)).await? {
-                Found::Recorded(records) => return Ok(records),
+            let folded = match self.load_for(trigger, &stream).await? {
+                Found::Recorded(records) => {
+                    // Whoever recorded it may have been another process.
+                    let deadlines = records.iter().filter(|record| record.kind == RecordKind::Deadline);
+                    deadlines.filter_map(|record| deadline(record).ok()).for_each(|set| self.alarm.expect(&set.at));
+                    return Ok(records);
+                }
                 Found::State(folded) => folded,
             };
             if trigger.deadline.is_some() && !self.is_pending(trigger.record).await? {
@@ -120,6 +125,12 @@ impl ProcessManagerCoordinator {
             }
         }
         Err(Error::Contention { attempts: ATTEMPTS })
+    }
+
+    /// The state of an instance, or the step that is recorded already.
+    pub(super) async fn load_for(&self, trigger: &Trigger<'_>, stream: &StreamId) -> Result<Found, Error> {
+        let (name, logic) = (self.logic.spec().name, self.logic.stateful());
+        state::load(&self.log, logic, name, stream, Some(&trigger.key(name))).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "what one attempt to take a step has in hand")]
@@ -163,12 +174,14 @@ impl ProcessManagerCoordinator {
         Ok(appended.records)
     }
 
-    /// Whether a deadline was neither moved nor cancelled nor has fired.
+    /// Whether a deadline was neither moved nor cancelled since it was set; that it has fired is known by the key of its
+    /// step.
     async fn is_pending(&self, deadline: &Record) -> Result<bool, Error> {
-        let set = proto::DeadlineSet::decode(deadline.payload.value.clone()).unwrap_or_default();
-        let Some(at) = set.at else { return Ok(false) };
-        let due = self.log.store.deadlines(self.logic.spec().domain, at, usize::MAX).await?;
-        Ok(due.iter().any(|pending| pending.record.position == deadline.position))
+        let name = |record: &Record| proto::DeadlineSet::decode(record.payload.value.clone()).map(|set| set.name).ok();
+        let load = Load { from: deadline.sequence.saturating_add(1), ..Load::of(deadline.stream.clone()) };
+        let later = self.log.store.load(load).await?.records;
+        let mut changed = later.iter().filter(|record| record.kind == RecordKind::Deadline);
+        Ok(!changed.any(|record| name(record) == name(deadline)))
     }
 
     /// Takes a pending deadline away without firing it.

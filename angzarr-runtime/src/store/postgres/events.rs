@@ -41,15 +41,6 @@ const STREAM: &str = "
     LEFT JOIN angzarr.snapshots p ON p.stream = s.id AND p.fingerprint = $4
     WHERE s.root = $1 AND s.domain = $2";
 
-/// Tells that the log reaches up to `position` at least.
-pub(super) fn raise(head: &watch::Sender<u64>, position: u64) {
-    head.send_if_modified(|head| {
-        let grown = position > *head;
-        *head = position.max(*head);
-        grown
-    });
-}
-
 pub(super) async fn head(sessions: &Sessions) -> Result<u64, StoreError> {
     sessions
         .run(|mut session| async move {

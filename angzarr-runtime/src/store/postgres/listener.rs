@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::error::Failed;
 use super::events;
 use super::session::{SOON, Server, Sessions, passing, pauses, within};
-use crate::store::StoreError;
+use crate::store::{StoreError, raise};
 
 /// What publishers notify.
 const CHANNEL: &str = "angzarr";
@@ -188,7 +188,7 @@ impl Ear {
     }
 
     async fn ask(&self) -> Result<(), StoreError> {
-        events::raise(&self.head, events::head(&self.sessions).await?);
+        raise(&self.head, events::head(&self.sessions).await?);
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use super::error::Failed;
 use super::events;
 use super::rows::Names;
 use super::session::{PATIENCE, Server, Sessions, passing, pauses};
-use crate::store::{Appended, NewBook, StoreError, StreamId};
+use crate::store::{Appended, NewBook, StoreError, StreamId, raise};
 
 /// How many calls share a commit at most.
 const GROUP: usize = 256;
@@ -346,7 +346,7 @@ impl Desk {
                             self.names.learn(number, (record.stream.clone(), record.key.clone()));
                         }
                         if let Some(last) = records.last() {
-                            events::raise(&self.head, last.position);
+                            raise(&self.head, last.position);
                         }
                         job.results.push(Ok(Appended { records, duplicate: false }));
                     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{oneshot, watch};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, raise};
 
 /// A group of work inside its transaction.
 pub(super) struct Transaction<'a> {
@@ -178,15 +178,6 @@ fn uncommitted(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::SystemIoFailure) => StoreError::Unknown { reason: error.to_string() },
         _ => super::translate(error),
     }
-}
-
-/// Tells that the log reaches up to `position` at least.
-pub(super) fn raise(head: &watch::Sender<u64>, position: u64) {
-    head.send_if_modified(|head| {
-        let grown = position > *head;
-        *head = position.max(*head);
-        grown
-    });
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::group::raise;
 use super::{connect, events, lock::refused};
 use crate::store::StoreError;
+use crate::store::raise;
 
 /// How long an append of another process may stay unnoticed.
 const POLL: Duration = Duration::from_millis(50);
