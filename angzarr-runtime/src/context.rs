@@ -8,6 +8,7 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use crate::failure::Failure;
+use crate::id::{Purpose, Trigger, consumer_key};
 use crate::message::{Deadline, Payload};
 use crate::store::{Cause, StreamId};
 use crate::time;
@@ -22,10 +23,18 @@ pub struct Context {
     correlation_id: String,
     cause: Option<Cause>,
     now: Timestamp,
-    decision: Uuid,
+    decision: Decision,
     ids: AtomicU32,
     /// What a process manager does beside what it returns; none for all others.
     process: Option<Mutex<Planned>>,
+}
+
+/// What the ids of a decision are made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Decision {
+    Known(Uuid),
+    /// The key of a consumer's step. Most handlers need no id, so it is made when one does.
+    Step,
 }
 
 /// What a step does to the deadlines of its instance, and whether it is the last one.
@@ -72,7 +81,7 @@ impl Context {
         correlation_id: String,
         cause: Option<Cause>,
         now: Timestamp,
-        decision: Uuid,
+        decision: Decision,
     ) -> Self {
         Self { stream, key, correlation_id, cause, now, decision, ids: AtomicU32::new(0), process: None }
     }
@@ -108,10 +117,21 @@ impl Context {
         self.now
     }
 
+    fn seed(&self) -> Uuid {
+        match (self.decision, &self.cause) {
+            (Decision::Known(seed), _) => seed,
+            (Decision::Step, Some(Cause { domain, root, sequence, part, component, .. })) => {
+                let trigger = Trigger { consumer: component, domain, root: *root, sequence: *sequence, part: *part };
+                consumer_key(Purpose::Step, trigger, 0)
+            }
+            (Decision::Step, None) => Uuid::nil(),
+        }
+    }
+
     /// A new id; the n-th one of a decision that is keyed is always the same.
     pub fn new_id(&self) -> Uuid {
         let n = self.ids.fetch_add(1, Ordering::Relaxed);
-        Uuid::new_v5(&self.decision, format!("id/{n}").as_bytes())
+        Uuid::new_v5(&self.seed(), format!("id/{n}").as_bytes())
     }
 
     /// The same at another instant.

@@ -67,7 +67,7 @@ struct GetBalance {
     account: String,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, angzarr_runtime::Row)]
 struct Balance {
     #[prost(uint64, tag = "1")]
     amount: u64,

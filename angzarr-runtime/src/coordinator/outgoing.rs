@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::business::{BusinessCoordinator, Request};
 use super::outcome::Outcome;
-use crate::context::Context;
+use crate::context::{Context, Decision};
 use crate::error::{BadBook, Error};
 use crate::id::{Purpose, Trigger, consumer_key, root_id};
 use crate::message::Outgoing;
@@ -63,10 +63,9 @@ pub(super) fn context_in(consumer: &str, event: &Record, stream: StreamId, key: 
 }
 
 fn context_of(consumer: &str, event: &Record, stream: StreamId, key: &str) -> Context {
-    let decision = consumer_key(Purpose::Step, trigger(consumer, event), 0);
     let correlation_id = event.trace.correlation_id.to_string();
     let cause = Some(cause(consumer, event));
-    Context::new(stream, key.to_owned(), correlation_id, cause, event.created_at, decision)
+    Context::new(stream, key.to_owned(), correlation_id, cause, event.created_at, Decision::Step)
 }
 
 /// The command book that carries output `index` of what the event led to. A fact is recorded under its own id, so that it

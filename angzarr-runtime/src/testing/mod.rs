@@ -67,7 +67,7 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use crate::component::{Handling, Registration};
-use crate::context::Context;
+use crate::context::{Context, Decision};
 use crate::failure::Failure;
 use crate::id::{ANGZARR, canonical_key, root_id};
 use crate::message::{Emission, Payload};
@@ -95,7 +95,7 @@ impl Place<'_> {
     #[track_caller]
     fn context(&self, now: Timestamp, n: u32, cause: Option<Cause>) -> Context {
         let decision = Uuid::new_v5(&ANGZARR, format!("test/{n}").as_bytes());
-        Context::new(self.stream(), canonical_key(self.key), "test".to_owned(), cause, now, decision)
+        Context::new(self.stream(), canonical_key(self.key), "test".to_owned(), cause, now, Decision::Known(decision))
     }
 
     /// An event there, as the cause of what `component` does.

@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use crate::component::{AggregateSpec, Input};
-use crate::context::Context;
+use crate::context::{Context, Decision};
 use crate::error::BadBook;
 use crate::id::{self, root_id};
 use crate::message::Payload;
@@ -132,7 +132,7 @@ impl Request {
             self.trace.correlation_id.to_string(),
             cause,
             now,
-            decision,
+            Decision::Known(decision),
         )
     }
 
