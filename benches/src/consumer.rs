@@ -36,7 +36,7 @@ const CHAINS: usize = 200;
 pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
     let wanted = |name: &str| name.starts_with(only);
     let mut figures = Vec::new();
-    if wanted("consumer.catch_up") {
+    if wanted("consumer.catch_up") || only.starts_with("consumer.catch_up") {
         figures.extend(catch_up(folder).await?.into_iter().filter(|figure| wanted(&figure.name)));
     }
     if wanted("consumer.cascade.3") {

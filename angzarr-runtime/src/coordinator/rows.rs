@@ -13,7 +13,7 @@ use crate::view::{Entry, Key, Taken, Writer};
 const AT_HAND: usize = 32 << 20;
 
 /// What an entry takes beside its key and its row, about.
-const OVERHEAD: usize = 160;
+const OVERHEAD: usize = 320;
 
 /// Everything that is known under one lease.
 #[derive(Debug)]

@@ -36,7 +36,7 @@ const LANES: usize = 64;
 const COMMIT: usize = 1024;
 
 /// Nothing is read while more than these wait to be committed: changed rows are in memory.
-const UNSAVED: usize = 64 * COMMIT;
+const UNSAVED: usize = 16 * COMMIT;
 
 /// ... for those that have been done for so long, ...
 const DELAY: Duration = Duration::from_millis(50);
