@@ -14,7 +14,7 @@ use crate::remind::v1::{Desk, Refused, Reminded, Reminder};
 #[derive(ProcessManager, Debug)]
 #[process_manager(ReminderDesk)]
 pub struct ReminderClerk {
-    /// Called "ReminderDesk" there.
+    /// Called "ReminderDesk" there where it handles deadlines and refusals, "Desk" where it handles deposits.
     pub faults: Faults,
 }
 
@@ -23,6 +23,8 @@ impl ReminderClerk {
     pub const CANCEL: u64 = 1_000;
     /// Sends a withdrawal that nobody covers.
     pub const OVERDRAW: u64 = 2_000;
+    /// Sends one that nobody covers, and answers each refusal with the same again.
+    pub const INSIST: u64 = 2_001;
     /// Ends the instance.
     pub const COMPLETE: u64 = 3_000;
     /// Sets so many reminders beyond that, 10 ms later.
@@ -31,6 +33,7 @@ impl ReminderClerk {
 
 impl ReminderDesk for ReminderClerk {
     async fn on_deposited(&self, _: &Desk, event: Deposited, cx: &Context) -> Result<Vec<ReminderStep>, Failure> {
+        self.faults.enter("Desk", &event.account).await?;
         let account = event.account;
         let reminder = |name: &str| Reminder { account: account.clone(), name: name.to_owned() };
         match event.amount {
@@ -39,6 +42,7 @@ impl ReminderDesk for ReminderClerk {
             Self::CANCEL => cx.cancel("bell")?,
             Self::COMPLETE => cx.complete()?,
             Self::OVERDRAW => return Ok(vec![Withdraw { account, amount: u64::MAX }.into()]),
+            Self::INSIST => return Ok(vec![Withdraw { account, amount: u64::MAX - 1 }.into()]),
             more => {
                 for name in 0..more - Self::MANY {
                     let name = name.to_string();
@@ -59,8 +63,13 @@ impl ReminderDesk for ReminderClerk {
         _: &Desk,
         refused: RefusedCommand<Withdraw>,
         _: &Context,
-    ) -> Result<Refused, Failure> {
-        Ok(Refused { account: refused.command.account, code: refused.rejection.code })
+    ) -> Result<Vec<ReminderStep>, Failure> {
+        let RefusedCommand { command, rejection } = refused;
+        if command.amount == u64::MAX - 1 {
+            return Ok(vec![command.into()]);
+        }
+        self.faults.enter("ReminderDesk", &command.account).await?;
+        Ok(vec![Refused { account: command.account, code: rejection.code }.into()])
     }
 
     fn apply_reminded(desk: &mut Desk, event: Reminded) {

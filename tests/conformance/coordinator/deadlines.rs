@@ -182,3 +182,44 @@ pub(super) async fn completed_processes_ignore_what_comes_later(backend: impl Ba
     open(&app, "b", 1).await;
     fires(&app, "b", 1).await;
 }
+
+pub(super) async fn compensation_that_never_ends_ends_in_a_park(backend: impl Backend) {
+    let app = start_with(&backend, &Faults::default(), Delivery { attempts: 2, ..Delivery::DEFAULT }).await;
+    open(&app, "a", 0).await;
+    deposit(&app, "a", ReminderClerk::INSIST).await;
+    open(&app, "b", 1).await;
+    app.drained().await.unwrap();
+    let letter = app.consumer(DESK).unwrap().dead_letters(None, 10).await.unwrap().remove(0);
+    assert!(letter.attempts.iter().all(|attempt| attempt.code == "CHAIN_TOO_LONG"), "{:?}", letter.attempts);
+    let sent = desk(&app, "a").await.len();
+    assert!(sent > 90 && sent < 110, "{sent} steps, each once");
+    assert_eq!(fires(&app, "b", 1).await, ["bell"], "others go on");
+}
+
+pub(super) async fn compensation_of_what_is_discarded_reaches_process_managers(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start_with(&backend, &faults, Delivery { attempts: 1, ..Delivery::DEFAULT }).await;
+    open(&app, "a", 0).await;
+    deposit(&app, "a", 900).await;
+    app.drained().await.unwrap();
+    faults.set_for("Desk", "a", Fault::Fails);
+    deposit(&app, "a", ReminderClerk::OVERDRAW).await;
+    app.drained().await.unwrap();
+    let consumer = app.consumer(DESK).unwrap();
+    let lane = consumer.parks().await.unwrap().remove(0).lane;
+    faults.mend("Desk");
+    assert_eq!(consumer.discard_and_compensate(lane).await.unwrap().events, 1);
+    let refused: Refused = decode(desk(&app, "a").await.last().unwrap());
+    assert_eq!(refused.code, "DISCARDED");
+    assert!(!super::log(&app).await.iter().any(|record| record.kind == RecordKind::Refusal), "nothing was sent");
+
+    // What is recorded was decided, and may have been accepted.
+    faults.set_for("ReminderDesk", "a", Fault::Fails);
+    deposit(&app, "a", ReminderClerk::OVERDRAW).await;
+    app.drained().await.unwrap();
+    let lane = consumer.parks().await.unwrap().remove(0).lane;
+    let refused = consumer.discard_and_compensate(&*lane).await.unwrap();
+    assert_eq!(refused.failed.unwrap().1.code, "NOT_COMPENSABLE");
+    faults.mend("ReminderDesk");
+    assert_eq!(consumer.replay(lane).await.unwrap().events, 1);
+}

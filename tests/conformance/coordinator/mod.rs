@@ -58,7 +58,8 @@ use cascade::{
     cascade_waits_for_all_that_follows,
 };
 use deadlines::{
-    compensation_reaches_process_managers, completed_processes_ignore_what_comes_later,
+    compensation_of_what_is_discarded_reaches_process_managers, compensation_reaches_process_managers,
+    compensation_that_never_ends_ends_in_a_park, completed_processes_ignore_what_comes_later,
     deadlines_are_moved_and_cancelled, deadlines_fire_after_a_restart, deadlines_fire_once,
     deadlines_that_fail_are_skipped, deadlines_that_fail_park_their_lane,
 };
@@ -206,6 +207,8 @@ cases! {
         deadlines_that_fail_park_their_lane,
         deadlines_that_fail_are_skipped,
         compensation_reaches_process_managers,
+        compensation_that_never_ends_ends_in_a_park,
+        compensation_of_what_is_discarded_reaches_process_managers,
         completed_processes_ignore_what_comes_later,
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
