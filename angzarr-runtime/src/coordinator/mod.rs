@@ -21,6 +21,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
 use futures_util::future::poll_immediate;
 
@@ -29,6 +30,21 @@ use crate::store::Record;
 
 /// How often a command or a step is decided at most while other writers are faster.
 const ATTEMPTS: u32 = 16;
+
+/// Lets other writers get done before something is decided again. A writer whose state is warm is always faster than one
+/// who has to load it, so trying at once would mean to lose until he has nothing left to write.
+async fn give_way(attempts: u32) {
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(1))
+        .with_max_delay(Duration::from_millis(200))
+        .with_jitter()
+        .without_max_times();
+    // The first time it was most likely chance.
+    if let Some(before) = attempts.checked_sub(2) {
+        let pause = pauses.build().nth(before as usize);
+        tokio::time::sleep(pause.unwrap_or_default()).await;
+    }
+}
 
 /// How many links a chain of causes may have.
 const LINKS: u32 = 100;

@@ -19,6 +19,7 @@ use prost_types::Timestamp;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
+use super::give_way;
 use super::log::Log;
 use super::outcome::Outcome;
 use super::state;
@@ -173,7 +174,9 @@ impl BusinessCoordinator {
             if !batch.is_empty() {
                 let again;
                 (warm, again) = round::hold(&self, &stream, batch, warm).await;
+                let outrun = again.iter().map(|pending| pending.attempts).max();
                 running.again(again);
+                give_way(outrun.unwrap_or_default()).await;
                 continue;
             }
             let size = warm.as_ref().map_or(0, |warm| self.logic.stateful().encoded_len(&warm.state));

@@ -7,9 +7,9 @@ use prost_types::Timestamp;
 
 use super::ProcessManagerCoordinator;
 use crate::context::{Planned, PlannedDeadline};
-use crate::coordinator::ATTEMPTS;
 use crate::coordinator::outgoing::{cause, command_book, trigger};
 use crate::coordinator::state::{self, Folded, Found};
+use crate::coordinator::{ATTEMPTS, give_way};
 use crate::error::Error;
 use crate::id::{self, Purpose, consumer_key};
 use crate::message::{Emission, Payload};
@@ -102,7 +102,8 @@ impl ProcessManagerCoordinator {
             _ => self.instance(trigger.record)?,
         };
         let idempotency_key = trigger.key(name);
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            give_way(attempt).await;
             let folded = match self.load_for(trigger, &stream).await? {
                 Found::Recorded(records) => {
                     // Whoever recorded it may have been another process.
