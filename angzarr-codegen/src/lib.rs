@@ -25,13 +25,18 @@ mod report;
 mod resolve;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use angzarr_model::check;
+use angzarr_model::ir::Model;
 
-pub use angzarr_model::Severity;
+pub use angzarr_model::{self as model, Severity};
 pub use build::{Build, BuildError, BuildResult};
 pub use report::{Place, Report};
+
+use frontend::Protos;
+use resolve::{Resolved, Spans};
 
 /// What to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,20 +72,46 @@ pub struct GeneratedFile {
     pub text: String,
 }
 
+/// Protos that were read and checked: what every generator and picture starts from.
+pub struct Understood {
+    /// Everything in the protos that is ours, those read through `with` too.
+    pub model: Model,
+    /// Files on disk that were read, imports too.
+    pub read: Vec<PathBuf>,
+    /// What somebody should look at all the same, sorted by place.
+    pub warnings: Vec<Report>,
+    protos: Protos,
+    spans: Spans,
+}
+
+impl fmt::Debug for Understood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Understood").field("model", &self.model).field("read", &self.read).finish_non_exhaustive()
+    }
+}
+
+/// Reads and checks, generating nothing.
+///
+/// # Errors
+/// Everything that is wrong with the input, sorted by place.
+pub fn understand(request: &Request) -> Result<Understood, Vec<Report>> {
+    let protos = frontend::read(request)?;
+    let Resolved { model, spans, mut found, complete } = resolve::resolve(&protos);
+    check::alone(&model, &mut found);
+    if complete {
+        check::together(&model, &mut found);
+    }
+    let found = found.finish();
+    let warnings = found.map(|found| spans.reports(found)).map_err(|found| spans.reports(found))?;
+    Ok(Understood { model, read: protos.read.clone(), warnings, protos, spans })
+}
+
 /// Generates Rust, writing nothing. The same request gives the same bytes, in whatever order its files are listed.
 ///
 /// # Errors
 /// Everything that is wrong with the input, sorted by place.
 pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
-    let protos = frontend::read(request)?;
-    let mut resolved = resolve::resolve(&protos);
-    let mut found = resolved.found;
-    check::alone(&resolved.model, &mut found);
-    if resolved.complete {
-        check::together(&resolved.model, &mut found);
-    }
-    let found = found.finish();
-    let warnings = found.map(|found| resolved.spans.reports(found)).map_err(|found| resolved.spans.reports(found))?;
-    let files = lang::rust::generate(&protos, &resolved.model, &mut resolved.spans, &request.extern_paths)?;
-    Ok(Generated { files, read: protos.read, warnings })
+    let Understood { model, read, warnings, protos, mut spans } = understand(request)?;
+    let files = lang::rust::generate(&protos, &model, &mut spans, &request.extern_paths)?;
+    Ok(Generated { files, read, warnings })
 }
