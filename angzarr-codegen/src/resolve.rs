@@ -60,7 +60,7 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
     let mut messages: Vec<MessageDescriptor> = protos.pool.all_messages().filter(|m| !m.is_map_entry()).collect();
     messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
     model.messages = messages.iter().map(|message| message::message(&mut context, message)).collect();
-    model.enums = enums(protos);
+    model.enums = enums(&mut context);
     let layout = Layout::of(&context);
     let mut complete = true;
     for service in protos.pool.services().filter(|s| protos.services.contains(s.parent_file().name())) {
@@ -90,14 +90,17 @@ fn inputs(protos: &Protos, annotations: &Annotations, kind: HandlerKind) -> BTre
     inputs
 }
 
-fn enums(protos: &Protos) -> Vec<Enum> {
-    let mut enums: Vec<Enum> = protos
+fn enums(context: &mut Context<'_>) -> Vec<Enum> {
+    let mut enums: Vec<Enum> = context
+        .protos
         .pool
         .all_enums()
         .map(|ty| Enum {
             name: TypeName(ty.full_name().to_owned()),
+            doc: context.spans.comment(&ty.parent_file(), ty.path()),
+            values: ty.values().map(|value| (value.name().to_owned(), value.number())).collect(),
             package: ty.package_name().to_owned(),
-            generate: protos.generate.contains(ty.parent_file().name()),
+            generate: context.protos.generate.contains(ty.parent_file().name()),
         })
         .collect();
     enums.sort_by(|a, b| a.name.cmp(&b.name));

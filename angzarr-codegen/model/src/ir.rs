@@ -25,6 +25,8 @@ pub struct Message {
     pub name: TypeName,
     /// Package it is declared in.
     pub package: String,
+    /// Comment above it.
+    pub doc: String,
     /// Place of its name.
     pub span: Span,
     /// Whether this run writes its type; false when it was read through `--with` or imported.
@@ -44,6 +46,16 @@ pub struct Message {
 pub struct Field {
     /// As declared.
     pub name: String,
+    /// Comment above it.
+    pub doc: String,
+    /// Number on the wire.
+    pub number: u32,
+    /// Its type as a proto spells it, names in full: `uint64`, `map<string, shop.orders.v1.Line>`.
+    pub spelling: String,
+    /// How many values it may hold.
+    pub label: Label,
+    /// The oneof that it is part of.
+    pub oneof: Option<String>,
     /// What it holds.
     pub ty: FieldType,
     /// Neither repeated nor map nor part of a oneof.
@@ -54,6 +66,19 @@ pub struct Field {
     pub idempotency_key: bool,
     /// Place of the field.
     pub span: Span,
+}
+
+/// How many values a field may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// One, which is the default of its type if it is not there.
+    Plain,
+    /// One, or none.
+    Optional,
+    /// One; proto2.
+    Required,
+    /// Any number, maps too.
+    Repeated,
 }
 
 /// What a field holds, as far as checks care.
@@ -87,6 +112,10 @@ pub struct Union {
 pub struct Enum {
     /// Full name.
     pub name: TypeName,
+    /// Comment above it.
+    pub doc: String,
+    /// Name and number of each value, in the order of declaration.
+    pub values: Vec<(String, i32)>,
     /// Package it is declared in.
     pub package: String,
     /// Whether this run writes its type.

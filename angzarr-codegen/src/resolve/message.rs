@@ -1,6 +1,6 @@
 //! Messages of the model.
 
-use angzarr_model::ir::{Field, FieldType, Message, TypeName, Union};
+use angzarr_model::ir::{Field, FieldType, Label, Message, TypeName, Union};
 use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
 
 use super::options::EXTENSION;
@@ -28,6 +28,7 @@ pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) ->
     Message {
         name: TypeName(message.full_name().to_owned()),
         package: message.package_name().to_owned(),
+        doc: context.spans.comment(&file, message.path()),
         span: context.spans.at(&file, &[message.path(), &[NAME]].concat()),
         generate: context.protos.generate.contains(file.name()),
         fields: fields(context, message),
@@ -57,6 +58,11 @@ fn field(context: &mut Context<'_>, message: &MessageDescriptor, field: &FieldDe
     }
     Field {
         name: field.name().to_owned(),
+        doc: context.spans.comment(&file, field.path()),
+        number: field.number(),
+        spelling: spelling(field),
+        label: label(field),
+        oneof: oneof(field),
         ty: field_type(field),
         singular: singular(field),
         root,
@@ -90,6 +96,31 @@ fn field_type(field: &FieldDescriptor) -> FieldType {
         Kind::Message(_) if field.is_map() => FieldType::Other,
         Kind::Message(ty) => FieldType::Message(TypeName(ty.full_name().to_owned())),
         Kind::Float | Kind::Double | Kind::Bytes => FieldType::Other,
+    }
+}
+
+fn spelling(field: &FieldDescriptor) -> String {
+    match field.kind() {
+        Kind::Message(entry) if field.is_map() => {
+            format!("map<{}, {}>", spelling(&entry.map_entry_key_field()), spelling(&entry.map_entry_value_field()))
+        }
+        Kind::Message(ty) => ty.full_name().to_owned(),
+        Kind::Enum(ty) => ty.full_name().to_owned(),
+        scalar => format!("{scalar:?}").to_lowercase(),
+    }
+}
+
+/// A field that is alone in a oneof which the compiler made is an `optional` one.
+fn oneof(field: &FieldDescriptor) -> Option<String> {
+    field.containing_oneof().filter(|oneof| !oneof.is_synthetic()).map(|oneof| oneof.name().to_owned())
+}
+
+pub(super) fn label(field: &FieldDescriptor) -> Label {
+    match field.cardinality() {
+        Cardinality::Repeated => Label::Repeated,
+        Cardinality::Required => Label::Required,
+        Cardinality::Optional if field.supports_presence() => Label::Optional,
+        Cardinality::Optional => Label::Plain,
     }
 }
 
