@@ -82,7 +82,13 @@ impl Build {
     /// Everything that is wrong with the input, or the first file that cannot be written.
     pub fn compile<P: Into<PathBuf>>(self, files: impl IntoIterator<Item = P>) -> BuildResult {
         let files = files.into_iter().map(Into::into).collect();
-        let request = Request { includes: self.includes, files, with: self.with, extern_paths: self.extern_paths };
+        let request = Request {
+            includes: self.includes,
+            files,
+            with: self.with,
+            extern_paths: self.extern_paths,
+            descriptors: None,
+        };
         let out = std::env::var_os("OUT_DIR").ok_or(BuildError::NoOutDir)?;
         // Named before anything can fail, so that mending a file runs the script again.
         rerun_if_changed(request.includes.iter());

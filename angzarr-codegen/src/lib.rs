@@ -33,7 +33,7 @@ use angzarr_model::ir::Model;
 
 pub use angzarr_model::{self as model, Severity};
 pub use build::{Build, BuildError, BuildResult};
-pub use report::{Place, Report};
+pub use report::{Format, Place, RelatedPlace, Report};
 
 use frontend::Protos;
 use resolve::{Resolved, Spans};
@@ -50,6 +50,11 @@ pub struct Request {
     /// Where the types of packages lie that this run does not generate: from package, like `shop.stock.v1`, to the
     /// absolute path of its Rust module, like `::stock::shop::stock::v1`. Packages below it are included.
     pub extern_paths: BTreeMap<String, String>,
+    /// An encoded `google.protobuf.FileDescriptorSet` with everything that the files import: what `protoc
+    /// --include_imports --descriptor_set_out`, `buf build` and plugins have. Nothing is compiled then; `files` and
+    /// `with` are names in the set, no `files` at all means every file that is not protobuf's or Angzarr's own, and
+    /// `includes` only serve to show the lines that a finding is about.
+    pub descriptors: Option<Vec<u8>>,
 }
 
 /// What came of it.
@@ -95,14 +100,17 @@ impl fmt::Debug for Understood {
 /// # Errors
 /// Everything that is wrong with the input, sorted by place.
 pub fn understand(request: &Request) -> Result<Understood, Vec<Report>> {
-    let protos = frontend::read(request)?;
+    let (protos, unread) = frontend::read(request)?;
     let Resolved { model, spans, mut found, complete } = resolve::resolve(&protos);
     check::alone(&model, &mut found);
-    if complete {
+    // What a file that cannot be read would have said is not held against the others.
+    if complete && unread.is_empty() {
         check::together(&model, &mut found);
     }
-    let found = found.finish();
-    let warnings = found.map(|found| spans.reports(found)).map_err(|found| spans.reports(found))?;
+    let warnings = match found.finish() {
+        Ok(warnings) if unread.is_empty() => spans.reports(warnings),
+        Ok(found) | Err(found) => return Err(Report::sorted([unread, spans.reports(found)].concat())),
+    };
     Ok(Understood { model, read: protos.read.clone(), warnings, protos, spans })
 }
 

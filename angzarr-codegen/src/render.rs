@@ -44,5 +44,5 @@ impl Renderer {
 pub(crate) fn internal(error: &dyn std::fmt::Display) -> Vec<Report> {
     let message = format!("the generator contradicts itself: {error}");
     let code = codes::INTERNAL;
-    vec![Report { severity: code.severity, code: code.id, message, place: None, help: code.help.to_owned() }]
+    vec![Report::of(code, message)]
 }

@@ -1,11 +1,18 @@
-//! Findings in the words and form that a user reads.
+//! Findings in the words and forms that a user reads.
+
+mod github;
+mod json;
+mod sources;
+mod text;
 
 use std::fmt;
 
-use angzarr_model::{Diagnostic, Severity};
+use angzarr_model::{Code, Severity};
+
+pub(crate) use sources::{Columns, Source, Sources, characters};
 
 /// A place in a proto file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Name of the file, relative to its include directory.
     pub file: String,
@@ -13,6 +20,17 @@ pub struct Place {
     pub line: u32,
     /// Column in characters, from 1; 0 if only the file is known.
     pub column: u32,
+    /// Line of the end.
+    pub end_line: u32,
+    /// Column of the first character that is not part of it any more.
+    pub end_column: u32,
+}
+
+impl Place {
+    /// A file as a whole.
+    pub fn file(name: &str) -> Self {
+        Place { file: name.to_owned(), ..Place::default() }
+    }
 }
 
 impl fmt::Display for Place {
@@ -24,6 +42,29 @@ impl fmt::Display for Place {
     }
 }
 
+/// Another place that a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelatedPlace {
+    /// Where it is.
+    pub place: Place,
+    /// What it has to do with the finding, like `first claimed here`.
+    pub label: String,
+}
+
+/// In which form findings are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people; see [`Report`].
+    #[default]
+    Text,
+    /// The same with the colours of a terminal.
+    Coloured,
+    /// One JSON object in a line; its schema is described in `docs/diagnostics/README.md`.
+    Json,
+    /// A workflow command of GitHub Actions, which becomes an annotation of the file.
+    Github,
+}
+
 /// One finding, with everything needed to mend it.
 ///
 /// Its `Display` is the form for people, without a line break at the end:
@@ -31,7 +72,11 @@ impl fmt::Display for Place {
 /// ```text
 /// error[AZ0301]: command `shop.orders.v1.PlaceOrder` has no root
 ///   --> shop/orders/v1/orders.proto:12:9
-///   help: mark one field with `[(angzarr.v1.field).root = true]`
+///    |
+/// 12 | message PlaceOrder { string order_id = 1; }
+///    |         ^^^^^^^^^^
+///    |
+///    = help: mark one field with `[(angzarr.v1.field).root = true]`
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -43,15 +88,56 @@ pub struct Report {
     pub message: String,
     /// Where it is, if it is at one place.
     pub place: Option<Place>,
+    /// Other places that are involved.
+    pub related: Vec<RelatedPlace>,
+    /// The known name that an unknown one comes close to.
+    pub suggestion: Option<String>,
     /// How to mend it.
     pub help: String,
+    sources: Sources,
 }
 
 impl Report {
-    /// Gives a finding of a check its place.
-    pub(crate) fn new(found: Diagnostic, place: Option<Place>) -> Self {
-        let (severity, help) = (found.code.severity, found.code.help.to_owned());
-        Report { severity, code: found.code.id, message: found.message, place, help }
+    /// A finding that is at no place yet, with what generally helps against it.
+    pub fn of(code: Code, message: impl Into<String>) -> Self {
+        Report {
+            severity: code.severity,
+            code: code.id,
+            message: message.into(),
+            place: None,
+            related: Vec::new(),
+            suggestion: None,
+            help: code.help.to_owned(),
+            sources: Sources::default(),
+        }
+    }
+
+    /// Says where it is.
+    #[must_use]
+    pub fn at(self, place: Place) -> Self {
+        Report { place: Some(place), ..self }
+    }
+
+    /// Says what helps in this case.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Report { help: help.into(), ..self }
+    }
+
+    /// Brings the texts of the files, so that lines can be shown.
+    #[must_use]
+    pub(crate) fn from(self, sources: &Sources) -> Self {
+        Report { sources: sources.clone(), ..self }
+    }
+
+    /// The finding in one of the forms, without a line break at the end.
+    pub fn render(&self, format: Format) -> String {
+        match format {
+            Format::Text => text::plain(self),
+            Format::Coloured => text::coloured(self),
+            Format::Json => json::line(self),
+            Format::Github => github::command(self),
+        }
     }
 
     /// By place, code and text, each once.
@@ -64,10 +150,6 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}]: {}", self.severity, self.code, self.message)?;
-        if let Some(place) = &self.place {
-            write!(f, "\n  --> {place}")?;
-        }
-        write!(f, "\n  help: {}", self.help)
+        f.write_str(&self.render(Format::Text))
     }
 }

@@ -15,13 +15,10 @@ use angzarr_model::ir::{Enum, Model, TypeName};
 use angzarr_model::{Diagnostics, codes};
 use prost_reflect::{FileDescriptor, MessageDescriptor};
 
-use crate::frontend::Protos;
+use crate::frontend::{FOREIGN_PACKAGES, Protos};
 use layout::Layout;
 use options::{Annotations, HandlerKind};
 pub(crate) use spans::Spans;
-
-/// Packages that belong to protobuf and to Angzarr itself; nothing in them is a user's.
-const FOREIGN_PACKAGES: [&str; 2] = ["google.protobuf", "angzarr.v1"];
 
 /// A model and the places of everything in it.
 pub(crate) struct Resolved {
@@ -53,7 +50,7 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
         facts: inputs(protos, &annotations, HandlerKind::Fact),
         protos,
         annotations,
-        spans: Spans::new(protos.texts.clone()),
+        spans: Spans::new(protos.sources.clone(), protos.columns),
         found: Diagnostics::new(),
     };
     let mut model = Model::default();
@@ -111,7 +108,7 @@ impl Context<'_> {
     /// Refuses an option whose feature is not built; silence would let a user believe in it.
     fn not_built(&mut self, file: &FileDescriptor, path: &[i32], what: &str) {
         let word = what.trim_start_matches('`').split([':', '`']).next().unwrap_or_default();
-        let span = self.spans.inside(file, path, word);
+        let span = self.spans.inside(file, path, word, 0);
         self.found.report(codes::NOT_BUILT_YET, span, format!("{what} is not built yet"));
     }
 }

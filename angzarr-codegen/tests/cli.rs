@@ -62,10 +62,23 @@ fn findings_go_to_standard_error_and_nothing_is_written() {
     assert_eq!(text(&output.stdout), "");
     assert_eq!(
         text(&output.stderr),
-        "error[AZ0301]: command `t.v1.Do` has no root\n  --> bad.proto:7:9\n  \
-         help: mark one field with `[(angzarr.v1.field).root = true]`\n\
-         error[AZ0102]: `Doer` has the domain \"Doer\"\n  --> bad.proto:11:9\n  \
-         help: give a domain of lower-case letters, digits, '_' and '-', starting with a letter\n"
+        r#"error[AZ0301]: command `t.v1.Do` has no root
+ --> bad.proto:7:9
+  |
+7 | message Do { string id = 1; }
+  |         ^^
+  |
+  = help: mark one field with `[(angzarr.v1.field).root = true]`
+
+error[AZ0102]: `Doer` has the domain "Doer"
+  --> bad.proto:11:9
+   |
+11 | service Doer {
+   |         ^^^^
+   |
+   = help: give a domain of lower-case letters, digits, '_' and '-', starting with a letter
+
+"#
     );
     assert!(!directory.path().join("gen").exists());
 }
@@ -112,4 +125,33 @@ fn warnings_go_to_standard_error_and_everything_is_written() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(text(&output.stdout), "2 written, 0 unchanged\n");
     assert!(text(&output.stderr).starts_with("warning[AZ0409]: "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn findings_for_programs() {
+    let directory = workspace();
+    let output =
+        angzarr(directory.path(), &["--format", "json", "gen", "rust", "-I", ".", "--out", "gen", "bad.proto"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr).lines().next(),
+        Some(
+            r#"{"severity":"error","code":"AZ0301","message":"command `t.v1.Do` has no root","place":{"file":"bad.proto","path":"bad.proto","line":7,"column":9,"end_line":7,"end_column":11,"text":"message Do { string id = 1; }"},"related":[],"suggestion":null,"help":"mark one field with `[(angzarr.v1.field).root = true]`"}"#
+        )
+    );
+    assert_eq!(text(&output.stderr).lines().count(), 2);
+}
+
+#[test]
+fn findings_for_workflows() {
+    let directory = workspace();
+    let output = angzarr(directory.path(), &["gen", "rust", "--out", "gen", "bad.proto", "--format", "github"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr).lines().next(),
+        Some(
+            "::error file=bad.proto,line=7,endLine=7,col=9,endColumn=11,title=AZ0301::\
+             command `t.v1.Do` has no root%0Ahelp: mark one field with `[(angzarr.v1.field).root = true]`"
+        )
+    );
 }

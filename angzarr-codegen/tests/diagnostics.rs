@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use angzarr_codegen::{Request, generate};
+use angzarr_codegen::{Place, Report, Request, generate};
 use angzarr_model::codes;
 use proptest::prelude::*;
 
@@ -71,8 +71,8 @@ fn cases_without_mistakes_are_silent() {
 fn a_file_that_does_not_exist() {
     assert_eq!(
         findings(&directory(), "nowhere.proto"),
-        "error[AZ0002]: file 'nowhere.proto' is not in any include path\n  --> nowhere.proto\n  \
-         help: name files relative to a directory given with -I\n"
+        "error[AZ0002]: file 'nowhere.proto' is not in any include path\n--> nowhere.proto\n \
+         = help: name files relative to a directory given with -I\n"
     );
 }
 
@@ -203,12 +203,46 @@ fn modules_that_clash() {
     assert_eq!(
         reports,
         [
-            "error[AZ0005]: `t.FooBar` and `t.fooBar` are both the module `foo_bar` in Rust\n  --> a.proto:2:1\n  \
-             help: rename one of them",
-            "error[AZ0005]: `t.FooBar` and `t.foo_bar` are both the module `foo_bar` in Rust\n  --> b.proto:2:1\n  \
-             help: rename one of them",
+            r"error[AZ0005]: `t.FooBar` and `t.fooBar` are both the module `foo_bar` in Rust
+ --> a.proto:2:1
+  |
+2 | package t.fooBar;
+  | ^^^^^^^^^^^^^^^^^
+  |
+ ::: c.proto:3:9
+  |
+3 | message FooBar { message Inner {} }
+  |         ------ `t.FooBar` has that name already
+  |
+  = help: rename one of them",
+            r"error[AZ0005]: `t.FooBar` and `t.foo_bar` are both the module `foo_bar` in Rust
+ --> b.proto:2:1
+  |
+2 | package t.foo_bar;
+  | ^^^^^^^^^^^^^^^^^^
+  |
+ ::: c.proto:3:9
+  |
+3 | message FooBar { message Inner {} }
+  |         ------ `t.FooBar` has that name already
+  |
+  = help: rename one of them",
         ]
     );
+}
+
+/// What one file gets wrong does not hide what is wrong with another.
+#[test]
+fn a_file_that_does_not_parse_does_not_hide_the_others() {
+    let include = tempfile::tempdir().unwrap();
+    for case in ["az0001_syntax", "az0102_domain"] {
+        fs::copy(directory().join(format!("{case}.proto")), include.path().join(format!("{case}.proto"))).unwrap();
+    }
+    let files = ["az0001_syntax.proto", "nowhere.proto", "az0102_domain.proto"].map(Into::into).to_vec();
+    let request = Request { includes: vec![include.path().to_path_buf()], files, ..Request::default() };
+    let reports = generate(&request).unwrap_err();
+    let codes: Vec<&str> = reports.iter().map(|report| report.code).collect();
+    assert_eq!(codes, ["AZ0001", "AZ0102", "AZ0102", "AZ0002"]);
 }
 
 #[test]
@@ -245,16 +279,11 @@ fn packages_mapped_to_nothing() {
 
 #[test]
 fn a_build_script_prints_findings_readably() {
-    let reports = vec![angzarr_codegen::Report {
-        severity: codes::NO_ROOT.severity,
-        code: codes::NO_ROOT.id,
-        message: "command `t.v1.Do` has no root".to_owned(),
-        place: Some(angzarr_codegen::Place { file: "t.proto".to_owned(), line: 7, column: 9 }),
-        help: codes::NO_ROOT.help.to_owned(),
-    }];
+    let place = Place { line: 7, column: 9, end_line: 7, end_column: 11, ..Place::file("t.proto") };
+    let reports = vec![Report::of(codes::NO_ROOT, "command `t.v1.Do` has no root").at(place)];
     assert_eq!(
         format!("{:?}", angzarr_codegen::BuildError::Findings(reports)),
-        "\nerror[AZ0301]: command `t.v1.Do` has no root\n  --> t.proto:7:9\n  \
-         help: mark one field with `[(angzarr.v1.field).root = true]`\n"
+        "\nerror[AZ0301]: command `t.v1.Do` has no root\n--> t.proto:7:9\n \
+         = help: mark one field with `[(angzarr.v1.field).root = true]`\n"
     );
 }

@@ -50,7 +50,17 @@ fn request(case: &str) -> Request {
     let with: Vec<PathBuf> = listed.lines().map(PathBuf::from).collect();
     let include = directory.join("proto");
     let files = files_below(&include).into_iter().filter(|file| !with.contains(file)).collect();
-    Request { includes: vec![include], files, with, extern_paths: extern_paths(case) }
+    Request { includes: vec![include], files, with, extern_paths: extern_paths(case), descriptors: None }
+}
+
+/// The files of a request as another compiler hands them over.
+fn linked(request: &Request) -> Request {
+    let annotations = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let includes = request.includes.iter().chain([&annotations]);
+    let mut compiler = protox::Compiler::new(includes).unwrap();
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(request.files.iter().chain(&request.with)).unwrap();
+    Request { descriptors: Some(compiler.encode_file_descriptor_set()), ..request.clone() }
 }
 
 fn check(case: &str) {
@@ -137,4 +147,44 @@ fn naming_a_file_twice_changes_nothing() {
     twice.with.extend(request.files.clone());
     twice.files.extend(request.files);
     assert_eq!(generate(&twice).unwrap().files, expected);
+}
+
+/// What `protoc --descriptor_set_out`, `buf build` and plugins hand over.
+#[test]
+fn a_descriptor_set_gives_the_same_as_its_files() {
+    for case in ["aggregate", "consumers", "keywords", "rows", "upcasting", "with"] {
+        let request = request(case);
+        let set = linked(&request);
+        assert_eq!(generate(&set).unwrap().files, generate(&request).unwrap().files);
+        if request.with.is_empty() {
+            let everything = Request { files: Vec::new(), ..set };
+            assert_eq!(generate(&everything).unwrap().files, generate(&request).unwrap().files);
+        }
+    }
+}
+
+#[test]
+fn descriptor_sets_that_cannot_be_used() {
+    let set = linked(&request("with"));
+    let findings =
+        |request: &Request| -> Vec<String> { generate(request).unwrap_err().iter().map(ToString::to_string).collect() };
+    assert_eq!(
+        findings(&Request { files: vec!["nowhere.proto".into()], ..set.clone() }),
+        [
+            "error[AZ0002]: file `nowhere.proto` is not in the descriptor set\n--> nowhere.proto\n = help: name files as \
+          the set does, relative to their include directory"
+        ]
+    );
+    assert_eq!(
+        findings(&Request { descriptors: Some(b"nonsense".to_vec()), ..set.clone() }),
+        ["error[AZ0001]: failed to decode file descriptor set\n |\n = help: build the set with everything that its \
+          files import: protoc --include_imports"]
+    );
+    assert_eq!(
+        findings(&Request { descriptors: Some(Vec::new()), files: Vec::new(), with: Vec::new(), ..set }),
+        [
+            "error[AZ0002]: the descriptor set holds no file of yours\n |\n = help: build the set from the files to work \
+          on"
+        ]
+    );
 }

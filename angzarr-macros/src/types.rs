@@ -58,7 +58,9 @@ impl Types {
 
     /// A finding as a compile error at its place.
     pub(crate) fn error(&self, found: &Diagnostic) -> syn::Error {
-        syn::Error::new(self.span(found.span), format!("{found}\nhelp: {}", found.code.help))
+        let suggestion = found.suggestion.iter().map(|name| format!("\nhelp: did you mean `{name}`?"));
+        let text = format!("{found}{}\nhelp: {}", suggestion.collect::<String>(), found.code.help);
+        syn::Error::new(self.span(found.span), text)
     }
 }
 

@@ -46,6 +46,39 @@ pub struct Diagnostic {
     pub span: Span,
     /// What is wrong here, naming the things involved.
     pub message: String,
+    /// Other places that are involved.
+    pub related: Vec<Related>,
+    /// The known name that an unknown one comes close to.
+    pub suggestion: Option<String>,
+}
+
+/// Another place that a mistake is about, and what it has to do with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    /// Where it is.
+    pub span: Span,
+    /// A few words that stand beside it, like `first claimed here`.
+    pub label: String,
+}
+
+impl Diagnostic {
+    /// A mistake that is at one place.
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Diagnostic { code, span, message: message.into(), related: Vec::new(), suggestion: None }
+    }
+
+    /// Adds another place.
+    #[must_use]
+    pub fn with(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related.push(Related { span, label: label.into() });
+        self
+    }
+
+    /// Adds the known name, if there is one.
+    #[must_use]
+    pub fn suggest(self, name: Option<impl Into<String>>) -> Self {
+        Diagnostic { suggestion: name.map(Into::into), ..self }
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -69,9 +102,14 @@ impl Diagnostics {
         Self::default()
     }
 
-    /// Adds a finding.
+    /// Adds a finding that is at one place.
     pub fn report(&mut self, code: Code, span: Span, message: impl Into<String>) {
-        self.found.push(Diagnostic { code, span, message: message.into() });
+        self.add(Diagnostic::new(code, span, message));
+    }
+
+    /// Adds a finding.
+    pub fn add(&mut self, found: Diagnostic) {
+        self.found.push(found);
     }
 
     /// Whether nothing was found so far.

@@ -14,4 +14,4 @@ pub mod ir;
 pub mod names;
 pub mod relations;
 
-pub use diagnostics::{Code, Diagnostic, Diagnostics, Severity, Span};
+pub use diagnostics::{Code, Diagnostic, Diagnostics, Related, Severity, Span};

@@ -53,6 +53,25 @@ pub fn last_segment(name: &str) -> &str {
     name.rsplit(['.', ':']).next().unwrap_or(name).trim()
 }
 
+/// The known name that an unknown one most likely was meant to be.
+///
+/// Two letters in the wrong order count as one difference; there may be one in every three letters. Case does not count.
+///
+/// ```
+/// let known = ["order_id", "customer_id", "lines"];
+/// assert_eq!(angzarr_model::names::nearest("custmer_id", known), Some("customer_id"));
+/// assert_eq!(angzarr_model::names::nearest("price", known), None);
+/// ```
+pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Longer than any name that somebody mistyped; the distance takes time by the product of both lengths.
+    const LONGEST: usize = 200;
+    let given = unknown.to_lowercase();
+    let room = (given.chars().count() / 3).max(1);
+    let near = known.into_iter().filter(|name| *name != unknown && name.len() <= LONGEST && unknown.len() <= LONGEST);
+    let near = near.map(|name| (strsim::osa_distance(&given, &name.to_lowercase()), name));
+    near.filter(|(distance, name)| *distance <= room && *distance < name.chars().count()).min().map(|(_, name)| name)
+}
+
 fn rust_identifier(mut name: String) -> String {
     if RUST_UNRAWABLE.contains(&name.as_str()) {
         name.push('_');

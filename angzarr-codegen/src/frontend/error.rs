@@ -3,38 +3,90 @@
 use std::path::Path;
 
 use angzarr_model::codes;
-use miette::{Diagnostic, SourceCode};
+use miette::{Diagnostic, LabeledSpan, SourceCode};
+use prost_reflect::DescriptorError;
 
-use crate::report::{Place, Report};
+use super::suggest::Known;
+use crate::report::{Place, RelatedPlace, Report, Sources};
 
 /// The reports that an error of the compiler amounts to: itself, and what it lists as related.
-pub(super) fn reports(path: &Path, error: &protox::Error) -> Vec<Report> {
+pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, known: &Known) -> Vec<Report> {
     let code = if error.is_file_not_found() { codes::FILE_NOT_FOUND } else { codes::INVALID_FILE };
     let source = error.source_code();
+    let file = error.file().map_or_else(|| path.display().to_string(), str::to_owned);
     let own = [error as &dyn Diagnostic].into_iter();
     own.chain(error.related().into_iter().flatten())
         .map(|found| {
-            let file = error.file().map_or_else(|| path.display().to_string(), str::to_owned);
-            let place = match position(found, found.source_code().or(source)) {
-                Some((line, column)) => Place { file, line, column },
-                None => Place { file, line: 0, column: 0 },
-            };
-            let help = found.help().map_or_else(|| code.help.to_owned(), |help| help.to_string());
             let message = match std::error::Error::source(found) {
                 // Only errors of the file system have a cause that adds something.
                 Some(cause) if error.is_io() => format!("{found}: {cause}"),
                 _ => found.to_string(),
             };
-            Report { severity: code.severity, code: code.id, message, place: Some(place), help }
+            let mut report = Report::of(code, message).at(Place::file(&file)).from(sources);
+            if let Some(help) = found.help() {
+                report.help = help.to_string();
+            }
+            let source = found.source_code().or(source);
+            let mut labels = labels(found, &file, source);
+            if !labels.is_empty() {
+                report.place = Some(labels.remove(primary(&labels)).place);
+            }
+            // What exactly is wrong inside of an option.
+            let inner = found.diagnostic_source().map(ToString::to_string);
+            let text = sources.get(&file).map_or("", |source| source.text.as_str());
+            report.suggestion = known.suggestion(inner.as_ref().unwrap_or(&report.message), text);
+            if let Some(inner) = inner {
+                report.message = format!("{}: {inner}", report.message);
+            }
+            report.related = labels;
+            report
         })
         .collect()
 }
 
-/// Line and column, both from 1, of the first label.
-fn position(found: &dyn Diagnostic, source: Option<&dyn SourceCode>) -> Option<(u32, u32)> {
-    let label = found.labels()?.next()?;
-    let contents = source?.read_span(label.inner(), 0, 0).ok()?;
-    let line = u32::try_from(contents.line()).ok()?;
-    let column = u32::try_from(contents.column()).ok()?;
-    Some((line.saturating_add(1), column.saturating_add(1)))
+/// The report on a descriptor set that cannot be used.
+pub(super) fn of_set(error: &DescriptorError) -> Report {
+    let number = |number: Option<usize>| number.and_then(|n| u32::try_from(n).ok()).map(|n| n.saturating_add(1));
+    let report = Report::of(codes::INVALID_FILE, error.to_string());
+    let report = report.help("build the set with everything that its files import: protoc --include_imports");
+    let Some(file) = error.file() else { return report };
+    report.at(match (number(error.line()), number(error.column())) {
+        (Some(line), Some(column)) => Place { line, column, end_line: line, end_column: column, ..Place::file(file) },
+        _ => Place::file(file),
+    })
+}
+
+/// The places that an error names, in the compiler's order.
+fn labels(found: &dyn Diagnostic, file: &str, source: Option<&dyn SourceCode>) -> Vec<RelatedPlace> {
+    let (Some(labels), Some(source)) = (found.labels(), source) else { return Vec::new() };
+    labels
+        .filter_map(|label| {
+            let (place, text) = (place(&label, file, source)?, label.label().unwrap_or_default());
+            Some(RelatedPlace { place, label: text.trim_matches('…').to_owned() })
+        })
+        .collect()
+}
+
+/// Which of two places is wrong: the one where something was found, not the one that it collides with.
+fn primary(labels: &[RelatedPlace]) -> usize {
+    let culprit = |label: &str| label.contains("again") || label.starts_with("found");
+    labels.iter().position(|one| culprit(&one.label)).unwrap_or_default()
+}
+
+/// Where a label is, its columns in characters.
+fn place(label: &LabeledSpan, file: &str, source: &dyn SourceCode) -> Option<Place> {
+    let contents = source.read_span(label.inner(), 1, 0).ok()?;
+    let before = label.offset().checked_sub(contents.span().offset())?;
+    let bytes = contents.data();
+    let count = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        let line = u32::try_from(text.matches('\n').count()).ok()?;
+        let column = u32::try_from(text.rsplit('\n').next().unwrap_or_default().chars().count()).ok()?;
+        Some((line, column.saturating_add(1)))
+    };
+    let (lines, column) = count(bytes.get(..before)?)?;
+    let (end_lines, end_column) = count(bytes.get(..before.saturating_add(label.len()).min(bytes.len()))?)?;
+    let first = u32::try_from(contents.line()).ok()?.saturating_add(1);
+    let (line, end_line) = (first.saturating_add(lines), first.saturating_add(end_lines));
+    Some(Place { file: file.to_owned(), line, column, end_line, end_column })
 }

@@ -128,7 +128,7 @@ impl Names<'_, '_> {
         resolved
             .map_err(|reason| {
                 let path = [self.service.path(), &[SERVICE_OPTIONS, EXTENSION, self.kind, number]].concat();
-                let span = self.context.spans.inside(&file, &path, option);
+                let span = self.context.spans.inside(&file, &path, option, 0);
                 let message = format!("`{option}` of `{}`: {reason}", self.service.full_name());
                 self.context.found.report(codes::UNKNOWN_TYPE, span, message);
             })

@@ -18,7 +18,7 @@ use syn::{Attribute, DeriveInput, Ident, LitInt, LitStr, Path, Token, parenthesi
 
 use self::handler::Reader;
 pub(crate) use self::handler::member;
-pub(crate) use self::words::{Mistakes, Words, bad, coded};
+pub(crate) use self::words::{Mistakes, Words, bad, coded, unknown};
 use crate::types::Types;
 
 /// The words of one derive.
@@ -231,7 +231,7 @@ impl Fields {
         let known = [OnFailure::Park, OnFailure::Skip, OnFailure::Stop];
         let found = known.into_iter().find(|known| word == &format!("{known:?}"));
         if found.is_none() {
-            self.mistakes.note(bad(word, format!("`{word}` is not known here; known are Park, Skip, Stop")));
+            self.mistakes.note(bad(word, unknown(&word.to_string(), &["Park", "Skip", "Stop"])));
         }
         found
     }

@@ -1,6 +1,7 @@
 //! Lists of words with values, and the mistakes found in them.
 
 use angzarr_model::codes;
+use angzarr_model::names::nearest;
 use proc_macro2::TokenTree;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
@@ -25,6 +26,12 @@ pub(crate) fn coded(errors: syn::Error) -> syn::Error {
         mistakes.note(if known { error } else { syn::Error::new(error.span(), worded(text)) });
     }
     mistakes.into_error().unwrap_or_else(|| syn::Error::new(proc_macro2::Span::call_site(), worded("unreadable")))
+}
+
+/// What is said about a word that is none of the known ones.
+pub(crate) fn unknown(word: &str, known: &[&str]) -> String {
+    let nearest = nearest(word, known.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
+    format!("`{word}` is not known here; known are {}{}", known.join(", "), nearest.unwrap_or_default())
 }
 
 /// Mistakes that leave the rest readable.
@@ -102,7 +109,7 @@ impl Words {
                 return Ok(Some(word));
             }
             let known: Vec<_> = self.known.iter().chain(&self.repeatable).copied().collect();
-            mistakes.note(bad(&word, format!("`{text}` is not known here; known are {}", known.join(", "))));
+            mistakes.note(bad(&word, unknown(&text, &known)));
             while !stream.is_empty() && !stream.peek(Token![,]) {
                 stream.parse::<TokenTree>()?;
             }

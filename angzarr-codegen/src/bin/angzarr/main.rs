@@ -12,6 +12,9 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
+    /// Form of the findings on standard error.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: console::Format,
     #[command(subcommand)]
     command: Command,
 }
@@ -24,7 +27,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let exit = match Arguments::parse().command {
+    let Arguments { format, command } = Arguments::parse();
+    console::write_findings_as(format);
+    let exit = match command {
         Command::Gen(language) => generate::run(language),
     };
     exit.into()

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use angzarr_model::ir::Model;
 use angzarr_model::names::{rust_field, rust_type};
-use angzarr_model::{Diagnostics, Span, codes};
+use angzarr_model::{Diagnostic, Diagnostics, Span, codes};
 use prost_reflect::{EnumDescriptor, MessageDescriptor};
 
 use crate::Report;
 use crate::frontend::Protos;
 use crate::resolve::Spans;
 
-/// `package` in `FileDescriptorProto`.
+/// `package` in `FileDescriptorProto`, and `name` in all that a file declares.
 const PACKAGE: i32 = 2;
+const NAME: i32 = 1;
 
 /// Reports every clash in what the run generates.
 pub(super) fn check(protos: &Protos, model: &Model, spans: &mut Spans) -> Result<(), Vec<Report>> {
@@ -47,7 +48,7 @@ pub(super) fn check(protos: &Protos, model: &Model, spans: &mut Spans) -> Result
 
 /// Who has which name, by kind of name and scope.
 struct Scopes<'a> {
-    names: BTreeMap<(&'static str, String, String), String>,
+    names: BTreeMap<(&'static str, String, String), (String, Span)>,
     spans: &'a mut Spans,
     found: Diagnostics,
 }
@@ -56,13 +57,14 @@ impl Scopes<'_> {
     fn claim(&mut self, kind: &'static str, scope: &str, rust: String, proto: &str, span: Span) {
         let key = (kind, scope.to_owned(), rust);
         match self.names.get(&key) {
-            Some(first) if first != proto => {
+            Some((first, claimed)) if first != proto => {
                 let message = format!("`{first}` and `{proto}` are both the {kind} `{}` in Rust", key.2);
-                self.found.report(codes::NAME_CLASH, span, message);
+                let found = Diagnostic::new(codes::NAME_CLASH, span, message);
+                self.found.add(found.with(*claimed, format!("`{first}` has that name already")));
             }
             Some(_) => {}
             None => {
-                self.names.insert(key, proto.to_owned());
+                self.names.insert(key, (proto.to_owned(), span));
             }
         }
     }
@@ -71,10 +73,10 @@ impl Scopes<'_> {
         let full = message.full_name();
         let around = super::paths::scope(&angzarr_model::ir::TypeName(full.to_owned())).to_owned();
         let file = message.parent_file();
-        let own = self.spans.at(&file, message.path());
+        let own = self.spans.at(&file, &[message.path(), &[NAME]].concat());
         self.claim("type", &around, rust_type(message.name()), full, own);
         for field in message.fields() {
-            let span = self.spans.at(&file, field.path());
+            let span = self.spans.at(&file, &[field.path(), &[NAME]].concat());
             match field.containing_oneof().filter(|oneof| !oneof.is_synthetic()) {
                 Some(oneof) => {
                     self.claim("variant", oneof.full_name(), rust_type(field.name()), field.full_name(), span);
@@ -83,7 +85,7 @@ impl Scopes<'_> {
             }
         }
         for oneof in message.oneofs().filter(|oneof| !oneof.is_synthetic()) {
-            let span = self.spans.at(&file, oneof.path());
+            let span = self.spans.at(&file, &[oneof.path(), &[NAME]].concat());
             self.claim("field", full, rust_field(oneof.name()), oneof.full_name(), span);
             self.claim("oneof", full, rust_type(oneof.name()), oneof.full_name(), span);
         }
@@ -99,7 +101,7 @@ impl Scopes<'_> {
         let full = ty.full_name();
         let around = super::paths::scope(&angzarr_model::ir::TypeName(full.to_owned())).to_owned();
         let name = rust_type(ty.name());
-        let own = self.spans.at(&ty.parent_file(), ty.path());
+        let own = self.spans.at(&ty.parent_file(), &[ty.path(), &[NAME]].concat());
         self.claim("type", &around, name.clone(), full, own);
         let mut numbers = Vec::new();
         for value in ty.values() {
@@ -108,7 +110,7 @@ impl Scopes<'_> {
                 continue;
             }
             numbers.push(value.number());
-            let span = self.spans.at(&ty.parent_file(), value.path());
+            let span = self.spans.at(&ty.parent_file(), &[value.path(), &[NAME]].concat());
             self.claim("variant", full, variant(&name, value.name()), value.full_name(), span);
         }
     }

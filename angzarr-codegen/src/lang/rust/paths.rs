@@ -35,14 +35,7 @@ impl<'a> Paths<'a> {
             } else {
                 continue;
             };
-            let help = codes::BAD_EXTERN.help.to_owned();
-            reports.push(Report {
-                severity: codes::BAD_EXTERN.severity,
-                code: codes::BAD_EXTERN.id,
-                message: reason,
-                place: None,
-                help,
-            });
+            reports.push(Report::of(codes::BAD_EXTERN, reason));
         }
         if reports.is_empty() { Ok(Paths { extern_paths }) } else { Err(reports) }
     }

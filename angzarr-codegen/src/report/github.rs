@@ -1,0 +1,35 @@
+//! For GitHub Actions: `::error file=…,line=…,col=…,title=…::message`.
+
+use super::Report;
+
+pub(super) fn command(report: &Report) -> String {
+    let mut properties = Vec::new();
+    if let Some(place) = &report.place {
+        // The path on disk, because annotations belong to files of the repository.
+        let path = report.sources.get(&place.file).map(|source| source.path.to_string_lossy().into_owned());
+        properties.push(format!("file={}", property(&path.unwrap_or_else(|| place.file.clone()))));
+        if place.line > 0 {
+            properties.push(format!("line={},endLine={}", place.line, place.end_line));
+        }
+        // Columns mean something within one line only.
+        if place.line > 0 && place.line == place.end_line {
+            properties.push(format!("col={},endColumn={}", place.column, place.end_column));
+        }
+    }
+    properties.push(format!("title={}", property(report.code)));
+    let suggestion = report.suggestion.iter().map(|name| format!("\nhelp: did you mean `{name}`?"));
+    let related = report.related.iter().map(|one| format!("\n{}: {}", one.place, one.label));
+    let text: String = related.chain(suggestion).collect();
+    let message = data(&format!("{}{text}\nhelp: {}", report.message, report.help));
+    format!("::{} {}::{message}", report.severity, properties.join(","))
+}
+
+/// What a line of the log cannot hold as it is.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// What a property cannot hold besides.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,62 @@
+//! For programs: one object in a line. `docs/diagnostics/README.md` is where it is described.
+
+use serde::Serialize;
+
+use super::{Place, Report, sources};
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    severity: String,
+    code: &'a str,
+    message: &'a str,
+    place: Option<Location<'a>>,
+    related: Vec<Beside<'a>>,
+    suggestion: Option<&'a str>,
+    help: &'a str,
+}
+
+#[derive(Serialize)]
+struct Location<'a> {
+    file: &'a str,
+    path: Option<String>,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+    text: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Beside<'a> {
+    label: &'a str,
+    place: Location<'a>,
+}
+
+pub(super) fn line(report: &Report) -> String {
+    let related = report.related.iter();
+    let finding = Finding {
+        severity: report.severity.to_string(),
+        code: report.code,
+        message: &report.message,
+        place: report.place.as_ref().map(|place| location(report, place)),
+        related: related.map(|one| Beside { label: &one.label, place: location(report, &one.place) }).collect(),
+        suggestion: report.suggestion.as_deref(),
+        help: &report.help,
+    };
+    // Text and numbers alone; nothing in it can fail.
+    serde_json::to_string(&finding).unwrap_or_default()
+}
+
+fn location<'a>(report: &'a Report, place: &'a Place) -> Location<'a> {
+    let source = report.sources.get(&place.file);
+    let text = source.and_then(|source| sources::line(&source.text, place.line));
+    Location {
+        file: &place.file,
+        path: source.map(|source| source.path.to_string_lossy().into_owned()),
+        line: place.line,
+        column: place.column,
+        end_line: place.end_line,
+        end_column: place.end_column,
+        text: text.map(|(_, line)| line),
+    }
+}
