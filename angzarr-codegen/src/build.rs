@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::output::{self, WriteError};
+use crate::output::{self, OutputError};
 use crate::{Report, Request};
 
 /// What `main` of a build script returns.
@@ -17,7 +17,7 @@ pub enum BuildError {
     /// `OUT_DIR` is not set: this is not a build script.
     NoOutDir,
     /// A file could not be written.
-    Write(WriteError),
+    Write(OutputError),
 }
 
 impl fmt::Display for BuildError {

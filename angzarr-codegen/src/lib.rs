@@ -20,6 +20,7 @@ mod build;
 mod frontend;
 mod lang;
 pub mod output;
+mod project;
 mod render;
 mod report;
 mod resolve;
@@ -33,6 +34,7 @@ use angzarr_model::ir::Model;
 
 pub use angzarr_model::{self as model, Severity};
 pub use build::{Build, BuildError, BuildResult};
+pub use project::{PROJECT_FILE, Project, ProjectError, RustSettings};
 pub use report::{Format, Place, RelatedPlace, Report};
 
 use frontend::Protos;

@@ -124,6 +124,12 @@ impl Report {
         Report { help: help.into(), ..self }
     }
 
+    /// Says which known name was probably meant.
+    #[must_use]
+    pub(crate) fn suggest(self, name: Option<&str>) -> Self {
+        Report { suggestion: name.map(str::to_owned), ..self }
+    }
+
     /// Brings the texts of the files, so that lines can be shown.
     #[must_use]
     pub(crate) fn from(self, sources: &Sources) -> Self {

@@ -96,7 +96,7 @@ fn what_cannot_be_written_is_named() {
     let directory = workspace();
     fs::write(directory.path().join("gen"), "a file, not a directory").unwrap();
     let output = angzarr(directory.path(), &["gen", "rust", "--out", "gen", "good.proto"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).starts_with("error: cannot write gen: "), "{}", text(&output.stderr));
 }
 

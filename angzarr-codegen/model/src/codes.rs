@@ -1,5 +1,5 @@
 //! Every code a check can report: `AZ00xx` input, `AZ01xx` components, `AZ02xx` handlers, `AZ03xx` messages and
-//! keys, `AZ04xx` relations between components.
+//! keys, `AZ04xx` relations between components, `AZ07xx` project files and what is generated.
 
 use crate::{Code, Severity};
 
@@ -102,4 +102,17 @@ codes! {
     Error BAD_DEADLINE = "AZ0408", "declare a message of its own for it, beside the process manager's events";
     /// A command that may be refused, with nobody to compensate it.
     Warning UNCOMPENSATED = "AZ0409", "handle it with `kind: COMPENSATION` where the event came from, or in the process manager; otherwise each refusal becomes a dead letter";
+
+    /// A project file that does not parse, or a value in it that cannot be used.
+    Error BAD_PROJECT = "AZ0701", "see docs/cli.md for what a project file may say";
+    /// A key that project files do not have.
+    Error UNKNOWN_KEY = "AZ0702", "see docs/cli.md for the keys of a project file";
+    /// A pattern for files that fits none.
+    Error NO_FILES = "AZ0703", "write patterns relative to the include directories, like \"shop/**/*.proto\"";
+    /// Something that was not generated lies where a generated file belongs.
+    Error NOT_OURS = "AZ0704", "move it elsewhere, or generate into another folder";
+    /// A manifest that cannot be understood.
+    Error BAD_MANIFEST = "AZ0705", "take the manifest from version control, or remove it: the next run writes a new one";
+    /// A file that is not generated any more, but was edited since it was.
+    Warning EDITED_ORPHAN = "AZ0706", "remove it, or move what you need of it elsewhere";
 }

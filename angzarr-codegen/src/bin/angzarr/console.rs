@@ -1,21 +1,39 @@
 //! What is printed where, and how the command ends.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use angzarr_codegen::Report;
+use angzarr_codegen::output::OutputError;
+use angzarr_codegen::{ProjectError, Report, Severity};
 use clap::ValueEnum;
 
-/// How the command ends; the numbers are part of its interface.
+/// How the command ends; the numbers are part of its interface and stand in `docs/cli.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
-    /// Mistakes in the input; warnings are none.
+    /// Mistakes in the input, or files that are not as generated; warnings are none.
     Findings = 1,
-    /// Wrong usage, as clap has it too, and files that cannot be read or written.
-    Unusable = 2,
+    /// Wrong usage, as clap has it too.
+    Usage = 2,
+    /// Files that cannot be read or written.
+    Io = 3,
+    /// A mistake of Angzarr itself.
+    Internal = 4,
 }
+
+/// The table of `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; warnings do not count
+  1  mistakes in the input, or files that are not as generated
+  2  wrong usage
+  3  a file cannot be read or written
+  4  a mistake of angzarr itself";
+
+/// What only a mistake of Angzarr itself can cause.
+const INTERNAL: &str = angzarr_codegen::model::codes::INTERNAL.id;
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -24,8 +42,20 @@ impl From<Exit> for ExitCode {
 }
 
 /// Prints a line of data.
-pub(crate) fn print(line: &dyn std::fmt::Display) {
+pub(crate) fn print(line: &dyn Display) {
     say(&mut std::io::stdout(), line);
+}
+
+/// Prints text that has its line ends already.
+pub(crate) fn print_text(text: &str) {
+    let mut out = std::io::stdout();
+    // A reader that went away is no reason to fail.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints a line for whoever watches, not for programs.
+pub(crate) fn tell(line: &dyn Display) {
+    say(&mut std::io::stderr(), line);
 }
 
 /// In which form findings are written to standard error.
@@ -59,16 +89,42 @@ pub(crate) fn findings(reports: &[Report]) -> Exit {
             Format::Github => say(&mut error, &report.render(angzarr_codegen::Format::Github)),
         }
     }
-    Exit::Findings
+    if reports.iter().any(|report| report.code == INTERNAL) {
+        return Exit::Internal;
+    }
+    let errors = reports.iter().any(|report| report.severity == Severity::Error);
+    if errors { Exit::Findings } else { Exit::Done }
 }
 
-/// Prints why there is no more to do.
-pub(crate) fn unusable(error: &dyn std::fmt::Display) -> Exit {
-    say(&mut std::io::stderr(), &format!("error: {error}"));
-    Exit::Unusable
+/// Prints why there is nothing to do as it was asked for.
+pub(crate) fn usage(error: &dyn Display) -> Exit {
+    tell(&format!("error: {error}\n\nFor more information, try '--help'."));
+    Exit::Usage
+}
+
+/// Prints which file cannot be read or written.
+pub(crate) fn unusable(error: &dyn Display) -> Exit {
+    tell(&format!("error: {error}"));
+    Exit::Io
+}
+
+/// Prints why output is not written.
+pub(crate) fn output_error(error: &OutputError) -> Exit {
+    match error {
+        OutputError::Refused(reports) => findings(reports),
+        OutputError::Io { .. } => unusable(error),
+    }
+}
+
+/// Prints why a project cannot be used.
+pub(crate) fn project_error(error: &ProjectError) -> Exit {
+    match error {
+        ProjectError::Findings(reports) => findings(reports),
+        ProjectError::Io { .. } => unusable(error),
+    }
 }
 
 /// A reader that went away is no reason to fail.
-fn say(to: &mut dyn Write, line: &dyn std::fmt::Display) {
+fn say(to: &mut dyn Write, line: &dyn Display) {
     let _ = writeln!(to, "{line}");
 }

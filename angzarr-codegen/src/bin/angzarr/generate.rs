@@ -1,46 +1,119 @@
 //! `angzarr gen`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use angzarr_codegen::{Request, output};
-use clap::{Args, Subcommand};
+use angzarr_codegen::output::{self, Plan};
+use angzarr_codegen::{GeneratedFile, RustSettings};
+use clap::{Args, ValueEnum};
 
-use crate::console::{Exit, findings, print, unusable};
-use crate::input::Input;
+use crate::console::{Exit, findings, output_error, print, print_text, tell, usage};
+use crate::input::{Input, Settings};
+use crate::watch;
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Language {
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
     /// Messages with derives, and a definition for each component; for the crate angzarr-runtime.
-    Rust(Generate),
+    Rust,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Generate {
+    /// What to generate; without it, every language of the project file.
+    language: Option<Language>,
     #[command(flatten)]
     input: Input,
-    /// Directory to write to; created if needed.
+    /// Directory to write to; created if needed. It belongs to the generator: what an earlier run wrote and this one does
+    /// not is removed, unless it was edited.
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// Rust module, as absolute path, of a package that is not generated here. May be repeated.
     #[arg(long = "extern", value_name = "PACKAGE=PATH", value_parser = mapping)]
     extern_paths: Vec<(String, String)>,
+    #[command(flatten)]
+    mode: Mode,
 }
 
-pub(crate) fn run(language: Language) -> Exit {
-    let Language::Rust(Generate { input, out, extern_paths }) = language;
-    let request = Request { extern_paths: extern_paths.into_iter().collect(), ..input.request() };
-    let generated = match angzarr_codegen::generate(&request) {
-        Ok(generated) => generated,
-        Err(reports) => return findings(&reports),
-    };
-    findings(&generated.warnings);
-    match output::write(&out, &generated.files) {
-        Ok(summary) => {
-            print(&format!("{} written, {} unchanged", summary.written, summary.unchanged));
-            Exit::Done
-        }
-        Err(error) => unusable(&error),
+#[derive(Args, Debug)]
+struct Mode {
+    /// Write nothing; list what is not as generated, and end with 1 if anything is. Files in the directory that no run
+    /// wrote count, and so do generated files that git does not track.
+    #[arg(long, conflicts_with_all = ["dry_run", "watch"])]
+    check: bool,
+    /// Write nothing; list what would be done.
+    #[arg(long, conflicts_with = "watch")]
+    dry_run: bool,
+    /// Write nothing; show the differences as a unified diff.
+    #[arg(long, conflicts_with = "watch")]
+    diff: bool,
+    /// Generate again whenever a proto or the project file changes, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+}
+
+pub(crate) fn run(arguments: &Generate) -> Exit {
+    if arguments.mode.watch {
+        return watch::run(&arguments.input, || once(arguments));
     }
+    once(arguments)
+}
+
+fn once(arguments: &Generate) -> Exit {
+    generate(arguments).unwrap_or_else(|exit| exit)
+}
+
+fn generate(arguments: &Generate) -> Result<Exit, Exit> {
+    let Settings { mut request, project } = arguments.input.settings()?;
+    let settings = project.and_then(|project| project.rust);
+    if arguments.language.is_none() && settings.is_none() {
+        return Err(usage(&"there is no language to generate: name one, like `rust`, or list it in angzarr.yaml"));
+    }
+    let RustSettings { out, extern_paths } = settings.unwrap_or_default();
+    let Some(out) = arguments.out.clone().or(out) else {
+        return Err(usage(&"there is no directory to write to: give --out, or `out` in angzarr.yaml"));
+    };
+    request.extern_paths =
+        if arguments.extern_paths.is_empty() { extern_paths } else { arguments.extern_paths.iter().cloned().collect() };
+    let generated = angzarr_codegen::generate(&request).map_err(|reports| findings(&reports))?;
+    findings(&generated.warnings);
+    deliver(&arguments.mode, &out, &generated.files)
+}
+
+/// Writes, or tells what would be written.
+fn deliver(mode: &Mode, out: &Path, files: &[GeneratedFile]) -> Result<Exit, Exit> {
+    let plan = output::plan(out, files).map_err(|error| output_error(&error))?;
+    if mode.diff {
+        print_text(&plan.diff());
+    }
+    if mode.check {
+        return check(&plan, out, mode.diff);
+    }
+    if mode.dry_run && !mode.diff {
+        plan.pending().iter().for_each(|drift| print(drift));
+    }
+    if mode.dry_run || mode.diff {
+        return Ok(Exit::Done);
+    }
+    let summary = plan.apply().map_err(|error| output_error(&error))?;
+    findings(&summary.warnings);
+    let removed = if summary.removed == 0 { String::new() } else { format!(", {} removed", summary.removed) };
+    print(&format!("{} written, {} unchanged{removed}", summary.written, summary.unchanged));
+    Ok(Exit::Done)
+}
+
+/// With `--diff` the list goes where it does not spoil the diff.
+fn check(plan: &Plan, out: &Path, diff: bool) -> Result<Exit, Exit> {
+    let drifts = plan.drift_and_strays().map_err(|error| output_error(&error))?;
+    for drift in &drifts {
+        if diff { tell(drift) } else { print(drift) }
+    }
+    if drifts.is_empty() {
+        return Ok(Exit::Done);
+    }
+    tell(&format!(
+        "error: {} is not as generated; run the same without --check, and commit what comes of it",
+        out.display()
+    ));
+    Ok(Exit::Findings)
 }
 
 fn mapping(text: &str) -> Result<(String, String), String> {

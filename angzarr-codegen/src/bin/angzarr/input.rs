@@ -2,24 +2,90 @@
 
 use std::path::PathBuf;
 
-use angzarr_codegen::Request;
+use angzarr_codegen::{Project, Request};
 use clap::Args;
+
+use crate::console::{Exit, project_error, unusable, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct Input {
+    /// Project file. Without it: angzarr.yaml in the current directory or the nearest one above, if there is one.
+    /// Flags and files on the command line replace what it says.
+    #[arg(long, value_name = "FILE")]
+    project: Option<PathBuf>,
     /// Directory that names of files and imports are relative to; may be repeated. Without any: the current one.
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     includes: Vec<PathBuf>,
     /// File whose services own events or commands used here; read, not generated. May be repeated.
     #[arg(long, value_name = "FILE")]
     with: Vec<PathBuf>,
+    /// Compiled protos to read instead of proto files, as `protoc --include_imports --include_source_info
+    /// --descriptor_set_out` or `buf build` write them. FILE then names files in it; without any, all.
+    #[arg(long, value_name = "FILE")]
+    descriptor_set: Option<PathBuf>,
     /// Proto files to work on.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
+/// What flags and project file come to.
+pub(crate) struct Settings {
+    pub(crate) request: Request,
+    pub(crate) project: Option<Project>,
+}
+
 impl Input {
-    pub(crate) fn request(self) -> Request {
-        Request { includes: self.includes, files: self.files, with: self.with, ..Request::default() }
+    /// The project file that is in force.
+    pub(crate) fn project_file(&self) -> Option<PathBuf> {
+        self.project.clone().or_else(Project::find)
+    }
+
+    /// The file of `--descriptor-set`.
+    pub(crate) fn descriptor_set(&self) -> Option<&PathBuf> {
+        self.descriptor_set.as_ref()
+    }
+
+    /// The directories that protos are looked for in, as far as they are known; those of a project file with mistakes
+    /// are not.
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        if !self.includes.is_empty() {
+            return self.includes.clone();
+        }
+        let project = self.project_file().and_then(|file| Project::read(&file).ok());
+        let includes = project.map(|project| project.includes).unwrap_or_default();
+        let here = |path: PathBuf| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path };
+        let mut directories: Vec<PathBuf> = includes.into_iter().map(here).collect();
+        if directories.is_empty() {
+            directories.push(PathBuf::from("."));
+        }
+        directories
+    }
+
+    /// Reads the project file, and lets flags replace what it says.
+    pub(crate) fn settings(&self) -> Result<Settings, Exit> {
+        let file = self.project_file();
+        let mut project = file.map(|file| Project::read(&file)).transpose().map_err(|error| project_error(&error))?;
+        if let Some(project) = project.as_mut().filter(|_| !self.includes.is_empty()) {
+            project.includes.clone_from(&self.includes);
+        }
+        let named = !self.files.is_empty() || self.descriptor_set.is_some();
+        let mut request = match &project {
+            Some(project) if !named => project.request().map_err(|error| project_error(&error))?,
+            Some(project) => Request { includes: project.includes.clone(), ..Request::default() },
+            None => Request { includes: self.includes.clone(), ..Request::default() },
+        };
+        if named {
+            request.files.clone_from(&self.files);
+        } else if project.is_none() {
+            return Err(usage(&"there are no files to work on: name some, or write an angzarr.yaml"));
+        }
+        if !self.with.is_empty() {
+            request.with.clone_from(&self.with);
+        }
+        if let Some(path) = &self.descriptor_set {
+            let read = |error| unusable(&format!("cannot read {}: {error}", path.display()));
+            request.descriptors = Some(std::fs::read(path).map_err(read)?);
+        }
+        Ok(Settings { request, project })
     }
 }

@@ -3,6 +3,8 @@
 mod console;
 mod generate;
 mod input;
+mod shell;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -10,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 /// Code generation for event sourcing and CQRS from annotated protos.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = console::EXIT_CODES)]
 struct Arguments {
     /// Form of the findings on standard error.
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -22,15 +24,20 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Generate code.
-    #[command(subcommand)]
-    Gen(generate::Language),
+    Gen(generate::Generate),
+    /// Print a script that completes the words of this command in a shell.
+    Completions(shell::Completions),
+    /// Print the manual page, in the format of man(1).
+    Man,
 }
 
 fn main() -> ExitCode {
     let Arguments { format, command } = Arguments::parse();
     console::write_findings_as(format);
     let exit = match command {
-        Command::Gen(language) => generate::run(language),
+        Command::Gen(arguments) => generate::run(&arguments),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man => shell::man(),
     };
     exit.into()
 }

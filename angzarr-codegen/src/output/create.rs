@@ -1,0 +1,43 @@
+//! Files that belong to the user from the moment at which they exist.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use super::{OutputError, place};
+use crate::GeneratedFile;
+
+/// What became of files that are created once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Created {
+    /// Names of those that were not there before.
+    pub created: Vec<String>,
+    /// Names of those that were, and that were left alone.
+    pub kept: Vec<String>,
+}
+
+/// Writes the files that are not there yet, and touches no other.
+///
+/// # Errors
+/// The first file that cannot be written; what was written before stays.
+pub fn create(directory: &Path, files: &[GeneratedFile]) -> Result<Created, OutputError> {
+    let mut done = Created::default();
+    for GeneratedFile { name, text } in files {
+        if !place::stays_inside(name) {
+            return Err(OutputError::Refused(vec![place::in_the_way(directory, name, "leaves its folder")]));
+        }
+        let path = directory.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(OutputError::io("write", parent))?;
+        }
+        match File::create_new(&path) {
+            Ok(mut file) => {
+                file.write_all(text.as_bytes()).map_err(OutputError::io("write", &path))?;
+                done.created.push(name.clone());
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => done.kept.push(name.clone()),
+            Err(error) => return Err(OutputError::io("write", &path)(error)),
+        }
+    }
+    Ok(done)
+}

@@ -1,0 +1,253 @@
+//! From YAML to a project, with a place for every mistake.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use angzarr_model::codes;
+use angzarr_model::names::nearest;
+use saphyr::{LoadableYamlNode, MarkedYaml, Marker, ScanError};
+use saphyr_parser::{Event, Parser, Span};
+
+use super::{Pattern, Project, RustSettings};
+use crate::report::{Source, Sources};
+use crate::{Place, Report};
+
+/// Reads the text of a project file; all mistakes come at once, sorted by place.
+pub(super) fn read(path: &Path, text: &str) -> Result<Project, Vec<Report>> {
+    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let file = path.display().to_string();
+    let sources = Sources::new(BTreeMap::from([(file.clone(), Source::new(path, text.to_owned()))]));
+    let mut reader = Reader { file, folder, found: Vec::new() };
+    let project = Project { path: path.to_path_buf(), sources, ..Project::default() };
+    let project = reader.document(project, text);
+    if reader.found.is_empty() {
+        return Ok(project);
+    }
+    let found = reader.found.into_iter().map(|report| report.from(&project.sources)).collect();
+    Err(Report::sorted(found))
+}
+
+struct Reader {
+    /// How findings call the file.
+    file: String,
+    /// What its paths are relative to.
+    folder: PathBuf,
+    found: Vec<Report>,
+}
+
+impl Reader {
+    /// Fills in what a text says.
+    fn document(&mut self, mut project: Project, text: &str) -> Project {
+        let loaded = shallow(text).and_then(|()| MarkedYaml::load_from_str(text));
+        let documents = loaded.unwrap_or_else(|error| {
+            let place = self.place(Span::empty(*error.marker()));
+            self.found.push(Report::of(codes::BAD_PROJECT, format!("not YAML: {}", error.info())).at(place));
+            Vec::new()
+        });
+        // A file of comments only has no document; a second one would be ignored, so it is refused.
+        if let Some(second) = documents.get(1) {
+            self.wrong(second, "a project file has one document");
+        }
+        let keys = ["include", "files", "with", "lock", "languages"];
+        for (key, value) in documents.first().map(|root| self.entries(root, &keys)).unwrap_or_default() {
+            match key {
+                "include" => project.includes = self.strings(value).iter().map(|(s, _)| self.folder.join(s)).collect(),
+                "files" => project.files = self.patterns(value),
+                "with" => project.with = self.patterns(value),
+                "lock" => project.lock = self.string(value).map(|lock| self.folder.join(lock)),
+                _ => {
+                    for (_, language) in self.entries(value, &["rust"]) {
+                        project.rust = Some(self.rust(language));
+                    }
+                }
+            }
+        }
+        if project.includes.is_empty() {
+            project.includes.push(self.folder.clone());
+        }
+        if project.files.is_empty() {
+            project.files.push(Pattern { text: "**/*.proto".to_owned(), place: Place::file(&self.file) });
+        }
+        project
+    }
+
+    fn rust(&mut self, node: &MarkedYaml<'_>) -> RustSettings {
+        let mut settings = RustSettings::default();
+        for (key, value) in self.entries(node, &["out", "extern"]) {
+            match key {
+                "out" => settings.out = self.string(value).map(|out| self.folder.join(out)),
+                _ => settings.extern_paths = self.mapping(value),
+            }
+        }
+        settings
+    }
+
+    /// The entries of a mapping whose keys are known; `rust:` with nothing behind it is an empty one.
+    fn entries<'n, 'i>(&mut self, node: &'n MarkedYaml<'i>, known: &[&'n str]) -> Vec<(&'n str, &'n MarkedYaml<'i>)> {
+        let Some(mapping) = node.data.as_mapping() else {
+            if !node.data.is_null() {
+                self.wrong(node, &format!("expected a mapping with some of {}", listed(known)));
+            }
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for (key, value) in mapping {
+            let name = key.data.as_str().unwrap_or_default();
+            match known.iter().find(|known| **known == name) {
+                Some(known) => entries.push((*known, value)),
+                None => {
+                    let report = Report::of(codes::UNKNOWN_KEY, format!("unknown key `{name}`"));
+                    let report = report.help(format!("here may stand {}", listed(known))).at(self.place(key.span));
+                    self.found.push(report.suggest(nearest(name, known.iter().copied())));
+                }
+            }
+        }
+        entries
+    }
+
+    fn string(&mut self, node: &MarkedYaml<'_>) -> Option<String> {
+        match node.data.as_str() {
+            Some(text) if !text.is_empty() => Some(text.to_owned()),
+            _ => {
+                self.wrong(node, "expected a text");
+                None
+            }
+        }
+    }
+
+    /// A list of texts, each with its place.
+    fn strings(&mut self, node: &MarkedYaml<'_>) -> Vec<(String, Place)> {
+        let Some(list) = node.data.as_sequence() else {
+            self.wrong(node, "expected a list, like [proto]");
+            return Vec::new();
+        };
+        list.iter().filter_map(|item| Some((self.string(item)?, self.place(item.span)))).collect()
+    }
+
+    fn patterns(&mut self, node: &MarkedYaml<'_>) -> Vec<Pattern> {
+        self.strings(node).into_iter().map(|(text, place)| Pattern { text, place }).collect()
+    }
+
+    /// Texts by text.
+    fn mapping(&mut self, node: &MarkedYaml<'_>) -> BTreeMap<String, String> {
+        let Some(mapping) = node.data.as_mapping() else {
+            self.wrong(node, "expected a mapping, like shop.stock.v1: \"::stock::shop::stock::v1\"");
+            return BTreeMap::new();
+        };
+        mapping.iter().filter_map(|(key, value)| Some((self.string(key)?, self.string(value)?))).collect()
+    }
+
+    fn wrong(&mut self, node: &MarkedYaml<'_>, message: &str) {
+        let place = self.place(node.span);
+        self.found.push(Report::of(codes::BAD_PROJECT, message).at(place));
+    }
+
+    fn place(&self, span: Span) -> Place {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let point = |marker: Marker| (number(marker.line()), number(marker.col()).saturating_add(1));
+        let ((line, column), (end_line, end_column)) = (point(span.start), point(span.end));
+        Place { line, column, end_line, end_column, ..Place::file(&self.file) }
+    }
+}
+
+/// Refuses what is nested deeper than any project file, since a tree is walked, and dropped, on the stack.
+fn shallow(text: &str) -> Result<(), ScanError> {
+    const DEEPEST: u32 = 32;
+    let mut depth = 0_u32;
+    for event in Parser::new_from_str(text) {
+        match event? {
+            (Event::SequenceStart(..) | Event::MappingStart(..), span) => {
+                depth += 1;
+                if depth > DEEPEST {
+                    return Err(ScanError::new_str(span.start, "nested too deeply"));
+                }
+            }
+            (Event::SequenceEnd | Event::MappingEnd, _) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<String> {
+        let reports = read(Path::new("angzarr.yaml"), text).unwrap_err();
+        reports.iter().map(Report::to_string).collect()
+    }
+
+    #[test]
+    fn everything_that_can_be_said() {
+        let text = "include: [proto, ../common]\nfiles: [\"shop/**/*.proto\"]\nwith: [stock.proto]\nlock: events.lock\n\
+                    languages:\n  rust:\n    out: src/gen\n    extern: {shop.stock.v1: \"::stock::shop::stock::v1\"}\n";
+        let project = read(Path::new("shop/angzarr.yaml"), text).unwrap();
+        assert_eq!(project.includes, [Path::new("shop/proto"), Path::new("shop/../common")]);
+        assert_eq!(project.files[0].text, "shop/**/*.proto");
+        assert_eq!(project.with[0].text, "stock.proto");
+        assert_eq!(project.lock, Some(PathBuf::from("shop/events.lock")));
+        let rust = project.rust.unwrap();
+        assert_eq!(rust.out, Some(PathBuf::from("shop/src/gen")));
+        assert_eq!(rust.extern_paths["shop.stock.v1"], "::stock::shop::stock::v1");
+    }
+
+    #[test]
+    fn nothing_said_means_every_proto_of_the_folder() {
+        for text in ["", "# nothing\n", "{}\n"] {
+            let project = read(Path::new("shop/angzarr.yaml"), text).unwrap();
+            assert_eq!(project.includes, [Path::new("shop")], "{text}");
+            assert_eq!(project.files[0].text, "**/*.proto");
+            assert_eq!(project.rust, None);
+        }
+    }
+
+    #[test]
+    fn a_language_without_settings_is_one_all_the_same() {
+        let project = read(Path::new("angzarr.yaml"), "languages:\n  rust:\n").unwrap();
+        assert_eq!(project.rust, Some(RustSettings::default()));
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once() {
+        let text =
+            "includes: [proto]\nfiles: all\nwith: [1]\nlock: [a]\nlanguages:\n  rust:\n    extrn: gen\n  cobol: {}\n";
+        let found = found(text);
+        let heads: Vec<String> = found.iter().map(|found| found.lines().take(2).collect()).collect();
+        assert_eq!(
+            heads,
+            [
+                "error[AZ0702]: unknown key `includes` --> angzarr.yaml:1:1",
+                "error[AZ0701]: expected a list, like [proto] --> angzarr.yaml:2:8",
+                "error[AZ0701]: expected a text --> angzarr.yaml:3:8",
+                "error[AZ0701]: expected a text --> angzarr.yaml:4:7",
+                "error[AZ0702]: unknown key `extrn` --> angzarr.yaml:7:5",
+                "error[AZ0702]: unknown key `cobol` --> angzarr.yaml:8:3",
+            ]
+        );
+        assert_eq!(
+            found[0],
+            "error[AZ0702]: unknown key `includes`\n --> angzarr.yaml:1:1\n  |\n1 | includes: [proto]\n  | ^^^^^^^^\n  |\n  \
+             = help: did you mean `include`?\n  = help: here may stand `include`, `files`, `with`, `lock`, `languages`"
+        );
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_with_its_place() {
+        let found = found("files: [\n");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("error[AZ0701]: not YAML: "), "{}", found[0]);
+        assert!(found[0].contains("--> angzarr.yaml:"), "{}", found[0]);
+    }
+
+    #[test]
+    fn nesting_without_end_is_an_error_like_any_other() {
+        for open in ["[", "{a: ", "- "] {
+            found(&open.repeat(100_000));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `angzarr.yaml`, descriptor sets, and what else the command offers to other tools.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands; helpers are not exempt by themselves")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn angzarr(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_angzarr")).current_dir(directory).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn shop() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/proto").canonicalize().unwrap().display().to_string()
+}
+
+/// A project that generates the shop's protos.
+fn project(yaml: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("angzarr.yaml"), yaml.replace("SHOP", &shop())).unwrap();
+    fs::create_dir_all(directory.path().join("deep/below")).unwrap();
+    directory
+}
+
+const SHOP: &str = "include: [\"SHOP\"]\nlanguages: {rust: {out: src/generated}}\n";
+
+#[test]
+fn the_nearest_project_says_everything() {
+    let directory = project(SHOP);
+    for (folder, stdout) in [(".", "9 written, 0 unchanged\n"), ("deep/below", "0 written, 9 unchanged\n")] {
+        let output = angzarr(&directory.path().join(folder), &["gen"]);
+        assert_eq!(text(&output.stdout), stdout, "{}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0));
+    }
+    assert!(directory.path().join("src/generated/mod.rs").is_file());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = directory.path().join("angzarr.yaml").display().to_string();
+    let output = angzarr(elsewhere.path(), &["gen", "--project", &file]);
+    assert_eq!(text(&output.stdout), "0 written, 9 unchanged\n", "{}", text(&output.stderr));
+}
+
+#[test]
+fn flags_replace_what_the_project_says() {
+    let directory = project(SHOP);
+    let stock = ["shop/stock/v1/stock.proto", "shop/stock/v1/app/stock.proto"];
+    let output = angzarr(directory.path(), &[&["gen", "rust", "--out", "stock"], &stock[..]].concat());
+    assert_eq!(text(&output.stdout), "3 written, 0 unchanged\n", "{}", text(&output.stderr));
+    assert!(directory.path().join("stock/mod.rs").is_file());
+    let output = angzarr(directory.path(), &["gen", "-I", "deep", stock[0]]);
+    assert!(text(&output.stderr).starts_with("error[AZ0002]"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn files_are_patterns_and_those_of_with_are_not_generated() {
+    let directory = project(
+        "include: [\"SHOP\"]\nfiles: [\"shop/*/v1/*.proto\", \"shop/*/v1/app/*.proto\"]\nwith: [\"shop/stock/**/*.proto\"]\n\
+         languages:\n  rust:\n    out: gen\n    extern: {shop.stock.v1: \"::stock::shop::stock::v1\"}\n",
+    );
+    let output = angzarr(directory.path(), &["gen"]);
+    assert_eq!(text(&output.stdout), "7 written, 0 unchanged\n", "{}", text(&output.stderr));
+    assert!(!directory.path().join("gen/shop.stock.v1.rs").exists());
+    let saga = fs::read_to_string(directory.path().join("gen/shop.orders.v1.app.rs")).unwrap();
+    assert!(saga.contains("::stock::shop::stock::v1::ReserveStock"), "{saga}");
+}
+
+#[test]
+fn mistakes_in_a_project_are_findings() {
+    let directory = project("include: [\"SHOP\"]\nfile: [a.proto]\n");
+    let output = angzarr(directory.path(), &["gen"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "error[AZ0702]: unknown key `file`\n --> angzarr.yaml:2:1\n  |\n2 | file: [a.proto]\n  | ^^^^\n  |\n  \
+         = help: did you mean `files`?\n  \
+         = help: here may stand `include`, `files`, `with`, `lock`, `languages`\n\n"
+    );
+    let directory = project("include: [\"SHOP\"]\nfiles:\n  - shop/orders/*.proto\nlanguages: {rust: {out: gen}}\n");
+    let output = angzarr(directory.path(), &["gen"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "error[AZ0703]: no file fits `shop/orders/*.proto`\n --> angzarr.yaml:3:5\n  |\n3 |   - shop/orders/*.proto\n  \
+         |     ^^^^^^^^^^^^^^^^^^^\n  |\n  \
+         = help: write patterns relative to the include directories, like \"shop/**/*.proto\"\n\n"
+    );
+    let directory = project("include: [\"SHOP\"]\nfiles: [\"***\"]\nlanguages: {rust: {out: gen}}\n");
+    let output = angzarr(directory.path(), &["gen"]);
+    assert!(text(&output.stderr).starts_with("error[AZ0701]: `***` is no pattern: "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let bare = tempfile::tempdir().unwrap();
+    let without_out = project("include: [\"SHOP\"]\nlanguages: {rust: }\n");
+    let without_language = project("include: [\"SHOP\"]\n");
+    for (directory, message) in [
+        (&bare, "error: there are no files to work on: name some, or write an angzarr.yaml\n"),
+        (&without_out, "error: there is no directory to write to: give --out, or `out` in angzarr.yaml\n"),
+        (&without_language, "error: there is no language to generate: name one, like `rust`, or list it in angzarr.yaml\n"),
+    ] {
+        let output = angzarr(directory.path(), &["gen"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).starts_with(message), "{}", text(&output.stderr));
+    }
+    let output = angzarr(bare.path(), &["gen", "--project", "nowhere.yaml"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).starts_with("error: cannot read nowhere.yaml: "), "{}", text(&output.stderr));
+    let output = angzarr(bare.path(), &["gen", "rust", "--out", "gen", "--descriptor-set", "nowhere.bin"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).starts_with("error: cannot read nowhere.bin: "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn every_shell_completes_and_the_page_has_every_subcommand() {
+    let directory = tempfile::tempdir().unwrap();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = angzarr(directory.path(), &["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout).contains("dry-run"), "{shell}");
+    }
+    let output = angzarr(directory.path(), &["man"]);
+    let page = text(&output.stdout);
+    assert!(page.starts_with(".ie \\n(.g .ds Aq"), "{page}");
+    for section in [".SH NAME", ".SH \"ANGZARR GEN\"", "\\-\\-dry\\-run", "mistakes in the input"] {
+        assert!(page.contains(section), "{section} is not in {page}");
+    }
+}
+
+#[test]
+fn the_exit_codes_are_documented_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let help = angzarr(directory.path(), &["--help"]);
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md")).unwrap();
+    let (_, table) = text(&help.stdout).split_once("Exit codes:\n").unwrap();
+    assert_eq!(table.lines().count(), 5);
+    for line in table.lines() {
+        let (code, meaning) = line.trim().split_once("  ").unwrap();
+        assert!(page.contains(&format!("| {code} | {meaning} |")), "docs/cli.md lacks `{line}`");
+    }
+}
