@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::output::{self, OutputError};
-use crate::{Report, Request};
+use crate::{Project, ProjectError, Report, Request};
 
 /// What `main` of a build script returns.
 pub type BuildResult = Result<(), BuildError>;
@@ -16,6 +16,8 @@ pub enum BuildError {
     Findings(Vec<Report>),
     /// `OUT_DIR` is not set: this is not a build script.
     NoOutDir,
+    /// The project file cannot be used.
+    Project(ProjectError),
     /// A file could not be written.
     Write(OutputError),
 }
@@ -25,7 +27,8 @@ impl fmt::Display for BuildError {
         match self {
             BuildError::Findings(reports) => reports.iter().try_for_each(|report| write!(f, "\n{report}\n")),
             BuildError::NoOutDir => f.write_str("OUT_DIR is not set; call this from a build script"),
-            BuildError::Write(error) => error.fmt(f),
+            BuildError::Project(error) => write!(f, "\n{error}\n"),
+            BuildError::Write(error) => write!(f, "\n{error}\n"),
         }
     }
 }
@@ -89,15 +92,31 @@ impl Build {
             extern_paths: self.extern_paths,
             descriptors: None,
         };
-        let out = std::env::var_os("OUT_DIR").ok_or(BuildError::NoOutDir)?;
-        // Named before anything can fail, so that mending a file runs the script again.
-        rerun_if_changed(request.includes.iter());
-        let generated = crate::generate(&request).map_err(BuildError::Findings)?;
-        rerun_if_changed(generated.read.iter());
-        warn(&generated.warnings);
-        output::write(&PathBuf::from(out).join("angzarr"), &generated.files).map_err(BuildError::Write)?;
-        Ok(())
+        run(&request)
     }
+
+    /// Generates what a project file like `angzarr.yaml` names; its path is relative to the package.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the project or its input, or the first file that cannot be written.
+    pub fn project(file: impl AsRef<Path>) -> BuildResult {
+        rerun_if_changed([file.as_ref()]);
+        let project = Project::read(file.as_ref()).map_err(BuildError::Project)?;
+        // Named before the files are looked for, since new ones appear there.
+        rerun_if_changed(project.includes.iter());
+        run(&project.request().map_err(BuildError::Project)?)
+    }
+}
+
+fn run(request: &Request) -> BuildResult {
+    let out = std::env::var_os("OUT_DIR").ok_or(BuildError::NoOutDir)?;
+    // Named before anything can fail, so that mending a file runs the script again.
+    rerun_if_changed(request.includes.iter());
+    let generated = crate::generate(request).map_err(BuildError::Findings)?;
+    rerun_if_changed(generated.read.iter());
+    warn(&generated.warnings);
+    output::write(&PathBuf::from(out).join("angzarr"), &generated.files).map_err(BuildError::Write)?;
+    Ok(())
 }
 
 /// cargo shows one line at a time.
@@ -109,8 +128,8 @@ fn warn(warnings: &[Report]) {
 }
 
 #[expect(clippy::print_stdout, reason = "standard output is how a build script talks to cargo")]
-fn rerun_if_changed<'a>(paths: impl Iterator<Item = &'a PathBuf>) {
+fn rerun_if_changed(paths: impl IntoIterator<Item = impl AsRef<Path>>) {
     for path in paths {
-        println!("cargo:rerun-if-changed={}", path.display());
+        println!("cargo:rerun-if-changed={}", path.as_ref().display());
     }
 }

@@ -20,10 +20,12 @@ mod build;
 mod frontend;
 mod lang;
 pub mod output;
+pub mod plugin;
 mod project;
 mod render;
 mod report;
 mod resolve;
+pub mod scaffold;
 
 use std::collections::BTreeMap;
 use std::fmt;

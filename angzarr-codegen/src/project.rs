@@ -14,8 +14,11 @@ use crate::{Place, Report, Request};
 /// Name of the file that [`Project::find`] looks for.
 pub const PROJECT_FILE: &str = "angzarr.yaml";
 
-/// Protos that travel with the generator; copies of them are for editors and are never generated.
-const OWN_PROTOS: [&str; 2] = ["google/protobuf", "angzarr/v1"];
+/// Whether a file is one of those that travel with the generator; copies of them are for other tools, and are never
+/// generated.
+pub(crate) fn travels_along(name: &Path) -> bool {
+    ["google/protobuf", "angzarr/v1"].iter().any(|own| name.starts_with(own))
+}
 
 /// What a project file says. Its paths are made relative to the current directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,7 +141,7 @@ impl Project {
             let path =
                 path.map_err(|error| ProjectError::Io { path: error.path().to_path_buf(), source: error.into() })?;
             let name = path.strip_prefix(include).unwrap_or(&path).to_path_buf();
-            if path.is_file() && !OWN_PROTOS.iter().any(|own| name.starts_with(own)) {
+            if path.is_file() && !travels_along(&name) {
                 names.push(name);
             }
         }

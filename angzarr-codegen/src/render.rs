@@ -23,10 +23,18 @@ impl Renderer {
     /// # Errors
     /// A template that does not parse, which is a mistake of this crate.
     pub(crate) fn new() -> Result<Self, Vec<Report>> {
+        Self::of(&TEMPLATES)
+    }
+
+    /// Parses other templates, by the names under which they are rendered.
+    ///
+    /// # Errors
+    /// A template that does not parse, which is a mistake of this crate.
+    pub(crate) fn of(templates: &[(&'static str, &'static str)]) -> Result<Self, Vec<Report>> {
         let mut tera = Tera::default();
         // What is printed is code; nothing of it is HTML.
         tera.autoescape_on(Vec::<&'static str>::new());
-        tera.add_raw_templates(TEMPLATES).map_err(|error| internal(&error))?;
+        tera.add_raw_templates(templates.iter().copied()).map_err(|error| internal(&error))?;
         Ok(Renderer(tera))
     }
 

@@ -50,7 +50,7 @@ fn flags_replace_what_the_project_says() {
     let output = angzarr(directory.path(), &[&["gen", "rust", "--out", "stock"], &stock[..]].concat());
     assert_eq!(text(&output.stdout), "3 written, 0 unchanged\n", "{}", text(&output.stderr));
     assert!(directory.path().join("stock/mod.rs").is_file());
-    let output = angzarr(directory.path(), &["gen", "-I", "deep", stock[0]]);
+    let output = angzarr(directory.path(), &["gen", "rust", "-I", "deep", stock[0]]);
     assert!(text(&output.stderr).starts_with("error[AZ0002]"), "{}", text(&output.stderr));
 }
 
@@ -100,7 +100,10 @@ fn what_is_missing_is_said() {
     for (directory, message) in [
         (&bare, "error: there are no files to work on: name some, or write an angzarr.yaml\n"),
         (&without_out, "error: there is no directory to write to: give --out, or `out` in angzarr.yaml\n"),
-        (&without_language, "error: there is no language to generate: name one, like `rust`, or list it in angzarr.yaml\n"),
+        (
+            &without_language,
+            "error: there is no language to generate: name one, like `rust`, or list it in angzarr.yaml\n",
+        ),
     ] {
         let output = angzarr(directory.path(), &["gen"]);
         assert_eq!(output.status.code(), Some(2));
@@ -115,19 +118,23 @@ fn what_is_missing_is_said() {
 }
 
 #[test]
-fn every_shell_completes_and_the_page_has_every_subcommand() {
+fn every_shell_completes_and_every_subcommand_has_a_page() {
     let directory = tempfile::tempdir().unwrap();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let output = angzarr(directory.path(), &["completions", shell]);
         assert_eq!(output.status.code(), Some(0));
         assert!(text(&output.stdout).contains("dry-run"), "{shell}");
     }
-    let output = angzarr(directory.path(), &["man"]);
-    let page = text(&output.stdout);
-    assert!(page.starts_with(".ie \\n(.g .ds Aq"), "{page}");
-    for section in [".SH NAME", ".SH \"ANGZARR GEN\"", "\\-\\-dry\\-run", "mistakes in the input"] {
-        assert!(page.contains(section), "{section} is not in {page}");
+    for (arguments, words) in [
+        (&["man"][..], &["angzarr \\- Code generation", "angzarr\\-gen(1)", "mistakes in the input"][..]),
+        (&["man", "gen"], &["angzarr\\-gen \\- Generate code", "\\-\\-dry\\-run"]),
+    ] {
+        let output = angzarr(directory.path(), arguments);
+        for word in words {
+            assert!(text(&output.stdout).contains(word), "{word} is not in {}", text(&output.stdout));
+        }
     }
+    assert_eq!(angzarr(directory.path(), &["man", "nothing"]).status.code(), Some(2));
 }
 
 #[test]

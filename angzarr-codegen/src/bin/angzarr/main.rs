@@ -3,6 +3,7 @@
 mod console;
 mod generate;
 mod input;
+mod new;
 mod shell;
 mod watch;
 
@@ -12,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 /// Code generation for event sourcing and CQRS from annotated protos.
 #[derive(Debug, Parser)]
-#[command(version, after_help = console::EXIT_CODES)]
+#[command(name = "angzarr", version, after_help = console::EXIT_CODES)]
 struct Arguments {
     /// Form of the findings on standard error.
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -25,10 +26,12 @@ struct Arguments {
 enum Command {
     /// Generate code.
     Gen(generate::Generate),
+    /// Write a new project: protos, components, tests, a command line, CI.
+    New(new::New),
     /// Print a script that completes the words of this command in a shell.
     Completions(shell::Completions),
-    /// Print the manual page, in the format of man(1).
-    Man,
+    /// Print a manual page, in the format of man(1).
+    Man(shell::Man),
 }
 
 fn main() -> ExitCode {
@@ -36,8 +39,9 @@ fn main() -> ExitCode {
     console::write_findings_as(format);
     let exit = match command {
         Command::Gen(arguments) => generate::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
-        Command::Man => shell::man(),
+        Command::Man(arguments) => shell::man(&arguments),
     };
     exit.into()
 }

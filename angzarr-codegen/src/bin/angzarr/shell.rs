@@ -4,12 +4,18 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::Arguments;
-use crate::console::{Exit, print_text, unusable};
+use crate::console::{Exit, print_text, unusable, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct Completions {
     /// Which shell.
     shell: Shell,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Man {
+    /// Whose page; without it, the command's own.
+    subcommand: Option<String>,
 }
 
 pub(crate) fn completions(arguments: &Completions) -> Exit {
@@ -19,27 +25,21 @@ pub(crate) fn completions(arguments: &Completions) -> Exit {
     Exit::Done
 }
 
-/// One page, with a section for each subcommand after the command's own.
-pub(crate) fn man() -> Exit {
+pub(crate) fn man(arguments: &Man) -> Exit {
+    let mut command = Arguments::command();
+    // Gives subcommands their full names.
+    command.build();
+    let command = match &arguments.subcommand {
+        None => command,
+        Some(name) => match command.find_subcommand(name) {
+            Some(subcommand) => subcommand.clone(),
+            None => return usage(&format!("there is no subcommand `{name}`")),
+        },
+    };
     let mut page = Vec::new();
-    match render(&mut page) {
+    match clap_mangen::Man::new(command).render(&mut page) {
         Ok(()) => print_text(&String::from_utf8_lossy(&page)),
-        Err(error) => return unusable(&format!("cannot render the page: {error}")),
+        Err(error) => return unusable(&format!("cannot print the page: {error}")),
     }
     Exit::Done
-}
-
-fn render(page: &mut Vec<u8>) -> std::io::Result<()> {
-    let mut command = Arguments::command();
-    command.build();
-    clap_mangen::Man::new(command.clone()).render(page)?;
-    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-        let title = subcommand.get_bin_name().unwrap_or_else(|| subcommand.get_name()).to_uppercase();
-        page.extend(format!(".SH {title}\n").bytes());
-        let man = clap_mangen::Man::new(subcommand.clone());
-        man.render_description_section(page)?;
-        man.render_synopsis_section(page)?;
-        man.render_options_section(page)?;
-    }
-    Ok(())
 }

@@ -1,0 +1,72 @@
+//! `angzarr new`.
+
+use std::path::PathBuf;
+
+use angzarr_codegen::output;
+use angzarr_codegen::scaffold::{self, BadName, Origin, ProjectName};
+use clap::{Args, ValueEnum};
+
+use crate::console::{Exit, findings, output_error, print, tell};
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
+    /// A crate with a library, a command line and tests.
+    Rust,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct New {
+    /// Name of the project: of its crate, and of the package of its protos.
+    #[arg(value_parser = name)]
+    name: ProjectName,
+    /// What it is written in.
+    #[arg(long)]
+    lang: Language,
+    /// Folder to write to; without it, one of the project's name. Files that are there are left alone.
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// Where Angzarr's crates come from: a version, the path of a checkout, or the URL of a git repository.
+    #[arg(long, value_name = "VERSION|PATH|URL", default_value = env!("CARGO_PKG_VERSION"), value_parser = origin)]
+    angzarr: Origin,
+}
+
+pub(crate) fn run(arguments: &New) -> Exit {
+    let Language::Rust = arguments.lang;
+    let files = match scaffold::rust(&arguments.name, &arguments.angzarr) {
+        Ok(files) => files,
+        Err(reports) => return findings(&reports),
+    };
+    let directory = arguments.path.clone().unwrap_or_else(|| PathBuf::from(arguments.name.to_string()));
+    let done = match output::create(&directory, &files) {
+        Ok(done) => done,
+        Err(error) => return output_error(&error),
+    };
+    for name in &done.created {
+        print(&format!("created: {}", directory.join(name).display()));
+    }
+    for name in &done.kept {
+        print(&format!("kept: {}", directory.join(name).display()));
+    }
+    tell(&format!("next: cd {} && cargo test", directory.display()));
+    Exit::Done
+}
+
+fn name(text: &str) -> Result<ProjectName, BadName> {
+    text.parse()
+}
+
+/// A version begins with a digit, and a URL has a scheme; anything else is a path.
+fn origin(text: &str) -> Result<Origin, String> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok(Origin::Version(text.to_owned()));
+    }
+    if text.contains("://") {
+        return Ok(Origin::Git(text.to_owned()));
+    }
+    // The project may lie anywhere, so a path from here would not do.
+    let path = std::path::absolute(text).map_err(|error| error.to_string())?;
+    if !scaffold::is_checkout(&path) {
+        return Err("there is no checkout of Angzarr".to_owned());
+    }
+    Ok(Origin::Path(path))
+}

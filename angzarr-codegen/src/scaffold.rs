@@ -1,0 +1,186 @@
+//! New projects: files that are written once and belong to the user.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use angzarr_model::names::rust_field;
+use serde::Serialize;
+
+use crate::render::Renderer;
+use crate::{GeneratedFile, Report};
+
+/// Templates of a Rust project. Where a name depends on the project, `NAME` stands for its package.
+const RUST: [(&str, &str); 14] = [
+    (".github/workflows/ci.yml", include_str!("../templates/new/rust/ci.yml.tera")),
+    (".gitignore", include_str!("../templates/new/rust/gitignore.tera")),
+    ("Cargo.toml", include_str!("../templates/new/rust/Cargo.toml.tera")),
+    ("Containerfile", include_str!("../templates/new/rust/Containerfile.tera")),
+    ("README.md", include_str!("../templates/new/rust/README.md.tera")),
+    ("angzarr.yaml", include_str!("../templates/new/rust/angzarr.yaml.tera")),
+    ("build.rs", include_str!("../templates/new/rust/build.rs.tera")),
+    ("proto/NAME/tasks/v1/app/tasks.proto", include_str!("../templates/new/rust/app_tasks.proto.tera")),
+    ("proto/NAME/tasks/v1/tasks.proto", include_str!("../templates/new/rust/tasks.proto.tera")),
+    ("src/components.rs", include_str!("../templates/new/rust/components.rs.tera")),
+    ("src/lib.rs", include_str!("../templates/new/rust/lib.rs.tera")),
+    ("src/main.rs", include_str!("../templates/new/rust/main.rs.tera")),
+    ("tests/rules.rs", include_str!("../templates/new/rust/rules.rs.tera")),
+    (".dockerignore", include_str!("../templates/new/rust/gitignore.tera")),
+];
+
+/// Names that would hide a crate that the project uses, or a module of its own.
+const TAKEN: [&str; 14] = [
+    "alloc",
+    "angzarr",
+    "angzarr_codegen",
+    "angzarr_runtime",
+    "components",
+    "core",
+    "google",
+    "proc_macro",
+    "prost",
+    "prost_types",
+    "std",
+    "tasks",
+    "test",
+    "tokio",
+];
+
+/// The name of a project: lower-case letters, digits, `-` and `_`, beginning with a letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectName(String);
+
+/// Why a name cannot be a project's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadName {
+    /// It has other characters, or begins with one that is no letter.
+    #[error("a project's name has lower-case letters, digits, `-` and `_`, and begins with a letter")]
+    Characters,
+    /// It means something else in Rust, or in the project itself.
+    #[error("`{0}` means something else in Rust, or in the project itself; choose another name")]
+    Taken(String),
+}
+
+impl FromStr for ProjectName {
+    type Err = BadName;
+
+    fn from_str(name: &str) -> Result<Self, BadName> {
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(word) {
+            return Err(BadName::Characters);
+        }
+        let package = name.replace('-', "_");
+        // The module of the package has to be called like the package itself.
+        if TAKEN.contains(&package.as_str()) || rust_field(&package) != package {
+            return Err(BadName::Taken(name.to_owned()));
+        }
+        Ok(ProjectName(name.to_owned()))
+    }
+}
+
+impl fmt::Display for ProjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a project takes Angzarr's crates from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The registry, in this version.
+    Version(String),
+    /// A checkout.
+    Path(PathBuf),
+    /// A git repository.
+    Git(String),
+}
+
+impl Origin {
+    /// The fields of a dependency in `Cargo.toml`; `folder` is where the crate lies in a checkout.
+    fn dependency(&self, folder: &str) -> String {
+        match self {
+            Origin::Version(version) => format!("version = {}", quoted(version)),
+            Origin::Path(path) => format!("path = {}", quoted(&path.join(folder).display().to_string())),
+            Origin::Git(url) => format!("git = {}", quoted(url)),
+        }
+    }
+}
+
+/// The files of a new Rust project, for [`create`](crate::output::create).
+///
+/// # Errors
+/// A mistake of this crate.
+pub fn rust(name: &ProjectName, origin: &Origin) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        name: &'a str,
+        package: &'a str,
+        runtime: String,
+        codegen: String,
+        rust_version: &'static str,
+    }
+    let package = name.0.replace('-', "_");
+    let view = View {
+        name: &name.0,
+        package: &package,
+        runtime: origin.dependency("angzarr-runtime"),
+        codegen: origin.dependency("angzarr-codegen"),
+        rust_version: env!("CARGO_PKG_RUST_VERSION"),
+    };
+    let renderer = Renderer::of(&RUST)?;
+    let file = |(template, _): &(&str, &str)| {
+        let text = renderer.render(template, &view)?;
+        Ok(GeneratedFile { name: template.replace("NAME", &package), text })
+    };
+    RUST.iter().map(file).collect()
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+/// Whether a folder is a checkout that projects can use.
+pub fn is_checkout(path: &Path) -> bool {
+    ["angzarr-runtime", "angzarr-codegen"].iter().all(|folder| path.join(folder).join("Cargo.toml").is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_crates_packages_and_modules() {
+        for name in ["shop", "my-shop", "my_shop2"] {
+            assert_eq!(name.parse::<ProjectName>().map(|name| name.to_string()), Ok(name.to_owned()));
+        }
+        for name in ["", "Shop", "2shop", "-shop", "shop.v1", "shöp", "../shop"] {
+            assert_eq!(name.parse::<ProjectName>(), Err(BadName::Characters), "{name}");
+        }
+        for name in ["async", "self", "tasks", "std", "angzarr-runtime", "shop__x", "shop-"] {
+            assert_eq!(name.parse::<ProjectName>(), Err(BadName::Taken(name.to_owned())), "{name}");
+        }
+    }
+
+    #[test]
+    fn crates_come_from_where_it_was_said() {
+        let manifest = |origin: Origin| {
+            let files = rust(&"my-shop".parse().unwrap(), &origin).unwrap();
+            files.into_iter().find(|file| file.name == "Cargo.toml").unwrap().text
+        };
+        let version = manifest(Origin::Version("0.1.0".to_owned()));
+        assert!(version.contains("angzarr-runtime = { version = \"0.1.0\", features = [\"testing\"] }"), "{version}");
+        let path = manifest(Origin::Path(PathBuf::from("/src/\"angzarr\"")));
+        assert!(path.contains("angzarr-codegen = { path = \"/src/\\\"angzarr\\\"/angzarr-codegen\" }"), "{path}");
+        let git = manifest(Origin::Git("https://example.org/angzarr.git".to_owned()));
+        assert!(git.contains("angzarr-runtime = { git = \"https://example.org/angzarr.git\" }"), "{git}");
+    }
+}
