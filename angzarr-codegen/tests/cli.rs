@@ -63,12 +63,15 @@ fn findings_go_to_standard_error_and_nothing_is_written() {
     assert_eq!(
         text(&output.stderr),
         r#"error[AZ0301]: command `t.v1.Do` has no root
- --> bad.proto:7:9
-  |
-7 | message Do { string id = 1; }
-  |         ^^
-  |
-  = help: mark one field with `[(angzarr.v1.field).root = true]`
+  --> bad.proto:7:9
+   |
+ 7 | message Do { string id = 1; }
+   |         ^^
+...
+13 |   rpc Perform(Do) returns (Done);
+   |       ------- the handler of the command
+   |
+   = help: mark one field with `[(angzarr.v1.field).root = true]`
 
 error[AZ0102]: `Doer` has the domain "Doer"
   --> bad.proto:11:9
@@ -136,7 +139,7 @@ fn findings_for_programs() {
     assert_eq!(
         text(&output.stderr).lines().next(),
         Some(
-            r#"{"severity":"error","code":"AZ0301","message":"command `t.v1.Do` has no root","place":{"file":"bad.proto","path":"bad.proto","line":7,"column":9,"end_line":7,"end_column":11,"text":"message Do { string id = 1; }"},"related":[],"suggestion":null,"help":"mark one field with `[(angzarr.v1.field).root = true]`"}"#
+            r#"{"severity":"error","code":"AZ0301","message":"command `t.v1.Do` has no root","place":{"file":"bad.proto","path":"bad.proto","line":7,"column":9,"end_line":7,"end_column":11,"text":"message Do { string id = 1; }"},"related":[{"label":"the handler of the command","place":{"file":"bad.proto","path":"bad.proto","line":13,"column":7,"end_line":13,"end_column":14,"text":"  rpc Perform(Do) returns (Done);"}}],"suggestion":null,"help":"mark one field with `[(angzarr.v1.field).root = true]`"}"#
         )
     );
     assert_eq!(text(&output.stderr).lines().count(), 2);
@@ -151,7 +154,7 @@ fn findings_for_workflows() {
         text(&output.stderr).lines().next(),
         Some(
             "::error file=bad.proto,line=7,endLine=7,col=9,endColumn=11,title=AZ0301::\
-             command `t.v1.Do` has no root%0Ahelp: mark one field with `[(angzarr.v1.field).root = true]`"
+             command `t.v1.Do` has no root%0Abad.proto:13:7: the handler of the command%0Ahelp: mark one field with `[(angzarr.v1.field).root = true]`"
         )
     );
 }
