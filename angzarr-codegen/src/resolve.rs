@@ -21,7 +21,7 @@ use options::{Annotations, HandlerKind};
 pub(crate) use spans::Spans;
 
 /// Packages that belong to protobuf and to Angzarr itself; nothing in them is a user's.
-const FOREIGN_PACKAGES: [&str; 2] = ["google.protobuf", "angzarr.v1"];
+pub(crate) const FOREIGN_PACKAGES: [&str; 2] = ["google.protobuf", "angzarr.v1"];
 
 /// A model and the places of everything in it.
 pub(crate) struct Resolved {

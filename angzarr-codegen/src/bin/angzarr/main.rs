@@ -3,6 +3,7 @@
 mod console;
 mod generate;
 mod input;
+mod ir;
 
 use std::process::ExitCode;
 
@@ -21,11 +22,14 @@ enum Command {
     /// Generate code.
     #[command(subcommand)]
     Gen(generate::Language),
+    /// Print what was understood as JSON, for other programs.
+    Ir(ir::Ir),
 }
 
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Gen(language) => generate::run(language),
+        Command::Ir(ir) => ir::run(ir),
     };
     exit.into()
 }
