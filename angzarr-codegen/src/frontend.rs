@@ -44,7 +44,20 @@ impl Protos {
 /// # Errors
 /// One report for every file that does not parse or link or is not found.
 pub(crate) fn read(request: &Request) -> Result<Protos, Vec<Report>> {
-    let mut compiler = Compiler::with_file_resolver(resolver(&request.includes));
+    let here = vec![PathBuf::from(".")];
+    let includes = if request.includes.is_empty() { &here } else { &request.includes };
+    read_from(request, includes.iter().map(|include| IncludeFileResolver::new(include.clone())))
+}
+
+/// The same, looking for files in given places instead of the request's directories.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_from<R: FileResolver + 'static>(
+    request: &Request,
+    places: impl Iterator<Item = R>,
+) -> Result<Protos, Vec<Report>> {
+    let mut compiler = Compiler::with_file_resolver(resolver(places));
     compiler.include_source_info(true).include_imports(true);
     let mut reports = Vec::new();
     let generate = open(&mut compiler, &request.files, &mut reports);
@@ -56,6 +69,17 @@ pub(crate) fn read(request: &Request) -> Result<Protos, Vec<Report>> {
     let read = compiler.files().filter_map(|file| file.path().map(Path::to_path_buf)).collect();
     let texts = texts(&compiler);
     Ok(Protos { pool: compiler.descriptor_pool(), generate, services, read, texts })
+}
+
+/// Takes a linked set of descriptors, as compilers write it; all of its files are generated, except for those of `with`.
+///
+/// # Errors
+/// What is wrong with the set, in words.
+pub(crate) fn decode(set: &[u8], with: &[PathBuf]) -> Result<Protos, String> {
+    let pool = DescriptorPool::decode(set).map_err(|error| error.to_string())?;
+    let services: BTreeSet<String> = pool.files().map(|file| file.name().to_owned()).collect();
+    let generate = services.iter().filter(|name| !with.iter().any(|with| with.ends_with(name))).cloned().collect();
+    Ok(Protos { pool, generate, services, read: Vec::new(), texts: BTreeMap::new() })
 }
 
 /// Opens files in the order of their names, whatever order they were given in; the descriptors' order follows it.
@@ -83,15 +107,10 @@ fn opened(compiler: &Compiler) -> BTreeSet<String> {
     compiler.files().filter(|file| !file.is_import()).map(|file| file.name().to_owned()).collect()
 }
 
-fn resolver(includes: &[PathBuf]) -> ChainFileResolver {
+fn resolver<R: FileResolver + 'static>(places: impl Iterator<Item = R>) -> ChainFileResolver {
     let mut chain = ChainFileResolver::new();
     chain.add(Embedded);
-    if includes.is_empty() {
-        chain.add(IncludeFileResolver::new(PathBuf::from(".")));
-    }
-    for include in includes {
-        chain.add(IncludeFileResolver::new(include.clone()));
-    }
+    places.for_each(|place| chain.add(place));
     chain.add(GoogleFileResolver::new());
     chain
 }

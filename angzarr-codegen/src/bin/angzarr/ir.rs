@@ -29,7 +29,5 @@ pub(crate) fn run(Ir { input, schema }: Ir) -> Exit {
 }
 
 fn document(input: Input) -> Result<String, Vec<Report>> {
-    let understood = angzarr_codegen::understand(&input.request())?;
-    findings(&understood.warnings);
-    pictures::json(&Document::of(&understood))
+    pictures::json(&Document::of(&angzarr_codegen::understand(&input.request())?))
 }

@@ -1,9 +1,11 @@
 //! The `angzarr` command: one file a subcommand. Data goes to standard output, findings to standard error.
 
+mod breaking;
 mod console;
 mod generate;
 mod input;
 mod ir;
+mod lock;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,10 @@ enum Command {
     /// Generate code.
     #[command(subcommand)]
     Gen(generate::Language),
+    /// Write down what is stored, so that later changes can be held against it.
+    Lock(lock::Write),
+    /// Find changes that would break what is stored.
+    Breaking(breaking::Breaking),
     /// Print what was understood as JSON, for other programs.
     Ir(ir::Ir),
 }
@@ -29,6 +35,8 @@ enum Command {
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Gen(language) => generate::run(language),
+        Command::Lock(write) => lock::run(write),
+        Command::Breaking(breaking) => breaking::run(breaking),
         Command::Ir(ir) => ir::run(ir),
     };
     exit.into()
