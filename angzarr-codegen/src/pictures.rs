@@ -3,13 +3,18 @@
 //! Everything starts from [`document::Document`]; nothing here looks at the model again.
 
 pub mod document;
+pub mod graph;
+mod layout;
+mod page;
+mod svg;
 
 use document::Document;
+use graph::Graph;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::Report;
-use crate::render::internal;
+use crate::render::{Renderer, internal};
 
 /// A document as JSON, without a line break at the end.
 ///
@@ -30,4 +35,36 @@ pub fn schema() -> Result<String, Vec<Report>> {
 
 fn pretty(value: &impl Serialize) -> Result<String, Vec<Report>> {
     serde_json::to_string_pretty(value).map_err(|error| internal(&error))
+}
+
+/// A graph in the language of Mermaid, which Markdown on many sites draws.
+///
+/// # Errors
+/// A template that does not fit, which is a mistake of this crate; so it is for the other forms.
+pub fn mermaid(document: &Document) -> Result<String, Vec<Report>> {
+    Renderer::new()?.render("pictures/graph.mmd", &Graph::of(document))
+}
+
+/// A graph in the language of Graphviz.
+///
+/// # Errors
+/// As [`mermaid`].
+pub fn dot(document: &Document) -> Result<String, Vec<Report>> {
+    Renderer::new()?.render("pictures/graph.dot", &Graph::of(document))
+}
+
+/// A graph as a picture, which follows the reader's choice of light or dark.
+///
+/// # Errors
+/// As [`mermaid`].
+pub fn svg(document: &Document) -> Result<String, Vec<Report>> {
+    svg::svg(&Renderer::new()?, &Graph::of(document))
+}
+
+/// The picture as a page to click through, in one file that needs no network.
+///
+/// # Errors
+/// As [`mermaid`].
+pub fn html(document: &Document) -> Result<String, Vec<Report>> {
+    page::page(&Renderer::new()?, document)
 }

@@ -70,6 +70,23 @@ fn ir() {
     );
 }
 
+/// One way to print a document.
+type Form = fn(&Document) -> Result<String, Vec<angzarr_codegen::Report>>;
+
+#[test]
+fn graphs() {
+    let forms: [(&str, Form); 4] = [
+        ("graph.mmd", pictures::mermaid),
+        ("graph.dot", pictures::dot),
+        ("graph.svg", pictures::svg),
+        ("graph.html", pictures::html),
+    ];
+    let text = |case: &str, (file, form): (&str, Form)| {
+        (format!("tests/pictures/{case}/{file}"), form(&document(case)).unwrap())
+    };
+    golden(GOLDEN.iter().flat_map(|case| forms.map(|form| text(case, form))));
+}
+
 #[test]
 fn the_schema_is_the_published_one() {
     golden([("../docs/ir.schema.json".to_owned(), pictures::schema().unwrap() + "\n")]);

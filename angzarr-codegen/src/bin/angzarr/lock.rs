@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use angzarr_codegen::evolution;
 use angzarr_codegen::evolution::lock::Lock;
 use angzarr_codegen::evolution::past::{self, PastError};
-use angzarr_codegen::{GeneratedFile, evolution, output};
 use clap::Args;
 
 use crate::console::{Exit, findings, print, unusable};
 use crate::input::Input;
+use crate::save;
 
 #[derive(Args, Debug)]
 pub(crate) struct Write {
@@ -52,7 +53,7 @@ pub(crate) fn run(Write { input, lock: path, check, force }: Write) -> Exit {
     if check {
         return out_of_date(&path, before.as_ref(), &now);
     }
-    match save(&path, &now) {
+    match save::write(&path, now.to_string()) {
         Ok(()) => {
             print(&format!("{name}: {} stored messages in {} domains", now.stored.len(), now.domains.len()));
             Exit::Done
@@ -72,10 +73,4 @@ fn out_of_date(path: &Path, before: Option<&Lock>, now: &Lock) -> Exit {
         }
     }
     Exit::Findings
-}
-
-fn save(path: &Path, lock: &Lock) -> Result<(), output::WriteError> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    output::write(directory, &[GeneratedFile { name, text: lock.to_string() }]).map(|_| ())
 }

@@ -3,9 +3,11 @@
 mod breaking;
 mod console;
 mod generate;
+mod graph;
 mod input;
 mod ir;
 mod lock;
+mod save;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,8 @@ enum Command {
     Lock(lock::Write),
     /// Find changes that would break what is stored.
     Breaking(breaking::Breaking),
+    /// Draw domains, components and what passes between them.
+    Graph(graph::Draw),
     /// Print what was understood as JSON, for other programs.
     Ir(ir::Ir),
 }
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         Command::Gen(language) => generate::run(language),
         Command::Lock(write) => lock::run(write),
         Command::Breaking(breaking) => breaking::run(breaking),
+        Command::Graph(draw) => graph::run(draw),
         Command::Ir(ir) => ir::run(ir),
     };
     exit.into()
