@@ -54,15 +54,20 @@ impl Protos {
 /// # Errors
 /// What is wrong with a descriptor set.
 pub(crate) fn read(request: &Request) -> Result<(Protos, Vec<Report>), Vec<Report>> {
-    match &request.descriptors {
-        Some(encoded) => descriptors::read(encoded, request).map(|protos| (protos, Vec::new())),
-        None => Ok(compile(request)),
+    if let Some(encoded) = &request.descriptors {
+        return descriptors::read(encoded, request).map(|protos| (protos, Vec::new()));
     }
+    let here = vec![PathBuf::from(".")];
+    let includes = if request.includes.is_empty() { &here } else { &request.includes };
+    Ok(compile(request, includes.iter().map(|include| IncludeFileResolver::new(include.clone()))))
 }
 
-/// Parses and links the files of a request with everything they import.
-fn compile(request: &Request) -> (Protos, Vec<Report>) {
-    let mut compiler = Compiler::with_file_resolver(resolver(&request.includes));
+/// Parses and links the files of a request with everything they import, looking for them in the given places.
+pub(crate) fn compile<R: FileResolver + 'static>(
+    request: &Request,
+    places: impl Iterator<Item = R>,
+) -> (Protos, Vec<Report>) {
+    let mut compiler = Compiler::with_file_resolver(resolver(places));
     compiler.include_source_info(true).include_imports(true);
     let mut failed = Vec::new();
     let generate = open(&mut compiler, &request.files, &mut failed);
@@ -126,15 +131,10 @@ fn opened(compiler: &Compiler) -> BTreeSet<String> {
     compiler.files().filter(|file| !file.is_import()).map(|file| file.name().to_owned()).collect()
 }
 
-fn resolver(includes: &[PathBuf]) -> ChainFileResolver {
+fn resolver<R: FileResolver + 'static>(places: impl Iterator<Item = R>) -> ChainFileResolver {
     let mut chain = ChainFileResolver::new();
     chain.add(Embedded);
-    if includes.is_empty() {
-        chain.add(IncludeFileResolver::new(PathBuf::from(".")));
-    }
-    for include in includes {
-        chain.add(IncludeFileResolver::new(include.clone()));
-    }
+    places.for_each(|place| chain.add(place));
     chain.add(GoogleFileResolver::new());
     chain
 }

@@ -17,9 +17,11 @@
 //! ```
 
 mod build;
+pub mod evolution;
 mod frontend;
 mod lang;
 pub mod output;
+pub mod pictures;
 pub mod plugin;
 mod project;
 mod render;
@@ -31,15 +33,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use angzarr_model::check;
 use angzarr_model::ir::Model;
+use angzarr_model::{Span, check};
 
 pub use angzarr_model::{self as model, Severity};
 pub use build::{Build, BuildError, BuildResult};
 pub use project::{PROJECT_FILE, Project, ProjectError, RustSettings};
 pub use report::{Format, Place, RelatedPlace, Report};
 
-use frontend::Protos;
+use frontend::{FOREIGN_PACKAGES, Protos};
 use resolve::{Resolved, Spans};
 
 /// What to read.
@@ -96,6 +98,13 @@ pub struct Understood {
 impl fmt::Debug for Understood {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Understood").field("model", &self.model).field("read", &self.read).finish_non_exhaustive()
+    }
+}
+
+impl Understood {
+    /// `file:line:column` of a place in the model, or only the file; empty if it is not in a file.
+    pub(crate) fn place(&self, span: Span) -> String {
+        self.spans.place(span).map(|place| place.to_string()).unwrap_or_default()
     }
 }
 

@@ -153,6 +153,17 @@ pub fn write(directory: &Path, files: &[GeneratedFile]) -> Result<Summary, Outpu
     plan(directory, files)?.apply()
 }
 
+/// Gives one file that somebody named this text, unless it holds it already. It is listed in no manifest.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save(path: &Path, text: &str) -> Result<(), OutputError> {
+    if fs::read(path).is_ok_and(|present| present == text.as_bytes()) {
+        return Ok(());
+    }
+    place::replace(path, text.as_bytes())
+}
+
 impl Plan {
     /// Files that are not as generated, sorted by name; the manifest is not among them.
     pub fn changes(&self) -> &[Change] {

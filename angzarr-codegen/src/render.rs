@@ -7,7 +7,11 @@ use tera::{Context, Tera};
 use crate::Report;
 
 /// Every template, by the name under which it is rendered.
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 8] = [
+    ("pictures/graph.dot", include_str!("../templates/pictures/graph.dot.tera")),
+    ("pictures/graph.mmd", include_str!("../templates/pictures/graph.mmd.tera")),
+    ("pictures/graph.svg", include_str!("../templates/pictures/graph.svg.tera")),
+    ("pictures/page.html", include_str!("../templates/pictures/page.html.tera")),
     ("rust/header.rs", include_str!("../templates/rust/header.rs.tera")),
     ("rust/attributes.rs", include_str!("../templates/rust/attributes.rs.tera")),
     ("rust/component.rs", include_str!("../templates/rust/component.rs.tera")),

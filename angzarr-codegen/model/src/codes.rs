@@ -1,5 +1,6 @@
 //! Every code a check can report: `AZ00xx` input, `AZ01xx` components, `AZ02xx` handlers, `AZ03xx` messages and
-//! keys, `AZ04xx` relations between components, `AZ07xx` project files and what is generated.
+//! keys, `AZ04xx` relations between components, `AZ06xx` changes that break what is stored, `AZ07xx` project files and what
+//! is generated.
 
 use crate::{Code, Severity};
 
@@ -108,6 +109,25 @@ codes! {
     Error BAD_DEADLINE = "AZ0408", "declare a message of its own for it, beside the process manager's events";
     /// A command that may be refused, with nobody to compensate it.
     Warning UNCOMPENSATED = "AZ0409", "handle it with `kind: COMPENSATION` where the event came from, or in the process manager; otherwise each refusal becomes a dead letter";
+
+    /// Something stored that nothing reads any more.
+    Error STORED_GONE = "AZ0601", "keep what reads it: for an event an upcaster, whose skeleton `angzarr upcast` writes, for a deadline its handler";
+    /// A field of something stored that has another number.
+    Error NUMBER_CHANGED = "AZ0602", "give it its old number again, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    /// A field of something stored that has another type.
+    Error TYPE_CHANGED = "AZ0603", "give it its old type again, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    /// A field of something stored that holds another number of values.
+    Error LABEL_CHANGED = "AZ0604", "undo it, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    /// An enum whose stored numbers lose their meaning.
+    Error ENUM_CHANGED = "AZ0605", "keep every value with its number; mark what is not used any more with `deprecated`";
+    /// A name or number that stored bytes know as something else.
+    Error REUSED = "AZ0606", "choose a name and a number that were never used";
+    /// A domain that is gone, or something stored that belongs to another one.
+    Error DOMAIN_CHANGED = "AZ0607", "keep the domain; whatever else changes its name, `domain` stays";
+    /// Natural ids that lead to other streams.
+    Error ROOT_CHANGED = "AZ0608", "let the same field be the root; for another id declare another command, or another domain";
+    /// Keys that lead to other instances of a process manager.
+    Error KEY_CHANGED = "AZ0609", "keep the key; for another one declare another process manager with a domain of its own";
 
     /// A project file that does not parse, or a value in it that cannot be used.
     Error BAD_PROJECT = "AZ0701", "see docs/cli.md for what a project file may say";

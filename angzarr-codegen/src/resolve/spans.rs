@@ -73,7 +73,7 @@ impl Spans {
     }
 
     /// What a span stands for.
-    pub(super) fn place(&self, span: Span) -> Option<Place> {
+    pub(crate) fn place(&self, span: Span) -> Option<Place> {
         self.places.get(usize::try_from(span.0).ok()?).cloned()
     }
 

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use angzarr_codegen::{Project, Request};
+use angzarr_codegen::{Project, Request, Understood};
 use clap::Args;
 
-use crate::console::{Exit, project_error, unusable, usage};
+use crate::console::{Exit, findings, project_error, unusable, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct Input {
@@ -59,6 +59,14 @@ impl Input {
             directories.push(PathBuf::from("."));
         }
         directories
+    }
+
+    /// Reads and checks what there is to work on, and tells what somebody should look at.
+    pub(crate) fn understand(&self) -> Result<(Request, Understood), Exit> {
+        let request = self.settings()?.request;
+        let understood = angzarr_codegen::understand(&request).map_err(|reports| findings(&reports))?;
+        findings(&understood.warnings);
+        Ok((request, understood))
     }
 
     /// Reads the project file, and lets flags replace what it says.

@@ -1,9 +1,14 @@
 //! The `angzarr` command: one file a subcommand. Data goes to standard output, findings to standard error.
 
+mod breaking;
 mod console;
 mod generate;
+mod graph;
 mod input;
+mod ir;
+mod lock;
 mod new;
+mod save;
 mod shell;
 mod watch;
 
@@ -26,6 +31,14 @@ struct Arguments {
 enum Command {
     /// Generate code.
     Gen(generate::Generate),
+    /// Write down what is stored, so that later changes can be held against it.
+    Lock(lock::Write),
+    /// Find changes that would break what is stored.
+    Breaking(breaking::Breaking),
+    /// Draw domains, components and what passes between them.
+    Graph(graph::Draw),
+    /// Print what was understood as JSON, for other programs.
+    Ir(ir::Ir),
     /// Write a new project: protos, components, tests, a command line, CI.
     New(new::New),
     /// Print a script that completes the words of this command in a shell.
@@ -39,6 +52,10 @@ fn main() -> ExitCode {
     console::write_findings_as(format);
     let exit = match command {
         Command::Gen(arguments) => generate::run(&arguments),
+        Command::Lock(arguments) => lock::run(&arguments),
+        Command::Breaking(arguments) => breaking::run(&arguments),
+        Command::Graph(arguments) => graph::run(&arguments),
+        Command::Ir(arguments) => ir::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),

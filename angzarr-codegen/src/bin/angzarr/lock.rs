@@ -1,0 +1,75 @@
+//! `angzarr lock`.
+
+use std::path::{Path, PathBuf};
+
+use angzarr_codegen::evolution::lock::Lock;
+use angzarr_codegen::evolution::past::{self, PastError};
+use angzarr_codegen::{evolution, output};
+use clap::Args;
+
+use crate::console::{Exit, findings, output_error, print, unusable};
+use crate::input::Input;
+
+#[derive(Args, Debug)]
+pub(crate) struct Write {
+    #[command(flatten)]
+    input: Input,
+    /// The lock file.
+    #[arg(long, value_name = "FILE", default_value = "angzarr.lock")]
+    lock: PathBuf,
+    /// Write nothing, and fail if the lock is not up to date.
+    #[arg(long)]
+    check: bool,
+    /// Write it in spite of breaking changes: for what was never stored, or is stored nowhere any more.
+    #[arg(long, conflicts_with = "check")]
+    force: bool,
+}
+
+pub(crate) fn run(Write { input, lock: path, check, force }: &Write) -> Exit {
+    let understood = match input.understand() {
+        Ok((_, understood)) => understood,
+        Err(exit) => return exit,
+    };
+    let before = match past::lock(path) {
+        Ok(lock) => Some(lock),
+        Err(PastError::NoLock(_)) => None,
+        Err(PastError::Lock { .. }) if *force => None,
+        Err(error) => return unusable(&error),
+    };
+    let mut now = Lock::of(&understood.model);
+    if let Some(before) = &before {
+        let broken = evolution::breaking(before, &understood);
+        if !broken.is_empty() && !*force {
+            return findings(&broken);
+        }
+        now.remember(before);
+    }
+    let name = path.display();
+    if before.as_ref() == Some(&now) {
+        print(&format!("{name} is up to date"));
+        return Exit::Done;
+    }
+    if *check {
+        return out_of_date(path, before.as_ref(), &now);
+    }
+    match output::save(path, &now.to_string()) {
+        Ok(()) => {
+            print(&format!("{name}: {} stored messages in {} domains", now.stored.len(), now.domains.len()));
+            Exit::Done
+        }
+        Err(error) => output_error(&error),
+    }
+}
+
+fn out_of_date(path: &Path, before: Option<&Lock>, now: &Lock) -> Exit {
+    let path = path.display();
+    match before {
+        None => print(&format!("there is no {path}; `angzarr lock` writes it")),
+        Some(before) => {
+            let differs = now.stored.iter().filter(|(name, stored)| before.stored.get(*name) != Some(stored));
+            differs.for_each(|(name, _)| print(&format!("{name} is new or different")));
+            print(&format!("{path} is not up to date; `angzarr lock` writes it"));
+        }
+    }
+    Exit::Findings
+}

@@ -1,0 +1,205 @@
+//! The comparison of two locks: what is stored, and the rules by which it is found.
+
+use std::collections::BTreeMap;
+
+use angzarr_model::ir::{Model, TypeName};
+use angzarr_model::{Code, Diagnostic, Span, codes};
+
+use super::fields::Comparison;
+use super::lock::{Domain, KeyPart, Lock, Root, Stored, Use};
+use super::types::same_text;
+
+/// Findings, with the places of the new protos.
+pub(super) struct Findings<'a> {
+    model: &'a Model,
+    found: Vec<Diagnostic>,
+}
+
+/// The place of what is not there any more.
+const NOWHERE: Span = Span(u32::MAX);
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(model: &'a Model) -> Self {
+        Findings { model, found: Vec::new() }
+    }
+
+    pub(super) fn report(&mut self, code: Code, span: Span, message: String) {
+        self.found.push(Diagnostic::new(code, span, message));
+    }
+
+    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.found
+    }
+
+    /// Where a message is declared.
+    pub(super) fn message(&self, name: &str) -> Span {
+        self.model.messages.iter().find(|message| message.name.0 == name).map_or(NOWHERE, |message| message.span)
+    }
+
+    /// Where a field is declared; where the message is, if it has none of that number.
+    pub(super) fn field(&self, message: &str, number: u32) -> Span {
+        let found = self.model.messages.iter().find(|one| one.name.0 == message);
+        let field = found.and_then(|one| one.fields.iter().find(|field| field.number == number));
+        field.map(|field| field.span).or(found.map(|one| one.span)).unwrap_or(NOWHERE)
+    }
+
+    /// Where a component is declared.
+    fn component(&self, full_name: &str) -> Span {
+        let mut components = self.model.components.iter();
+        components.find(|component| component.full_name == full_name).map_or(NOWHERE, |component| component.span)
+    }
+
+    /// Where a component's handler of an input is declared.
+    fn handler(&self, full_name: &str, input: &str) -> Span {
+        let component = self.model.components.iter().find(|component| component.full_name == full_name);
+        let handlers = component.into_iter().flat_map(|component| &component.handlers);
+        let input = TypeName(input.to_owned());
+        handlers.into_iter().find(|handler| handler.input == input).map_or(NOWHERE, |handler| handler.span)
+    }
+}
+
+/// Reports what `now` would break of `before`.
+pub(super) fn compare(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
+    for (name, domain) in &before.domains {
+        match now.domains.get(name) {
+            Some(current) => same_domain(name, domain, current, found),
+            None => domain_gone(name, domain, now, found),
+        }
+    }
+    // Of a domain that is gone, one finding is enough.
+    let there = |stored: &Stored| stored.kept == Use::Command || now.domains.contains_key(&stored.domain);
+    let stored = before.stored.iter().filter(|(_, stored)| there(stored));
+    let kept: Vec<&String> =
+        stored.filter(|(name, stored)| still_stored(name, stored, now, found)).map(|(name, _)| name).collect();
+    let mut comparison = Comparison::new(before, now, found);
+    kept.into_iter().for_each(|name| comparison.stored(name));
+}
+
+fn domain_gone(name: &str, domain: &Domain, now: &Lock, found: &mut Findings<'_>) {
+    let owner = &domain.owner;
+    let became = now.domains.iter().find(|(_, other)| &other.owner == owner);
+    let fate = match became {
+        Some((other, _)) => format!("`{owner}` owns \"{other}\" instead"),
+        None => format!("it was owned by `{owner}`"),
+    };
+    let message = format!("the domain \"{name}\" is gone: {fate}; streams lie under the name of their domain for ever");
+    found.report(codes::DOMAIN_CHANGED, found.component(owner), message);
+}
+
+fn same_domain(name: &str, before: &Domain, now: &Domain, found: &mut Findings<'_>) {
+    let owner = found.component(&now.owner);
+    if before.kind != now.kind {
+        let message = format!(
+            "the domain \"{name}\" was one of {}s and is one of {}s now; they give ids to streams in different ways",
+            before.kind, now.kind
+        );
+        found.report(codes::DOMAIN_CHANGED, owner, message);
+        return;
+    }
+    if before.namespace != now.namespace {
+        let message = format!(
+            "root ids of \"{name}\" were made in the namespace {} and are in {} now; streams would not be found",
+            before.namespace, now.namespace
+        );
+        found.report(codes::ROOT_CHANGED, owner, message);
+    }
+    for (message, root) in &before.roots {
+        if let Some(current) = now.roots.get(message) {
+            same_root(message, root, current, found);
+        }
+    }
+    keys(&before.keys, now, found);
+}
+
+fn same_root(message: &str, before: &Root, now: &Root, found: &mut Findings<'_>) {
+    let same_field = before.number == now.number || before.name == now.name;
+    if same_field && same_text(&before.ty, &now.ty) {
+        return;
+    }
+    let text = format!(
+        "the root of `{message}` was `{} {}` and is `{} {}` now; it would lead to other streams than before",
+        before.ty, before.name, now.ty, now.name
+    );
+    found.report(codes::ROOT_CHANGED, found.field(message, now.number), text);
+}
+
+fn keys(before: &BTreeMap<String, Vec<KeyPart>>, now: &Domain, found: &mut Findings<'_>) {
+    for (event, parts) in before {
+        let Some(current) = now.keys.get(event) else { continue };
+        let same = |(part, other): (&KeyPart, &KeyPart)| {
+            (part.numbers == other.numbers || part.path == other.path) && same_text(&part.ty, &other.ty)
+        };
+        if parts.len() == current.len() && parts.iter().zip(current).all(same) {
+            continue;
+        }
+        let message = format!(
+            "`{}` found its instance for `{event}` by {} and does by {} now; instances that exist would not be found",
+            now.owner,
+            spelt(parts),
+            spelt(current)
+        );
+        found.report(codes::KEY_CHANGED, found.handler(&now.owner, event), message);
+    }
+}
+
+fn spelt(key: &[KeyPart]) -> String {
+    if key.is_empty() {
+        return "the correlation id".to_owned();
+    }
+    key.iter().map(|part| format!("`{} {}`", part.ty, part.path)).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a message is still what it was stored as, so that its shape matters. If not, that is reported.
+fn still_stored(name: &str, before: &Stored, lock: &Lock, found: &mut Findings<'_>) -> bool {
+    let (what, domain) = (before.kept.words(), &before.domain);
+    let event = |kept: Use| matches!(kept, Use::Event | Use::Fact);
+    let Some(now) = lock.stored.get(name) else {
+        let code = match (before.kept, found.message(name)) {
+            // What was sent and answered is never sent again.
+            (Use::Command, _) => return false,
+            (_, NOWHERE) => codes::STORED_GONE,
+            _ if lock.domains.values().any(|domain| domain.roots.contains_key(name)) => codes::REUSED,
+            _ => codes::STORED_GONE,
+        };
+        let message = match (code, before.kept) {
+            (codes::REUSED, _) => {
+                format!("`{name}` was {} of \"{domain}\" and is a command or query now", article(what))
+            }
+            (_, Use::Deadline) => {
+                format!("the deadline `{name}` of \"{domain}\" has no handler any more; those that are set would fail")
+            }
+            _ => format!(
+                "`{name}`, {} of \"{domain}\", is neither written nor upcast any more; stored ones could not be read",
+                article(what)
+            ),
+        };
+        let owner = lock.domains.get(domain).map_or(NOWHERE, |domain| found.component(&domain.owner));
+        let declared = found.message(name);
+        found.report(code, if declared == NOWHERE { owner } else { declared }, message);
+        return false;
+    };
+    if before.kept == Use::Command {
+        return true;
+    }
+    if before.kept != now.kept && !(event(before.kept) && event(now.kept)) {
+        let message =
+            format!("`{name}` was {} of \"{domain}\" and is {} now", article(what), article(now.kept.words()));
+        found.report(codes::REUSED, found.message(name), message);
+        return false;
+    }
+    if before.domain != now.domain {
+        let message = format!(
+            "`{name}` was {} of \"{domain}\" and is one of \"{}\" now; the streams of \"{domain}\" still hold it",
+            article(what),
+            now.domain
+        );
+        found.report(codes::DOMAIN_CHANGED, found.message(name), message);
+        return false;
+    }
+    true
+}
+
+fn article(what: &str) -> String {
+    let vowel = what.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {what}", if vowel { "an" } else { "a" })
+}

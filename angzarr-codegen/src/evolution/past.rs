@@ -1,0 +1,212 @@
+//! What an earlier release stored: from its lock, from a git ref, from a descriptor set.
+//!
+//! Git is asked through its command: whoever has a ref has the command, in the version that knows his repository, and a
+//! library that reads every form of one would be larger than all of the generator.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use protox::file::{File, FileResolver, IncludeFileResolver};
+
+use super::lock::{Lock, LockError};
+use crate::frontend::{self, Protos};
+use crate::resolve::{self, Resolved};
+use crate::{Report, Request};
+
+/// Why it cannot be said what was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PastError {
+    /// There is no lock file yet.
+    #[error("there is no {}; `angzarr lock` writes it, and --git REF compares with a commit instead", .0.display())]
+    NoLock(PathBuf),
+    /// The lock file is none.
+    #[error("{}: {source}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: LockError,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Git is not there, or refuses.
+    #[error("git: {0}")]
+    Git(String),
+    /// The protos of then have mistakes that keep them from being understood.
+    #[error("the protos of then have mistakes")]
+    Findings(Vec<Report>),
+}
+
+/// Reads a lock file.
+///
+/// # Errors
+/// It is not there, cannot be read, or is none.
+pub fn lock(path: &Path) -> Result<Lock, PastError> {
+    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => PastError::NoLock(path.to_owned()),
+        _ => PastError::Read { path: path.to_owned(), source },
+    })?;
+    Lock::parse(&text).map_err(|source| PastError::Lock { path: path.to_owned(), source })
+}
+
+/// Reads a descriptor set: what `protoc --include_imports --descriptor_set_out` and `buf build` write. The files of the
+/// request's `with` do not count as the release's own.
+///
+/// # Errors
+/// It cannot be read, is none, or what it holds cannot be understood.
+pub fn descriptor_set(path: &Path, request: &Request) -> Result<Lock, PastError> {
+    let set = std::fs::read(path).map_err(|source| PastError::Read { path: path.to_owned(), source })?;
+    let request = Request { descriptors: Some(set), with: request.with.clone(), ..Request::default() };
+    understood(frontend::read(&request).map_err(PastError::Findings)?)
+}
+
+/// Reads the protos of a request as they were at a commit, and those below its directories that are gone since.
+///
+/// Directories outside of the repository are read as they are.
+///
+/// # Errors
+/// Git refuses, or the protos of then cannot be understood.
+pub fn git(reference: &str, request: &Request) -> Result<Lock, PastError> {
+    let here = vec![PathBuf::from(".")];
+    let includes = if request.includes.is_empty() { &here } else { &request.includes };
+    let then = Then::of(reference)?;
+    let places: Vec<Place> = includes.iter().map(|include| then.place(include)).collect::<Result<_, _>>()?;
+    let mut files: BTreeSet<PathBuf> = BTreeSet::new();
+    files.extend(request.files.iter().filter_map(|file| name(file, &places)));
+    let with: Vec<PathBuf> = request.with.iter().filter_map(|file| name(file, &places)).collect();
+    files.extend(places.iter().flat_map(Place::gone).filter(|file| !with.contains(file)));
+    let request = Request { files: files.into_iter().collect(), with, ..Request::default() };
+    understood(frontend::compile(&request, places.into_iter()))
+}
+
+/// What protos of then say. They were checked then, perhaps by other rules; only what hides a component matters now.
+fn understood((protos, unread): (Protos, Vec<Report>)) -> Result<Lock, PastError> {
+    if !unread.is_empty() {
+        return Err(PastError::Findings(unread));
+    }
+    let Resolved { model, spans, found, complete } = resolve::resolve(&protos);
+    match found.finish() {
+        Err(found) if !complete => Err(PastError::Findings(spans.reports(found))),
+        _ => Ok(Lock::of(&model)),
+    }
+}
+
+/// A commit of the repository around the current directory.
+struct Then {
+    commit: String,
+    root: PathBuf,
+    /// Paths of its protos, from the repository's root.
+    protos: BTreeSet<String>,
+}
+
+impl Then {
+    fn of(reference: &str) -> Result<Self, PastError> {
+        let text = |arguments: &[&str]| {
+            run(arguments).map(|output| String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned())
+        };
+        let root = text(&["rev-parse", "--show-toplevel"])?;
+        let wanted = format!("{reference}^{{commit}}");
+        let commit = text(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
+        let paths = run(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", &commit])?;
+        let paths = paths.split(|byte| *byte == 0).map(|path| String::from_utf8_lossy(path).into_owned());
+        let protos = paths.filter(|path| path.ends_with(".proto")).collect();
+        Ok(Then { commit, root: PathBuf::from(root), protos })
+    }
+
+    /// What an include directory was then.
+    fn place(&self, include: &Path) -> Result<Place, PastError> {
+        let read = |source| PastError::Read { path: include.to_owned(), source };
+        let absolute = std::path::absolute(include).map_err(read)?;
+        // One that is gone has no canonical form, and needs none but for links above it.
+        let absolute = absolute.canonicalize().unwrap_or(absolute);
+        let root = self.root.canonicalize().map_err(read)?;
+        let Ok(below) = absolute.strip_prefix(&root) else {
+            return Ok(Place { include: include.to_owned(), then: None });
+        };
+        let mut prefix: String = segments(below).flat_map(|segment| [segment, "/".to_owned()]).collect();
+        if prefix == "/" {
+            prefix.clear();
+        }
+        let inside = self.protos.iter().filter_map(|path| path.strip_prefix(&prefix));
+        let names = inside.map(str::to_owned).collect();
+        Ok(Place {
+            include: include.to_owned(),
+            then: Some(Tree { prefix: format!("{}:{prefix}", self.commit), names }),
+        })
+    }
+}
+
+/// An include directory.
+struct Place {
+    include: PathBuf,
+    /// What git has of it; nothing, if it lies outside.
+    then: Option<Tree>,
+}
+
+/// Files below a directory at a commit.
+struct Tree {
+    /// What makes a name an object of git.
+    prefix: String,
+    names: BTreeSet<String>,
+}
+
+impl Place {
+    /// Names of files that are gone since.
+    fn gone(&self) -> impl Iterator<Item = PathBuf> {
+        let names = self.then.iter().flat_map(|tree| &tree.names);
+        names.filter(|name| !self.include.join(name).exists()).map(PathBuf::from)
+    }
+}
+
+impl FileResolver for Place {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        IncludeFileResolver::new(self.include.clone()).resolve_path(path)
+    }
+
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        let Some(tree) = &self.then else { return IncludeFileResolver::new(self.include.clone()).open_file(name) };
+        if !tree.names.contains(name) {
+            return Err(protox::Error::file_not_found(name));
+        }
+        let bytes = run(&["cat-file", "blob", &format!("{}{name}", tree.prefix)]).map_err(protox::Error::new)?;
+        File::from_source(name, &String::from_utf8_lossy(&bytes))
+    }
+}
+
+/// The name of a file that was there then, relative to its directory.
+fn name(file: &Path, places: &[Place]) -> Option<PathBuf> {
+    let names = places.iter().filter_map(|place| Some((place, place.resolve_path(file)?)));
+    let as_given = segments(file).collect::<Vec<_>>().join("/");
+    let names = names.chain(places.iter().map(|place| (place, as_given.clone())));
+    let there = |(place, name): &(&Place, String)| match &place.then {
+        Some(tree) => tree.names.contains(name),
+        None => place.include.join(name).exists(),
+    };
+    names.into_iter().find(there).map(|(_, name)| PathBuf::from(name))
+}
+
+fn segments(path: &Path) -> impl Iterator<Item = String> {
+    path.components().filter_map(|component| match component {
+        Component::Normal(segment) => Some(segment.to_string_lossy().into_owned()),
+        _ => None,
+    })
+}
+
+/// What git prints.
+fn run(arguments: &[&str]) -> Result<Vec<u8>, PastError> {
+    let output = Command::new("git").args(arguments).output().map_err(|error| PastError::Git(error.to_string()))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().find(|line| !line.is_empty()).unwrap_or("it failed without a word");
+    Err(PastError::Git(said.trim_start_matches("fatal: ").to_owned()))
+}
