@@ -114,12 +114,23 @@ pub struct Enum {
     pub name: TypeName,
     /// Comment above it.
     pub doc: String,
-    /// Name and number of each value, in the order of declaration.
-    pub values: Vec<(String, i32)>,
+    /// Its values, in the order of declaration.
+    pub values: Vec<EnumValue>,
     /// Package it is declared in.
     pub package: String,
     /// Whether this run writes its type.
     pub generate: bool,
+}
+
+/// A value of an enum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnumValue {
+    /// As declared.
+    pub name: String,
+    /// Number on the wire.
+    pub number: i32,
+    /// Comment above it.
+    pub doc: String,
 }
 
 /// A component: a service in protos, a trait in Rust.

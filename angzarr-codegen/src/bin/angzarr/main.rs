@@ -2,6 +2,7 @@
 
 mod breaking;
 mod console;
+mod docs;
 mod generate;
 mod graph;
 mod input;
@@ -32,6 +33,8 @@ enum Command {
     Breaking(breaking::Breaking),
     /// Draw domains, components and what passes between them.
     Graph(graph::Draw),
+    /// Write a catalogue of domains, commands, events and views in Markdown.
+    Docs(docs::Docs),
     /// Print what was understood as JSON, for other programs.
     Ir(ir::Ir),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Lock(write) => lock::run(write),
         Command::Breaking(breaking) => breaking::run(breaking),
         Command::Graph(draw) => graph::run(draw),
+        Command::Docs(docs) => docs::run(docs),
         Command::Ir(ir) => ir::run(ir),
     };
     exit.into()

@@ -144,7 +144,7 @@ fn field(field: &ir::Field) -> Field {
 
 fn values(ty: &ir::Enum) -> Values {
     let mut values: Vec<Value> =
-        ty.values.iter().map(|(name, number)| Value { number: *number, name: name.clone() }).collect();
+        ty.values.iter().map(|one| Value { number: one.number, name: one.name.clone() }).collect();
     values.sort();
     Values { values }
 }
