@@ -37,6 +37,8 @@ pub struct Message {
     pub union: Option<Union>,
     /// The event is no longer written.
     pub retired: bool,
+    /// Full names under which earlier releases stored this very shape.
+    pub stored_as: Vec<String>,
     /// Fingerprint of the shape: of the message and all messages and enums it reaches.
     pub shape: String,
 }
