@@ -9,6 +9,7 @@ mod input;
 mod ir;
 mod lock;
 mod save;
+mod upcast;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ enum Command {
     Lock(lock::Write),
     /// Find changes that would break what is stored.
     Breaking(breaking::Breaking),
+    /// Begin a new version of an event: the message, and the upcaster that leads to it.
+    Upcast(upcast::Upcast),
     /// Draw domains, components and what passes between them.
     Graph(graph::Draw),
     /// Write a catalogue of domains, commands, events and views in Markdown.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Gen(language) => generate::run(language),
         Command::Lock(write) => lock::run(write),
         Command::Breaking(breaking) => breaking::run(breaking),
+        Command::Upcast(upcast) => upcast::run(upcast),
         Command::Graph(draw) => graph::run(draw),
         Command::Docs(docs) => docs::run(docs),
         Command::Ir(ir) => ir::run(ir),
