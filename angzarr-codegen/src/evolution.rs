@@ -13,6 +13,7 @@ mod fields;
 pub mod lock;
 pub mod past;
 mod types;
+pub mod upcast;
 
 use uuid::Uuid;
 

@@ -102,6 +102,11 @@ impl fmt::Debug for Understood {
 }
 
 impl Understood {
+    /// The text of a file that was read from disk, by its name.
+    pub(crate) fn text(&self, file: &str) -> Option<&str> {
+        self.protos.sources.get(file).map(|source| source.text.as_str())
+    }
+
     /// `file:line:column` of a place in the model, or only the file; empty if it is not in a file.
     pub(crate) fn place(&self, span: Span) -> String {
         self.spans.place(span).map(|place| place.to_string()).unwrap_or_default()

@@ -2,6 +2,7 @@
 //!
 //! Everything starts from [`document::Document`]; nothing here looks at the model again.
 
+mod catalogue;
 pub mod document;
 pub mod graph;
 mod layout;
@@ -13,8 +14,8 @@ use graph::Graph;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-use crate::Report;
 use crate::render::{Renderer, internal};
+use crate::{GeneratedFile, Report};
 
 /// A document as JSON, without a line break at the end.
 ///
@@ -67,4 +68,21 @@ pub fn svg(document: &Document) -> Result<String, Vec<Report>> {
 /// As [`mermaid`].
 pub fn html(document: &Document) -> Result<String, Vec<Report>> {
     page::page(&Renderer::new()?, document)
+}
+
+/// Everything as one Markdown file: domain by domain the components, commands, facts, events, queries, deadlines, views
+/// and rejections, and what they are made of.
+///
+/// # Errors
+/// As [`mermaid`].
+pub fn catalogue(document: &Document) -> Result<String, Vec<Report>> {
+    catalogue::one_file(&Renderer::new()?, document)
+}
+
+/// The same as a file a domain, and a `README.md` that lists them.
+///
+/// # Errors
+/// As [`mermaid`].
+pub fn catalogue_files(document: &Document) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+    catalogue::files(&Renderer::new()?, document)
 }

@@ -7,7 +7,8 @@ use tera::{Context, Tera};
 use crate::Report;
 
 /// Every template, by the name under which it is rendered.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
+    ("pictures/catalogue.md", include_str!("../templates/pictures/catalogue.md.tera")),
     ("pictures/graph.dot", include_str!("../templates/pictures/graph.dot.tera")),
     ("pictures/graph.mmd", include_str!("../templates/pictures/graph.mmd.tera")),
     ("pictures/graph.svg", include_str!("../templates/pictures/graph.svg.tera")),

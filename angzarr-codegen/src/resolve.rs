@@ -11,7 +11,7 @@ mod spans;
 
 use std::collections::BTreeSet;
 
-use angzarr_model::ir::{Enum, Model, TypeName};
+use angzarr_model::ir::{Enum, EnumValue, Model, TypeName};
 use angzarr_model::{Diagnostics, codes};
 use prost_reflect::{FileDescriptor, MessageDescriptor};
 
@@ -97,7 +97,14 @@ fn enums(context: &mut Context<'_>) -> Vec<Enum> {
             name: TypeName(ty.full_name().to_owned()),
             doc: context.spans.comment(&ty.parent_file(), ty.path()),
             span: context.spans.at(&ty.parent_file(), &[ty.path(), &[component::NAME]].concat()),
-            values: ty.values().map(|value| (value.name().to_owned(), value.number())).collect(),
+            values: ty
+                .values()
+                .map(|value| EnumValue {
+                    name: value.name().to_owned(),
+                    number: value.number(),
+                    doc: context.spans.comment(&ty.parent_file(), value.path()),
+                })
+                .collect(),
             package: ty.package_name().to_owned(),
             generate: context.protos.generate.contains(ty.parent_file().name()),
         })

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use angzarr_codegen::evolution::lock::Lock;
-use angzarr_codegen::evolution::{breaking, past};
-use angzarr_codegen::{Request, Understood, understand};
+use angzarr_codegen::evolution::{breaking, past, upcast};
+use angzarr_codegen::{Report, Request, Understood, understand};
 use proptest::prelude::*;
 
 const BEFORE: &str = include_str!("evolution/before.proto");
@@ -30,8 +31,14 @@ fn read(text: &str) -> Understood {
 }
 
 #[expect(clippy::panic, reason = "a test may stop where it stands")]
-fn unreadable(text: &str, found: &[angzarr_codegen::Report]) -> Understood {
+fn unreadable(text: &str, found: &[Report]) -> Understood {
     panic!("{}\n{text}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// The lock of `BEFORE`.
+fn before() -> &'static Lock {
+    static LOCK: LazyLock<Lock> = LazyLock::new(|| lock(BEFORE));
+    &LOCK
 }
 
 fn lock(text: &str) -> Lock {
@@ -209,15 +216,15 @@ fn safe(chosen: &[bool]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn safe_edits_raise_nothing(chosen in prop::collection::vec(any::<bool>(), SAFE.len())) {
         let now = read(&safe(&chosen));
-        prop_assert_eq!(breaking(&lock(BEFORE), &now), []);
+        prop_assert_eq!(breaking(before(), &now), []);
         // What was removed or renamed stays known, and is no reason to complain the next time either.
         let mut next = Lock::of(&now.model);
-        next.remember(&lock(BEFORE));
+        next.remember(before());
         prop_assert_eq!(breaking(&next, &now), []);
         prop_assert_eq!(Lock::parse(&next.to_string()), Ok(next));
     }
@@ -231,7 +238,7 @@ proptest! {
         let text = safe(&chosen);
         // A safe edit may have taken the place of the unsafe one.
         prop_assume!(text.contains(from));
-        let found = breaking(&lock(BEFORE), &read(&mended(edit(&text, from, to))));
+        let found = breaking(before(), &read(&mended(edit(&text, from, to))));
         let codes: BTreeSet<&str> = found.iter().map(|report| report.code).collect();
         prop_assert_eq!(codes, BTreeSet::from([code]), "{:?}", found);
     }
@@ -279,6 +286,35 @@ fn a_field_that_is_required() {
     assert_eq!(codes(&edit(&text, "optional string note = 12", "required string note = 12")), ["AZ0604"]);
     let added = edit(&text, "optional string note = 12;", "optional string note = 12;\n  required bool seen = 30;");
     assert_eq!(codes(&added), ["AZ0604"]);
+}
+
+/// A rename that says so keeps what was stored, under both names.
+#[test]
+fn stored_names() {
+    let before = lock(BEFORE);
+    let renamed = read(&BEFORE.replace("Paid", "Settled"));
+    let codes = |found: Vec<Report>| -> Vec<&str> { found.iter().map(|report| report.code).collect() };
+    assert_eq!(codes(breaking(&before, &renamed)), ["AZ0601"]);
+    let mut now = renamed;
+    let named = |now: &mut Understood, names: &[&str]| {
+        let message = now.model.messages.iter_mut().find(|message| message.name.0 == "t.v1.Settled").unwrap();
+        message.stored_as = names.iter().map(|name| (*name).to_owned()).collect();
+    };
+    named(&mut now, &["t.v1.Paid"]);
+    assert_eq!(codes(breaking(&before, &now)), [""; 0]);
+    let next = Lock::of(&now.model);
+    assert_eq!(Lock::parse(&next.to_string()), Ok(next.clone()));
+    // Once it was said, it has to stay.
+    named(&mut now, &[]);
+    assert_eq!(codes(breaking(&next, &now)), ["AZ0601"]);
+    // The name is no excuse for another shape.
+    let mut other = read(&edit(
+        &BEFORE.replace("Paid", "Settled"),
+        "uint64 cents = 2;\n}\n\nmessage Account",
+        "string cents = 2;\n}\n\nmessage Account",
+    ));
+    named(&mut other, &["t.v1.Paid"]);
+    assert_eq!(codes(breaking(&before, &other)), ["AZ0603"]);
 }
 
 #[test]
@@ -346,6 +382,79 @@ fn what_is_only_read_is_not_locked() {
     assert!(understood.model.components.iter().any(|component| !component.generate));
 }
 
+/// The skeleton for an event of a file, with the next steps.
+fn skeleton(text: &str, event: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("t.proto"), text).unwrap();
+    let (code, told, wrong) = angzarr(directory.path(), &["upcast", event, "t.proto"]);
+    assert_eq!((code, wrong.as_str()), (Some(0), ""));
+    told
+}
+
+#[test]
+fn skeletons_of_upcasters() {
+    golden("upcast_with_upcaster.txt", &skeleton(BEFORE, "OpenedV2"));
+    golden("upcast_without.txt", &skeleton(BEFORE, "t.v1.Reminded"));
+    let fact = "// Somebody said\n// something.\nmessage Told {\n  string account = 1 [(angzarr.v1.field).root = true];\n  \
+        // What they call it.\n  string id = 2 [(angzarr.v1.field).idempotency_key = true];\n  Part part = 3;\n  \
+        message Part {}\n}\n";
+    let text = edit(BEFORE, "message Paid {", &format!("{fact}message Paid {{"));
+    let text = edit(
+        &text,
+        "  rpc Settle",
+        "  rpc Hear(Told) returns (stream Paid) {\n    \
+        option (angzarr.v1.handler).kind = FACT;\n  }\n  rpc Settle",
+    );
+    golden("upcast_fact.txt", &skeleton(&text, "Told"));
+}
+
+#[test]
+fn no_skeleton() {
+    let understood = read(BEFORE);
+    let error = |name: &str| upcast::skeleton(&understood, name).unwrap_err().to_string();
+    assert_eq!(
+        error("Closed"),
+        "no event that is written today is called `Closed`; there are: t.v1.OpenedV2, t.v1.Paid, t.v1.Reminded"
+    );
+    assert_eq!(error("Opened"), "`t.v1.Opened` is upcast by `History.to_v2` already; begin with what that leads to");
+}
+
+/// With the steps that are left to the user, what was inserted is complete, and nothing that was stored breaks.
+#[test]
+fn a_skeleton_that_is_filled_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    fs::create_dir(here.join("proto")).unwrap();
+    let file = here.join("proto/t.proto");
+    for (event, new, replaced) in [
+        ("Paid", "PaidV2", vec![("returns (Paid);", "returns (PaidV2);"), ("OnPaid(Paid)", "OnPaid(PaidV2)")]),
+        ("Reminded", "RemindedV2", vec![("(Reminded) {", "(RemindedV2) {"), ("(Reminded) {", "(RemindedV2) {")]),
+        (
+            "OpenedV2",
+            "OpenedV3",
+            vec![
+                ("Begin(Open) returns (OpenedV2);", "Begin(Open) returns (OpenedV3);"),
+                ("OnOpened(OpenedV2)", "OnOpened(OpenedV3)"),
+            ],
+        ),
+    ] {
+        // The upcaster may stand above the event, or below it.
+        let upcaster = &BEFORE[BEFORE.find("service History").unwrap()..BEFORE.find("message Reminded ").unwrap()];
+        let above = edit(&edit(BEFORE, upcaster, ""), "message Open {", &format!("{upcaster}message Open {{"));
+        fs::write(&file, if event == "Paid" { &above } else { BEFORE }).unwrap();
+        let (code, told, _) = angzarr(here, &["upcast", event, "--write", "-I", "proto", "t.proto"]);
+        assert_eq!(code, Some(0));
+        assert!(told.starts_with(&format!("proto/t.proto now has its part of `t.v1.{new}`\n1. Change ")), "{told}");
+        let mut text = fs::read_to_string(&file).unwrap();
+        for (from, to) in replaced {
+            text = edit(&text, from, to);
+        }
+        let now = read(&text);
+        assert_eq!(breaking(before(), &now), []);
+        assert!(Lock::of(&now.model).stored.contains_key(&format!("t.v1.{new}")));
+    }
+}
+
 fn run(directory: &Path, program: &str, arguments: &[&str]) -> Output {
     Command::new(program).current_dir(directory).args(arguments).output().unwrap()
 }
@@ -363,7 +472,7 @@ fn the_lock_of_a_project() {
     let proto = here.join("t.proto");
     fs::write(&proto, BEFORE).unwrap();
     let (code, _, told) = angzarr(here, &["breaking", "t.proto"]);
-    assert_eq!((code, told.starts_with("error: there is no angzarr.lock; ")), (Some(2), true), "{told}");
+    assert_eq!((code, told.starts_with("error: there is no angzarr.lock; ")), (Some(3), true), "{told}");
     assert_eq!(angzarr(here, &["lock", "--check", "t.proto"]).0, Some(1));
     let (code, told, _) = angzarr(here, &["lock", "t.proto"]);
     assert_eq!((code, told.as_str()), (Some(0), "angzarr.lock: 6 stored messages in 2 domains\n"));
@@ -384,7 +493,7 @@ fn the_lock_of_a_project() {
 
     fs::write(here.join("angzarr.lock"), "<<<<<<< HEAD\nformat = 1\n").unwrap();
     let (code, _, told) = angzarr(here, &["breaking", "t.proto"]);
-    assert_eq!((code, told.starts_with("error: angzarr.lock: it cannot be read: ")), (Some(2), true), "{told}");
+    assert_eq!((code, told.starts_with("error: angzarr.lock: it cannot be read: ")), (Some(3), true), "{told}");
 }
 
 #[test]
@@ -408,7 +517,7 @@ fn against_a_commit() {
     git(&["init", "--quiet"]);
     git(&["add", "."]);
     git(&["commit", "--quiet", "--message", "first"]);
-    let arguments = ["breaking", "-I", "proto", "--git", "HEAD", "proto/t/t.proto", "other.proto"];
+    let arguments = ["breaking", "-I", "proto", "--against-git", "HEAD", "proto/t/t.proto", "other.proto"];
     let nothing = (Some(0), "nothing that is stored breaks\n".to_owned(), String::new());
     assert_eq!(angzarr(&here, &arguments), nothing);
 
@@ -422,8 +531,8 @@ fn against_a_commit() {
     assert!(codes[0].starts_with("error[AZ0607]: the domain \"doer\" is gone: "), "{told}");
     assert!(codes[1].starts_with("error[AZ0602]: `note` of `t.v1.OpenedV2` had the number 12 "), "{told}");
 
-    let (code, _, told) = angzarr(&here, &["breaking", "-I", "proto", "--git", "nowhere", "t/t.proto"]);
-    assert_eq!((code, told.starts_with("error: git: ")), (Some(2), true), "{told}");
+    let (code, _, told) = angzarr(&here, &["breaking", "-I", "proto", "--against-git", "nowhere", "t/t.proto"]);
+    assert_eq!((code, told.starts_with("error: git: ")), (Some(3), true), "{told}");
 }
 
 #[test]
@@ -434,14 +543,18 @@ fn against_a_descriptor_set() {
     fs::write(here.join("options.proto"), "").unwrap();
     let set = set_of(here);
     fs::write(here.join("before.binpb"), set).unwrap();
-    let arguments = ["breaking", "--descriptor-set", "before.binpb", "t.proto"];
+    let arguments = ["breaking", "--against-descriptor-set", "before.binpb", "t.proto"];
     assert_eq!(angzarr(here, &arguments).0, Some(0));
     fs::write(here.join("t.proto"), edit(BEFORE, "string note = 12;", "string note = 14;")).unwrap();
     let (code, _, told) = angzarr(here, &arguments);
     assert_eq!((code, told.starts_with("error[AZ0602]: ")), (Some(1), true), "{told}");
     fs::write(here.join("before.binpb"), "no descriptors").unwrap();
     let (code, _, told) = angzarr(here, &arguments);
-    assert_eq!((code, told.starts_with("error: before.binpb is no descriptor set: ")), (Some(2), true), "{told}");
+    assert_eq!(
+        (code, told.ends_with("error: the protos to compare with cannot be understood\n")),
+        (Some(3), true),
+        "{told}"
+    );
     let missing = past::descriptor_set(&here.join("nowhere.binpb"), &Request::default()).unwrap_err();
     assert!(missing.to_string().starts_with("cannot read "), "{missing}");
 }

@@ -74,12 +74,13 @@ fn ir() {
 type Form = fn(&Document) -> Result<String, Vec<angzarr_codegen::Report>>;
 
 #[test]
-fn graphs() {
-    let forms: [(&str, Form); 4] = [
+fn graphs_and_catalogues() {
+    let forms: [(&str, Form); 5] = [
         ("graph.mmd", pictures::mermaid),
         ("graph.dot", pictures::dot),
         ("graph.svg", pictures::svg),
         ("graph.html", pictures::html),
+        ("catalogue.md", pictures::catalogue),
     ];
     let text = |case: &str, (file, form): (&str, Form)| {
         (format!("tests/pictures/{case}/{file}"), form(&document(case)).unwrap())
@@ -106,4 +107,47 @@ fn every_document_follows_the_schema() {
     }
     let broken = serde_json::json!({ "format": 1, "domains": [{ "name": 7 }] });
     assert!(schemas.validate(&broken, index).is_err(), "the schema accepts anything");
+}
+
+/// What links of a Markdown text lead to, within parentheses.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| rest.split(')').next())
+}
+
+#[test]
+fn links_of_catalogues_lead_somewhere() {
+    for case in ["consumers", "facts", "keywords", "upcasting", "shop", "flights"] {
+        let text = pictures::catalogue(&document(case)).unwrap();
+        for link in links(&text) {
+            let anchor = link.strip_prefix('#').unwrap();
+            assert_eq!(text.matches(&format!("<a id=\"{anchor}\">")).count(), 1, "{case}: {link}");
+        }
+        let files = pictures::catalogue_files(&document(case)).unwrap();
+        let of = |name: &str| files.iter().find(|file| file.name == name).unwrap().text.as_str();
+        for file in &files {
+            for link in links(&file.text) {
+                let (name, anchor) = link.split_once('#').unwrap();
+                assert_eq!(of(name).matches(&format!("<a id=\"{anchor}\">")).count(), 1, "{case}: {link}");
+            }
+        }
+        assert_eq!(of("README.md").lines().count() - 4, files.len() - 1);
+    }
+}
+
+/// Comments, and nothing else of a proto, are free text; none of it may end what it stands in.
+#[test]
+fn comments_are_text() {
+    let include = tempfile::tempdir().unwrap();
+    let comment = "</script> <b> `a|b` | # \" &amp; {{ json }} *x*";
+    let text =
+        include_str!("evolution/before.proto").replace("message Paid {", &format!("// {comment}\nmessage Paid {{"));
+    fs::write(include.path().join("t.proto"), text).unwrap();
+    let files = vec!["t.proto".into()];
+    let request = Request { includes: vec![include.path().to_path_buf()], files, ..Request::default() };
+    let document = Document::of(&understand(&request).unwrap());
+    let page = pictures::html(&document).unwrap();
+    assert_eq!(page.matches("</script>").count(), 2);
+    assert!(page.contains(r#"\u003c/script> \u003cb> `a|b` | # \" &amp; {{ json }} *x*"#));
+    let catalogue = pictures::catalogue(&document).unwrap();
+    assert!(catalogue.contains(r#"\</script\> \<b\> `a\|b` \| # " \&amp; {{ json }} \*x\*"#), "{catalogue}");
 }

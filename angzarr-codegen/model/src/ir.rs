@@ -37,6 +37,8 @@ pub struct Message {
     pub union: Option<Union>,
     /// The event is no longer written.
     pub retired: bool,
+    /// Full names under which earlier releases stored this very shape.
+    pub stored_as: Vec<String>,
     /// Fingerprint of the shape: of the message and all messages and enums it reaches.
     pub shape: String,
 }
@@ -114,14 +116,25 @@ pub struct Enum {
     pub name: TypeName,
     /// Comment above it.
     pub doc: String,
-    /// Name and number of each value, in the order of declaration.
-    pub values: Vec<(String, i32)>,
     /// Place of its name.
     pub span: Span,
+    /// Its values, in the order of declaration.
+    pub values: Vec<EnumValue>,
     /// Package it is declared in.
     pub package: String,
     /// Whether this run writes its type.
     pub generate: bool,
+}
+
+/// A value of an enum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnumValue {
+    /// As declared.
+    pub name: String,
+    /// Number on the wire.
+    pub number: i32,
+    /// Comment above it.
+    pub doc: String,
 }
 
 /// A component: a service in protos, a trait in Rust.

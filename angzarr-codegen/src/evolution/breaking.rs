@@ -69,10 +69,16 @@ pub(super) fn compare(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
     // Of a domain that is gone, one finding is enough.
     let there = |stored: &Stored| stored.kept == Use::Command || now.domains.contains_key(&stored.domain);
     let stored = before.stored.iter().filter(|(_, stored)| there(stored));
-    let kept: Vec<&String> =
-        stored.filter(|(name, stored)| still_stored(name, stored, now, found)).map(|(name, _)| name).collect();
+    // What was stored under an older name has the same shape, and is there to stay as well.
+    let names = stored.flat_map(|(name, stored)| {
+        stored.stored_as.iter().chain([name]).map(move |stored_as| (stored_as, name, stored))
+    });
+    let kept: Vec<(&String, &String)> = names
+        .filter(|(stored_as, _, stored)| still_stored(stored_as, stored, now, found))
+        .filter_map(|(stored_as, name, _)| Some((name, now.reader(stored_as)?.0)))
+        .collect();
     let mut comparison = Comparison::new(before, now, found);
-    kept.into_iter().for_each(|name| comparison.stored(name));
+    kept.into_iter().for_each(|(name, reader)| comparison.stored(name, reader));
 }
 
 fn domain_gone(name: &str, domain: &Domain, now: &Lock, found: &mut Findings<'_>) {
@@ -153,7 +159,7 @@ fn spelt(key: &[KeyPart]) -> String {
 fn still_stored(name: &str, before: &Stored, lock: &Lock, found: &mut Findings<'_>) -> bool {
     let (what, domain) = (before.kept.words(), &before.domain);
     let event = |kept: Use| matches!(kept, Use::Event | Use::Fact);
-    let Some(now) = lock.stored.get(name) else {
+    let Some((_, now)) = lock.reader(name) else {
         let code = match (before.kept, found.message(name)) {
             // What was sent and answered is never sent again.
             (Use::Command, _) => return false,

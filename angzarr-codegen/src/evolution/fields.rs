@@ -32,9 +32,9 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
         Comparison { before, now, found, seen: BTreeSet::new() }
     }
 
-    /// Compares a message that is stored, and all that it reaches.
-    pub(super) fn stored(&mut self, name: &'a str) {
-        let mut open = vec![Pair { before: name, now: name }];
+    /// Compares a message that is stored with the one that it is read as, and all that it reaches.
+    pub(super) fn stored(&mut self, before: &'a str, name: &'a str) {
+        let mut open = vec![Pair { before, now: name }];
         while let Some(pair) = open.pop() {
             if self.seen.insert((pair.before, pair.now)) {
                 let part = if pair.now == name { String::new() } else { format!(", part of `{name}`,") };

@@ -103,6 +103,9 @@ pub struct Stored {
     /// Whether it is no longer written.
     #[serde(default)]
     pub retired: bool,
+    /// Full names under which earlier releases stored it.
+    #[serde(default)]
+    pub stored_as: Vec<String>,
     /// Changes with everything that it reaches.
     pub fingerprint: String,
 }
@@ -221,6 +224,14 @@ impl Lock {
             shape.removed = gone.cloned().collect();
             shape.removed.sort_by(|a, b| (a.number, &a.name).cmp(&(b.number, &b.name)));
         }
+    }
+}
+
+impl Lock {
+    /// The message that bytes stored under a name are read as, and what it is stored as.
+    pub(super) fn reader(&self, name: &str) -> Option<(&String, &Stored)> {
+        let renamed = || self.stored.iter().find(|(_, stored)| stored.stored_as.iter().any(|old| old == name));
+        self.stored.get_key_value(name).or_else(renamed)
     }
 }
 

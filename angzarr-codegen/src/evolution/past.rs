@@ -19,7 +19,7 @@ use crate::{Report, Request};
 #[derive(Debug, thiserror::Error)]
 pub enum PastError {
     /// There is no lock file yet.
-    #[error("there is no {}; `angzarr lock` writes it, and --git REF compares with a commit instead", .0.display())]
+    #[error("there is no {}; `angzarr lock` writes it, and --against-git REF compares with a commit instead", .0.display())]
     NoLock(PathBuf),
     /// The lock file is none.
     #[error("{}: {source}", path.display())]

@@ -311,6 +311,8 @@ pub struct EnumValue {
     pub name: String,
     /// Number on the wire.
     pub number: i32,
+    /// Comment above it.
+    pub comment: String,
 }
 
 impl Document {
@@ -367,6 +369,21 @@ impl Kind {
             Kind::Projector => "projector",
             Kind::ProcessManager => "process manager",
             Kind::Upcaster => "upcaster",
+        }
+    }
+}
+
+impl HandlerUse {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            HandlerUse::Command => "command",
+            HandlerUse::Fact => "fact",
+            HandlerUse::Compensation => "compensation",
+            HandlerUse::Query => "query",
+            HandlerUse::Event => "event",
+            HandlerUse::Deadline => "deadline",
+            HandlerUse::Upcast => "upcast",
         }
     }
 }
@@ -570,6 +587,12 @@ fn field(field: &ir::Field) -> Field {
 }
 
 fn enumeration(ty: &ir::Enum) -> Enum {
-    let values = ty.values.iter().map(|(name, number)| EnumValue { name: name.clone(), number: *number });
-    Enum { name: ty.name.0.clone(), package: ty.package.clone(), comment: ty.doc.clone(), values: values.collect() }
+    let value =
+        |one: &ir::EnumValue| EnumValue { name: one.name.clone(), number: one.number, comment: one.doc.clone() };
+    Enum {
+        name: ty.name.0.clone(),
+        package: ty.package.clone(),
+        comment: ty.doc.clone(),
+        values: ty.values.iter().map(value).collect(),
+    }
 }

@@ -17,9 +17,10 @@ const FIELD_NOT_BUILT: [(&str, i32); 3] = [("upcast_default", 2), ("renamed_from
 
 pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) -> Message {
     let file = message.parent_file();
-    let mut retired = false;
+    let (mut retired, mut stored_as) = (false, Vec::new());
     if let Some(options) = context.annotations.message(message) {
         retired = options.flag("retired");
+        stored_as = options.strings("stored_as");
         if options.has("stored_as") {
             let path = [message.path(), &[MESSAGE_OPTIONS, EXTENSION, 1]].concat();
             context.not_built(&file, &path, "`stored_as`");
@@ -34,6 +35,7 @@ pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) ->
         fields: fields(context, message),
         union: union(message).ok(),
         retired,
+        stored_as,
         shape: shape::shape(message),
     }
 }

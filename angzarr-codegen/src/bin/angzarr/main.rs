@@ -2,6 +2,7 @@
 
 mod breaking;
 mod console;
+mod docs;
 mod generate;
 mod graph;
 mod input;
@@ -10,6 +11,7 @@ mod lock;
 mod new;
 mod save;
 mod shell;
+mod upcast;
 mod watch;
 
 use std::process::ExitCode;
@@ -35,8 +37,12 @@ enum Command {
     Lock(lock::Write),
     /// Find changes that would break what is stored.
     Breaking(breaking::Breaking),
+    /// Begin a new version of an event: the message, and the upcaster that leads to it.
+    Upcast(upcast::Upcast),
     /// Draw domains, components and what passes between them.
     Graph(graph::Draw),
+    /// Write a catalogue of domains, commands, events and views in Markdown.
+    Docs(docs::Docs),
     /// Print what was understood as JSON, for other programs.
     Ir(ir::Ir),
     /// Write a new project: protos, components, tests, a command line, CI.
@@ -54,7 +60,9 @@ fn main() -> ExitCode {
         Command::Gen(arguments) => generate::run(&arguments),
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Breaking(arguments) => breaking::run(&arguments),
+        Command::Upcast(arguments) => upcast::run(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),
+        Command::Docs(arguments) => docs::run(&arguments),
         Command::Ir(arguments) => ir::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),

@@ -51,8 +51,14 @@ impl Lock {
 
     fn store(&mut self, relations: &Relations<'_>, name: &TypeName, kept: Use, domain: &str) {
         let Some(message) = relations.message(name) else { return };
-        let (retired, fingerprint) = (message.retired, message.shape.clone());
-        self.stored.insert(name.0.clone(), Stored { kept, domain: domain.to_owned(), retired, fingerprint });
+        let stored = Stored {
+            kept,
+            domain: domain.to_owned(),
+            retired: message.retired,
+            stored_as: message.stored_as.clone(),
+            fingerprint: message.shape.clone(),
+        };
+        self.stored.insert(name.0.clone(), stored);
     }
 
     /// Adds the shapes of messages and of everything that they reach.
@@ -144,7 +150,7 @@ fn field(field: &ir::Field) -> Field {
 
 fn values(ty: &ir::Enum) -> Values {
     let mut values: Vec<Value> =
-        ty.values.iter().map(|(name, number)| Value { number: *number, name: name.clone() }).collect();
+        ty.values.iter().map(|one| Value { number: one.number, name: one.name.clone() }).collect();
     values.sort();
     Values { values }
 }

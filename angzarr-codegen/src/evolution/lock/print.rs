@@ -57,6 +57,10 @@ fn print_stored(f: &mut Formatter<'_>, name: &str, stored: &Stored) -> fmt::Resu
     if stored.retired {
         writeln!(f, "retired = true")?;
     }
+    if !stored.stored_as.is_empty() {
+        let names: Vec<String> = stored.stored_as.iter().map(|name| quoted(name)).collect();
+        writeln!(f, "stored_as = [{}]", names.join(", "))?;
+    }
     writeln!(f, "fingerprint = {}", quoted(&stored.fingerprint))
 }
 
