@@ -231,6 +231,8 @@ impl<'a> Tail<'a> {
         if due.is_some_and(|due| time::to_micros(&due) <= time::to_micros(&self.turn.log.clock.now())) {
             self.look_for_deadlines();
         }
+        // What came meanwhile is read before a checkpoint is written: it may lead to more, and the checkpoint can wait.
+        self.at_end &= !wake.has_changed().unwrap_or(true);
         // Lanes that fail are no reason to stop: the others have a right to be counted as held up by them.
         let all_pause = *self.attempts.pausing.borrow() >= LANES;
         let more = self.window.has_room() && (all_pause || !self.window.is_ahead());
@@ -245,7 +247,9 @@ impl<'a> Tail<'a> {
             self.join();
         }
         let idle = self.busy == 0 && self.at_end && !self.reading;
-        let wanted = idle || !self.asked.is_empty() || !self.after_next.is_empty() || self.unsaved >= COMMIT;
+        // Those who ask a saga or a process manager need no commit.
+        let asked = !self.asked.is_empty() && self.turn.consumer.is_projector();
+        let wanted = idle || asked || !self.after_next.is_empty() || self.unsaved >= COMMIT;
         let unsaved = self.unsaved > 0 || !self.after_next.is_empty();
         if (unsaved && wanted) || self.window.done_up_to() - self.committed >= STRIDE {
             self.commit();
