@@ -125,11 +125,11 @@ impl ProjectorTest {
         let place = Place { domain, key: &self.key };
         let cx = place.context(self.clock.now(), self.count + 1, Some(place.cause(self.name(), self.count)));
         if self.logic.shape().is_none() {
-            return finished(self.logic.project(None, event, &cx)).map(drop);
+            return finished(self.logic.project(None, event.into(), &cx)).map(drop);
         }
-        let key = self.logic.key(event)?.unwrap_or_else(|| Key::from(&*self.key));
-        match finished(self.logic.project(self.rows.get(&key).cloned(), event, &cx))? {
-            Some(row) => self.rows.insert(key, row),
+        let key = self.logic.key(event)?.map_or_else(|| Key::from(&*self.key), |keyed| keyed.key);
+        match finished(self.logic.project(self.rows.get(&key).cloned(), event.into(), &cx))? {
+            Some(row) => self.rows.insert(key, row.bytes),
             None => self.rows.remove(&key),
         };
         Ok(())

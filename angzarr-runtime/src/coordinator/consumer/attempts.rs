@@ -54,6 +54,8 @@ pub(super) struct Attempts {
     pub(super) crowded: watch::Receiver<bool>,
     /// True once the holder is about to end.
     pub(super) halting: watch::Receiver<bool>,
+    /// How many have failed and pause before they try again.
+    pub(super) pausing: watch::Sender<usize>,
 }
 
 /// What those who try are told meanwhile.
@@ -61,6 +63,22 @@ pub(super) struct Attempts {
 pub(super) struct Signals {
     pub(super) crowded: watch::Sender<bool>,
     pub(super) halting: watch::Sender<bool>,
+}
+
+/// One who pauses, for as long as this lives.
+struct Pausing<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Pausing<'a> {
+    fn begin(pausing: &'a watch::Sender<usize>) -> Self {
+        pausing.send_modify(|pausing| *pausing += 1);
+        Self(pausing)
+    }
+}
+
+impl Drop for Pausing<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|pausing| *pausing -= 1);
+    }
 }
 
 /// Pauses from 20 ms, doubling up to a second.
@@ -78,10 +96,28 @@ impl Attempts {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        let first = call().await;
+        self.go_on(position, first, call).await
+    }
+
+    /// The same once the first call was made.
+    pub(super) async fn go_on<T, F>(
+        &self,
+        position: u64,
+        first: Result<T, Error>,
+        mut call: impl FnMut() -> F,
+    ) -> Tried<T>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let (mut passing, mut failing) = (pauses().build(), pauses().build());
-        let mut attempts = Vec::new();
+        let (mut attempts, mut called) = (Vec::new(), Some(first));
         loop {
-            let error = match call().await {
+            let result = match called.take() {
+                Some(first) => first,
+                None => call().await,
+            };
+            let error = match result {
                 Ok(done) => return Tried::Done(done),
                 Err(Error::Store(StoreError::LeaseLost { .. })) => return Tried::Lost,
                 Err(error) => error,
@@ -99,6 +135,7 @@ impl Attempts {
             let (consumer, code) = (self.consumer, error.code());
             tracing::warn!(consumer, position, code, %error, ?pause, "tried again after a pause");
             let (mut crowded, mut halting) = (self.crowded.clone(), self.halting.clone());
+            let _pausing = (!passes).then(|| Pausing::begin(&self.pausing));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.stop.wait() => return Tried::Stopped,

@@ -13,6 +13,9 @@ use crate::store::{
 };
 use crate::time;
 
+/// So many of the newest records are read by the caller himself: they have just been written, so no disk is waited for.
+const SHORT: u64 = 16;
+
 fn load(connection: &mut Connection, load: &Load) -> Result<Loaded, StoreError> {
     let transaction = connection.transaction()?;
     let found = transaction
@@ -71,7 +74,7 @@ fn range(connection: &Connection, stream: i64, from: u32, to: u32) -> Result<Vec
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream
          WHERE r.stream = ?1 AND r.sequence >= ?2 AND r.sequence < ?3 ORDER BY r.sequence"
     ))?;
-    let records = collect(statement, params![stream, from, to])?;
+    let records = collect(statement, params![stream, from, to], (to - from) as usize)?;
     if !records.iter().map(|record| record.sequence).eq(from..to) {
         let reason = format!("stream {stream} has not all records from {from} to {}", to - 1);
         return Err(StoreError::Damaged { reason });
@@ -107,12 +110,12 @@ fn snapshot(
     }
 }
 
-fn read(connection: &Connection, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+fn read(connection: &Connection, after: u64, limit: usize, expected: usize) -> Result<Vec<Record>, StoreError> {
     let statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream
          WHERE r.position > ?1 ORDER BY r.position LIMIT ?2"
     ))?;
-    collect(statement, params![position(after), count(limit)])
+    collect(statement, params![position(after), count(limit)], expected)
 }
 
 fn read_correlated(
@@ -125,7 +128,7 @@ fn read_correlated(
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream
          WHERE r.correlation_id = ?1 AND r.position > ?2 ORDER BY r.position LIMIT ?3"
     ))?;
-    collect(statement, params![correlation_id, position(after), count(limit)])
+    collect(statement, params![correlation_id, position(after), count(limit)], 1)
 }
 
 /// The record at a position.
@@ -134,7 +137,7 @@ pub(super) fn record_at(connection: &Connection, position: i64) -> Result<Record
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream WHERE r.position = ?1"
     ))?;
     let missing = || StoreError::Damaged { reason: format!("there is no record at position {position}") };
-    collect(statement, [position])?.pop().ok_or_else(missing)
+    collect(statement, [position], 1)?.pop().ok_or_else(missing)
 }
 
 pub(super) fn last_position(connection: &Connection) -> Result<i64, StoreError> {
@@ -183,6 +186,18 @@ fn save_snapshot(connection: &Connection, stream: &StreamId, snapshot: &Snapshot
     Ok(())
 }
 
+impl SqliteStore {
+    /// Whether what lies behind a position is so little, and so new, that it is read within microseconds.
+    fn is_short(&self, after: u64) -> bool {
+        self.behind(after) <= SHORT
+    }
+
+    /// How many records lie behind a position at most, as far as is known.
+    fn behind(&self, after: u64) -> u64 {
+        self.head.borrow().saturating_sub(after)
+    }
+}
+
 #[async_trait]
 impl EventStore for SqliteStore {
     async fn append_in_order(&self, books: Vec<NewBook>) -> Vec<Result<Appended, StoreError>> {
@@ -195,12 +210,15 @@ impl EventStore for SqliteStore {
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.readers.run(move |connection| read(connection, after, limit)).await
+        let expected = usize::try_from(self.behind(after)).unwrap_or(limit).min(limit);
+        let query = move |connection: &mut Connection| read(connection, after, limit, expected);
+        if self.is_short(after) { self.readers.run_short(query).await } else { self.readers.run(query).await }
     }
 
     async fn read_correlated(&self, correlation_id: &str, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
         let correlation_id = correlation_id.to_owned();
-        self.readers.run(move |connection| read_correlated(connection, &correlation_id, after, limit)).await
+        let query = move |connection: &mut Connection| read_correlated(connection, &correlation_id, after, limit);
+        if self.is_short(after) { self.readers.run_short(query).await } else { self.readers.run(query).await }
     }
 
     async fn head(&self) -> Result<u64, StoreError> {
