@@ -116,11 +116,10 @@ impl Consumer for ProjectorCoordinator {
         self.delivery
     }
 
-    async fn is_past(&self, event: &Record) -> Result<bool, Error> {
-        let Some(view) = &self.view else { return Ok(false) };
-        let at = EventRef { position: event.position, part: event.part };
+    async fn last_event(&self, event: &Record) -> Result<Option<EventRef>, Error> {
+        let Some(view) = &self.view else { return Ok(None) };
         let entry = view.entry(view.writer()?, &self.key(event)?).await?;
-        Ok(entry.is_some_and(|entry| entry.event > at))
+        Ok(entry.map(|entry| entry.event))
     }
 
     async fn react(&self, event: &Record) -> Result<(), Error> {
