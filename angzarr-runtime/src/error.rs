@@ -70,9 +70,15 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// Another process holds the consumer's lease.
-    #[error("{consumer} does not run in this process")]
-    ConsumerElsewhere {
+    /// No process has taken an order up, so it was taken back.
+    #[error("no process that runs {consumer} took the order up, so it was taken back")]
+    ConsumerNotRunning {
+        /// Full name of the consumer.
+        consumer: String,
+    },
+    /// An order is being carried out longer than the caller waits.
+    #[error("{consumer} is still at the order")]
+    OrderUnderWay {
         /// Full name of the consumer.
         consumer: String,
     },
@@ -240,7 +246,8 @@ impl Error {
             Error::NotPassed { .. } => "NOT_PASSED",
             Error::ConsumerStopped { .. } => "CONSUMER_STOPPED",
             Error::ConsumerPaused { .. } => "CONSUMER_PAUSED",
-            Error::ConsumerElsewhere { .. } => "CONSUMER_ELSEWHERE",
+            Error::ConsumerNotRunning { .. } => "CONSUMER_NOT_RUNNING",
+            Error::OrderUnderWay { .. } => "ORDER_UNDER_WAY",
             Error::ConsumerUnknown { .. } => "CONSUMER_UNKNOWN",
             Error::LaneBusy { .. } => "LANE_BUSY",
             Error::NotParked { .. } => "LANE_NOT_PARKED",
@@ -275,7 +282,8 @@ impl Error {
                 "mend what the reason names and start again: it goes on with that event, nothing was skipped"
             }
             Error::ConsumerPaused { .. } => "mend what its dead letters have in common, replay them, and resume it",
-            Error::ConsumerElsewhere { .. } => "ask the process that runs it, or stop that one and ask again here",
+            Error::ConsumerNotRunning { .. } => "start a process that runs it, and order it again",
+            Error::OrderUnderWay { .. } => "do not order it again: look at the parks, or allow more time",
             Error::ConsumerUnknown { .. } => "give the full name of a registered saga, projector or process manager",
             Error::LaneBusy { .. } => "wait for the other order's answer",
             Error::NotParked { .. } => "list the parks of the consumer; lanes that were replayed have left them",

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::postgres_proxy::{Cut, Proxy};
 use crate::postgres_publication::{POSITIONS, lock};
-use crate::store::{book, lease, stream};
+use crate::store::{book, lease, remove_dead_letter, stream, unpark};
 use crate::view::{change, plain, shape};
 
 /// A log, opened through a proxy and, to see what came of it, directly.
@@ -270,7 +270,7 @@ async fn parks_and_dead_letters_are_written_once() {
         .await;
     world
         .cut_everywhere("unpark", async |number| {
-            store.unpark(&held, parked(number, events[0])).await.unwrap();
+            unpark(store, &held, parked(number, events[0])).await.unwrap();
             assert_eq!(there(number).await, events[1..]);
         })
         .await;
@@ -306,7 +306,7 @@ async fn parks_and_dead_letters_are_written_once() {
         .await;
     world
         .cut_everywhere("remove_dead_letter", async |number| {
-            store.remove_dead_letter(&held, letter(number).event).await.unwrap();
+            remove_dead_letter(store, &held, letter(number).event).await.unwrap();
             assert!(letters().await.iter().all(|kept| kept.event != letter(number).event));
         })
         .await;

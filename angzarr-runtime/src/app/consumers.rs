@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::App;
-use crate::coordinator::consumer::{Order, Running};
-use crate::error::Error;
-use crate::store::{DeadLetter, EventRef, Park, Parked, Store};
+use crate::coordinator::consumer::Running;
+use crate::error::{DEFAULT_WAIT, Error};
+use crate::store::{DeadLetter, EventRef, Order, Park, Parked, Store};
 
 pub use crate::coordinator::consumer::Cleared;
 
@@ -55,22 +56,36 @@ impl App {
     pub fn consumer(&self, name: &str) -> Result<Consumer, Error> {
         let running = self.inner.consumers.iter().find(|running| running.name == name);
         let running = running.ok_or_else(|| Error::ConsumerUnknown { consumer: name.to_owned() })?;
-        Ok(Consumer { running: running.clone(), store: self.inner.log.store.clone() })
+        Ok(Consumer { running: running.clone(), store: self.inner.log.store.clone(), timeout: DEFAULT_WAIT })
     }
 }
 
 /// A saga, projector or process manager, as its operator sees it. What its words mean stands in `docs/semantics.md`,
 /// law 9.
 ///
-/// What is read can be asked of any process; what is ordered, of the one that runs the consumer: elsewhere it is
-/// `CONSUMER_ELSEWHERE`.
+/// All of it can be asked and ordered in any process. An order is kept in the store, and carried out by the process that
+/// runs the consumer. If none has taken it up within 12 seconds, it is taken back: `CONSUMER_NOT_RUNNING`, or
+/// `CONSUMER_STOPPED` if the consumer gave up in this process. If it is still being carried out when the caller's time is
+/// up, it goes on: `ORDER_UNDER_WAY`. So does one whose caller has gone away.
 #[derive(Clone, Debug)]
 pub struct Consumer {
     running: Running,
     store: Arc<dyn Store>,
+    timeout: Duration,
 }
 
 impl Consumer {
+    /// How long to wait for the answers to orders: 30 seconds, unless something else is said.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    async fn order(&self, order: Order) -> Result<Cleared, Error> {
+        self.running.order(&*self.store, order, self.timeout).await
+    }
+
     /// How far it is.
     pub fn status(&self) -> ConsumerStatus {
         ConsumerStatus::of(&self.running)
@@ -103,10 +118,10 @@ impl Consumer {
     /// Handles the events of a park in order, until it is empty and the lane goes on, or one fails again.
     ///
     /// # Errors
-    /// `LANE_NOT_PARKED`, `LANE_BUSY` while another order for it is carried out, `CONSUMER_ELSEWHERE`,
-    /// `CONSUMER_PAUSED`.
+    /// `LANE_NOT_PARKED`, `LANE_BUSY` while another order for it is carried out, `CONSUMER_PAUSED`, and what every order
+    /// may end with: see above.
     pub async fn replay(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
-        self.running.order(Order::Replay(lane.into())).await
+        self.order(Order::Replay { lane: lane.into() }).await
     }
 
     /// Takes the first event out of a park, without handling it; its dead letter goes, too.
@@ -114,7 +129,7 @@ impl Consumer {
     /// # Errors
     /// As for [`Consumer::replay`].
     pub async fn skip(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
-        self.running.order(Order::Skip(lane.into())).await
+        self.order(Order::Skip { lane: lane.into() }).await
     }
 
     /// Takes all events out of a park, without handling them; the lane goes on behind them.
@@ -122,7 +137,7 @@ impl Consumer {
     /// # Errors
     /// As for [`Consumer::replay`].
     pub async fn discard(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
-        self.running.order(Order::Discard { lane: lane.into(), compensate: false }).await
+        self.order(Order::Discard { lane: lane.into() }).await
     }
 
     /// The same, but first the commands that would have followed from them are reported as refused (`DISCARDED`).
@@ -130,30 +145,30 @@ impl Consumer {
     /// # Errors
     /// As for [`Consumer::replay`]. `NOT_COMPENSABLE` for consumers that send no commands is told in the answer.
     pub async fn discard_and_compensate(&self, lane: impl Into<String>) -> Result<Cleared, Error> {
-        self.running.order(Order::Discard { lane: lane.into(), compensate: true }).await
+        self.order(Order::DiscardAndCompensate { lane: lane.into() }).await
     }
 
     /// Removes a dead letter, like that of an event that was skipped. What waits in a park stays there.
     ///
     /// # Errors
-    /// `CONSUMER_ELSEWHERE`, `CONSUMER_PAUSED`.
+    /// `CONSUMER_PAUSED`, and what every order may end with: see above.
     pub async fn remove_dead_letter(&self, event: EventRef) -> Result<(), Error> {
-        self.running.order(Order::Forget(event)).await.map(drop)
+        self.order(Order::RemoveDeadLetter { event }).await.map(drop)
     }
 
-    /// Stops it behind what it is at, until it is resumed or its process ends.
+    /// Stops it behind what it is at, until it is resumed. It stays paused whichever process runs it next.
     ///
     /// # Errors
-    /// `CONSUMER_ELSEWHERE`.
+    /// What every order may end with: see above.
     pub async fn pause(&self) -> Result<(), Error> {
-        self.running.order(Order::Pause).await.map(drop)
+        self.order(Order::Pause).await.map(drop)
     }
 
     /// Lets it go on after a pause. No-op if it is not paused.
     ///
     /// # Errors
-    /// `CONSUMER_ELSEWHERE`.
+    /// What every order may end with: see above.
     pub async fn resume(&self) -> Result<(), Error> {
-        self.running.order(Order::Resume).await.map(drop)
+        self.order(Order::Resume).await.map(drop)
     }
 }

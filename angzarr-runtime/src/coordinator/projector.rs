@@ -136,15 +136,14 @@ impl Consumer for ProjectorCoordinator {
         self.delivery
     }
 
-    async fn is_past(&self, event: &Record) -> Result<bool, Error> {
-        let Some(view) = &self.view else { return Ok(false) };
-        let at = EventRef { position: event.position, part: event.part };
+    async fn last_event(&self, event: &Record) -> Result<Option<EventRef>, Error> {
+        let Some(view) = &self.view else { return Ok(None) };
         let (writer, key) = (view.writer()?, Key::of_text(self.lane(event)?.name));
         let entry = match view.under(writer, |rows| rows.find(&key))? {
             Some(known) => known,
             None => view.views.entry(view.name, writer.version, &key).await?,
         };
-        Ok(entry.is_some_and(|entry| entry.event > at))
+        Ok(entry.map(|entry| entry.event))
     }
 
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use prost_types::Timestamp;
+use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::{Record, StoreError};
+use super::{Order, OrderState, OrderStep, Pause, Record, StoreError, TakenOrder};
 
 /// The right to run a consumer, until somebody else takes it over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +119,7 @@ pub struct DeadLetter {
     pub record: Record,
 }
 
-/// Leases, checkpoints, parks and dead letters. The contract stands at [`Store`](super::Store).
+/// Leases, checkpoints, parks, dead letters and orders. The contract stands at [`Store`](super::Store).
 ///
 /// A consumer is known by the full name of its component. Whatever is written for it is written under its lease.
 #[async_trait]
@@ -147,9 +149,6 @@ pub trait ConsumerStore: Send + Sync + std::fmt::Debug + 'static {
     /// Adds events to the parks of their lanes. Those that are there already stay as they are.
     async fn park(&self, lease: &Lease, events: Vec<NewParked>) -> Result<(), StoreError>;
 
-    /// Takes an event out of the park of its lane; a park without events is none. No-op if it is not there.
-    async fn unpark(&self, lease: &Lease, event: NewParked) -> Result<(), StoreError>;
-
     /// A consumer's parks, in the order of their first events.
     async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError>;
 
@@ -159,9 +158,6 @@ pub trait ConsumerStore: Send + Sync + std::fmt::Debug + 'static {
     /// Keeps a dead letter, in place of an older one of that event.
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError>;
 
-    /// Removes a dead letter. No-op if it is not there.
-    async fn remove_dead_letter(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError>;
-
     /// Up to `limit` dead letters of a consumer, of events behind `after`, in the order of the log.
     async fn dead_letters(
         &self,
@@ -169,4 +165,32 @@ pub trait ConsumerStore: Send + Sync + std::fmt::Debug + 'static {
         after: Option<EventRef>,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// Keeps that a consumer is paused, whoever holds its lease next, until an order resumes it.
+    async fn pause(&self, lease: &Lease, pause: Pause) -> Result<(), StoreError>;
+
+    /// Why a consumer is paused, if it is.
+    async fn paused(&self, consumer: &str) -> Result<Option<Pause>, StoreError>;
+
+    /// Gives an order to whoever holds the lease of a consumer, now or later. An id that was used changes nothing.
+    async fn give_order(&self, consumer: &str, id: Uuid, order: Order) -> Result<(), StoreError>;
+
+    /// The orders of a consumer that have no answer, in the order in which they were given. They count as taken up from
+    /// here on.
+    async fn take_orders(&self, lease: &Lease) -> Result<Vec<TakenOrder>, StoreError>;
+
+    /// Writes what carrying out an order has changed, all or nothing. So what an order has done, and that it did so,
+    /// are known together, and the next holder does none of it again.
+    async fn carry_out(&self, lease: &Lease, step: OrderStep) -> Result<(), StoreError>;
+
+    /// How far an order is. None if it is not there: it was withdrawn, or more than 100 others of its consumer were
+    /// answered since.
+    async fn order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError>;
+
+    /// Takes an order back, unless it was taken up; how far it is after that.
+    async fn withdraw_order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError>;
+
+    /// Changes after an order was given or answered, whoever did so and whatever the consumer; perhaps more often. It
+    /// says nothing else. It changes as soon as [`EventStore::watch`](super::EventStore::watch) does.
+    fn watch_orders(&self) -> watch::Receiver<u64>;
 }

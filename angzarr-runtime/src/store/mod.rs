@@ -1,4 +1,4 @@
-//! Where streams, snapshots, keys, deadlines, checkpoints, leases, parks and dead letters are kept.
+//! Where streams, snapshots, keys, deadlines, checkpoints, leases, parks, dead letters and orders are kept.
 //!
 //! A store is a folder here, a row in [`Storage`], and the conformance suite; nothing else knows its name.
 
@@ -6,6 +6,7 @@ mod consumer_store;
 mod error;
 mod event_store;
 pub mod memory;
+mod order;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod record;
@@ -23,6 +24,7 @@ pub use consumer_store::{
 };
 pub use error::StoreError;
 pub use event_store::EventStore;
+pub use order::{Answer, Order, OrderState, OrderStep, Pause, Refusal, TakenOrder};
 pub use record::{
     Appended, AsOf, Cause, Deadline, Due, Load, Loaded, NewBook, NewRecord, Record, RecordKind, Snapshot, StreamId,
     Trace,

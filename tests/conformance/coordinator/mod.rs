@@ -11,6 +11,7 @@ mod follow;
 mod import;
 mod lanes;
 mod once;
+mod orders;
 mod parks;
 mod pipelined;
 mod process_manager;
@@ -86,6 +87,14 @@ use once::{
     once_client_refusals_are_not_recorded, once_concurrent_duplicates_are_decided_once,
     once_ids_and_time_follow_from_a_client_key, once_ids_and_time_follow_from_the_cause,
     once_redelivered_events_double_nothing, once_refusals_are_recorded_and_compensated,
+};
+use orders::{
+    a_store_that_fails_while_lanes_are_parked_loses_nothing, nothing_is_begun_once_a_consumer_halts,
+    orders_are_carried_out_from_any_process, orders_outlive_a_holder_that_dies_before_it_answers,
+    orders_that_nobody_takes_up_are_taken_back, orders_that_take_long_go_on_without_their_caller,
+    orders_that_were_carried_out_are_not_carried_out_again, pauses_outlive_their_holder,
+    replay_behind_later_events_of_its_row_is_refused, replay_finishes_what_a_dead_holder_had_put_into_rows,
+    replay_keeps_live_events_of_its_rows_waiting, resuming_waits_for_a_store_that_fails,
 };
 use parks::{
     chains_that_never_end_end_in_a_park, parks_are_discarded_and_compensated, parks_are_kept_and_replayed_in_order,
@@ -199,6 +208,18 @@ cases! {
         parks_that_are_many_pause_the_consumer,
         parks_under_other_policies,
         parks_without_a_lane_and_strangers_are_told,
+        a_store_that_fails_while_lanes_are_parked_loses_nothing,
+        nothing_is_begun_once_a_consumer_halts,
+        orders_are_carried_out_from_any_process,
+        orders_outlive_a_holder_that_dies_before_it_answers,
+        orders_that_nobody_takes_up_are_taken_back,
+        orders_that_take_long_go_on_without_their_caller,
+        orders_that_were_carried_out_are_not_carried_out_again,
+        pauses_outlive_their_holder,
+        replay_behind_later_events_of_its_row_is_refused,
+        replay_finishes_what_a_dead_holder_had_put_into_rows,
+        replay_keeps_live_events_of_its_rows_waiting,
+        resuming_waits_for_a_store_that_fails,
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
         cascade_waits_for_all_that_follows,

@@ -214,7 +214,7 @@ pub(super) async fn parks_without_a_lane_and_strangers_are_told(backend: impl Ba
     let elsewhere = super::start_beside(&backend, &Faults::default()).await;
     // Two applications in memory share nothing.
     if app.log_id() == elsewhere.log_id() {
-        assert_eq!(code(consumer(&elsewhere, WATCH).replay("x").await), "CONSUMER_ELSEWHERE");
+        assert_eq!(code(consumer(&elsewhere, WATCH).replay("x").await), "LANE_NOT_PARKED");
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use angzarr_runtime::store::{Acquired, Beat, EventRef, Lease, NewDeadLetter, NewParked, Store, StoreError};
+use angzarr_runtime::store::{Acquired, Beat, EventRef, Lease, NewDeadLetter, NewParked, Pause, Store, StoreError};
 use futures_util::future::join_all;
 
-use super::{book, lease, regain, stream};
+use super::{book, lease, regain, remove_dead_letter, stream, unpark};
 use crate::backend::Backend;
 
 const CONSUMER: &str = "a.v1.app.Zähler";
@@ -108,7 +108,8 @@ async fn kept(store: &Arc<dyn Store>) -> String {
     let parks = store.parks(CONSUMER).await.unwrap();
     let parked = store.parked(CONSUMER, "lane", 10).await.unwrap();
     let letters = store.dead_letters(CONSUMER, None, 10).await.unwrap();
-    format!("{checkpoint} {parks:?} {parked:?} {letters:?}")
+    let paused = store.paused(CONSUMER).await.unwrap();
+    format!("{checkpoint} {parks:?} {parked:?} {letters:?} {paused:?}")
 }
 
 fn parked(position: u64) -> NewParked {
@@ -124,10 +125,12 @@ async fn writes(store: &Arc<dyn Store>, lease: &Lease, position: u64, other: u64
     vec![
         store.save_checkpoint(lease, position).await,
         store.park(lease, vec![parked(position), parked(other)]).await,
-        store.unpark(lease, parked(other)).await,
+        unpark(store, lease, parked(other)).await,
         store.save_dead_letter(lease, letter(position)).await,
         store.save_dead_letter(lease, letter(other)).await,
-        store.remove_dead_letter(lease, EventRef { position: other, part: 0 }).await,
+        remove_dead_letter(store, lease, EventRef { position: other, part: 0 }).await,
+        store.pause(lease, Pause { position, reason: "paused".into() }).await,
+        store.take_orders(lease).await.map(drop),
         store.renew(lease).await,
         store.park(lease, Vec::new()).await,
     ]

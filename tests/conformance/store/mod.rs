@@ -10,6 +10,7 @@ mod kept;
 mod keys;
 mod large;
 mod leases;
+mod orders;
 mod parks;
 mod processes;
 mod snapshots;
@@ -22,7 +23,8 @@ use std::time::Duration;
 use angzarr_runtime::Payload;
 use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::store::{
-    Acquired, Appended, Lease, Load, Loaded, NewBook, NewRecord, Record, RecordKind, Store, StreamId, Trace,
+    Acquired, Appended, EventRef, Lease, Load, Loaded, NewBook, NewParked, NewRecord, OrderStep, Record, RecordKind,
+    Store, StoreError, StreamId, Trace,
 };
 use uuid::Uuid;
 
@@ -36,6 +38,7 @@ use kept::*;
 use keys::*;
 use large::*;
 use leases::*;
+use orders::*;
 use parks::*;
 use processes::*;
 use snapshots::*;
@@ -89,6 +92,13 @@ cases! {
         dead_letters_are_kept_as_told,
         dead_letters_are_replaced_and_removed,
         dead_letters_come_in_pages,
+        orders_are_taken_up_in_the_order_in_which_they_were_given,
+        orders_are_answered_once_and_for_all,
+        orders_are_carried_out_whole_or_not_at_all,
+        orders_are_withdrawn_until_they_are_taken_up,
+        orders_make_room_for_newer_ones,
+        orders_wake_those_who_watch,
+        pauses_are_kept_until_an_order_ends_them,
         deadlines_are_set_with_their_book,
         deadlines_that_are_set_again_are_moved,
         deadlines_are_cleared,
@@ -125,7 +135,8 @@ cases! {
         fencing_reaches_other_stores,
         watching_two_stores_never_runs_ahead_nor_goes_back,
         watching_notices_foreign_appends,
-        watching_is_enough_to_follow_foreign_appends;
+        watching_is_enough_to_follow_foreign_appends,
+        orders_wake_those_who_watch_elsewhere;
 }
 
 /// A stream that no other case uses.
@@ -187,6 +198,20 @@ async fn regain(store: &Arc<dyn Store>, consumer: &str) -> Lease {
             Acquired::Held(beat) => panic!("{silent:?} was its last beat, not {beat:?}"),
         },
     }
+}
+
+/// Takes an event out of a park, as an order would.
+pub(crate) async fn unpark(store: &Arc<dyn Store>, lease: &Lease, event: NewParked) -> Result<(), StoreError> {
+    store.carry_out(lease, OrderStep { unparked: vec![event], ..OrderStep::default() }).await
+}
+
+/// Removes a dead letter, as an order would.
+pub(crate) async fn remove_dead_letter(
+    store: &Arc<dyn Store>,
+    lease: &Lease,
+    event: EventRef,
+) -> Result<(), StoreError> {
+    store.carry_out(lease, OrderStep { removed: vec![event], ..OrderStep::default() }).await
 }
 
 /// The whole stream, without looking at keys or snapshots.

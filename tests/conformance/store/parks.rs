@@ -5,7 +5,7 @@ use std::sync::Arc;
 use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::store::{Attempt, DeadLetter, EventRef, NewDeadLetter, NewParked, Park, Parked, Record, Store};
 
-use super::{book, lease, regain, stream};
+use super::{book, lease, regain, remove_dead_letter, stream, unpark};
 use crate::backend::Backend;
 
 const CONSUMER: &str = "a.v1.app.Consumer";
@@ -73,8 +73,8 @@ pub(super) async fn parks_know_the_parts_of_an_event(backend: impl Backend) {
     store.park(&held, vec![new("other", event(one, 1))]).await.unwrap();
     assert_eq!(events(&store, "lane").await, all);
     assert_eq!(store.parks(CONSUMER).await.unwrap(), [park("lane", 6, all[0]), park("other", 1, all[1])]);
-    store.unpark(&held, new("lane", all[0])).await.unwrap();
-    store.unpark(&held, new("lane", all[2])).await.unwrap();
+    unpark(&store, &held, new("lane", all[0])).await.unwrap();
+    unpark(&store, &held, new("lane", all[2])).await.unwrap();
     assert_eq!(events(&store, "lane").await, [all[1], all[3], all[4], all[5]]);
     let first = store.parked(CONSUMER, "lane", 1).await.unwrap().remove(0);
     assert_eq!((first.event, &first.record), (all[1], one), "the record is not split");
@@ -90,11 +90,11 @@ pub(super) async fn parks_without_events_are_none(backend: impl Backend) {
     opened.store.park(&held, vec![new("a", one), new("a", two), new("b", two)]).await.unwrap();
     // What is not there is no error: another lane, another event, another part.
     for absent in [new("c", one), new("b", one), new("a", EventRef { part: 1, ..one })] {
-        opened.store.unpark(&held, absent).await.unwrap();
+        unpark(&opened.store, &held, absent).await.unwrap();
     }
     assert_eq!(opened.store.parks(CONSUMER).await.unwrap(), [park("a", 2, one), park("b", 1, two)]);
     for event in [one, two, one] {
-        opened.store.unpark(&held, new("a", event)).await.unwrap();
+        unpark(&opened.store, &held, new("a", event)).await.unwrap();
     }
     assert_eq!(opened.store.parks(CONSUMER).await.unwrap(), [park("b", 1, two)]);
     let store = backend.reopen(opened).await.store;
@@ -177,10 +177,10 @@ pub(super) async fn dead_letters_are_replaced_and_removed(backend: impl Backend)
     let expected = [kept(&newer, &records[0]), kept(&beside, &records[0])];
     assert_eq!(store.dead_letters(CONSUMER, None, 10).await.unwrap(), expected);
     for absent in [EventRef { part: 2, ..one }, EventRef { position: one.position + 1, part: 0 }] {
-        store.remove_dead_letter(&held, absent).await.unwrap();
+        remove_dead_letter(store, &held, absent).await.unwrap();
     }
-    store.remove_dead_letter(&held, two).await.unwrap();
-    store.remove_dead_letter(&held, two).await.unwrap();
+    remove_dead_letter(store, &held, two).await.unwrap();
+    remove_dead_letter(store, &held, two).await.unwrap();
     assert_eq!(store.dead_letters(CONSUMER, None, 10).await.unwrap(), expected[..1]);
     let store = backend.reopen(opened).await.store;
     assert_eq!(store.dead_letters(CONSUMER, None, 10).await.unwrap(), expected[..1]);

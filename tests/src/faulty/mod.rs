@@ -28,6 +28,12 @@ pub enum Call {
     Renew,
     /// Asking which lanes of a consumer are parked.
     Parks,
+    /// Adding events to parks.
+    Park,
+    /// Giving an order to a consumer.
+    GiveOrder,
+    /// Writing what carrying out an order has changed.
+    CarryOut,
     /// Taking a view.
     TakeView,
     /// Asking what a view knows of a key.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::store::{
     Acquired, Appended, Beat, ConsumerStore, DeadLetter, Deadline, EventRef, EventStore, Lease, Load, Loaded, NewBook,
-    NewDeadLetter, NewParked, Park, Parked, Record, Snapshot, Store, StoreError, StreamId,
+    NewDeadLetter, NewParked, Order, OrderState, OrderStep, Park, Parked, Pause, Record, Snapshot, Store, StoreError,
+    StreamId, TakenOrder,
 };
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -111,13 +112,8 @@ impl ConsumerStore for FaultyStore {
     }
 
     async fn park(&self, lease: &Lease, events: Vec<NewParked>) -> Result<(), StoreError> {
-        let _working = self.faults.alive().await?;
-        self.inner.park(lease, events).await
-    }
-
-    async fn unpark(&self, lease: &Lease, event: NewParked) -> Result<(), StoreError> {
-        let _working = self.faults.alive().await?;
-        self.inner.unpark(lease, event).await
+        let (fault, _working) = self.faults.enter(Call::Park).await?;
+        answered(fault, self.inner.park(lease, events).await)
     }
 
     async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError> {
@@ -135,11 +131,6 @@ impl ConsumerStore for FaultyStore {
         self.inner.save_dead_letter(lease, letter).await
     }
 
-    async fn remove_dead_letter(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
-        let _working = self.faults.alive().await?;
-        self.inner.remove_dead_letter(lease, event).await
-    }
-
     async fn dead_letters(
         &self,
         consumer: &str,
@@ -148,5 +139,44 @@ impl ConsumerStore for FaultyStore {
     ) -> Result<Vec<DeadLetter>, StoreError> {
         let _working = self.faults.alive().await?;
         self.inner.dead_letters(consumer, after, limit).await
+    }
+
+    async fn pause(&self, lease: &Lease, pause: Pause) -> Result<(), StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.pause(lease, pause).await
+    }
+
+    async fn paused(&self, consumer: &str) -> Result<Option<Pause>, StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.paused(consumer).await
+    }
+
+    async fn give_order(&self, consumer: &str, id: Uuid, order: Order) -> Result<(), StoreError> {
+        let (fault, _working) = self.faults.enter(Call::GiveOrder).await?;
+        answered(fault, self.inner.give_order(consumer, id, order).await)
+    }
+
+    async fn take_orders(&self, lease: &Lease) -> Result<Vec<TakenOrder>, StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.take_orders(lease).await
+    }
+
+    async fn carry_out(&self, lease: &Lease, step: OrderStep) -> Result<(), StoreError> {
+        let (fault, _working) = self.faults.enter(Call::CarryOut).await?;
+        answered(fault, self.inner.carry_out(lease, step).await)
+    }
+
+    async fn order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.order(id).await
+    }
+
+    async fn withdraw_order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.withdraw_order(id).await
+    }
+
+    fn watch_orders(&self) -> watch::Receiver<u64> {
+        self.inner.watch_orders()
     }
 }

@@ -25,9 +25,8 @@ use turn::Turn;
 
 pub(crate) use attempts::Failures;
 pub use operate::Cleared;
-pub(crate) use operate::{Order, Request};
 
-/// How many orders and questions wait for a consumer at most.
+/// How many questions wait for a consumer at most.
 const INBOX: usize = 256;
 
 /// Records that set deadlines.
@@ -83,9 +82,9 @@ pub(crate) trait Consumer: Send + Sync + 'static {
         Err(Failure::new("NOT_COMPENSABLE", message).into())
     }
 
-    /// Whether what it keeps holds something that came after an event already; for views.
-    async fn is_past(&self, _event: &Record) -> Result<bool, Error> {
-        Ok(false)
+    /// The last event that what it keeps under an event's key was made from; for views.
+    async fn last_event(&self, _event: &Record) -> Result<Option<EventRef>, Error> {
+        Ok(None)
     }
 
     /// Whether it handles deadlines at all.
@@ -169,11 +168,8 @@ impl Asked {
     }
 }
 
-/// What comes from outside.
-struct Inbox {
-    requests: mpsc::Receiver<Request>,
-    asked: mpsc::Receiver<Asked>,
-}
+/// What is asked from outside.
+type Inbox = mpsc::Receiver<Asked>;
 
 /// The consumer itself, for what can be asked of it anywhere.
 #[derive(Clone)]
@@ -196,7 +192,6 @@ pub(crate) struct Running {
     pub(crate) failures: Failures,
     /// The highest position that anybody has waited for.
     wanted: Arc<watch::Sender<u64>>,
-    requests: mpsc::Sender<Request>,
     asked: mpsc::Sender<Asked>,
 }
 
@@ -264,26 +259,6 @@ impl Running {
         Ok(failed)
     }
 
-    /// Has an order carried out.
-    ///
-    /// # Errors
-    /// [`Error::ConsumerElsewhere`] if another process runs the consumer, and [`Error::NotParked`].
-    pub(crate) async fn order(&self, order: Order) -> Result<Cleared, Error> {
-        let (answer, answered) = oneshot::channel();
-        let consumer = || self.name.to_owned();
-        // Whoever would have answered has ended, or will begin anew.
-        let ended = || {
-            let progress = self.progress.borrow();
-            match (progress.stopped.clone(), progress.paused.clone()) {
-                (Some((position, reason)), _) => Error::ConsumerStopped { consumer: consumer(), position, reason },
-                (None, Some((position, reason))) => Error::ConsumerPaused { consumer: consumer(), position, reason },
-                (None, None) => Error::ConsumerElsewhere { consumer: consumer() },
-            }
-        };
-        self.requests.send(Request { order, answer }).await.map_err(|_| ended())?;
-        answered.await.unwrap_or_else(|_| Err(ended()))
-    }
-
     /// Waits until the consumer has passed `position`, and everything before it.
     ///
     /// # Errors
@@ -323,14 +298,12 @@ pub(crate) async fn start(
 ) -> Result<(Running, JoinHandle<()>), StoreError> {
     let (progress, receiver) =
         watch::channel(Progress { position: 0, stopped: None, paused: None, parks: 0, troubled: true, firing: 0 });
-    let (requests, ordered) = mpsc::channel(INBOX);
-    let (asked, questions) = mpsc::channel(INBOX);
-    let inbox = Inbox { requests: ordered, asked: questions };
+    let (asked, inbox) = mpsc::channel(INBOX);
     let wanted = Arc::new(watch::Sender::new(0));
     let (name, is_projector) = (consumer.name(), consumer.is_projector());
     let failures = Failures::default();
     let turn = Turn::new(consumer.clone(), log, progress, failures.clone(), wanted.subscribe(), stop).await?;
     let consumer = ConsumerRef(consumer);
-    let running = Running { name, is_projector, progress: receiver, consumer, failures, wanted, requests, asked };
+    let running = Running { name, is_projector, progress: receiver, consumer, failures, wanted, asked };
     Ok((running, tokio::spawn(turn.run(inbox))))
 }

@@ -5,7 +5,7 @@
 
 mod orders;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use futures_util::{FutureExt, StreamExt};
 use prost_types::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
+use uuid::Uuid;
 
 use super::attempts::{Attempts, Signals, Tried};
-use super::operate::{Cleared, Order, Request};
 use super::parking::{self, Joining, Parks};
 use super::turn::{Turn, holds};
 use super::window::{NO_TICKET, Ticket, Waiting, Window};
@@ -26,7 +26,9 @@ use crate::component::OnFailure;
 use crate::coordinator::check_chain;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Record, RecordKind, StoreError};
+use crate::store::{
+    Attempt, EventRef, Lease, NewDeadLetter, NewParked, Order, Record, RecordKind, StoreError, TakenOrder,
+};
 use crate::time;
 use orders::Work;
 
@@ -69,10 +71,12 @@ enum Happened {
     Handled(Handled),
     Joined(Vec<Joining>, Tried<()>),
     Committed(u64, Tried<()>),
+    Ordered(Tried<Vec<TakenOrder>>),
+    Paged(Work),
     Worked(Work),
     Cleaned(Work, Tried<bool>),
+    Answered(Tried<()>),
     Due(Tried<Vec<Record>>),
-    Forgotten(Request, Tried<()>),
 }
 
 /// An event that was handled in its lane.
@@ -114,8 +118,14 @@ pub(super) struct Tail<'a> {
     /// Parks that may be cleaned after the next commit, and after the present one.
     after_next: Vec<Work>,
     after_this: Vec<Work>,
-    /// Lanes whose parks are worked at.
-    working: HashSet<String>,
+    /// Whether the store is being asked for orders.
+    asking: bool,
+    /// Orders that were told last, so they are under way or have ended.
+    orders: HashSet<Uuid>,
+    /// Lanes that orders work at, one at each.
+    working: HashMap<String, Uuid>,
+    /// Works whose lanes have to come to rest first.
+    waiting_for_rest: Vec<Work>,
     /// Positions of deadlines that are being handled, or wait for that.
     firing: HashSet<u64>,
     looking: bool,
@@ -153,7 +163,10 @@ impl<'a> Tail<'a> {
             answered: Vec::new(),
             after_next: Vec::new(),
             after_this: Vec::new(),
-            working: HashSet::new(),
+            asking: false,
+            orders: HashSet::new(),
+            working: HashMap::new(),
+            waiting_for_rest: Vec::new(),
             firing: HashSet::new(),
             looking: false,
             halt: None,
@@ -163,6 +176,8 @@ impl<'a> Tail<'a> {
     /// Works until something halts it.
     pub(super) async fn run(mut self, inbox: &mut Inbox) -> Halt {
         let (mut wake, mut pausing) = (self.turn.log.store.watch(), self.attempts.pausing.subscribe());
+        let mut news = self.turn.log.store.watch_orders();
+        self.look_for_orders();
         while self.halt.is_none() && !self.turn.stop.is_now() {
             self.start_what_may(&mut wake).await;
             self.show();
@@ -181,8 +196,8 @@ impl<'a> Tail<'a> {
                         self.look_for_deadlines();
                     }
                 }
-                Some(request) = inbox.requests.recv() => self.order(request),
-                Some(asked) = inbox.asked.recv() => self.asked.push(asked),
+                Ok(()) = news.changed(), if !self.asking => self.look_for_orders(),
+                Some(asked) = inbox.recv() => self.asked.push(asked),
                 // What holds up the others may be failing by now.
                 Ok(()) = pausing.changed(), if self.window.is_ahead() => {}
                 () = self.turn.stop.wait() => break,
@@ -313,16 +328,21 @@ impl<'a> Tail<'a> {
                     }
                 }
             }
-            Happened::Worked(work) => match work.request.order {
+            Happened::Ordered(tried) => {
+                self.asking = false;
+                if let Some(orders) = self.done(self.window.done_up_to() + 1, tried) {
+                    self.ordered(orders);
+                }
+            }
+            Happened::Paged(work) => self.paged(work),
+            Happened::Worked(work) => match work.order.order {
                 // What was handled has to be kept before the park forgets it.
-                Order::Replay(_) => self.after_next.push(work),
+                Order::Replay { .. } => self.after_next.push(work),
                 _ => self.clean(work),
             },
             Happened::Cleaned(work, tried) => self.cleaned(work, tried),
-            Happened::Forgotten(request, tried) => {
-                if self.done(self.window.done_up_to() + 1, tried).is_some() {
-                    request.answer(Ok(Cleared { events: 1, failed: None }));
-                }
+            Happened::Answered(tried) => {
+                self.done(self.window.done_up_to() + 1, tried);
             }
             Happened::Due(tried) => {
                 self.looking = false;
@@ -520,7 +540,10 @@ impl<'a> Tail<'a> {
         }
         match self.window.next(&lane) {
             Some(waiting) if !self.ends() => self.go_on(lane, waiting).await,
-            _ => self.busy -= 1,
+            _ => {
+                self.busy -= 1;
+                self.go_through_pages();
+            }
         }
     }
 
@@ -539,6 +562,7 @@ impl<'a> Tail<'a> {
             next = self.window.next(&lane);
         }
         self.busy -= 1;
+        self.go_through_pages();
     }
 
     /// What comes when the attempts are used up.

@@ -9,13 +9,12 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::attempts::{Attempts, Failures, Signals};
-use super::operate::{Cleared, Order};
 use super::parking::Parks;
 use super::tail::{BATCH, Halt, Tail, parked_lanes};
 use super::{Consumer, Inbox, Progress, Stop};
 use crate::coordinator::log::Log;
 use crate::error::Error;
-use crate::store::{Acquired, Beat, Lease, Record, StoreError};
+use crate::store::{Acquired, Answer, Beat, Lease, Order, OrderStep, Pause, Record, Refusal, StoreError, TakenOrder};
 
 /// A holder that is silent for this long has lost its lease to whoever asks for it.
 const LEASE: Duration = Duration::from_secs(6);
@@ -115,8 +114,10 @@ impl Turn {
                         }
                         Ok(Halt::Stopped) => break,
                         Ok(Halt::Paused(position, reason)) => {
-                            self.pause(position, reason);
-                            Ok(Some(Standing::Paused(lease.clone())))
+                            match self.pause(lease, Pause { position, reason }).await {
+                                Ok(()) => Ok(Some(Standing::Paused(lease.clone()))),
+                                Err(error) => begin_again(&self.log, lease, error).await,
+                            }
                         }
                         Ok(Halt::Failed(position, error)) => {
                             release(&self.log, lease).await;
@@ -134,7 +135,10 @@ impl Turn {
             match next {
                 Ok(Some(standing)) => self.standing = standing,
                 Ok(None) => {}
-                Err(error) => return self.give_up(self.progress.borrow().position, &error.into()),
+                Err(error) => {
+                    let position = self.progress.borrow().position;
+                    return self.give_up(position, &error.into());
+                }
             }
         }
         if let Standing::Holds { lease, .. } | Standing::Paused(lease) = &self.standing {
@@ -174,34 +178,30 @@ impl Turn {
         });
     }
 
-    fn pause(&self, position: u64, reason: String) {
-        let consumer = self.consumer.name();
+    /// Keeps that it is paused before it says so.
+    async fn pause(&self, lease: &Lease, pause: Pause) -> Result<(), StoreError> {
+        self.log.store.pause(lease, pause.clone()).await?;
+        let (consumer, Pause { position, reason }) = (self.consumer.name(), pause);
         tracing::error!(consumer, position, reason, "the consumer is paused; nothing is skipped");
         self.progress.send_modify(|progress| progress.paused = Some((position, reason)));
+        Ok(())
     }
 
     /// Keeps the lease until somebody says that work may go on; then from the last checkpoint.
     async fn wait_to_resume(&self, lease: &Lease, inbox: &mut Inbox) -> Result<Option<Standing>, StoreError> {
         let mut alive = JoinSet::new();
         alive.spawn(keep(self.log.clone(), lease.clone()));
+        let mut news = self.log.store.watch_orders();
         loop {
+            for order in self.log.store.take_orders(lease).await? {
+                if let Some(standing) = self.carry_out(lease, order).await? {
+                    return Ok(Some(standing));
+                }
+            }
             tokio::select! {
-                Some(request) = inbox.requests.recv() => match request.order {
-                    Order::Resume => {
-                        self.progress.send_modify(|progress| progress.paused = None);
-                        request.answer(Ok(Cleared::default()));
-                        let position = self.consumer.take(lease).await?;
-                        return Ok(Some(Standing::Holds { lease: lease.clone(), position, resumed: true }));
-                    }
-                    Order::Pause => request.answer(Ok(Cleared::default())),
-                    _ => {
-                        let consumer = self.consumer.name().to_owned();
-                        let (position, reason) = self.progress.borrow().paused.clone().unwrap_or_default();
-                        request.answer(Err(Error::ConsumerPaused { consumer, position, reason }));
-                    }
-                },
+                Ok(()) = news.changed() => {}
                 // They hear of the pause.
-                Some(_) = inbox.asked.recv() => {}
+                Some(_) = inbox.recv() => {}
                 _ = alive.join_next() => {
                     self.progress.send_modify(|progress| progress.paused = None);
                     self.know_nothing();
@@ -210,6 +210,32 @@ impl Turn {
                 () = self.stop.wait() => return Ok(None),
             }
         }
+    }
+
+    /// Carries out what may be ordered of a consumer that is paused.
+    async fn carry_out(&self, lease: &Lease, taken: TakenOrder) -> Result<Option<Standing>, StoreError> {
+        let mut step = OrderStep { id: taken.id, events: taken.events, ..OrderStep::default() };
+        let mut standing = None;
+        step.answer = Some(match taken.order {
+            Order::Resume => {
+                // First, so that an order to resume is answered only if it does.
+                let position = self.consumer.take(lease).await?;
+                standing = Some(Standing::Holds { lease: lease.clone(), position, resumed: true });
+                step.resumed = true;
+                Answer::Done { failed: None }
+            }
+            Order::Pause => Answer::Done { failed: None },
+            _ => {
+                let (position, reason) = self.progress.borrow().paused.clone().unwrap_or_default();
+                Answer::Refused(Refusal::Paused(Pause { position, reason }))
+            }
+        });
+        if standing.is_some() {
+            // Before the answer: whoever gets that waits for the consumer, perhaps.
+            self.progress.send_modify(|progress| progress.paused = None);
+        }
+        self.log.store.carry_out(lease, step).await?;
+        Ok(standing)
     }
 
     /// Follows the holder until it is time to ask for the lease again, and asks. None if nothing has changed.
@@ -225,11 +251,8 @@ impl Turn {
             };
             tokio::select! {
                 () = sleep(pause) => {}
-                Some(request) = inbox.requests.recv() => {
-                    request.answer(Err(Error::ConsumerElsewhere { consumer: self.consumer.name().to_owned() }));
-                }
-                // They see the holder's checkpoint.
-                Some(_) = inbox.asked.recv() => {}
+                // They see the holder's checkpoint, and whether it is paused.
+                Some(_) = inbox.recv() => self.look().await?,
                 // Nobody can begin to wait any more once all that could have gone.
                 Ok(()) = self.wanted.changed() => {}
                 () = self.stop.wait() => return Ok(None),
@@ -271,7 +294,8 @@ impl Turn {
         }
     }
 
-    /// How far the holder is: everything up to its checkpoint, and what comes behind that and concerns nobody.
+    /// How far the holder is: everything up to its checkpoint, and what comes behind that and concerns nobody. And
+    /// whether it is paused.
     async fn look(&mut self) -> Result<(), StoreError> {
         let Standing::StandsBy(known) = &mut self.standing else { return Ok(()) };
         let checkpoint = match self.consumer.checkpoint().await {
@@ -294,10 +318,14 @@ impl Turn {
             }
         }
         let position = known.free;
+        let paused = match self.log.store.paused(self.consumer.name()).await {
+            Err(error) if error.retryable() => return Ok(()),
+            paused => paused?.map(|pause| (pause.position, pause.reason)),
+        };
         self.progress.send_if_modified(|progress| {
-            let moved = progress.position != position;
-            progress.position = position;
-            moved
+            let changed = progress.position != position || progress.paused != paused;
+            (progress.position, progress.paused) = (position, paused);
+            changed
         });
         Ok(())
     }
@@ -374,12 +402,16 @@ async fn begin(
             let reason = format!("the checkpoint of {} is {position}, but the log ends at {head}", consumer.name());
             return Err(StoreError::Damaged { reason });
         }
-        Ok(position)
+        Ok((position, log.store.paused(consumer.name()).await?))
     };
     match begun.await {
-        Ok(position) => {
-            progress.send_modify(|progress| progress.position = position);
-            Ok(Standing::Holds { lease, position, resumed: false })
+        Ok((position, paused)) => {
+            let is_paused = paused.is_some();
+            progress.send_modify(|progress| {
+                progress.position = position;
+                progress.paused = paused.map(|pause| (pause.position, pause.reason));
+            });
+            Ok(if is_paused { Standing::Paused(lease) } else { Standing::Holds { lease, position, resumed: false } })
         }
         Err(error) => {
             release(log, &lease).await;

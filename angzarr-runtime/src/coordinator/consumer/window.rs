@@ -41,6 +41,8 @@ struct Slot {
 #[derive(Default)]
 struct Queue {
     busy: bool,
+    /// Nothing of it is begun until it goes on.
+    rests: bool,
     waiting: VecDeque<Waiting>,
 }
 
@@ -140,8 +142,36 @@ impl Window {
         self.lanes.entry(lane.clone()).or_default().waiting.push_back(Waiting { ticket, event, record: kept });
     }
 
+    /// Lets nothing of a lane be begun, so that it rests once what is being handled is done.
+    pub(super) fn rest(&mut self, lane: &str) {
+        self.lanes.entry(lane.into()).or_default().rests = true;
+    }
+
+    /// Whether a lane that is to rest does so.
+    pub(super) fn rests(&self, lane: &str) -> bool {
+        self.lanes.get(lane).is_none_or(|lane| !lane.busy)
+    }
+
+    /// Lets a lane go on that was to rest.
+    pub(super) fn go_on(&mut self, name: &str) {
+        let Some(lane) = self.lanes.get_mut(name) else { return };
+        lane.rests = false;
+        if lane.busy {
+            return;
+        }
+        if lane.waiting.is_empty() {
+            self.lanes.remove(name);
+        } else {
+            self.ready.push_back(name.into());
+        }
+    }
+
     /// What a lane does next; if there is nothing, the lane is free.
     pub(super) fn next(&mut self, lane: &str) -> Option<Waiting> {
+        if let Some(lane) = self.lanes.get_mut(lane).filter(|lane| lane.rests) {
+            lane.busy = false;
+            return None;
+        }
         let next = self.lanes.get_mut(lane).and_then(|lane| lane.waiting.pop_front());
         match &next {
             Some(waiting) => self.release(waiting),
@@ -154,7 +184,7 @@ impl Window {
     pub(super) fn start(&mut self) -> Option<(Arc<str>, Waiting)> {
         while let Some(name) = self.ready.pop_front() {
             // One that was cleared may have come again meanwhile, and have started.
-            let Some(lane) = self.lanes.get_mut(&name).filter(|lane| !lane.busy) else { continue };
+            let Some(lane) = self.lanes.get_mut(&name).filter(|lane| !lane.busy && !lane.rests) else { continue };
             lane.busy = true;
             if let Some(waiting) = self.next(&name) {
                 return Some((name, waiting));
@@ -163,9 +193,12 @@ impl Window {
         None
     }
 
-    /// Everything that waits in a lane, which is free then.
+    /// Everything that waits in a lane, which is free then unless it is to rest.
     pub(super) fn clear(&mut self, lane: &str) -> Vec<Waiting> {
-        let waiting: Vec<_> = self.lanes.remove(lane).into_iter().flat_map(|lane| lane.waiting).collect();
+        let waiting: Vec<_> = match self.lanes.get_mut(lane) {
+            Some(resting) if resting.rests => resting.waiting.drain(..).collect(),
+            _ => self.lanes.remove(lane).into_iter().flat_map(|lane| lane.waiting).collect(),
+        };
         waiting.iter().for_each(|waiting| self.release(waiting));
         waiting
     }
@@ -256,6 +289,34 @@ mod tests {
         assert!(window.is_ahead());
         window.start().unwrap();
         assert!(!window.is_ahead());
+    }
+
+    #[test]
+    fn lanes_that_rest_begin_nothing() {
+        let mut window = Window::new(0);
+        let wait = |window: &mut Window, position| {
+            let ticket = add(window, position);
+            window.wait(&"lane".into(), ticket, record(position, 1));
+        };
+        wait(&mut window, 1);
+        assert!(window.start().is_some());
+        window.rest("lane");
+        wait(&mut window, 2);
+        assert!(!window.rests("lane"), "it is at the first event");
+        assert!(window.next("lane").is_none() && window.rests("lane"));
+        wait(&mut window, 3);
+        assert!(window.start().is_none() && !window.is_free("lane"));
+        window.go_on("lane");
+        let (_, first) = window.start().unwrap();
+        assert_eq!((first.event.position, window.next("lane").map(|waiting| waiting.event.position)), (2, Some(3)));
+        assert!(window.next("lane").is_none() && window.is_free("lane"));
+
+        window.rest("lane");
+        wait(&mut window, 4);
+        assert_eq!(window.clear("lane").len(), 1);
+        assert!(!window.is_free("lane"), "it was parked meanwhile, and still is to rest");
+        window.go_on("lane");
+        assert!(window.is_free("lane") && window.bytes == 0);
     }
 
     #[test]

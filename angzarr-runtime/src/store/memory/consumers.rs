@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::{Inner, MemoryStore};
+use crate::store::order::ANSWERS;
 use crate::store::{
-    Acquired, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Park, Parked, Record,
-    StoreError,
+    Acquired, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Order, OrderState, OrderStep,
+    Park, Parked, Pause, Record, StoreError, TakenOrder,
 };
 
 #[derive(Debug, Default)]
@@ -19,6 +22,21 @@ pub(super) struct Consumer {
     /// By lane, and within a lane in the order of the log.
     parked: BTreeSet<(String, EventRef)>,
     letters: BTreeMap<EventRef, NewDeadLetter>,
+    paused: Option<Pause>,
+}
+
+/// An order; they lie in the order in which they were given.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    consumer: String,
+    taken: TakenOrder,
+    state: OrderState,
+}
+
+impl Ordered {
+    fn is_answered(&self) -> bool {
+        matches!(self.state, OrderState::Answered { .. })
+    }
 }
 
 impl Inner {
@@ -26,6 +44,17 @@ impl Inner {
     fn fenced(&mut self, lease: &Lease) -> Result<&mut Consumer, StoreError> {
         let consumer = self.consumers.get_mut(&*lease.consumer).filter(|consumer| consumer.token == lease.token);
         consumer.ok_or_else(|| StoreError::LeaseLost { consumer: lease.consumer.to_string() })
+    }
+
+    /// Older answers make room for newer ones.
+    fn forget_answers(&mut self, consumer: &str) {
+        let answered = self.orders.iter().filter(|order| order.consumer == consumer && order.is_answered());
+        let mut surplus = answered.count().saturating_sub(ANSWERS);
+        self.orders.retain(|order| {
+            let old = surplus > 0 && order.consumer == consumer && order.is_answered();
+            surplus -= usize::from(old);
+            !old
+        });
     }
 
     fn record(&self, event: EventRef) -> Option<Record> {
@@ -76,11 +105,6 @@ impl ConsumerStore for MemoryStore {
         Ok(())
     }
 
-    async fn unpark(&self, lease: &Lease, event: NewParked) -> Result<(), StoreError> {
-        self.open()?.fenced(lease)?.parked.remove(&(event.lane, event.event));
-        Ok(())
-    }
-
     async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError> {
         let inner = self.open()?;
         let mut parks: BTreeMap<&str, Park> = BTreeMap::new();
@@ -106,11 +130,6 @@ impl ConsumerStore for MemoryStore {
         Ok(())
     }
 
-    async fn remove_dead_letter(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
-        self.open()?.fenced(lease)?.letters.remove(&event);
-        Ok(())
-    }
-
     async fn dead_letters(
         &self,
         consumer: &str,
@@ -125,5 +144,78 @@ impl ConsumerStore for MemoryStore {
             Some(DeadLetter { event, lane, attempts, record: inner.record(event)? })
         };
         Ok(behind.filter_map(letter).collect())
+    }
+
+    async fn pause(&self, lease: &Lease, pause: Pause) -> Result<(), StoreError> {
+        self.open()?.fenced(lease)?.paused = Some(pause);
+        Ok(())
+    }
+
+    async fn paused(&self, consumer: &str) -> Result<Option<Pause>, StoreError> {
+        Ok(self.open()?.consumers.get(consumer).and_then(|consumer| consumer.paused.clone()))
+    }
+
+    async fn give_order(&self, consumer: &str, id: Uuid, order: Order) -> Result<(), StoreError> {
+        let mut inner = self.open()?;
+        if inner.orders.iter().all(|known| known.taken.id != id) {
+            let taken = TakenOrder { id, order, events: 0 };
+            inner.orders.push(Ordered { consumer: consumer.to_owned(), taken, state: OrderState::Given });
+        }
+        drop(inner);
+        self.orders.send_modify(|changes| *changes += 1);
+        Ok(())
+    }
+
+    async fn take_orders(&self, lease: &Lease) -> Result<Vec<TakenOrder>, StoreError> {
+        let mut inner = self.open()?;
+        inner.fenced(lease)?;
+        let orders = inner.orders.iter_mut();
+        let here = orders.filter(|order| *order.consumer == *lease.consumer && !order.is_answered());
+        let take = |order: &mut Ordered| {
+            order.state = OrderState::Taken;
+            order.taken.clone()
+        };
+        Ok(here.map(take).collect())
+    }
+
+    async fn carry_out(&self, lease: &Lease, step: OrderStep) -> Result<(), StoreError> {
+        let mut inner = self.open()?;
+        let consumer = inner.fenced(lease)?;
+        for NewParked { lane, event } in step.unparked {
+            consumer.parked.remove(&(lane, event));
+        }
+        for event in step.removed {
+            consumer.letters.remove(&event);
+        }
+        if let Some(letter) = step.letter {
+            consumer.letters.insert(letter.event, letter);
+        }
+        if step.resumed {
+            consumer.paused = None;
+        }
+        if let Some(order) = inner.orders.iter_mut().find(|order| order.taken.id == step.id) {
+            order.taken.events = step.events;
+            if let Some(answer) = step.answer {
+                order.state = OrderState::Answered { events: step.events, answer };
+            }
+        }
+        inner.forget_answers(&lease.consumer);
+        drop(inner);
+        self.orders.send_modify(|changes| *changes += 1);
+        Ok(())
+    }
+
+    async fn order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError> {
+        let inner = self.open()?;
+        Ok(inner.orders.iter().find(|order| order.taken.id == id).map(|order| order.state.clone()))
+    }
+
+    async fn withdraw_order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError> {
+        self.open()?.orders.retain(|order| order.taken.id != id || order.state != OrderState::Given);
+        self.order(id).await
+    }
+
+    fn watch_orders(&self) -> watch::Receiver<u64> {
+        self.orders.subscribe()
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Record, Snapshot, Store, StoreError, StreamId};
-use consumers::Consumer;
+use consumers::{Consumer, Ordered};
 
 pub use views::MemoryViews;
 
@@ -22,6 +22,8 @@ pub struct MemoryStore {
     log_id: Uuid,
     inner: Mutex<Inner>,
     head: watch::Sender<u64>,
+    /// Counts what was ordered and answered.
+    orders: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ struct Inner {
     log: Vec<Record>,
     streams: HashMap<StreamId, Stream>,
     consumers: BTreeMap<String, Consumer>,
+    orders: Vec<Ordered>,
     closed: bool,
 }
 
@@ -49,7 +52,12 @@ struct Stream {
 impl MemoryStore {
     /// An empty log.
     pub fn new() -> Self {
-        Self { log_id: Uuid::new_v4(), inner: Mutex::default(), head: watch::Sender::new(0) }
+        Self {
+            log_id: Uuid::new_v4(),
+            inner: Mutex::default(),
+            head: watch::Sender::new(0),
+            orders: watch::Sender::new(0),
+        }
     }
 
     fn open(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {

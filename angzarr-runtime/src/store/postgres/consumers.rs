@@ -3,14 +3,15 @@
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{Row, query, query_scalar};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::error::Failed;
 use super::events::at_positions;
-use super::{PostgresStore, count, number, text};
+use super::{PostgresStore, count, number, orders, text};
 use crate::store::{
-    Acquired, Attempt, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Park, Parked,
-    StoreError,
+    Acquired, Attempt, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Order, OrderState,
+    OrderStep, Park, Parked, Pause, StoreError, TakenOrder,
 };
 use crate::time;
 
@@ -22,6 +23,26 @@ fn event(row: &PgRow, position: usize, part: usize) -> Result<EventRef, Failed> 
     let part: i64 = row.try_get(part)?;
     let part = u32::try_from(part).map_err(|_| StoreError::Damaged { reason: format!("{part} is no part") })?;
     Ok(EventRef { position: row.try_get::<i64, _>(position)?.unsigned_abs(), part })
+}
+
+/// A dead letter as its table keeps it.
+pub(super) struct LetterRow {
+    pub(super) lane: String,
+    pub(super) times: Vec<i64>,
+    pub(super) codes: Vec<String>,
+    pub(super) reasons: Vec<String>,
+}
+
+impl From<&NewDeadLetter> for LetterRow {
+    fn from(letter: &NewDeadLetter) -> Self {
+        let attempts = || letter.attempts.iter();
+        Self {
+            lane: text::encode(&letter.lane).into_owned(),
+            times: attempts().map(|attempt| time::to_micros(&attempt.at)).collect(),
+            codes: attempts().map(|attempt| text::encode(&attempt.code).into_owned()).collect(),
+            reasons: attempts().map(|attempt| text::encode(&attempt.reason).into_owned()).collect(),
+        }
+    }
 }
 
 /// Runs a statement under a lease: it must begin with a row `lease` of `angzarr.consumers`, locked, that has the token.
@@ -137,21 +158,6 @@ impl ConsumerStore for PostgresStore {
         )
     }
 
-    async fn unpark(&self, lease: &Lease, event: NewParked) -> Result<(), StoreError> {
-        let NewParked { lane, event } = event;
-        let lane = text::encode(&lane).into_owned();
-        fenced!(
-            self.sessions,
-            lease,
-            "DELETE FROM angzarr.parked p USING lease
-             WHERE p.consumer = lease.name AND hashtextextended(p.lane, 0) = hashtextextended($3, 0) AND p.lane = $3
-                 AND p.position = $4 AND p.part = $5",
-            lane.clone(),
-            number(event.position),
-            i64::from(event.part)
-        )
-    }
-
     async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError> {
         let name = &text::encode(consumer);
         self.sessions
@@ -202,11 +208,7 @@ impl ConsumerStore for PostgresStore {
     }
 
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError> {
-        let NewDeadLetter { event, lane, attempts } = letter;
-        let lane = text::encode(&lane).into_owned();
-        let times: Vec<i64> = attempts.iter().map(|attempt| time::to_micros(&attempt.at)).collect();
-        let codes: Vec<String> = attempts.iter().map(|attempt| text::encode(&attempt.code).into_owned()).collect();
-        let reasons: Vec<String> = attempts.iter().map(|attempt| text::encode(&attempt.reason).into_owned()).collect();
+        let LetterRow { lane, times, codes, reasons } = (&letter).into();
         fenced!(
             self.sessions,
             lease,
@@ -215,23 +217,12 @@ impl ConsumerStore for PostgresStore {
              ON CONFLICT (consumer, position, part) DO UPDATE SET
                  lane = excluded.lane, attempted_at = excluded.attempted_at,
                  codes = excluded.codes, reasons = excluded.reasons",
-            number(event.position),
-            i64::from(event.part),
+            number(letter.event.position),
+            i64::from(letter.event.part),
             lane.clone(),
             times.clone(),
             codes.clone(),
             reasons.clone()
-        )
-    }
-
-    async fn remove_dead_letter(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
-        fenced!(
-            self.sessions,
-            lease,
-            "DELETE FROM angzarr.dead_letters d USING lease
-             WHERE d.consumer = lease.name AND d.position = $3 AND d.part = $4",
-            number(event.position),
-            i64::from(event.part)
         )
     }
 
@@ -265,6 +256,64 @@ impl ConsumerStore for PostgresStore {
                 session.done(letters)
             })
             .await
+    }
+
+    async fn pause(&self, lease: &Lease, pause: Pause) -> Result<(), StoreError> {
+        fenced!(
+            self.sessions,
+            lease,
+            "UPDATE angzarr.consumers c SET paused_before = $3, pause_reason = $4 FROM lease WHERE c.name = lease.name",
+            number(pause.position),
+            text::encode(&pause.reason).into_owned()
+        )
+    }
+
+    async fn paused(&self, consumer: &str) -> Result<Option<Pause>, StoreError> {
+        let name = &text::encode(consumer);
+        self.sessions
+            .run(|mut session| async move {
+                let paused = "SELECT paused_before, pause_reason FROM angzarr.consumers
+                              WHERE name = $1 AND pause_reason IS NOT NULL";
+                let row = query(paused).bind(&**name).fetch_optional(session.connection()).await?;
+                let pause = |row: PgRow| {
+                    let (position, reason) = (row.try_get::<i64, _>(0)?.unsigned_abs(), row.try_get(1)?);
+                    Ok::<_, Failed>(Pause { position, reason: text::decode(reason).into_owned() })
+                };
+                let pause = row.map(pause).transpose()?;
+                session.done(pause)
+            })
+            .await
+    }
+
+    async fn give_order(&self, consumer: &str, id: Uuid, order: Order) -> Result<(), StoreError> {
+        orders::give(&self.sessions, consumer, id, &order.into()).await?;
+        self.listener.tell_orders();
+        Ok(())
+    }
+
+    async fn take_orders(&self, lease: &Lease) -> Result<Vec<TakenOrder>, StoreError> {
+        orders::take(&self.sessions, lease).await?.ok_or_else(|| lost(lease))
+    }
+
+    async fn carry_out(&self, lease: &Lease, step: OrderStep) -> Result<(), StoreError> {
+        if !orders::carry_out(&self.sessions, lease, &step).await? {
+            return Err(lost(lease));
+        }
+        self.listener.tell_orders();
+        Ok(())
+    }
+
+    async fn order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError> {
+        orders::state(&self.sessions, id).await
+    }
+
+    async fn withdraw_order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError> {
+        orders::withdraw(&self.sessions, id).await?;
+        orders::state(&self.sessions, id).await
+    }
+
+    fn watch_orders(&self) -> watch::Receiver<u64> {
+        self.listener.watch_orders()
     }
 }
 

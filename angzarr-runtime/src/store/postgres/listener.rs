@@ -16,8 +16,11 @@ use super::events;
 use super::session::{SOON, Server, Sessions, passing, pauses, within};
 use crate::store::{StoreError, raise};
 
-/// What publishers notify.
-const CHANNEL: &str = "angzarr";
+/// What publishers notify, by the position that they have reached, ...
+pub(super) const CHANNEL: &str = "angzarr";
+
+/// ... and whoever gives or answers an order, by this.
+pub(super) const ORDERS: &str = "orders";
 
 /// How long a connection may be silent before it is asked whether it is still there.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -27,7 +30,9 @@ const SILENCE: Duration = Duration::from_secs(15);
 pub(super) struct Listener {
     task: AbortHandle,
     head: watch::Sender<u64>,
-    /// Tells that somebody watches the head.
+    /// Changes with orders and answers.
+    orders: watch::Sender<u64>,
+    /// Tells that somebody watches one of them.
     watched: Arc<Notify>,
 }
 
@@ -39,17 +44,18 @@ impl Listener {
         sessions: Arc<Sessions>,
         head: watch::Sender<u64>,
     ) -> Result<Self, StoreError> {
-        let watched = Arc::new(Notify::new());
+        let (watched, orders) = (Arc::new(Notify::new()), watch::Sender::new(0));
         let ear = Ear {
             server: server.clone(),
             holder,
             sessions,
             head: head.clone(),
+            orders: orders.clone(),
             watched: watched.clone(),
             hears: false,
         };
         let connection = ear.connect().await?;
-        Ok(Self { task: tokio::spawn(ear.run(connection)).abort_handle(), head, watched })
+        Ok(Self { task: tokio::spawn(ear.run(connection)).abort_handle(), head, orders, watched })
     }
 
     /// Follows the head. Where nobody does, the server need not tell every append to this process, too.
@@ -57,6 +63,18 @@ impl Listener {
         let receiver = self.head.subscribe();
         self.watched.notify_one();
         receiver
+    }
+
+    /// Follows orders and answers, in the same way.
+    pub(super) fn watch_orders(&self) -> watch::Receiver<u64> {
+        let receiver = self.orders.subscribe();
+        self.watched.notify_one();
+        receiver
+    }
+
+    /// Tells of an order or an answer of this store, which needs no server for that.
+    pub(super) fn tell_orders(&self) {
+        tell(&self.orders);
     }
 
     pub(super) fn stop(&self) {
@@ -70,11 +88,16 @@ impl Drop for Listener {
     }
 }
 
+fn tell(orders: &watch::Sender<u64>) {
+    orders.send_modify(|changes| *changes += 1);
+}
+
 struct Ear {
     server: Server,
     holder: Uuid,
     sessions: Arc<Sessions>,
     head: watch::Sender<u64>,
+    orders: watch::Sender<u64>,
     watched: Arc<Notify>,
     /// Whether the present connection is told of appends.
     hears: bool,
@@ -85,7 +108,7 @@ enum Event {
     Notified(String),
     Lost,
     Silence,
-    /// Somebody watches the head, or nobody does any more.
+    /// Somebody watches, or nobody does any more.
     Watchers,
 }
 
@@ -140,12 +163,13 @@ impl Ear {
 
     /// Listens if there is somebody to be told, and only then.
     async fn follow_watchers(&mut self, listener: &mut PgListener) -> Result<(), Failed> {
-        let watched = self.head.receiver_count() > 0;
+        let watched = self.head.receiver_count() + self.orders.receiver_count() > 0;
         if watched && !self.hears {
             within(SOON, listener.listen(CHANNEL)).await??;
             self.hears = true;
-            // What was appended before is not notified any more.
+            // What was written before is not notified any more.
             self.ask().await?;
+            tell(&self.orders);
         } else if !watched && self.hears {
             within(SOON, listener.unlisten(CHANNEL)).await??;
             self.hears = false;
@@ -156,7 +180,7 @@ impl Ear {
     async fn next(&self, listener: &mut PgListener) -> Event {
         let watchers = async {
             if self.hears {
-                self.head.closed().await;
+                tokio::join!(self.head.closed(), self.orders.closed());
             } else {
                 self.watched.notified().await;
             }
@@ -174,6 +198,10 @@ impl Ear {
     /// Anybody may notify, so it is a hint only; what this store appended itself is known. False if the connection
     /// should be made anew, which asks again.
     async fn told(&self, payload: &str) -> bool {
+        if payload == ORDERS {
+            tell(&self.orders);
+            return true;
+        }
         let known = *self.head.borrow();
         let news = payload.parse::<u64>().is_ok_and(|position| position > known);
         !news || self.ask().await.is_ok()

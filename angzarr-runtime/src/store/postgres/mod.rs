@@ -18,6 +18,7 @@ mod consumers;
 mod error;
 mod events;
 mod listener;
+mod orders;
 mod rows;
 mod schema;
 mod session;

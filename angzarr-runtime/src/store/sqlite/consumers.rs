@@ -3,23 +3,26 @@
 use async_trait::async_trait;
 use prost_types::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::SqliteStore;
 use super::events::{count, position, record_at};
 use super::group::Transaction;
+use super::{SqliteStore, orders};
+use crate::store::order::OrderRow;
 use crate::store::{
-    Acquired, Attempt, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Park, Parked,
-    StoreError,
+    Acquired, Attempt, Beat, ConsumerStore, DeadLetter, EventRef, Lease, NewDeadLetter, NewParked, Order, OrderState,
+    OrderStep, Park, Parked, Pause, StoreError, TakenOrder,
 };
 use crate::time;
 
 impl SqliteStore {
     /// Writes under a lease, unless that is somebody else's now.
-    async fn write_fenced(
+    async fn write_fenced<T: Send + 'static>(
         &self,
         lease: &Lease,
-        work: impl Fn(&Connection, &str) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<(), StoreError> {
+        work: impl Fn(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let lease = lease.clone();
         let fenced = move |transaction: &mut Transaction<'_>| {
             let current: Option<i64> = transaction
@@ -33,6 +36,11 @@ impl SqliteStore {
             work(transaction.connection, &lease.consumer)
         };
         self.writer.write(fenced).await
+    }
+
+    /// Tells this process at once; others see it in the file.
+    fn tell_orders(&self) {
+        self.orders.send_modify(|changes| *changes += 1);
     }
 }
 
@@ -117,17 +125,6 @@ impl ConsumerStore for SqliteStore {
         self.write_fenced(lease, work).await
     }
 
-    async fn unpark(&self, lease: &Lease, event: NewParked) -> Result<(), StoreError> {
-        let work = move |connection: &Connection, consumer: &str| {
-            let NewParked { lane, event } = &event;
-            connection
-                .prepare_cached("DELETE FROM parked WHERE consumer = ?1 AND lane = ?2 AND position = ?3 AND part = ?4")?
-                .execute(params![consumer, lane, position(event.position), event.part])?;
-            Ok(())
-        };
-        self.write_fenced(lease, work).await
-    }
-
     async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError> {
         let consumer = consumer.to_owned();
         self.readers.run(move |connection| parks(connection, &consumer)).await
@@ -139,27 +136,7 @@ impl ConsumerStore for SqliteStore {
     }
 
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError> {
-        let work = move |connection: &Connection, consumer: &str| {
-            bury(connection, consumer, letter.event)?;
-            let NewDeadLetter { event, lane, attempts } = &letter;
-            connection
-                .prepare_cached("INSERT INTO dead_letters (consumer, position, part, lane) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![consumer, position(event.position), event.part, lane])?;
-            let mut statement = connection.prepare_cached(
-                "INSERT INTO attempts (consumer, position, part, number, at, code, reason)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?;
-            for (number, Attempt { at, code, reason }) in (1_i64..).zip(attempts) {
-                let at = time::to_micros(at);
-                statement.execute(params![consumer, position(event.position), event.part, number, at, code, reason])?;
-            }
-            Ok(())
-        };
-        self.write_fenced(lease, work).await
-    }
-
-    async fn remove_dead_letter(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
-        self.write_fenced(lease, move |connection, consumer| bury(connection, consumer, event)).await
+        self.write_fenced(lease, move |connection, consumer| save_letter(connection, consumer, &letter)).await
     }
 
     async fn dead_letters(
@@ -170,6 +147,81 @@ impl ConsumerStore for SqliteStore {
     ) -> Result<Vec<DeadLetter>, StoreError> {
         let consumer = consumer.to_owned();
         self.readers.run(move |connection| dead_letters(connection, &consumer, after, limit)).await
+    }
+
+    async fn pause(&self, lease: &Lease, pause: Pause) -> Result<(), StoreError> {
+        let work = move |connection: &Connection, consumer: &str| {
+            connection
+                .prepare_cached("UPDATE consumers SET paused_before = ?2, pause_reason = ?3 WHERE name = ?1")?
+                .execute(params![consumer, position(pause.position), pause.reason])?;
+            Ok(())
+        };
+        self.write_fenced(lease, work).await
+    }
+
+    async fn paused(&self, consumer: &str) -> Result<Option<Pause>, StoreError> {
+        let consumer = consumer.to_owned();
+        let query = move |connection: &mut Connection| {
+            let paused = connection
+                .prepare_cached(
+                    "SELECT paused_before, pause_reason FROM consumers WHERE name = ?1 AND pause_reason IS NOT NULL",
+                )?
+                .query_row([&consumer], |row| {
+                    Ok(Pause { position: row.get::<_, i64>(0)?.unsigned_abs(), reason: row.get(1)? })
+                })
+                .optional()?;
+            Ok(paused)
+        };
+        self.readers.run(query).await
+    }
+
+    async fn give_order(&self, consumer: &str, id: Uuid, order: Order) -> Result<(), StoreError> {
+        let (consumer, order) = (consumer.to_owned(), OrderRow::from(order));
+        let work = move |transaction: &mut Transaction<'_>| orders::give(transaction.connection, &consumer, id, &order);
+        self.writer.write(work).await?;
+        self.tell_orders();
+        Ok(())
+    }
+
+    async fn take_orders(&self, lease: &Lease) -> Result<Vec<TakenOrder>, StoreError> {
+        self.write_fenced(lease, orders::take).await
+    }
+
+    async fn carry_out(&self, lease: &Lease, step: OrderStep) -> Result<(), StoreError> {
+        let work = move |connection: &Connection, consumer: &str| {
+            for NewParked { lane, event } in &step.unparked {
+                connection
+                    .prepare_cached(
+                        "DELETE FROM parked WHERE consumer = ?1 AND lane = ?2 AND position = ?3 AND part = ?4",
+                    )?
+                    .execute(params![consumer, lane, position(event.position), event.part])?;
+            }
+            step.removed.iter().try_for_each(|event| remove_letter(connection, consumer, *event))?;
+            if let Some(letter) = &step.letter {
+                save_letter(connection, consumer, letter)?;
+            }
+            if step.resumed {
+                connection
+                    .prepare_cached("UPDATE consumers SET paused_before = NULL, pause_reason = NULL WHERE name = ?1")?
+                    .execute([consumer])?;
+            }
+            orders::go_on(connection, consumer, step.id, step.events, step.answer.clone())
+        };
+        self.write_fenced(lease, work).await?;
+        self.tell_orders();
+        Ok(())
+    }
+
+    async fn order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError> {
+        self.readers.run(move |connection| orders::state(connection, id)).await
+    }
+
+    async fn withdraw_order(&self, id: Uuid) -> Result<Option<OrderState>, StoreError> {
+        self.writer.write(move |transaction: &mut Transaction<'_>| orders::withdraw(transaction.connection, id)).await
+    }
+
+    fn watch_orders(&self) -> watch::Receiver<u64> {
+        self.orders.subscribe()
     }
 }
 
@@ -206,8 +258,25 @@ fn parked(connection: &Connection, consumer: &str, lane: &str, limit: usize) -> 
     parked.collect()
 }
 
+fn save_letter(connection: &Connection, consumer: &str, letter: &NewDeadLetter) -> Result<(), StoreError> {
+    remove_letter(connection, consumer, letter.event)?;
+    let NewDeadLetter { event, lane, attempts } = letter;
+    connection
+        .prepare_cached("INSERT INTO dead_letters (consumer, position, part, lane) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![consumer, position(event.position), event.part, lane])?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO attempts (consumer, position, part, number, at, code, reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (number, Attempt { at, code, reason }) in (1_i64..).zip(attempts) {
+        let at = time::to_micros(at);
+        statement.execute(params![consumer, position(event.position), event.part, number, at, code, reason])?;
+    }
+    Ok(())
+}
+
 /// Removes a dead letter, if it is there.
-fn bury(connection: &Connection, consumer: &str, event: EventRef) -> Result<(), StoreError> {
+fn remove_letter(connection: &Connection, consumer: &str, event: EventRef) -> Result<(), StoreError> {
     let key = params![consumer, position(event.position), event.part];
     for table in ["attempts", "dead_letters"] {
         let delete = format!("DELETE FROM {table} WHERE consumer = ?1 AND position = ?2 AND part = ?3");

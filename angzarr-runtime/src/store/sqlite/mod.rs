@@ -13,6 +13,7 @@ mod consumers;
 mod events;
 mod group;
 mod lock;
+mod orders;
 mod reader;
 mod rows;
 mod schema;
@@ -52,6 +53,8 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     head: watch::Sender<u64>,
+    /// Changes with orders and answers.
+    orders: watch::Sender<u64>,
     /// None once it is closed.
     watcher: Mutex<Option<Watcher>>,
 }
@@ -72,9 +75,11 @@ impl SqliteStore {
             let log_id = schema::log_id(&connection)?;
             let head = watch::Sender::new(events::last_position(&connection)?.unsigned_abs());
             let readers = Readers::open(&path)?;
-            let watcher = Watcher::start(&path, head.clone())?;
+            let orders = watch::Sender::new(0);
+            let watcher = Watcher::start(&path, head.clone(), orders.clone())?;
             let writer = Writer::start(connection, lock, head.clone(), &path)?;
-            Ok(Self { log_id, path, holder: Uuid::new_v4(), writer, readers, head, watcher: Mutex::new(Some(watcher)) })
+            let (holder, watcher) = (Uuid::new_v4(), Mutex::new(Some(watcher)));
+            Ok(Self { log_id, path, holder, writer, readers, head, orders, watcher })
         })
         .await
     }

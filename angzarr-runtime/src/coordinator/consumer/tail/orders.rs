@@ -1,27 +1,30 @@
-//! Working at parks on somebody's order: replay, skip, discard.
+//! Carrying out orders: what is taken up, and the work at parks.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 
 use super::{Halt, Happened, Tail, WHOLE};
 use crate::coordinator::consumer::attempts::Tried;
-use crate::coordinator::consumer::operate::{Cleared, Order, Request};
 use crate::coordinator::consumer::turn::{Turn, holds};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Parked, Record, RecordKind};
+use crate::store::{
+    Answer, Attempt, EventRef, NewDeadLetter, NewParked, Order, OrderStep, Parked, Record, RecordKind, Refusal,
+    TakenOrder,
+};
 
 /// How many events of a park are replayed before they leave it.
 const PAGE: usize = 64;
 
-/// Work at a park on somebody's order.
+/// Work at a park because of an order.
 pub(super) struct Work {
-    pub(super) request: Request,
+    pub(super) order: TakenOrder,
     lane: String,
-    /// Events that left the park, all together.
-    events: u64,
+    /// What is handled next.
+    page: Vec<Parked>,
+    /// Other lanes that have to rest meanwhile: those that replayed events belong to by their keys.
+    resting: Vec<String>,
     /// Those that may leave it now.
     done: Vec<EventRef>,
     /// Where it ended.
@@ -33,59 +36,152 @@ pub(super) struct Work {
 }
 
 impl<'a> Tail<'a> {
-    pub(super) fn order(&mut self, request: Request) {
-        match &request.order {
-            Order::Pause => {
-                self.halt_at(Halt::Paused(self.window.done_up_to() + 1, "an operator paused it".to_owned()));
-                request.answer(Ok(Cleared::default()));
+    /// Asks for orders that were given meanwhile.
+    pub(super) fn look_for_orders(&mut self) {
+        let (turn, attempts, lease) = (self.turn, self.attempts, self.lease);
+        let position = self.window.done_up_to() + 1;
+        self.asking = true;
+        let take = || async { Ok(turn.log.store.take_orders(lease).await?) };
+        self.under_way.push(async move { Happened::Ordered(attempts.make(position, take).await) }.boxed());
+    }
+
+    /// Begins with those that are not under way. One that was answered while the store was asked is still among them,
+    /// so ids are known until they are not told any more.
+    pub(super) fn ordered(&mut self, orders: Vec<TakenOrder>) {
+        let told = orders.iter().map(|order| order.id).collect();
+        let known = std::mem::replace(&mut self.orders, told);
+        for order in orders.into_iter().filter(|order| !known.contains(&order.id)) {
+            if self.ends() {
+                return;
             }
-            Order::Resume => request.answer(Ok(Cleared::default())),
-            Order::Forget(event) => {
-                let (turn, attempts, lease, event) = (self.turn, self.attempts, self.lease, *event);
-                self.under_way.push(
-                    async move {
-                        let forget = || async { Ok(turn.log.store.remove_dead_letter(lease, event).await?) };
-                        Happened::Forgotten(request, attempts.make(event.position, forget).await)
-                    }
-                    .boxed(),
-                );
-            }
-            Order::Replay(lane) | Order::Skip(lane) | Order::Discard { lane, .. } => {
-                let lane = lane.clone();
-                if !self.parks.holds(&lane) {
-                    return request.answer(Err(Error::NotParked { lane }));
-                }
-                if !self.working.insert(lane.clone()) {
-                    return request.answer(Err(Error::LaneBusy { lane }));
-                }
-                let (done, failed, halt) = (Vec::new(), None, None);
-                self.work(Work { request, lane, events: 0, done, failed, joins: 0, halt });
-            }
+            self.carry_out(order);
         }
     }
 
-    /// Goes through the next events of a park.
+    fn carry_out(&mut self, taken: TakenOrder) {
+        let lane = match &taken.order {
+            // It is answered once the pause is kept.
+            Order::Pause => {
+                let position = self.window.done_up_to() + 1;
+                return self.halt_at(Halt::Paused(position, "an operator paused it".to_owned()));
+            }
+            Order::Resume => return self.answer(&taken, Answer::Done { failed: None }),
+            Order::RemoveDeadLetter { event } => {
+                let answer = Some(Answer::Done { failed: None });
+                return self.end_order(OrderStep {
+                    id: taken.id,
+                    removed: vec![*event],
+                    events: 1,
+                    answer,
+                    ..OrderStep::default()
+                });
+            }
+            Order::Replay { lane }
+            | Order::Skip { lane }
+            | Order::Discard { lane }
+            | Order::DiscardAndCompensate { lane } => lane.clone(),
+        };
+        if !self.parks.holds(&lane) {
+            // An earlier holder may have emptied it, and not come to say so.
+            let done = taken.events > 0;
+            let answer = if done { Answer::Done { failed: None } } else { Answer::Refused(Refusal::NotParked) };
+            return self.answer(&taken, answer);
+        }
+        if let Some(other) = self.working.get(&lane) {
+            if self.orders.contains(other) {
+                return self.answer(&taken, Answer::Refused(Refusal::LaneBusy));
+            }
+            // The other one has its answer already, and is about to leave the lane: this one is told again then.
+            self.orders.remove(&taken.id);
+            return;
+        }
+        self.working.insert(lane.clone(), taken.id);
+        let (page, resting, done, failed, halt) = (Vec::new(), Vec::new(), Vec::new(), None, None);
+        self.work(Work { order: taken, lane, page, resting, done, failed, joins: 0, halt });
+    }
+
+    fn answer(&mut self, order: &TakenOrder, answer: Answer) {
+        self.end_order(OrderStep { id: order.id, events: order.events, answer: Some(answer), ..OrderStep::default() });
+    }
+
+    fn end_order(&mut self, step: OrderStep) {
+        let (turn, attempts, lease) = (self.turn, self.attempts, self.lease);
+        let position = self.window.done_up_to() + 1;
+        self.under_way.push(
+            async move {
+                let carry_out = || async { Ok(turn.log.store.carry_out(lease, step.clone()).await?) };
+                Happened::Answered(attempts.make(position, carry_out).await)
+            }
+            .boxed(),
+        );
+    }
+
+    /// Looks at the next events of a park.
     fn work(&mut self, mut work: Work) {
+        let (turn, attempts) = (self.turn, self.attempts);
+        let limit = if matches!(work.order.order, Order::Skip { .. }) { 1 } else { PAGE };
+        self.under_way.push(
+            async move {
+                let page = || async { Ok(turn.log.store.parked(turn.consumer.name(), &work.lane, limit).await?) };
+                match attempts.make(0, page).await {
+                    Tried::Done(page) => work.page = page,
+                    Tried::Lost => work.halt = Some(Halt::Lost),
+                    Tried::Stopped => work.halt = Some(Halt::Stopped),
+                    Tried::Failed(_, error) => work.halt = Some(Halt::Failed(0, error)),
+                }
+                Happened::Paged(work)
+            }
+            .boxed(),
+        );
+    }
+
+    /// Goes through a page, once nothing else is at work at the lanes of its events.
+    pub(super) fn paged(&mut self, mut work: Work) {
+        if let Some(halt) = work.halt.take() {
+            return self.halt_at(halt);
+        }
+        if matches!(work.order.order, Order::Replay { .. }) {
+            for lane in work.page.iter().flat_map(|parked| self.turn.other_lanes(&work.lane, parked)) {
+                if work.resting.contains(&lane) {
+                    continue;
+                }
+                if self.working.contains_key(&lane) {
+                    self.leave(&work);
+                    return self.answer(&work.order, Answer::Refused(Refusal::LaneBusy));
+                }
+                self.working.insert(lane.clone(), work.order.id);
+                self.window.rest(&lane);
+                work.resting.push(lane);
+            }
+        }
+        self.waiting_for_rest.push(work);
+        self.go_through_pages();
+    }
+
+    /// Goes through those pages whose lanes have come to rest.
+    pub(super) fn go_through_pages(&mut self) {
+        if self.ends() {
+            return;
+        }
+        let window = &self.window;
+        let rests = |work: &mut Work| work.resting.iter().all(|lane| window.rests(lane));
+        let works: Vec<_> = self.waiting_for_rest.extract_if(.., rests).collect();
+        for work in works {
+            self.go_through(work);
+        }
+    }
+
+    fn go_through(&mut self, mut work: Work) {
         let (turn, attempts) = (self.turn, self.attempts);
         self.under_way.push(
             async move {
-                let limit = if matches!(work.request.order, Order::Skip(_)) { 1 } else { PAGE };
-                let store = &turn.log.store;
-                let page = || async { Ok(store.parked(turn.consumer.name(), &work.lane, limit).await?) };
-                let page: VecDeque<Parked> = match attempts.make(0, page).await {
-                    Tried::Done(page) => page.into(),
-                    Tried::Lost => return Happened::Worked(Work { halt: Some(Halt::Lost), ..work }),
-                    Tried::Stopped => return Happened::Worked(Work { halt: Some(Halt::Stopped), ..work }),
-                    Tried::Failed(_, error) => {
-                        return Happened::Worked(Work { halt: Some(Halt::Failed(0, error)), ..work });
-                    }
-                };
-                for Parked { event, record } in page {
-                    let (order, lane) = (&work.request.order, &work.lane);
-                    match attempts.make(event.position, || turn.carry_out(order, lane, event, &record)).await {
-                        Tried::Done(()) => work.done.push(event),
+                let page = std::mem::take(&mut work.page);
+                for parked in &page {
+                    let handle = || turn.handle_parked(&work, &page, parked);
+                    match attempts.make(parked.event.position, handle).await {
+                        Tried::Done(()) => work.done.push(parked.event),
                         Tried::Failed(attempts, _) => {
-                            work.failed = Some((event, attempts));
+                            work.failed = Some((parked.event, attempts));
                             break;
                         }
                         // What comes behind it must not be handled before it.
@@ -112,9 +208,22 @@ impl<'a> Tail<'a> {
         }
         let (turn, attempts, lease) = (self.turn, self.attempts, self.lease);
         work.joins = self.parks.joins(&work.lane);
+        work.order.events += work.done.len() as u64;
         self.under_way.push(
             async move {
-                let tried = attempts.make(0, || turn.clean(lease, &work.lane, &work.done, work.failed.as_ref())).await;
+                let step = match attempts.make(0, || turn.step(&work)).await {
+                    Tried::Done(step) => step,
+                    Tried::Lost => return Happened::Cleaned(work, Tried::Lost),
+                    Tried::Stopped => return Happened::Cleaned(work, Tried::Stopped),
+                    Tried::Failed(attempts, error) => {
+                        return Happened::Cleaned(work, Tried::Failed(attempts, error));
+                    }
+                };
+                let clean = || async {
+                    turn.log.store.carry_out(lease, step.clone()).await?;
+                    Ok(turn.log.store.parked(turn.consumer.name(), &work.lane, 1).await?.is_empty())
+                };
+                let tried = attempts.make(0, clean).await;
                 Happened::Cleaned(work, tried)
             }
             .boxed(),
@@ -123,73 +232,123 @@ impl<'a> Tail<'a> {
 
     pub(super) fn cleaned(&mut self, mut work: Work, tried: Tried<bool>) {
         let Some(empty) = self.done(0, tried) else { return };
-        work.events += work.done.drain(..).count() as u64;
-        let failed = work.failed.take().and_then(|(event, attempts)| Some((event, attempts.last()?.clone())));
+        work.done.clear();
         let rejoined = empty && self.parks.close(&work.lane, work.joins);
         if rejoined && self.turn.consumer.has_deadlines() && !self.looking {
             self.look_for_deadlines();
         }
-        if rejoined || failed.is_some() || matches!(work.request.order, Order::Skip(_)) {
-            self.working.remove(&work.lane);
-            return work.request.answer(Ok(Cleared { events: work.events, failed }));
+        if work.is_over() {
+            self.leave(&work);
+        } else if rejoined {
+            self.leave(&work);
+            self.answer(&work.order, Answer::Done { failed: None });
+        } else if !self.ends() {
+            self.work(work);
         }
-        self.work(work);
+    }
+
+    /// Lets other orders and live events come to the lanes of a work again.
+    fn leave(&mut self, work: &Work) {
+        self.working.remove(&work.lane);
+        for lane in &work.resting {
+            self.working.remove(lane);
+            self.window.go_on(lane);
+        }
+        if !self.asking && !self.ends() {
+            self.look_for_orders();
+        }
+    }
+}
+
+impl Work {
+    /// Whether its last step has the answer.
+    fn is_over(&self) -> bool {
+        self.failed.is_some() || matches!(self.order.order, Order::Skip { .. })
     }
 }
 
 impl Turn {
-    /// Does with an event in a park what was ordered.
-    async fn carry_out(&self, order: &Order, lane: &str, event: EventRef, record: &Record) -> Result<(), Error> {
+    /// The lanes that an event in a park belongs to by its key, if those are others: it was parked before anybody could
+    /// tell them.
+    fn other_lanes(&self, lane: &str, parked: &Parked) -> Vec<String> {
+        let lanes = self.parts(parked.event, &parked.record).unwrap_or_default();
+        // What is wrong with an event is told when it is handled.
+        let others = lanes.iter().filter_map(|part| self.consumer.lane(part).ok()).filter(|other| *other.name != *lane);
+        others.map(|other| other.name.to_string()).collect()
+    }
+
+    /// What an event in a park is in current versions.
+    fn parts(&self, event: EventRef, record: &Record) -> Result<Vec<Record>, Failure> {
+        let mut current = Vec::new();
+        if record.kind == RecordKind::Deadline {
+            return Ok(current);
+        }
+        self.log.upcasts.current(record.clone(), &mut current)?;
+        current.retain(|part| (event.part == WHOLE || part.part == event.part) && holds(&self.wanted_types, part));
+        Ok(current)
+    }
+
+    /// Does with an event in a park what was ordered. `page` holds those that leave the park with it.
+    async fn handle_parked(&self, work: &Work, page: &[Parked], parked: &Parked) -> Result<(), Error> {
+        let Parked { event, record } = parked;
+        let order = &work.order.order;
         if record.kind == RecordKind::Deadline {
             return match order {
-                Order::Replay(_) => self.react(record, Arc::<str>::from(lane).into()).await,
+                Order::Replay { .. } => self.react(record, Arc::<str>::from(work.lane.as_str()).into()).await,
                 _ => self.consumer.forget(record).await,
             };
         }
         let compensate = match order {
-            Order::Replay(_) => false,
-            Order::Discard { compensate: true, .. } => true,
+            Order::Replay { .. } => false,
+            Order::DiscardAndCompensate { .. } => true,
             _ => return Ok(()),
         };
-        let mut current = Vec::new();
-        self.log.upcasts.current(record.clone(), &mut current)?;
-        let parts = current.iter().filter(|part| event.part == WHOLE || part.part == event.part);
-        for part in parts.filter(|part| holds(&self.wanted_types, part)) {
+        for part in &self.parts(*event, record)? {
             if compensate {
                 self.consumer.compensate(part).await?;
                 continue;
             }
-            // It was parked before anybody could tell its lane, so later events of that one may have been handled.
             let own = self.consumer.lane(part)?;
-            if &*own.name != lane && self.consumer.is_past(part).await? {
-                let message = format!("the row holds events behind position {} already", part.position);
-                return Err(Failure::new("ROW_AHEAD", message).into());
+            if *own.name != *work.lane {
+                self.check_order(page, part).await?;
             }
             self.react(part, own).await?;
         }
         Ok(())
     }
 
-    /// Takes events out of a park, and adds attempts to the letter of the one that failed; whether the park is empty.
-    async fn clean(
-        &self,
-        lease: &Lease,
-        lane: &str,
-        done: &[EventRef],
-        failed: Option<&(EventRef, Vec<Attempt>)>,
-    ) -> Result<bool, Error> {
-        let (store, consumer) = (&self.log.store, self.consumer.name());
-        for event in done {
-            store.unpark(lease, NewParked { lane: lane.to_owned(), event: *event }).await?;
-            store.remove_dead_letter(lease, *event).await?;
+    /// Refuses an event that was parked before anybody could tell its lane, if later events of that one were handled
+    /// meanwhile. Those of the same page were replayed in order, by an attempt or a holder that came to no end.
+    async fn check_order(&self, page: &[Parked], event: &Record) -> Result<(), Error> {
+        let Some(last) = self.consumer.last_event(event).await? else { return Ok(()) };
+        let replayed = page.iter().any(|parked| parked.event.position == last.position);
+        if last.position > event.position && !replayed {
+            let message = format!("the row holds events behind position {} already", event.position);
+            return Err(Failure::new("ROW_AHEAD", message).into());
         }
-        if let Some((event, attempts)) = failed {
-            let known = store.dead_letters(consumer, event.before(), 1).await?;
+        Ok(())
+    }
+
+    /// What a work has done: events that leave the park with their letters, and attempts that are added to the letter of
+    /// the one that failed.
+    async fn step(&self, work: &Work) -> Result<OrderStep, Error> {
+        let unparked = work.done.iter().map(|event| NewParked { lane: work.lane.clone(), event: *event }).collect();
+        let mut step = OrderStep {
+            id: work.order.id,
+            unparked,
+            removed: work.done.clone(),
+            events: work.order.events,
+            ..OrderStep::default()
+        };
+        let mut failed = None;
+        if let Some((event, attempts)) = &work.failed {
+            let known = self.log.store.dead_letters(self.consumer.name(), event.before(), 1).await?;
             let earlier = known.into_iter().filter(|letter| letter.event == *event).flat_map(|letter| letter.attempts);
+            failed = attempts.last().map(|last| (*event, last.clone()));
             let attempts = earlier.chain(attempts.iter().cloned()).collect();
-            let letter = NewDeadLetter { event: *event, lane: lane.to_owned(), attempts };
-            store.save_dead_letter(lease, letter).await?;
+            step.letter = Some(NewDeadLetter { event: *event, lane: work.lane.clone(), attempts });
         }
-        Ok(store.parked(consumer, lane, 1).await?.is_empty())
+        step.answer = work.is_over().then_some(Answer::Done { failed });
+        Ok(step)
     }
 }

@@ -76,15 +76,37 @@ CREATE TABLE angzarr.writers (
 ) WITH (fillfactor = 20);
 
 -- A checkpoint and a lease. `token` grows with every holder, `beats` with every renewal; a free lease has no holder.
--- `request` is the call that took it.
+-- `request` is the call that took it. One that is paused has a reason, and the position that it waits before.
 CREATE TABLE angzarr.consumers (
     name text COLLATE "C" PRIMARY KEY,
     position bigint NOT NULL,
     token bigint NOT NULL,
     beats bigint NOT NULL,
     holder uuid,
-    request uuid
+    request uuid,
+    paused_before bigint,
+    pause_reason text COLLATE "C"
 ) WITH (fillfactor = 20);
+
+-- `number` grows as orders are given. `answer` and what comes behind it stay empty until the order has ended.
+CREATE TABLE angzarr.orders (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id uuid NOT NULL UNIQUE,
+    consumer text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    lane text COLLATE "C",
+    position bigint,
+    part bigint,
+    taken boolean NOT NULL DEFAULT false,
+    events bigint NOT NULL DEFAULT 0,
+    answer text COLLATE "C",
+    answer_position bigint,
+    answer_part bigint,
+    answer_at bigint,
+    answer_code text COLLATE "C",
+    answer_reason text COLLATE "C"
+);
+CREATE INDEX orders_by_consumer ON angzarr.orders (consumer, number);
 
 CREATE TABLE angzarr.parked (
     position bigint NOT NULL,

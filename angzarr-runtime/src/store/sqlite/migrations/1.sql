@@ -1,8 +1,10 @@
 -- Positions are given by the writer; `next_sequence` spares a look into `records` for every append. A key with
--- `count` 0 stands for a decision without events. Times are microseconds since 1970.
+-- `count` 0 stands for a decision without events. Times are microseconds since 1970. `order_changes` counts the changes of
+-- `orders`, so that other processes need not read them to notice one.
 CREATE TABLE log (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    id BLOB NOT NULL
+    id BLOB NOT NULL,
+    order_changes INTEGER NOT NULL DEFAULT 0
 );
 INSERT INTO log (only_row, id) VALUES (1, randomblob(16));
 CREATE TABLE streams (
