@@ -25,7 +25,7 @@ pub(crate) trait Board: ::core::marker::Send + ::core::marker::Sync + 'static {
         cx: &'a ::angzarr_runtime::Context,
     ) -> ::angzarr_runtime::component::Handling<
         'a,
-        ::core::option::Option<::angzarr_runtime::view::NewRow>,
+        ::core::option::Option<::angzarr_runtime::component::ReturnedRow>,
     >
     where
         Self: ::core::marker::Sized,
@@ -36,7 +36,7 @@ pub(crate) trait Board: ::core::marker::Send + ::core::marker::Sync + 'static {
                     let row = ::angzarr_runtime::component::row_decoded(row)?;
                     let row = self.on_placed(row, event.into_event()?, cx).await?;
                     ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::row_stored(row),
+                        row.map(::angzarr_runtime::component::ReturnedRow::new),
                     )
                 }
                 _ => {

@@ -21,7 +21,7 @@ pub(crate) trait Mail: ::core::marker::Send + ::core::marker::Sync + 'static {
         cx: &'a ::angzarr_runtime::Context,
     ) -> ::angzarr_runtime::component::Handling<
         'a,
-        ::core::option::Option<::angzarr_runtime::view::NewRow>,
+        ::core::option::Option<::angzarr_runtime::component::ReturnedRow>,
     >
     where
         Self: ::core::marker::Sized,

@@ -60,7 +60,7 @@ pub(crate) fn plain(row: &[u8]) -> NewRow {
 
 /// What the event at a position made of a row.
 pub(crate) fn change(key: impl Into<Key>, position: u64, row: Option<NewRow>) -> Change {
-    Change { key: key.into(), event: EventRef { position, part: 0 }, row: row.map(Arc::new) }
+    Change { key: key.into(), event: EventRef { position, part: 0 }, row }
 }
 
 fn set(rows: &[(&str, &str)]) -> Vec<Change> {
@@ -306,7 +306,7 @@ async fn rows_remember_their_last_event(backend: impl Backend) {
     let opened = backend.open().await;
     taken(&opened.views, 0, 1).await;
     let event = EventRef { position: 1 << 40, part: 3 };
-    let row = Change { key: Key::from("a"), event, row: Some(plain(b"1").into()) };
+    let row = Change { key: Key::from("a"), event, row: Some(plain(b"1")) };
     opened.views.commit(VIEW, by(1, 1), vec![row], 5).await.unwrap();
     let views = backend.reopen(opened).await.views;
     let known = views.entry(VIEW, 1, &Key::from("a")).await.unwrap();

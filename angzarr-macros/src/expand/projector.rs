@@ -21,7 +21,7 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
                 quote! {
                     let row = ::angzarr_runtime::component::row_decoded(row)?;
                     let row = self.#method(row, event.into_event()?, cx).await?;
-                    ::core::result::Result::Ok(::angzarr_runtime::component::row_stored(row))
+                    ::core::result::Result::Ok(row.map(::angzarr_runtime::component::ReturnedRow::new))
                 },
             ),
             None => (
@@ -51,7 +51,7 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
         arms.push(quote! { #name => { #call } });
     }
     let bytes = quote! { ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes> };
-    let yields = quote! { ::core::option::Option<::angzarr_runtime::view::NewRow> };
+    let yields = quote! { ::core::option::Option<::angzarr_runtime::component::ReturnedRow> };
     let react = Dispatch { definition, parameters: quote! { row: #bytes, }, yields, arms }.method();
     let register = match row {
         Some(row) => quote! { ::angzarr_runtime::component::view::<Self, #row> },

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use aggregate::{AggregateLogic, AggregateSpec, Input, Undecided, aggregate, decode_refused};
 pub use delivery::{Delivery, OnFailure};
 pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
-pub use projector::{ProjectorLogic, ProjectorSpec, effects, row_decoded, row_stored, view};
+pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
 pub use state::{SnapshotSpec, State, StateMessage, Stateful};
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};

@@ -36,10 +36,57 @@ pub trait ProjectorLogic: Send + Sync {
     fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure>;
 
     /// The row after the event; none deletes it. Without a view both are none.
-    fn project<'a>(&'a self, row: Option<Bytes>, event: Arrival<'a>, cx: &'a Context) -> Handling<'a, Option<NewRow>>;
+    fn project<'a>(
+        &'a self,
+        row: Option<Bytes>,
+        event: Arrival<'a>,
+        cx: &'a Context,
+    ) -> Handling<'a, Option<ReturnedRow>>;
 }
 
-type Project<T> = for<'a> fn(&'a T, Option<Bytes>, Arrival<'a>, &'a Context) -> Handling<'a, Option<NewRow>>;
+/// A row that a handler returned.
+pub struct ReturnedRow {
+    /// The encoded message.
+    pub bytes: Bytes,
+    message: Box<dyn AnyRow>,
+}
+
+/// A row of any type.
+trait AnyRow: Send + Sync {
+    fn values(&self) -> Vec<view::Value>;
+
+    fn rest(&self) -> String;
+}
+
+impl<R: view::Row + prost::Message> AnyRow for R {
+    fn values(&self) -> Vec<view::Value> {
+        view::Row::values(self)
+    }
+
+    fn rest(&self) -> String {
+        view::json::rest(self)
+    }
+}
+
+impl std::fmt::Debug for ReturnedRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReturnedRow").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl ReturnedRow {
+    /// Encodes it.
+    pub fn new(row: impl view::Row + prost::Message + 'static) -> Self {
+        Self { bytes: row.encode_to_vec().into(), message: Box::new(row) }
+    }
+
+    /// The row as it is stored.
+    pub(crate) fn stored(&self) -> NewRow {
+        NewRow { bytes: self.bytes.clone(), values: self.message.values(), rest: self.message.rest() }
+    }
+}
+
+type Project<T> = for<'a> fn(&'a T, Option<Bytes>, Arrival<'a>, &'a Context) -> Handling<'a, Option<ReturnedRow>>;
 
 struct Typed<T> {
     component: T,
@@ -62,7 +109,12 @@ impl<T: Send + Sync + 'static> ProjectorLogic for Typed<T> {
         (self.key)(event)
     }
 
-    fn project<'a>(&'a self, row: Option<Bytes>, event: Arrival<'a>, cx: &'a Context) -> Handling<'a, Option<NewRow>> {
+    fn project<'a>(
+        &'a self,
+        row: Option<Bytes>,
+        event: Arrival<'a>,
+        cx: &'a Context,
+    ) -> Handling<'a, Option<ReturnedRow>> {
         (self.project)(&self.component, row, event, cx)
     }
 }
@@ -97,7 +149,27 @@ pub fn row_decoded<R: prost::Message + Default>(row: Option<Bytes>) -> Result<Op
     row.map(|row| R::decode(row).map_err(malformed)).transpose()
 }
 
-/// What a handler has made of a row, as it is stored.
-pub fn row_stored<R: view::Row + prost::Message>(row: Option<R>) -> Option<NewRow> {
-    row.as_ref().map(NewRow::of)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says nothing beside the bytes.
+    struct Nothing;
+
+    impl AnyRow for Nothing {
+        fn values(&self) -> Vec<view::Value> {
+            Vec::new()
+        }
+
+        fn rest(&self) -> String {
+            "{}".to_owned()
+        }
+    }
+
+    impl ReturnedRow {
+        /// A row without fields.
+        pub(crate) fn plain(bytes: impl Into<Bytes>) -> Self {
+            Self { bytes: bytes.into(), message: Box::new(Nothing) }
+        }
+    }
 }

@@ -11,11 +11,11 @@ use super::consumer::{Consumer, Lane};
 use super::guarded_async;
 use super::outgoing::context;
 use super::rows::Rows;
-use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, Subscription};
+use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, ReturnedRow, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
-use crate::view::{Entry, Key, NewRow, Owner, Shape, ViewStore, Writer};
+use crate::view::{Entry, Key, Owner, Shape, ViewStore, Writer};
 
 /// So many changes are freed sooner than another thread wakes up.
 const FEW: usize = 64;
@@ -55,7 +55,7 @@ impl ProjectorCoordinator {
         row: Option<Bytes>,
         event: &Record,
         decoded: Option<Decoded>,
-    ) -> Result<Option<NewRow>, Failure> {
+    ) -> Result<Option<ReturnedRow>, Failure> {
         let cx = context(self.name(), event);
         let projected = self.logic.project(row, Arrival::new(&event.payload, decoded), &cx);
         guarded_async(self.name(), self.delivery.timeout, projected).await
@@ -71,7 +71,7 @@ impl ProjectorCoordinator {
             return Ok(());
         }
         let row = self.project(entry.and_then(|entry| entry.row), event, lane.event).await?;
-        Ok(view.under(writer, |rows| rows.change(key, at, row.map(Arc::new)))?)
+        Ok(view.under(writer, |rows| rows.change(key, at, row))?)
     }
 }
 
@@ -229,10 +229,10 @@ mod tests {
             row: Option<Bytes>,
             event: Arrival<'a>,
             _: &'a Context,
-        ) -> Handling<'a, Option<NewRow>> {
+        ) -> Handling<'a, Option<ReturnedRow>> {
             Box::pin(async move {
-                let bytes = [&*row.unwrap_or_default(), &*event.payload.value].concat().into();
-                Ok(Some(NewRow { bytes, values: Vec::new(), rest: "{}".into() }))
+                let row = [&*row.unwrap_or_default(), &*event.payload.value].concat();
+                Ok(Some(ReturnedRow::plain(row)))
             })
         }
     }

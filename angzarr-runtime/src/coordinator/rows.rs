@@ -1,13 +1,12 @@
 //! The rows of a view while its projector is at work: those that were changed and are not committed yet, and those that
 //! are at hand because they were used lately.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use lru::LruCache;
 
+use crate::component::ReturnedRow;
 use crate::store::EventRef;
-use crate::view::{Change, Entry, Key, NewRow, Taken, Writer};
+use crate::view::{Change, Entry, Key, Taken, Writer};
 
 /// How many bytes of committed rows a projector keeps at hand.
 const AT_HAND: usize = 32 << 20;
@@ -27,9 +26,23 @@ pub(super) struct Rows {
     begun: u64,
     stored: u64,
     /// What was changed since the last commit began.
-    changed: Vec<Change>,
+    changed: Vec<Changed>,
     /// What is in that commit, until it is stored.
-    committing: Vec<Change>,
+    committing: Vec<Changed>,
+}
+
+/// A row that a handler changed.
+#[derive(Debug)]
+pub(super) struct Changed {
+    key: Key,
+    event: EventRef,
+    row: Option<ReturnedRow>,
+}
+
+impl Changed {
+    fn stored(&self) -> Change {
+        Change { key: self.key.clone(), event: self.event, row: self.row.as_ref().map(ReturnedRow::stored) }
+    }
 }
 
 /// What is known of a key.
@@ -65,9 +78,9 @@ impl Rows {
     }
 
     /// A handler has made this of a row.
-    pub(super) fn change(&mut self, key: Key, event: EventRef, row: Option<Arc<NewRow>>) {
+    pub(super) fn change(&mut self, key: Key, event: EventRef, row: Option<ReturnedRow>) {
         let entry = Entry { event, row: row.as_ref().map(|row| row.bytes.clone()) };
-        let change = Change { key: key.clone(), event, row };
+        let change = Changed { key: key.clone(), event, row };
         self.bytes += weight(&key, &entry);
         let mut changed = Some((self.begun, self.changed.len()));
         match self.known.get_mut(&key) {
@@ -93,15 +106,15 @@ impl Rows {
     pub(super) fn commit(&mut self) -> Vec<Change> {
         let changed = std::mem::take(&mut self.changed);
         let same =
-            |change: &Change| self.known.peek(&change.key).is_some_and(|known| known.entry.event == change.event);
+            |change: &Changed| self.known.peek(&change.key).is_some_and(|known| known.entry.event == change.event);
         self.committing.retain(same);
         self.committing.extend(changed);
         self.begun += 1;
-        self.committing.clone()
+        self.committing.iter().map(Changed::stored).collect()
     }
 
     /// That was committed; what was changed again meanwhile waits for the next time. Gives what is of no more use.
-    pub(super) fn committed(&mut self) -> Vec<Change> {
+    pub(super) fn committed(&mut self) -> Vec<Changed> {
         let committed = std::mem::take(&mut self.committing);
         self.stored = self.begun;
         self.let_go();
@@ -146,24 +159,24 @@ mod tests {
         Entry { event: at(position), row: Some(Bytes::from(row)) }
     }
 
-    fn stored(row: &'static str) -> Option<Arc<NewRow>> {
-        Some(Arc::new(NewRow { bytes: Bytes::from(row), values: Vec::new(), rest: String::new() }))
+    fn returned(row: &'static str) -> Option<ReturnedRow> {
+        Some(ReturnedRow::plain(row))
     }
 
     fn change(key: &str, position: u64, row: &'static str) -> Change {
-        Change { key: Key::from(key), event: at(position), row: stored(row) }
+        Change { key: Key::from(key), event: at(position), row: returned(row).map(|row| row.stored()) }
     }
 
     #[test]
     fn what_changes_while_it_is_committed_waits_for_the_next_time() {
         let (mut rows, key) = (rows(true), Key::from("a"));
         assert_eq!(rows.find(&key), Some(None), "the store has nothing");
-        rows.change(key.clone(), at(1), stored("0"));
+        rows.change(key.clone(), at(1), returned("0"));
         rows.change(Key::from("b"), at(2), None);
-        rows.change(key.clone(), at(2), stored("1"));
+        rows.change(key.clone(), at(2), returned("1"));
         let deleted = Change { key: Key::from("b"), event: at(2), row: None };
         assert_eq!(rows.commit(), [change("a", 2, "1"), deleted], "each once");
-        rows.change(key.clone(), at(3), stored("3"));
+        rows.change(key.clone(), at(3), returned("3"));
         rows.committed();
         assert_eq!(rows.find(&Key::from("b")), Some(Some(Entry { event: at(2), row: None })), "it is kept at hand");
         assert_eq!(rows.commit(), [change("a", 3, "3")]);
@@ -175,11 +188,11 @@ mod tests {
     fn a_commit_that_failed_is_made_again_with_the_next_one() {
         let mut rows = rows(true);
         for key in ["a", "b"] {
-            rows.change(Key::from(key), at(1), stored("1"));
+            rows.change(Key::from(key), at(1), returned("1"));
         }
         rows.commit();
-        rows.change(Key::from("b"), at(2), stored("2"));
-        rows.change(Key::from("c"), at(3), stored("3"));
+        rows.change(Key::from("b"), at(2), returned("2"));
+        rows.change(Key::from("c"), at(3), returned("3"));
         assert_eq!(rows.commit(), [change("a", 1, "1"), change("b", 2, "2"), change("c", 3, "3")]);
         assert_eq!(rows.commit().len(), 3);
         rows.committed();
@@ -189,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_not_stored_stays() {
         let mut rows = rows(true);
-        let large = || Arc::new(NewRow { bytes: vec![0; AT_HAND / 2].into(), values: Vec::new(), rest: String::new() });
+        let large = || ReturnedRow::plain(vec![0; AT_HAND / 2]);
         let is_known = |rows: &mut Rows, key: &str| rows.find(&Key::from(key)).is_some();
         for key in ["a", "b", "c"] {
             rows.change(Key::from(key), at(1), Some(large()));

@@ -5,8 +5,6 @@ mod key;
 mod value;
 mod version;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -57,7 +55,7 @@ pub struct Change {
     /// The last event that it is made from.
     pub event: EventRef,
     /// The row as of then; none deletes it.
-    pub row: Option<Arc<NewRow>>,
+    pub row: Option<NewRow>,
 }
 
 /// A row as it is stored.
