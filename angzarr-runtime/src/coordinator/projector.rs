@@ -16,6 +16,9 @@ use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
 use crate::view::{Change, Entry, Key, Owner, Shape, ViewStore, Writer};
 
+/// How many bytes a row may have. It is stored three times over, as columns, JSON and bytes, in one message to the server.
+const ROW: usize = 64 << 20;
+
 /// The coordinator of one projector.
 pub(crate) struct ProjectorCoordinator {
     logic: Arc<dyn ProjectorLogic>,
@@ -141,6 +144,10 @@ impl Consumer for ProjectorCoordinator {
             let row = entry.and_then(|entry| entry.row);
             let row =
                 guarded_async(self.name(), self.delivery.timeout, self.logic.project(row, &event.payload, &cx)).await?;
+            if let Some(row) = row.as_ref().filter(|row| row.len() > ROW) {
+                let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.len());
+                return Err(Failure::new("ROW_TOO_LARGE", message).into());
+            }
             Ok(view.under(writer, |rows| rows.change(key, at, row))?)
         }
         .instrument(span)
@@ -342,5 +349,22 @@ mod tests {
         assert_eq!(projector.take(&next).await.unwrap(), 0);
         assert_eq!(row("a").await, None);
         assert!(projector.commit(&lease, 3).await.is_err(), "the earlier lease is worth nothing");
+    }
+
+    #[tokio::test]
+    async fn rows_beyond_the_limit_are_refused() {
+        let store = Arc::new(MemoryStore::new());
+        let shape = Shape { row_type: "Row".into(), columns: Vec::new() };
+        let logic = Arc::new(Listing(shape));
+        let projector =
+            ProjectorCoordinator::new(logic, store.clone(), Arc::new(MemoryViews::new()), Delivery::DEFAULT);
+        projector.take(&leased(&store).await).await.unwrap();
+        let of_size = |position, size| {
+            let payload = Payload { type_name: "Said".into(), value: vec![b'x'; size].into() };
+            Record { payload, ..event(position, "a", "") }
+        };
+        projector.react(&of_size(1, ROW)).await.unwrap();
+        assert_eq!(projector.react(&of_size(2, 1)).await.unwrap_err().code(), "ROW_TOO_LARGE");
+        projector.react(&Record { key: "b".into(), ..of_size(3, 1) }).await.unwrap();
     }
 }
