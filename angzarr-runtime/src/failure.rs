@@ -42,6 +42,7 @@ impl Failure {
                 "find the components that answer each other's events for ever, and let one of them end it"
             }
             "ROW_AHEAD" => "build the view anew: `App::rebuild_view`; then discard the park",
+            "ROW_TOO_LARGE" => "let the row hold less, or spread it over several keys",
             "NOT_A_PROCESS" => "set deadlines in handlers of process managers only",
             "DEADLINE_FOREIGN" => "schedule messages that this process manager has a DEADLINE handler for",
             "DEADLINE_UNNAMED" => "give it a name, like \"payment\"",

@@ -27,6 +27,8 @@ impl ReminderClerk {
     pub const INSIST: u64 = 2_001;
     /// Ends the instance.
     pub const COMPLETE: u64 = 3_000;
+    /// Sets "charge" to 10 ms later, which withdraws 1.
+    pub const CHARGE: u64 = 4_000;
     /// Sets so many reminders beyond that, 10 ms later.
     pub const MANY: u64 = 5_000;
 }
@@ -43,6 +45,7 @@ impl ReminderDesk for ReminderClerk {
             Self::COMPLETE => cx.complete()?,
             Self::OVERDRAW => return Ok(vec![Withdraw { account, amount: u64::MAX }.into()]),
             Self::INSIST => return Ok(vec![Withdraw { account, amount: u64::MAX - 1 }.into()]),
+            Self::CHARGE => cx.schedule("charge", Duration::from_millis(10), &reminder("charge"))?,
             more => {
                 for name in 0..more - Self::MANY {
                     let name = name.to_string();
@@ -55,6 +58,9 @@ impl ReminderDesk for ReminderClerk {
 
     async fn on_reminder(&self, _: &Desk, deadline: Reminder, _: &Context) -> Result<Vec<ReminderStep>, Failure> {
         self.faults.enter("ReminderDesk", &deadline.account).await?;
+        if deadline.name == "charge" {
+            return Ok(vec![Withdraw { account: deadline.account, amount: 1 }.into()]);
+        }
         Ok(vec![Reminded { account: deadline.account, name: deadline.name }.into()])
     }
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use prost_types::Timestamp;
+
 use super::business::{BusinessCoordinator, Request};
 use super::outcome::Outcome;
 use crate::context::{Context, Decision};
@@ -68,9 +70,15 @@ fn context_of(consumer: &str, event: &Record, stream: StreamId, key: &str) -> Co
     Context::new(stream, key.to_owned(), correlation_id, cause, event.created_at, Decision::Step)
 }
 
-/// The command book that carries output `index` of what the event led to. A fact is recorded under its own id, so that it
-/// is the same one whoever reports it.
-pub(super) fn command_book(consumer: &str, event: &Record, index: u32, outgoing: Outgoing) -> proto::CommandBook {
+/// The command book that carries output `index` of what the event led to, as of the instant `at`. A fact is recorded under
+/// its own id, so that it is the same one whoever reports it.
+pub(super) fn command_book(
+    consumer: &str,
+    event: &Record,
+    at: Timestamp,
+    index: u32,
+    outgoing: Outgoing,
+) -> proto::CommandBook {
     let key = consumer_key(Purpose::Command, trigger(consumer, event), index);
     proto::CommandBook {
         cover: Some(proto::Cover {
@@ -82,10 +90,7 @@ pub(super) fn command_book(consumer: &str, event: &Record, index: u32, outgoing:
         }),
         pages: vec![proto::CommandPage { command: Some(outgoing.payload.to_any()), ..Default::default() }],
         idempotency_key: outgoing.external_id.unwrap_or_else(|| key.to_string()),
-        origin: Some(proto::Origin {
-            cause: Some((&cause(consumer, event)).into()),
-            recorded_at: Some(event.created_at),
-        }),
+        origin: Some(proto::Origin { cause: Some((&cause(consumer, event)).into()), recorded_at: Some(at) }),
         ..proto::CommandBook::default()
     }
 }

@@ -20,6 +20,9 @@ use crate::view::{Entry, Key, Owner, Shape, ViewStore, Writer};
 /// So many changes are freed sooner than another thread wakes up.
 const FEW: usize = 64;
 
+/// How many bytes a row may have. It is stored three times over, as columns, JSON and bytes, in one message to the server.
+const ROW: usize = 64 << 20;
+
 /// The coordinator of one projector.
 pub(crate) struct ProjectorCoordinator {
     logic: Arc<dyn ProjectorLogic>,
@@ -71,6 +74,10 @@ impl ProjectorCoordinator {
             return Ok(());
         }
         let row = self.project(entry.and_then(|entry| entry.row), event, lane.event).await?;
+        if let Some(row) = row.as_ref().filter(|row| row.bytes.len() > ROW) {
+            let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes.len());
+            return Err(Failure::new("ROW_TOO_LARGE", message).into());
+        }
         Ok(view.under(writer, |rows| rows.change(key, at, row))?)
     }
 }
@@ -357,5 +364,22 @@ mod tests {
         assert_eq!(projector.take(&next).await.unwrap(), 0);
         assert_eq!(row("a").await, None);
         assert!(projector.commit(&lease, 3).await.is_err(), "the earlier lease is worth nothing");
+    }
+
+    #[tokio::test]
+    async fn rows_beyond_the_limit_are_refused() {
+        let store = Arc::new(MemoryStore::new());
+        let shape = Shape { row_type: "Row".into(), columns: Vec::new() };
+        let logic = Arc::new(Listing(shape));
+        let projector =
+            ProjectorCoordinator::new(logic, store.clone(), Arc::new(MemoryViews::new()), Delivery::DEFAULT);
+        projector.take(&leased(&store).await).await.unwrap();
+        let of_size = |position, size| {
+            let payload = Payload { type_name: "Said".into(), value: vec![b'x'; size].into() };
+            Record { payload, ..event(position, "a", "") }
+        };
+        projector.react(&of_size(1, ROW)).await.unwrap();
+        assert_eq!(projector.react(&of_size(2, 1)).await.unwrap_err().code(), "ROW_TOO_LARGE");
+        projector.react(&Record { key: "b".into(), ..of_size(3, 1) }).await.unwrap();
     }
 }

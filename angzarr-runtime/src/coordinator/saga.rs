@@ -108,7 +108,7 @@ impl SagaCoordinator {
 
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
         let command = outgoing.payload.clone();
-        match self.router.execute(command_book(self.name(), event, index, outgoing)).await {
+        match self.router.execute(command_book(self.name(), event, event.created_at, index, outgoing)).await {
             Ok(_) => Ok(()),
             Err(Error::Rejected(rejection)) => self.report(event, index, command, rejection).await,
             Err(error) => Err(error),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use angzarr_runtime::component::{Delivery, OnFailure};
+use angzarr_runtime::proto::{CommandsIssued, DeadlineSet};
 use angzarr_runtime::store::{AsOf, Record, RecordKind};
 use angzarr_runtime::{App, SyncMode};
 use angzarr_tests::bank::v1::Deposit;
@@ -72,6 +73,23 @@ pub(super) async fn deadlines_fire_once(backend: impl Backend) {
     assert_eq!(fired(&app, "a").await.len(), 101, "each once");
     let state: Desk = app.state("reminders", "a", AsOf::Now).await.unwrap().unwrap();
     assert_eq!(state.fired.len(), 101);
+}
+
+pub(super) async fn deadlines_are_due_when_their_commands_are_decided(backend: impl Backend) {
+    let app = start(&backend, &Faults::default()).await;
+    open(&app, "a", ReminderClerk::CHARGE).await;
+    let issued = async {
+        loop {
+            let records = desk(&app, "a").await;
+            if let [set, issued] = &records[..] {
+                return (decode::<DeadlineSet>(set), decode::<CommandsIssued>(issued));
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (set, issued) = timeout(Duration::from_secs(20), issued).await.unwrap();
+    let now = issued.books[0].origin.as_ref().unwrap().recorded_at;
+    assert_eq!((now, now.is_some()), (set.at, true), "and not when the deadline was set");
 }
 
 pub(super) async fn deadlines_are_moved_and_cancelled(backend: impl Backend) {

@@ -61,8 +61,9 @@ use cascade::{
 use deadlines::{
     compensation_of_what_is_discarded_reaches_process_managers, compensation_reaches_process_managers,
     compensation_that_never_ends_ends_in_a_park, completed_processes_ignore_what_comes_later,
-    deadlines_are_moved_and_cancelled, deadlines_fire_after_a_restart, deadlines_fire_once,
-    deadlines_that_fail_are_skipped, deadlines_that_fail_park_their_lane,
+    deadlines_are_due_when_their_commands_are_decided, deadlines_are_moved_and_cancelled,
+    deadlines_fire_after_a_restart, deadlines_fire_once, deadlines_that_fail_are_skipped,
+    deadlines_that_fail_park_their_lane,
 };
 use facts::{
     facts_are_never_refused, facts_are_recorded_once_under_their_external_id,
@@ -224,6 +225,7 @@ cases! {
         chains_that_never_end_end_in_a_park,
         cascade_waits_for_all_that_follows,
         deadlines_fire_once,
+        deadlines_are_due_when_their_commands_are_decided,
         deadlines_are_moved_and_cancelled,
         deadlines_that_fail_park_their_lane,
         deadlines_that_fail_are_skipped,

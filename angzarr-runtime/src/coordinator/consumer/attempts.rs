@@ -153,7 +153,32 @@ impl Attempts {
     }
 }
 
+/// How many bytes of a reason are kept. A handler may quote whatever it was given, and a dead letter has to fit into
+/// every store.
+const REASON: usize = 16 << 10;
+
 /// An attempt that failed with this error just now.
 pub(super) fn attempt(error: &Error) -> Attempt {
-    Attempt { at: time::now(), code: error.code().to_owned(), reason: error.to_string() }
+    Attempt { at: time::now(), code: shortened(error.code().to_owned()), reason: shortened(error.to_string()) }
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > REASON {
+        text.truncate(text.floor_char_boundary(REASON));
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Failure;
+
+    #[test]
+    fn long_reasons_are_shortened() {
+        let reason = |text: String| attempt(&Failure::new("CODE", text).into()).reason;
+        assert_eq!(reason("é".repeat(REASON / 2)), "é".repeat(REASON / 2));
+        assert_eq!(reason(format!("a{}", "é".repeat(REASON))), format!("a{}…", "é".repeat(REASON / 2 - 1)));
+    }
 }

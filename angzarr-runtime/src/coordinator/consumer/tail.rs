@@ -207,6 +207,9 @@ impl<'a> Tail<'a> {
     }
 
     /// Lets what is being handled come to its end, and keeps what is done.
+    ///
+    /// A replay whose commit was outstanding is left as it is: its events stay in the park and its order has no answer, so
+    /// the next holder goes through them again, and finds keys and rows of what was done.
     async fn end(mut self) -> Halt {
         let halt = loop {
             if matches!(self.halt, Some(Halt::Lost)) {

@@ -20,7 +20,7 @@ pub(super) struct Alarm {
 
 impl Alarm {
     /// A deadline was set.
-    pub(super) fn expect(&self, at: &Timestamp) {
+    pub(super) fn set(&self, at: &Timestamp) {
         let at = time::to_micros(at);
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         *next = Some(next.map_or(at, |next| next.min(at)));
@@ -57,7 +57,7 @@ impl Alarm {
             limit = limit.saturating_mul(2);
         };
         if let Some(later) = pending.iter().find(|deadline| !is_due(&deadline.due.at)) {
-            self.expect(&later.due.at);
+            self.set(&later.due.at);
         }
         Ok(pending.into_iter().filter(|deadline| is_due(&deadline.due.at)).map(|deadline| deadline.record).collect())
     }

@@ -100,7 +100,7 @@ impl Consumer for ProcessManagerCoordinator {
         let mut steps = VecDeque::new();
         for (index, outgoing) in (0..).zip(commands) {
             let command = outgoing.payload.clone();
-            let book = outgoing::command_book(self.name(), event, index, outgoing);
+            let book = outgoing::command_book(self.name(), event, trigger.at(), index, outgoing);
             steps.push_back(self.report(&book, index, command, event, Rejection::discarded()).await?);
         }
         self.send_all(steps).await
@@ -188,9 +188,7 @@ impl ProcessManagerCoordinator {
             tracing::debug!(process_manager = spec.name, key, position = event.position, why, "ignored");
             return Ok((Vec::new(), Planned::default()));
         }
-        let cx = context_in(spec.name, event, stream.clone(), key);
-        // What a deadline leads to counts from when it was due, not from when it was set.
-        let cx = trigger.deadline.iter().fold(cx, |cx, passed| cx.at(passed.at));
+        let cx = context_in(spec.name, event, stream.clone(), key).at(trigger.at());
         let input = match &trigger.refused {
             Some(Refused { command, rejection, .. }) => ProcessInput::Refusal { command, rejection },
             None => match &trigger.deadline {

@@ -56,6 +56,11 @@ impl<'a> Trigger<'a> {
         Ok(Self { record, deadline: None, refused: Some(refused) })
     }
 
+    /// The instant at which it happened. What a deadline leads to counts from when it was due, not from when it was set.
+    pub(super) fn at(&self) -> Timestamp {
+        self.deadline.as_ref().map_or(self.record.created_at, |passed| passed.at)
+    }
+
     pub(super) fn is_event(&self) -> bool {
         self.deadline.is_none() && self.refused.is_none()
     }
@@ -108,7 +113,7 @@ impl ProcessManagerCoordinator {
                 Found::Recorded(records) => {
                     // Whoever recorded it may have been another process.
                     let deadlines = records.iter().filter(|record| record.kind == RecordKind::Deadline);
-                    deadlines.filter_map(|record| deadline(record).ok()).for_each(|set| self.alarm.expect(&set.at));
+                    deadlines.filter_map(|record| deadline(record).ok()).for_each(|set| self.alarm.set(&set.at));
                     return Ok(records);
                 }
                 Found::State(folded) => folded,
@@ -119,7 +124,7 @@ impl ProcessManagerCoordinator {
             // What is ignored is recorded as an empty step: delivered again, it stays ignored even if the instance exists
             // by then.
             let (emissions, planned) = self.decide(trigger, &folded, &stream, &key).await?;
-            let records = records(name, trigger.record, emissions, &planned);
+            let records = records(name, trigger, emissions, &planned);
             match self.append(trigger, &stream, &key, &idempotency_key, folded, records, &planned).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => {}
                 result => return result,
@@ -166,7 +171,7 @@ impl ProcessManagerCoordinator {
             },
         };
         let appended = self.log.store.append(book).await?;
-        times.iter().for_each(|at| self.alarm.expect(at));
+        times.iter().for_each(|at| self.alarm.set(at));
         if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
             folded.next_sequence = last.sequence + 1;
             folded.completed |= planned.completed;
@@ -211,7 +216,7 @@ impl ProcessManagerCoordinator {
 }
 
 /// The book of a step: its own events, then one record with every command, then one for each deadline that it changes.
-fn records(name: &str, event: &Record, emissions: Vec<Emission>, planned: &Planned) -> Vec<NewRecord> {
+fn records(name: &str, trigger: &Trigger<'_>, emissions: Vec<Emission>, planned: &Planned) -> Vec<NewRecord> {
     let record = |kind, payload| NewRecord { kind, payload, occurred_at: None, due: None };
     let (mut records, mut books) = (Vec::new(), Vec::new());
     for emission in emissions {
@@ -219,7 +224,7 @@ fn records(name: &str, event: &Record, emissions: Vec<Emission>, planned: &Plann
             Emission::Event(payload) => records.push(record(RecordKind::Event, payload)),
             Emission::Command(outgoing) => {
                 let index = u32::try_from(books.len()).unwrap_or(u32::MAX);
-                books.push(command_book(name, event, index, outgoing));
+                books.push(command_book(name, trigger.record, trigger.at(), index, outgoing));
             }
         }
     }
