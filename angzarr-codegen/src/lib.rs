@@ -17,6 +17,7 @@
 //! ```
 
 mod build;
+pub mod explain;
 mod frontend;
 mod lang;
 pub mod output;

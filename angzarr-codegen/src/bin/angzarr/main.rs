@@ -1,6 +1,7 @@
 //! The `angzarr` command: one file a subcommand. Data goes to standard output, findings to standard error.
 
 mod console;
+mod explain;
 mod generate;
 mod input;
 
@@ -24,6 +25,8 @@ enum Command {
     /// Generate code.
     #[command(subcommand)]
     Gen(generate::Language),
+    /// Explain a finding by its code, or list all codes.
+    Explain(explain::Explain),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     console::write_findings_as(format);
     let exit = match command {
         Command::Gen(language) => generate::run(language),
+        Command::Explain(arguments) => explain::run(arguments),
     };
     exit.into()
 }
