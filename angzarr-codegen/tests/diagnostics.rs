@@ -75,6 +75,19 @@ fn a_file_that_does_not_exist() {
     );
 }
 
+/// Whoever writes lines of that length has no use for a picture of them.
+#[test]
+fn a_line_that_is_too_long_is_not_shown() {
+    let include = tempfile::tempdir().unwrap();
+    let text = format!("syntax = \"proto3\"; /* {} */ message A {{ B b = 1; }}\n", "long ".repeat(20_000));
+    fs::write(include.path().join("long.proto"), text).unwrap();
+    assert_eq!(
+        findings(include.path(), "long.proto"),
+        "error[AZ0001]: name 'B' is not defined\n--> long.proto:1:100039\n = help: mend the proto first; any protobuf \
+         compiler will report the same\n"
+    );
+}
+
 #[test]
 fn a_directory_is_no_file() {
     let text = findings(&directory(), "shop");

@@ -8,6 +8,9 @@ use miette::{Diagnostic, LabeledSpan, SourceCode};
 use super::suggest::Known;
 use crate::report::{Place, RelatedPlace, Report, Sources};
 
+/// As many of a file's errors as anybody reads; most of what comes behind a first one follows from it.
+const MOST: usize = 20;
+
 /// The reports that an error of the compiler amounts to: itself, and what it lists as related.
 pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, known: &Known) -> Vec<Report> {
     let code = if error.is_file_not_found() { codes::FILE_NOT_FOUND } else { codes::INVALID_FILE };
@@ -15,6 +18,7 @@ pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, kno
     let file = error.file().map_or_else(|| path.display().to_string(), str::to_owned);
     let own = [error as &dyn Diagnostic].into_iter();
     own.chain(error.related().into_iter().flatten())
+        .take(MOST)
         .map(|found| {
             let message = match std::error::Error::source(found) {
                 // Only errors of the file system have a cause that adds something.
