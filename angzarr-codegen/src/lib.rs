@@ -18,6 +18,7 @@
 
 mod build;
 pub mod evolution;
+pub mod explain;
 mod frontend;
 mod lang;
 pub mod output;

@@ -81,6 +81,7 @@ error[AZ0102]: `Doer` has the domain "Doer"
    |
    = help: give a domain of lower-case letters, digits, '_' and '-', starting with a letter
 
+`angzarr explain AZ0301` says more.
 "#
     );
     assert!(!directory.path().join("gen").exists());
@@ -157,4 +158,17 @@ fn findings_for_workflows() {
              command `t.v1.Do` has no root%0Abad.proto:13:7: the handler of the command%0Ahelp: mark one field with `[(angzarr.v1.field).root = true]`"
         )
     );
+}
+
+#[test]
+fn codes_are_explained() {
+    let directory = workspace();
+    let page = angzarr(directory.path(), &["explain", "az0301"]);
+    assert_eq!(page.status.code(), Some(0));
+    assert!(text(&page.stdout).starts_with("# AZ0301: no root\n\nA command, fact or query"), "{}", text(&page.stdout));
+    let all = angzarr(directory.path(), &["explain"]);
+    assert_eq!(text(&all.stdout).lines().next(), Some("AZ0001  error    a file does not parse or link"));
+    let unknown = angzarr(directory.path(), &["explain", "AZ0310x"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert_eq!(text(&unknown.stderr), "error: there is no code AZ0310x; did you mean AZ0310?\n");
 }

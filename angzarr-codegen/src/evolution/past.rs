@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use protox::file::{File, FileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, File, FileResolver, IncludeFileResolver};
 
 use super::lock::{Lock, LockError};
 use crate::frontend::{self, Protos};
@@ -84,7 +84,8 @@ pub fn git(reference: &str, request: &Request) -> Result<Lock, PastError> {
     let with: Vec<PathBuf> = request.with.iter().filter_map(|file| name(file, &places)).collect();
     files.extend(places.iter().flat_map(Place::gone).filter(|file| !with.contains(file)));
     let request = Request { files: files.into_iter().collect(), with, ..Request::default() };
-    understood(frontend::compile(&request, places.into_iter()))
+    let add = |resolver: &mut ChainFileResolver| places.iter().for_each(|place| resolver.add(place.clone()));
+    understood(frontend::read_from(&request, &add))
 }
 
 /// What protos of then say. They were checked then, perhaps by other rules; only what hides a component matters now.
@@ -145,6 +146,7 @@ impl Then {
 }
 
 /// An include directory.
+#[derive(Clone)]
 struct Place {
     include: PathBuf,
     /// What git has of it; nothing, if it lies outside.
@@ -152,6 +154,7 @@ struct Place {
 }
 
 /// Files below a directory at a commit.
+#[derive(Clone)]
 struct Tree {
     /// What makes a name an object of git.
     prefix: String,

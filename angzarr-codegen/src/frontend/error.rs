@@ -4,10 +4,12 @@ use std::path::Path;
 
 use angzarr_model::codes;
 use miette::{Diagnostic, LabeledSpan, SourceCode};
-use prost_reflect::DescriptorError;
 
 use super::suggest::Known;
 use crate::report::{Place, RelatedPlace, Report, Sources};
+
+/// As many of a file's errors as anybody reads; most of what comes behind a first one follows from it.
+const MOST: usize = 20;
 
 /// The reports that an error of the compiler amounts to: itself, and what it lists as related.
 pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, known: &Known) -> Vec<Report> {
@@ -16,6 +18,7 @@ pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, kno
     let file = error.file().map_or_else(|| path.display().to_string(), str::to_owned);
     let own = [error as &dyn Diagnostic].into_iter();
     own.chain(error.related().into_iter().flatten())
+        .take(MOST)
         .map(|found| {
             let message = match std::error::Error::source(found) {
                 // Only errors of the file system have a cause that adds something.
@@ -42,18 +45,6 @@ pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, kno
             report
         })
         .collect()
-}
-
-/// The report on a descriptor set that cannot be used.
-pub(super) fn of_set(error: &DescriptorError) -> Report {
-    let number = |number: Option<usize>| number.and_then(|n| u32::try_from(n).ok()).map(|n| n.saturating_add(1));
-    let report = Report::of(codes::INVALID_FILE, error.to_string());
-    let report = report.help("build the set with everything that its files import: protoc --include_imports");
-    let Some(file) = error.file() else { return report };
-    report.at(match (number(error.line()), number(error.column())) {
-        (Some(line), Some(column)) => Place { line, column, end_line: line, end_column: column, ..Place::file(file) },
-        _ => Place::file(file),
-    })
 }
 
 /// The places that an error names, in the compiler's order.

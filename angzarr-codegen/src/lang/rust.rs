@@ -3,6 +3,7 @@
 mod clashes;
 mod messages;
 mod paths;
+mod places;
 mod rows;
 mod view;
 

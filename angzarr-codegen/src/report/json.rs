@@ -50,6 +50,7 @@ pub(super) fn line(report: &Report) -> String {
 fn location<'a>(report: &'a Report, place: &'a Place) -> Location<'a> {
     let source = report.sources.get(&place.file);
     let text = source.and_then(|source| sources::line(&source.text, place.line));
+    let text = text.filter(|(_, line)| line.len() <= sources::LONGEST_LINE);
     Location {
         file: &place.file,
         path: source.map(|source| source.path.to_string_lossy().into_owned()),

@@ -8,6 +8,10 @@ use std::sync::Arc;
 
 use super::Place;
 
+/// Bytes of the longest line that is shown. What drawing one takes grows by the square of its length, and there may be
+/// a finding for each word of it.
+pub(super) const LONGEST_LINE: usize = 2_000;
+
 /// A file that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {

@@ -3,6 +3,7 @@
 use angzarr_model::Severity;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::sources::LONGEST_LINE;
 use super::{Place, Report};
 
 pub(super) fn plain(report: &Report) -> String {
@@ -39,7 +40,7 @@ fn picture<'a>(group: Group<'a>, report: &'a Report, file: &str) -> Group<'a> {
     let others = report.related.iter().map(|one| (AnnotationKind::Context, &one.place, Some(one.label.as_str())));
     let here: Vec<_> = own.chain(others).filter(|(_, place, _)| place.file == file).collect();
     let excerpts = here.iter().map(|(kind, place, label)| {
-        let (text, bytes) = report.sources.excerpt(place)?;
+        let (text, bytes) = report.sources.excerpt(place).filter(|(text, _)| drawable(text))?;
         Some((text, kind.span(bytes).label(*label)))
     });
     let Some(excerpts) = excerpts.collect::<Option<Vec<_>>>() else {
@@ -48,6 +49,11 @@ fn picture<'a>(group: Group<'a>, report: &'a Report, file: &str) -> Group<'a> {
     let Some(text) = excerpts.first().map(|(text, _)| *text) else { return group };
     let marks = excerpts.into_iter().map(|(_, mark)| mark);
     group.element(Snippet::source(text).path(file.to_owned()).annotations(marks))
+}
+
+/// Whether a picture of some lines can be drawn; those around a mark may be part of it.
+fn drawable(text: &str) -> bool {
+    text.lines().all(|line| line.len() <= LONGEST_LINE)
 }
 
 fn origin(place: &Place) -> Origin<'_> {

@@ -3,6 +3,7 @@
 mod breaking;
 mod console;
 mod docs;
+mod explain;
 mod generate;
 mod graph;
 mod input;
@@ -45,6 +46,8 @@ enum Command {
     Docs(docs::Docs),
     /// Print what was understood as JSON, for other programs.
     Ir(ir::Ir),
+    /// Explain a finding by its code, or list all codes.
+    Explain(explain::Explain),
     /// Write a new project: protos, components, tests, a command line, CI.
     New(new::New),
     /// Print a script that completes the words of this command in a shell.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Graph(arguments) => graph::run(&arguments),
         Command::Docs(arguments) => docs::run(&arguments),
         Command::Ir(arguments) => ir::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
