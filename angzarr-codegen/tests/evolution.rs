@@ -352,7 +352,7 @@ fn the_text_of_locks() {
         ]);
     }
     let request = Request { includes: vec![shop], files, ..Request::default() };
-    golden("shop.lock", &Lock::of(&understand(&request).unwrap().model).to_string());
+    golden("../../../examples/shop/angzarr.lock", &Lock::of(&understand(&request).unwrap().model).to_string());
 }
 
 /// What was only read belongs to another program, and so does what it stores.
