@@ -167,6 +167,45 @@ fn every_code_has_an_edit() {
     assert_eq!(told, all.filter(|id| id.starts_with("AZ06")).collect());
 }
 
+/// The code block behind a heading of a page.
+fn block<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap();
+    section.split_once("```proto\n").unwrap().1.split_once("```").unwrap().0
+}
+
+/// An example of a page, with what it leaves as it is.
+fn example(shown: &str, rest: &str) -> Understood {
+    let name = |declared: &str| declared.split_whitespace().take(2).collect::<Vec<_>>().join(" ") + " ";
+    let mut text = "syntax = \"proto3\";\npackage shop.v1;\nimport \"angzarr/v1/options.proto\";\n".to_owned() + shown;
+    let mut declared = String::new();
+    for line in rest.lines() {
+        declared.push_str(&format!("{line}\n"));
+        if line.ends_with('}') && !line.starts_with(' ') {
+            if !shown.contains(&name(&declared)) {
+                text.push_str(&declared);
+            }
+            declared.clear();
+        }
+    }
+    read(&text)
+}
+
+#[test]
+fn pages_show_what_breaks() {
+    let docs = here().join("../docs");
+    let guide = fs::read_to_string(docs.join("evolution.md")).unwrap();
+    let rest = block(&guide, "The examples");
+    for code in UNSAFE.iter().map(|(code, ..)| *code).collect::<BTreeSet<_>>() {
+        let page = fs::read_to_string(docs.join("diagnostics").join(code).with_extension("md")).unwrap();
+        let before = Lock::of(&example(block(&page, "Before"), rest).model);
+        let found = breaking(&before, &example(block(&page, "Now"), rest));
+        let codes: BTreeSet<&str> = found.iter().map(|report| report.code).collect();
+        assert_eq!(codes, BTreeSet::from([code]));
+        assert_eq!(breaking(&before, &example(block(&page, "Before"), rest)), []);
+        assert!(guide.contains(&format!("| {code} | ")));
+    }
+}
+
 /// Changes that break nothing, each on a line of its own, so that any of them go together.
 const SAFE: &[(&str, &str)] = &[
     ("  string note = 12;\n", "  string note = 12;\n  string added = 20;\n"),
