@@ -161,6 +161,7 @@ const SAFE: &[(&str, &str)] = &[
     ("  string note = 12;\n", "  string note = 12;\n  string added = 20;\n"),
     ("string owner = 2;\n  Kind", "string holder = 2;\n  Kind"),
     ("  bool vip = 11;\n", ""),
+    ("Kind kind = 3;", "Kind sort = 3;"),
     ("uint32 limit = 4;", "uint64 limit = 4;"),
     ("optional int32 rank = 10;", "int32 rank = 10;"),
     ("sint32 shift = 13;", "sint64 shift = 13;"),
@@ -231,6 +232,13 @@ proptest! {
         let codes: BTreeSet<&str> = found.iter().map(|report| report.code).collect();
         prop_assert_eq!(codes, BTreeSet::from([code]), "{:?}", found);
     }
+}
+
+#[test]
+fn enums_of_fields_with_new_names() {
+    let text = edit(&edit(BEFORE, "Kind kind = 3;", "Kind sort = 3;"), "  KIND_COMPANY = 2;\n", "");
+    let found = breaking(before(), &read(&text));
+    assert_eq!(found.iter().map(|report| report.code).collect::<Vec<_>>(), ["AZ0605"]);
 }
 
 #[test]
