@@ -74,6 +74,11 @@ fn against_a_commit() {
     assert!(codes[0].starts_with("error[AZ0607]: the domain \"doer\" is gone: "), "{told}");
     assert!(codes[1].starts_with("error[AZ0602]: `note` of `t.v1.OpenedV2` had the number 12 "), "{told}");
 
+    // Two directories reach the same files.
+    let twice = ["breaking", "-I", ".", "-I", "proto", "--git", "HEAD", "proto/t/t.proto"];
+    let (code, _, again) = angzarr(&here, &twice);
+    assert_eq!((code, again.matches("error[AZ0607]").count()), (Some(1), 1), "{again}");
+
     let (code, _, told) = angzarr(&here, &["breaking", "-I", "proto", "--git", "nowhere", "t/t.proto"]);
     assert_eq!((code, told.starts_with("error: git: ")), (Some(2), true), "{told}");
 }
