@@ -157,52 +157,53 @@ fn spelt(key: &[KeyPart]) -> String {
 
 /// Whether a message is still what it was stored as, so that its shape matters. If not, that is reported.
 fn still_stored(name: &str, before: &Stored, lock: &Lock, found: &mut Findings<'_>) -> bool {
-    let (what, domain) = (before.kept.words(), &before.domain);
-    let event = |kept: Use| matches!(kept, Use::Event | Use::Fact);
     let Some((_, now)) = lock.reader(name) else {
-        let code = match (before.kept, found.message(name)) {
-            // What was sent and answered is never sent again.
-            (Use::Command, _) => return false,
-            (_, NOWHERE) => codes::STORED_GONE,
-            _ if lock.domains.values().any(|domain| domain.roots.contains_key(name)) => codes::REUSED,
-            _ => codes::STORED_GONE,
-        };
-        let message = match (code, before.kept) {
-            (codes::REUSED, _) => {
-                format!("`{name}` was {} of \"{domain}\" and is a command or query now", article(what))
-            }
-            (_, Use::Deadline) => {
-                format!("the deadline `{name}` of \"{domain}\" has no handler any more; those that are set would fail")
-            }
-            _ => format!(
-                "`{name}`, {} of \"{domain}\", is neither written nor upcast any more; stored ones could not be read",
-                article(what)
-            ),
-        };
-        let owner = lock.domains.get(domain).map_or(NOWHERE, |domain| found.component(&domain.owner));
-        let declared = found.message(name);
-        found.report(code, if declared == NOWHERE { owner } else { declared }, message);
+        // A command that was sent and answered is never sent again.
+        if before.kept != Use::Command {
+            gone(name, before, lock, found);
+        }
         return false;
     };
     if before.kept == Use::Command {
         return true;
     }
-    if before.kept != now.kept && !(event(before.kept) && event(now.kept)) {
-        let message =
-            format!("`{name}` was {} of \"{domain}\" and is {} now", article(what), article(now.kept.words()));
-        found.report(codes::REUSED, found.message(name), message);
-        return false;
-    }
-    if before.domain != now.domain {
+    let (what, domain) = (article(before.kept.words()), &before.domain);
+    let event = |kept: Use| matches!(kept, Use::Event | Use::Fact);
+    let (code, message) = if before.kept != now.kept && !(event(before.kept) && event(now.kept)) {
+        (codes::REUSED, format!("`{name}` was {what} of \"{domain}\" and is {} now", article(now.kept.words())))
+    } else if before.domain != now.domain {
         let message = format!(
-            "`{name}` was {} of \"{domain}\" and is one of \"{}\" now; the streams of \"{domain}\" still hold it",
-            article(what),
+            "`{name}` was {what} of \"{domain}\" and is one of \"{}\" now; the streams of \"{domain}\" still hold it",
             now.domain
         );
-        found.report(codes::DOMAIN_CHANGED, found.message(name), message);
-        return false;
-    }
-    true
+        (codes::DOMAIN_CHANGED, message)
+    } else {
+        return true;
+    };
+    found.report(code, found.message(name), message);
+    false
+}
+
+/// Reports something stored that nothing reads.
+fn gone(name: &str, before: &Stored, lock: &Lock, found: &mut Findings<'_>) {
+    let (what, domain) = (article(before.kept.words()), &before.domain);
+    let sent = lock.domains.values().any(|domain| domain.roots.contains_key(name));
+    let (code, message) = if sent {
+        (codes::REUSED, format!("`{name}` was {what} of \"{domain}\" and is a command or query now"))
+    } else if before.kept == Use::Deadline {
+        let message =
+            format!("the deadline `{name}` of \"{domain}\" has no handler any more; those that are set would fail");
+        (codes::STORED_GONE, message)
+    } else {
+        let message = format!(
+            "`{name}`, {what} of \"{domain}\", is neither written nor upcast any more; stored ones could not be read"
+        );
+        (codes::STORED_GONE, message)
+    };
+    // Where it is declared still, or else who should know of it.
+    let owner = lock.domains.get(domain).map_or(NOWHERE, |domain| found.component(&domain.owner));
+    let declared = found.message(name);
+    found.report(code, if declared == NOWHERE { owner } else { declared }, message);
 }
 
 fn article(what: &str) -> String {

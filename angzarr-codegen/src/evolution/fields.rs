@@ -78,12 +78,9 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
             }
             return;
         };
-        let same = self.same_type(&before.ty, &now.ty, open);
-        if same && now.name == *name {
+        if self.same_type(&before.ty, &now.ty, open) {
+            // By the same name or by another, which is not in the bytes.
             self.enumeration(place, before, now);
-            self.label(place, before, now);
-        } else if same {
-            // Renamed.
             self.label(place, before, now);
         } else if now.name == *name {
             let why =

@@ -82,10 +82,27 @@ pub fn git(reference: &str, request: &Request) -> Result<Lock, PastError> {
     let mut files: BTreeSet<PathBuf> = BTreeSet::new();
     files.extend(request.files.iter().filter_map(|file| name(file, &places)));
     let with: Vec<PathBuf> = request.with.iter().filter_map(|file| name(file, &places)).collect();
-    files.extend(places.iter().flat_map(Place::gone).filter(|file| !with.contains(file)));
+    files.extend(gone(&places).into_iter().filter(|file| !with.contains(file)));
     let request = Request { files: files.into_iter().collect(), with, ..Request::default() };
     let add = |resolver: &mut ChainFileResolver| places.iter().for_each(|place| resolver.add(place.clone()));
     understood(frontend::read_from(&request, &add))
+}
+
+/// Names of files that are gone since. One that several directories reach is named as the innermost of them has it.
+fn gone(places: &[Place]) -> Vec<PathBuf> {
+    let mut trees: Vec<(&Place, &Tree)> =
+        places.iter().filter_map(|place| Some((place, place.then.as_ref()?))).collect();
+    trees.sort_by_key(|(_, tree)| std::cmp::Reverse(tree.prefix.len()));
+    let mut seen = BTreeSet::new();
+    let mut gone = Vec::new();
+    for (place, tree) in trees {
+        for name in tree.names.iter().filter(|name| !place.include.join(name).exists()) {
+            if seen.insert(format!("{}{name}", tree.prefix)) {
+                gone.push(PathBuf::from(name));
+            }
+        }
+    }
+    gone
 }
 
 /// What protos of then say. They were checked then, perhaps by other rules; only what hides a component matters now.
@@ -159,14 +176,6 @@ struct Tree {
     /// What makes a name an object of git.
     prefix: String,
     names: BTreeSet<String>,
-}
-
-impl Place {
-    /// Names of files that are gone since.
-    fn gone(&self) -> impl Iterator<Item = PathBuf> {
-        let names = self.then.iter().flat_map(|tree| &tree.names);
-        names.filter(|name| !self.include.join(name).exists()).map(PathBuf::from)
-    }
 }
 
 impl FileResolver for Place {

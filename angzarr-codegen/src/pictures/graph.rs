@@ -24,6 +24,8 @@ pub struct Node {
     pub name: String,
     /// Last part of it.
     pub label: String,
+    /// Whether it is a component; otherwise it is a message.
+    pub component: bool,
     /// What it is, in words.
     pub what: &'static str,
     /// The same as one word that styles go by.
@@ -83,6 +85,7 @@ impl Graph {
         let components = document.components.iter().map(|one| Node {
             name: one.full_name.clone(),
             label: one.name.clone(),
+            component: true,
             what: one.kind.words(),
             style: style(one.kind),
             rejections: one.rejections.as_deref().map(last).unwrap_or_default().to_owned(),
@@ -91,6 +94,7 @@ impl Graph {
         let messages = shown.iter().map(|(message, shown)| Node {
             name: message.name.clone(),
             label: last(&message.name).to_owned(),
+            component: false,
             what: shown.what,
             style: shown.style,
             rejections: String::new(),

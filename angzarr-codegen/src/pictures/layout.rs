@@ -344,6 +344,7 @@ mod tests {
         let node = |(index, group): (usize, &usize)| Node {
             name: format!("n{index}"),
             label: String::new(),
+            component: false,
             what: "event",
             style: "event",
             rejections: String::new(),

@@ -54,7 +54,6 @@ struct Line<'a> {
 #[derive(Debug, Serialize)]
 struct Shape<'a> {
     node: &'a Node,
-    component: bool,
     area: Rectangle,
     /// Half of the height, for round ends.
     round: String,
@@ -84,19 +83,14 @@ pub(super) fn svg(renderer: &Renderer, graph: &Graph) -> Result<String, Vec<Repo
     renderer.render("pictures/graph.svg", &view)
 }
 
-/// Components come in two or three lines, messages in one.
-fn is_component(node: &Node) -> bool {
-    matches!(node.style, "aggregate" | "saga" | "projector" | "manager" | "upcaster")
-}
-
 fn size(node: &Node) -> (f64, f64) {
     // No label is long enough for the conversion to matter.
     let letters = |text: &str| f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX));
     let name = letters(&node.label) * LETTER;
     let small =
         letters(node.what).max(letters(&node.rejections) + 8.0 * f64::from(u8::from(!node.rejections.is_empty())));
-    let width = if is_component(node) { name.max(small * SMALL_LETTER) } else { name };
-    let height = match (is_component(node), node.rejections.is_empty()) {
+    let width = if node.component { name.max(small * SMALL_LETTER) } else { name };
+    let height = match (node.component, node.rejections.is_empty()) {
         (false, _) => HEIGHT,
         (true, true) => COMPONENT_HEIGHT,
         (true, false) => REJECTIONS_HEIGHT,
@@ -110,16 +104,14 @@ fn lanes<'a>(graph: &'a Graph, placed: &Placed) -> Vec<Lane<'a>> {
 }
 
 fn shape(node: &Node, area: Area) -> Shape<'_> {
-    let component = is_component(node);
     let line = |offset: f64| number(area.y + offset);
-    let lines = if component {
+    let lines = if node.component {
         [line(16.0), line(33.0), line(49.0)]
     } else {
         [String::new(), line(area.height / 2.0 + 4.5), String::new()]
     };
     Shape {
         node,
-        component,
         round: number(area.height / 2.0),
         middle: number(area.x + area.width / 2.0),
         lines,

@@ -1,0 +1,286 @@
+//! Each kind of change, alone and together with others.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use angzarr_codegen::Understood;
+use angzarr_codegen::evolution::breaking;
+use angzarr_codegen::evolution::lock::Lock;
+use proptest::prelude::*;
+
+use crate::{BEFORE, before, edit, golden, here, lock, read};
+
+/// Changes that break something: the code, what is replaced, by what.
+const UNSAFE: &[(&str, &str, &str)] = &[
+    ("AZ0601", "  rpc ToV2(Opened) returns (OpenedV2);", "  rpc ToV2(Older) returns (OpenedV2);"),
+    ("AZ0601", "rpc OnOverdue(Overdue)", "rpc OnOverdue(Later)"),
+    ("AZ0601", "returns (Paid);", "returns (PaidV2);"),
+    ("AZ0602", "string note = 12;", "string note = 14;"),
+    ("AZ0602", "string owner = 2;\n  Kind", "string phone_owner = 2;\n  string owner = 15;\n  Kind"),
+    ("AZ0602", "int32 weight = 3;", "int32 weight = 4;"),
+    ("AZ0603", "uint32 limit = 4;", "int32 limit = 4;"),
+    ("AZ0603", "uint32 limit = 4;", "string limit = 4;"),
+    ("AZ0603", "sint32 shift = 13;", "int32 shift = 13;"),
+    ("AZ0603", "repeated Tag tags = 5;", "repeated Account tags = 5;"),
+    ("AZ0603", "map<string, Tag> named = 6;", "map<int32, Tag> named = 6;"),
+    ("AZ0603", "google.protobuf.Timestamp at = 7;", "string at = 7;"),
+    ("AZ0603", "Kind kind = 3;", "string kind = 3;"),
+    ("AZ0603", "int32 weight = 3;", "fixed32 weight = 3;"),
+    ("AZ0603", "uint64 cents = 2;\n}\n\n// What", "int64 cents = 2;\n}\n\n// What"),
+    ("AZ0604", "string note = 12;", "repeated string note = 12;"),
+    ("AZ0604", "repeated Tag tags = 5;", "Tag tags = 5;"),
+    ("AZ0604", "    string phone = 9;\n  }", "    string phone = 9;\n    string note = 12;\n  }"),
+    ("AZ0605", "  KIND_COMPANY = 2;\n", ""),
+    ("AZ0605", "KIND_COMPANY = 2;", "KIND_COMPANY = 3;"),
+    ("AZ0606", "string note = 12;", "uint32 stars = 12;"),
+    (
+        "AZ0606",
+        "rpc ToV2(Opened) returns (OpenedV2);",
+        "rpc ToV2(Older) returns (OpenedV2);\n}\nservice Others {\n  option (angzarr.v1.component).aggregate = {domain: \"others\" state: \"Account\"};\n  rpc Take(Opened) returns (Taken);",
+    ),
+    ("AZ0607", "domain: \"accounts\"\n    state", "domain: \"books\"\n    state"),
+    (
+        "AZ0607",
+        "rpc Settle(Pay) returns (Paid);\n}",
+        "}\nservice Payments {\n  option (angzarr.v1.component).aggregate = {domain: \"payments\" state: \"Account\"};\n  rpc Settle(Pay) returns (Paid);\n}",
+    ),
+    (
+        "AZ0608",
+        "string account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
+        "string account = 1;\n  string owner = 2 [(angzarr.v1.field).root = true];",
+    ),
+    (
+        "AZ0608",
+        "string account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
+        "uint64 account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
+    ),
+    ("AZ0609", "(angzarr.v1.handler).key = \"account\"", "(angzarr.v1.handler).key = \"ledger\""),
+    ("AZ0609", "      key: \"account\"\n", ""),
+];
+
+/// What makes an edit above a proto without mistakes, where that takes more than one place.
+fn mended(text: String) -> String {
+    let mut text = text;
+    if text.contains("(Older)") {
+        text.push_str("message Older {}\nmessage Taken {}\n");
+        text = text.replace(
+            "  option (angzarr.v1.message).retired = true;\n\n  string account = 1;",
+            if text.contains("Take(Opened)") {
+                "  string account = 1 [(angzarr.v1.field).root = true];"
+            } else {
+                "  string account = 1;"
+            },
+        );
+    }
+    if text.contains("    string note = 12;") {
+        text = text.replace("\n  string note = 12;\n", "\n");
+    }
+    if text.contains("(Later)") {
+        text.push_str("message Later {}\n");
+    }
+    if text.contains("(PaidV2)") {
+        text.push_str("message PaidV2 { string account = 1; }\n");
+        text = text.replace("OnPaid(Paid)", "OnPaid(PaidV2)");
+    }
+    if text.contains("\"books\"") {
+        text = text.replace("{domain: \"accounts\"}", "{domain: \"books\"}");
+    }
+    if text.contains("\"ledger\"") {
+        text = text.replace("message Paid {\n", "message Paid {\n  string ledger = 3;\n");
+    }
+    if text.contains("key = \"account\"") && !text.contains("key: \"account\"") {
+        text = text.replace("    option (angzarr.v1.handler).key = \"account\";\n", "");
+    }
+    text
+}
+
+#[test]
+fn each_unsafe_edit_raises_its_code_and_no_other() {
+    let before = lock(BEFORE);
+    let mut texts = String::new();
+    for (code, from, to) in UNSAFE {
+        let found = breaking(&before, &read(&mended(edit(BEFORE, from, to))));
+        let codes: BTreeSet<&str> = found.iter().map(|report| report.code).collect();
+        assert_eq!(codes, BTreeSet::from([*code]), "`{from}` to `{to}`: {found:?}");
+        let edit = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        texts.push_str(&format!("-- {}\n++ {}\n", edit(from), edit(to)));
+        texts.extend(found.iter().map(|report| format!("{report}\n")));
+        texts.push('\n');
+    }
+    golden("texts.txt", &texts);
+}
+
+#[test]
+fn every_code_has_an_edit() {
+    let told: BTreeSet<&str> = UNSAFE.iter().map(|(code, ..)| *code).collect();
+    let all = angzarr_codegen::model::codes::ALL.iter().map(|code| code.id);
+    assert_eq!(told, all.filter(|id| id.starts_with("AZ06")).collect());
+}
+
+/// The code block behind a heading of a page.
+fn block<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap();
+    section.split_once("```proto\n").unwrap().1.split_once("```").unwrap().0
+}
+
+/// An example of a page, with what it leaves as it is.
+fn example(shown: &str, rest: &str) -> Understood {
+    let name = |declared: &str| declared.split_whitespace().take(2).collect::<Vec<_>>().join(" ") + " ";
+    let mut text = "syntax = \"proto3\";\npackage shop.v1;\nimport \"angzarr/v1/options.proto\";\n".to_owned() + shown;
+    let mut declared = String::new();
+    for line in rest.lines() {
+        declared.push_str(&format!("{line}\n"));
+        if line.ends_with('}') && !line.starts_with(' ') {
+            if !shown.contains(&name(&declared)) {
+                text.push_str(&declared);
+            }
+            declared.clear();
+        }
+    }
+    read(&text)
+}
+
+#[test]
+fn pages_show_what_breaks() {
+    let docs = here().join("../docs");
+    let guide = fs::read_to_string(docs.join("evolution.md")).unwrap();
+    let rest = block(&guide, "The examples");
+    for code in UNSAFE.iter().map(|(code, ..)| *code).collect::<BTreeSet<_>>() {
+        let page = fs::read_to_string(docs.join("diagnostics").join(code).with_extension("md")).unwrap();
+        let before = Lock::of(&example(block(&page, "Before"), rest).model);
+        let found = breaking(&before, &example(block(&page, "Now"), rest));
+        let codes: BTreeSet<&str> = found.iter().map(|report| report.code).collect();
+        assert_eq!(codes, BTreeSet::from([code]));
+        assert_eq!(breaking(&before, &example(block(&page, "Before"), rest)), []);
+        assert!(guide.contains(&format!("| {code} | ")));
+    }
+}
+
+/// Changes that break nothing, each on a line of its own, so that any of them go together.
+const SAFE: &[(&str, &str)] = &[
+    ("  string note = 12;\n", "  string note = 12;\n  string added = 20;\n"),
+    ("string owner = 2;\n  Kind", "string holder = 2;\n  Kind"),
+    ("  bool vip = 11;\n", ""),
+    ("Kind kind = 3;", "Kind sort = 3;"),
+    ("uint32 limit = 4;", "uint64 limit = 4;"),
+    ("optional int32 rank = 10;", "int32 rank = 10;"),
+    ("sint32 shift = 13;", "sint64 shift = 13;"),
+    ("string text = 1;", "bytes text = 1;"),
+    ("int32 weight = 3;", "int64 weight = 3;\n  repeated Tag more = 4;"),
+    ("KIND_COMPANY = 2;", "KIND_FIRM = 2;"),
+    ("KIND_PRIVATE = 1;", "KIND_PRIVATE = 1;\n  KIND_STATE = 7;"),
+    ("    string phone = 9;\n", "    string phone = 9;\n    string fax = 21;\n"),
+    ("message Account {\n  uint64 cents = 1;", "message Account {\n  string everything = 1;\n  bool different = 2;"),
+    (
+        "domain: \"accounts\"\n    state: \"Account\"",
+        "domain: \"accounts\"\n    state: \"Account\"\n    snapshot: {every: 9 version: 3}",
+    ),
+    ("rpc Begin(Open) returns (OpenedV2);", "rpc Start(Open) returns (stream OpenedV2);"),
+    (
+        "service History",
+        "message Close {\n  string account = 1 [(angzarr.v1.field).root = true];\n}\nmessage Closed {}\nservice History",
+    ),
+    ("  rpc Settle", "  rpc End(Closing) returns (Ended);\n  rpc Settle"),
+    (
+        "message Paid {",
+        "message Closing {\n  uint64 account = 1 [(angzarr.v1.field).root = true];\n}\nmessage Ended {}\n// With a comment.\nmessage Paid {",
+    ),
+    (
+        "  string account = 1;\n  uint64 cents = 2;\n}\n\nmessage Account",
+        "  string account = 1;\n  uint64 cents = 2;\n  reserved 5, 6;\n}\n\nmessage Account",
+    ),
+];
+
+fn safe(chosen: &[bool]) -> String {
+    let mut text = BEFORE.to_owned();
+    for ((from, to), _) in SAFE.iter().zip(chosen).filter(|(_, chosen)| **chosen) {
+        text = edit(&text, from, to);
+    }
+    // Two of them only go together.
+    if text.contains("(Closing)") && !text.contains("message Closing") {
+        text.push_str(
+            "message Closing {\n  string account = 1 [(angzarr.v1.field).root = true];\n}\nmessage Ended {}\n",
+        );
+    }
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn safe_edits_raise_nothing(chosen in prop::collection::vec(any::<bool>(), SAFE.len())) {
+        let now = read(&safe(&chosen));
+        prop_assert_eq!(breaking(before(), &now), []);
+        // What was removed or renamed stays known, and is no reason to complain the next time either.
+        let mut next = Lock::of(&now.model);
+        next.remember(before());
+        prop_assert_eq!(breaking(&next, &now), []);
+        prop_assert_eq!(Lock::parse(&next.to_string()), Ok(next));
+    }
+
+    #[test]
+    fn an_unsafe_edit_among_safe_ones_is_found(
+        chosen in prop::collection::vec(any::<bool>(), SAFE.len()),
+        unsafe_edit in prop::sample::select(UNSAFE),
+    ) {
+        let (code, from, to) = unsafe_edit;
+        let text = safe(&chosen);
+        // A safe edit may have taken the place of the unsafe one.
+        prop_assume!(text.contains(from));
+        let found = breaking(before(), &read(&mended(edit(&text, from, to))));
+        let codes: BTreeSet<&str> = found.iter().map(|report| report.code).collect();
+        prop_assert_eq!(codes, BTreeSet::from([code]), "{:?}", found);
+    }
+}
+
+#[test]
+fn enums_of_fields_with_new_names() {
+    let text = edit(&edit(BEFORE, "Kind kind = 3;", "Kind sort = 3;"), "  KIND_COMPANY = 2;\n", "");
+    let found = breaking(before(), &read(&text));
+    assert_eq!(found.iter().map(|report| report.code).collect::<Vec<_>>(), ["AZ0605"]);
+}
+
+#[test]
+fn what_was_removed_must_not_come_back_as_something_else() {
+    let without = edit(BEFORE, "  string note = 12;\n", "");
+    let mut second = lock(&without);
+    second.remember(&lock(BEFORE));
+    let codes = |text: &str| -> Vec<&str> { breaking(&second, &read(text)).iter().map(|report| report.code).collect() };
+    assert_eq!(codes(&without), [""; 0]);
+    assert_eq!(codes(BEFORE), [""; 0], "it may come back as it was");
+    assert_eq!(codes(&edit(BEFORE, "string note = 12;", "string text = 12;")), ["AZ0606"]);
+    assert_eq!(codes(&edit(BEFORE, "string note = 12;", "uint32 note = 12;")), ["AZ0606"]);
+    assert_eq!(codes(&edit(BEFORE, "string note = 12;", "string note = 30;")), ["AZ0606"]);
+    // Whoever forces that does not hear of it again.
+    let forced = edit(BEFORE, "string note = 12;", "string note = 30;");
+    let mut after = lock(&forced);
+    after.remember(&second);
+    assert_eq!(breaking(&after, &read(&forced)), []);
+    // It is remembered for more than one release.
+    let mut third = lock(&without);
+    third.remember(&second);
+    assert_eq!(third, second);
+}
+
+#[test]
+fn a_field_that_is_required() {
+    let text = edit(BEFORE, "syntax = \"proto3\"", "syntax = \"proto2\"");
+    let labelled = text.lines().map(|line| {
+        let field = line.trim_start();
+        let bare = line.starts_with("  ")
+            && !line.starts_with("    ")
+            && field.contains(" = ")
+            && !field.starts_with("option");
+        let bare = bare && !field.starts_with("repeated") && !field.starts_with("map<") && !field.starts_with("KIND");
+        let label = if field.starts_with("string account") { "required" } else { "optional" };
+        if bare { format!("  {label} {field}\n") } else { format!("{line}\n") }
+    });
+    let text: String = labelled.collect();
+    let before = lock(&text);
+    let codes = |text: &str| -> Vec<&str> { breaking(&before, &read(text)).iter().map(|report| report.code).collect() };
+    assert_eq!(codes(&text), [""; 0]);
+    assert_eq!(codes(&edit(&text, "optional string note = 12", "required string note = 12")), ["AZ0604"]);
+    let added = edit(&text, "optional string note = 12;", "optional string note = 12;\n  required bool seen = 30;");
+    assert_eq!(codes(&added), ["AZ0604"]);
+}

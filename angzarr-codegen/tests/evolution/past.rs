@@ -1,0 +1,111 @@
+//! The commands, and what they compare with: a lock, a commit, a descriptor set.
+
+use std::fs;
+use std::path::Path;
+
+use angzarr_codegen::Request;
+use angzarr_codegen::evolution::past;
+
+use crate::{BEFORE, angzarr, edit, here, lock, run};
+
+#[test]
+fn the_lock_of_a_project() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let proto = here.join("t.proto");
+    fs::write(&proto, BEFORE).unwrap();
+    let (code, _, told) = angzarr(here, &["breaking", "t.proto"]);
+    assert_eq!((code, told.starts_with("error: there is no angzarr.lock; ")), (Some(3), true), "{told}");
+    assert_eq!(angzarr(here, &["lock", "--check", "t.proto"]).0, Some(1));
+    let (code, told, _) = angzarr(here, &["lock", "t.proto"]);
+    assert_eq!((code, told.as_str()), (Some(0), "angzarr.lock: 6 stored messages in 2 domains\n"));
+    assert_eq!(fs::read_to_string(here.join("angzarr.lock")).unwrap(), lock(BEFORE).to_string());
+    assert_eq!(angzarr(here, &["lock", "t.proto"]).1, "angzarr.lock is up to date\n");
+    assert_eq!(angzarr(here, &["lock", "--check", "t.proto"]).0, Some(0));
+    let nothing = (Some(0), "nothing that is stored breaks\n".to_owned(), String::new());
+    assert_eq!(angzarr(here, &["breaking", "t.proto"]), nothing);
+
+    fs::write(&proto, edit(BEFORE, "uint32 limit = 4;", "string limit = 4;")).unwrap();
+    let (code, _, told) = angzarr(here, &["breaking", "t.proto"]);
+    assert_eq!((code, told.starts_with("error[AZ0603]: `limit` of `t.v1.OpenedV2` ")), (Some(1), true), "{told}");
+    // A lock does not forget what is stored, unless it is told to.
+    assert_eq!(angzarr(here, &["lock", "t.proto"]).0, Some(1));
+    assert_eq!(fs::read_to_string(here.join("angzarr.lock")).unwrap(), lock(BEFORE).to_string());
+    assert_eq!(angzarr(here, &["lock", "--force", "t.proto"]).0, Some(0));
+    assert_eq!(angzarr(here, &["breaking", "t.proto"]), nothing);
+
+    fs::write(here.join("angzarr.lock"), "<<<<<<< HEAD\nformat = 1\n").unwrap();
+    let (code, _, told) = angzarr(here, &["breaking", "t.proto"]);
+    assert_eq!((code, told.starts_with("error: angzarr.lock: it cannot be read: ")), (Some(3), true), "{told}");
+}
+
+#[test]
+fn against_a_commit() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
+        let output = run(root, "git", &[&identity, arguments].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    // Neither the repository's root nor the current directory is where names begin.
+    let here = root.join("program");
+    fs::create_dir_all(here.join("proto/t")).unwrap();
+    fs::write(here.join("proto/t/t.proto"), BEFORE).unwrap();
+    let other = "syntax = \"proto3\";\npackage o.v1;\nimport \"angzarr/v1/options.proto\";\n\
+        message Do { string id = 1 [(angzarr.v1.field).root = true]; }\nmessage Done {}\nmessage State {}\n\
+        service Doer {\n  option (angzarr.v1.component).aggregate = { domain: \"doer\" state: \"State\" };\n  \
+        rpc Perform(Do) returns (Done);\n}\n";
+    fs::write(here.join("proto/other.proto"), other).unwrap();
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "first"]);
+    let arguments = ["breaking", "-I", "proto", "--against-git", "HEAD", "proto/t/t.proto", "other.proto"];
+    let nothing = (Some(0), "nothing that is stored breaks\n".to_owned(), String::new());
+    assert_eq!(angzarr(&here, &arguments), nothing);
+
+    let named = edit(BEFORE, "string note = 12;", "string note = 14;");
+    fs::write(here.join("proto/t/t.proto"), named).unwrap();
+    fs::remove_file(here.join("proto/other.proto")).unwrap();
+    let (code, _, told) = angzarr(&here, &arguments[..6]);
+    assert_eq!(code, Some(1));
+    let codes: Vec<&str> = told.lines().filter(|line| line.starts_with("error[")).collect();
+    assert_eq!(codes.len(), 2, "{told}");
+    assert!(codes[0].starts_with("error[AZ0607]: the domain \"doer\" is gone: "), "{told}");
+    assert!(codes[1].starts_with("error[AZ0602]: `note` of `t.v1.OpenedV2` had the number 12 "), "{told}");
+
+    // Two directories reach the same files.
+    let twice = ["breaking", "-I", ".", "-I", "proto", "--against-git", "HEAD", "proto/t/t.proto"];
+    let (code, _, again) = angzarr(&here, &twice);
+    assert_eq!((code, again.matches("error[AZ0607]").count()), (Some(1), 1), "{again}");
+
+    let (code, _, told) = angzarr(&here, &["breaking", "-I", "proto", "--against-git", "nowhere", "t/t.proto"]);
+    assert_eq!((code, told.starts_with("error: git: ")), (Some(3), true), "{told}");
+}
+
+#[test]
+fn against_a_descriptor_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    fs::write(here.join("t.proto"), BEFORE).unwrap();
+    fs::write(here.join("options.proto"), "").unwrap();
+    let set = set_of(here);
+    fs::write(here.join("before.binpb"), set).unwrap();
+    let arguments = ["breaking", "--against-descriptor-set", "before.binpb", "t.proto"];
+    assert_eq!(angzarr(here, &arguments).0, Some(0));
+    fs::write(here.join("t.proto"), edit(BEFORE, "string note = 12;", "string note = 14;")).unwrap();
+    let (code, _, told) = angzarr(here, &arguments);
+    assert_eq!((code, told.starts_with("error[AZ0602]: ")), (Some(1), true), "{told}");
+    fs::write(here.join("before.binpb"), "no descriptors").unwrap();
+    let (code, _, told) = angzarr(here, &arguments);
+    assert_eq!((code, told.ends_with("error: the protos to compare with cannot be understood\n")), (Some(3), true), "{told}");
+    let missing = past::descriptor_set(&here.join("nowhere.binpb"), &Request::default()).unwrap_err();
+    assert!(missing.to_string().starts_with("cannot read "), "{missing}");
+}
+
+/// As a compiler writes it, our own options included.
+fn set_of(include: &Path) -> Vec<u8> {
+    let mut compiler = protox::Compiler::new([include, &here().join("proto")]).unwrap();
+    compiler.include_imports(true).open_file("t.proto").unwrap();
+    compiler.encode_file_descriptor_set()
+}

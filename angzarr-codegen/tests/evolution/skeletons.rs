@@ -1,0 +1,81 @@
+//! What `angzarr upcast` prints and inserts.
+
+use std::fs;
+
+use angzarr_codegen::evolution::lock::Lock;
+use angzarr_codegen::evolution::{breaking, upcast};
+
+use crate::{BEFORE, angzarr, before, edit, golden, read};
+
+/// The skeleton for an event of a file, with the next steps.
+fn skeleton(text: &str, event: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("t.proto"), text).unwrap();
+    let (code, told, wrong) = angzarr(directory.path(), &["upcast", event, "t.proto"]);
+    assert_eq!((code, wrong.as_str()), (Some(0), ""));
+    told
+}
+
+#[test]
+fn skeletons_of_upcasters() {
+    golden("upcast_with_upcaster.txt", &skeleton(BEFORE, "OpenedV2"));
+    golden("upcast_without.txt", &skeleton(BEFORE, "t.v1.Reminded"));
+    let fact = "// Somebody said\n// something.\nmessage Told {\n  string account = 1 [(angzarr.v1.field).root = true];\n  \
+        // What they call it.\n  string id = 2 [(angzarr.v1.field).idempotency_key = true];\n  Part part = 3;\n  \
+        message Part {}\n}\n";
+    let text = edit(BEFORE, "message Paid {", &format!("{fact}message Paid {{"));
+    let text = edit(
+        &text,
+        "  rpc Settle",
+        "  rpc Hear(Told) returns (stream Paid) {\n    \
+        option (angzarr.v1.handler).kind = FACT;\n  }\n  rpc Settle",
+    );
+    golden("upcast_fact.txt", &skeleton(&text, "Told"));
+}
+
+#[test]
+fn no_skeleton() {
+    let understood = read(BEFORE);
+    let error = |name: &str| upcast::skeleton(&understood, name).unwrap_err().to_string();
+    assert_eq!(
+        error("Closed"),
+        "no event that is written today is called `Closed`; there are: t.v1.OpenedV2, t.v1.Paid, t.v1.Reminded"
+    );
+    assert_eq!(error("Opened"), "`t.v1.Opened` is upcast by `History.to_v2` already; begin with what that leads to");
+}
+
+/// With the steps that are left to the user, what was inserted is complete, and nothing that was stored breaks.
+#[test]
+fn a_skeleton_that_is_filled_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    fs::create_dir(here.join("proto")).unwrap();
+    let file = here.join("proto/t.proto");
+    for (event, new, replaced) in [
+        ("Paid", "PaidV2", vec![("returns (Paid);", "returns (PaidV2);"), ("OnPaid(Paid)", "OnPaid(PaidV2)")]),
+        ("Reminded", "RemindedV2", vec![("(Reminded) {", "(RemindedV2) {"), ("(Reminded) {", "(RemindedV2) {")]),
+        (
+            "OpenedV2",
+            "OpenedV3",
+            vec![
+                ("Begin(Open) returns (OpenedV2);", "Begin(Open) returns (OpenedV3);"),
+                ("OnOpened(OpenedV2)", "OnOpened(OpenedV3)"),
+            ],
+        ),
+    ] {
+        // The upcaster may stand above the event, or below it.
+        let upcaster = &BEFORE[BEFORE.find("service History").unwrap()..BEFORE.find("message Reminded ").unwrap()];
+        let above = edit(&edit(BEFORE, upcaster, ""), "message Open {", &format!("{upcaster}message Open {{"));
+        fs::write(&file, if event == "Paid" { &above } else { BEFORE }).unwrap();
+        let (code, told, _) = angzarr(here, &["upcast", event, "--write", "-I", "proto", "t.proto"]);
+        assert_eq!(code, Some(0));
+        assert!(told.starts_with(&format!("proto/t.proto now has its part of `t.v1.{new}`\n1. Change ")), "{told}");
+        let mut text = fs::read_to_string(&file).unwrap();
+        for (from, to) in replaced {
+            text = edit(&text, from, to);
+        }
+        let now = read(&text);
+        assert_eq!(breaking(before(), &now), []);
+        assert!(Lock::of(&now.model).stored.contains_key(&format!("t.v1.{new}")));
+    }
+}

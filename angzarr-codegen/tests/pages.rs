@@ -1,0 +1,51 @@
+//! What the documentation shows is what happens: its console sessions, in a copy of the shop.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands; helpers are not exempt by themselves")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The lines of all `console` blocks of a page.
+fn session(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page)).unwrap();
+    let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    blocks.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for path in fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+        let target: PathBuf = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy(&path, &target) } else { fs::copy(&path, &target).map(|_| ()).unwrap() }
+    }
+}
+
+fn run(page: &str) {
+    let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop");
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    copy(&shop.join("proto"), &here.join("proto"));
+    fs::copy(shop.join("angzarr.lock"), here.join("angzarr.lock")).unwrap();
+    let expected = session(page);
+    let mut script = "git init --quiet; git add .\n".to_owned();
+    for command in expected.iter().filter_map(|line| line.strip_prefix("$ ")) {
+        script.push_str(&format!("cat <<'END'\n$ {command}\nEND\n{command}\n"));
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_angzarr")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let output =
+        Command::new("bash").args(["-c", &format!("exec 2>&1\n{script}")]).env("PATH", path).current_dir(here).output();
+    let told = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected, "\n{told}");
+}
+
+#[test]
+fn evolution() {
+    run("evolution.md");
+}
+
+#[test]
+fn pictures() {
+    run("pictures.md");
+}
