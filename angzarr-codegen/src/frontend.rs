@@ -2,17 +2,21 @@
 
 mod descriptors;
 mod error;
+mod sound;
 mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use angzarr_model::codes;
 use prost_reflect::DescriptorPool;
 use protox::Compiler;
-use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, File, FileMetadata, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
 use crate::report::{Columns, Source, Sources};
 use crate::{Report, Request};
+use descriptors::{Set, Shared};
 use suggest::Known;
 
 /// The annotations themselves travel with the generator, so that their version is always the one it understands.
@@ -52,70 +56,155 @@ impl Protos {
 /// the others can be checked all the same.
 ///
 /// # Errors
-/// What is wrong with a descriptor set.
+/// What keeps a descriptor set from being looked into.
 pub(crate) fn read(request: &Request) -> Result<(Protos, Vec<Report>), Vec<Report>> {
-    match &request.descriptors {
-        Some(encoded) => descriptors::read(encoded, request).map(|protos| (protos, Vec::new())),
-        None => Ok(compile(request)),
+    let set = request.descriptors.as_deref().map(Set::decode).transpose()?.map(Arc::new);
+    let mut files = request.files.clone();
+    if let Some(set) = set.as_ref().filter(|_| files.is_empty()) {
+        files = set.own().map(PathBuf::from).filter(|name| !request.with.contains(name)).collect();
+        if files.is_empty() {
+            let report = Report::of(codes::FILE_NOT_FOUND, "the descriptor set holds no file of yours");
+            return Err(vec![report.help("build it from the files to work on")]);
+        }
+    }
+    let compilers = Compilers { request, set };
+    let Linked { compiler, generate, mut services, failed } = compilers.link(&files, &request.with);
+    services.extend(generate.iter().cloned());
+    let reports = reports(&compiler, request, &failed);
+    let read = compiler.files().filter_map(|file| file.path().map(Path::to_path_buf)).collect();
+    let sources = Sources::new(sources(&compiler, request));
+    let columns = if compilers.set.is_some() { Columns::TabStops } else { Columns::Bytes };
+    let pool = compiler.descriptor_pool();
+    Ok((Protos { pool, generate, services, read, sources, columns }, reports))
+}
+
+/// Makes compilers that find what a request asks for.
+struct Compilers<'a> {
+    request: &'a Request,
+    set: Option<Arc<Set>>,
+}
+
+/// A compiler with all files that link, and the errors of those that do not.
+struct Linked {
+    compiler: Compiler,
+    generate: BTreeSet<String>,
+    services: BTreeSet<String>,
+    failed: Failed,
+}
+
+/// Files that do not parse or link, with the first error of each.
+type Failed = BTreeMap<PathBuf, Failure>;
+
+/// Why a file does not link, and what it could have named.
+struct Failure {
+    error: protox::Error,
+    known: Known,
+}
+
+impl Failure {
+    fn new(error: protox::Error, compiler: &Compiler) -> Self {
+        Failure { error, known: Known::of(&compiler.descriptor_pool()) }
     }
 }
 
-/// Parses and links the files of a request with everything they import.
-fn compile(request: &Request) -> (Protos, Vec<Report>) {
-    let mut compiler = Compiler::with_file_resolver(resolver(&request.includes));
-    compiler.include_source_info(true).include_imports(true);
-    let mut failed = Vec::new();
-    let generate = open(&mut compiler, &request.files, &mut failed);
-    let mut services = open(&mut compiler, &request.with, &mut failed);
-    let reports = reports(&compiler, request, &failed);
-    services.extend(generate.iter().cloned());
-    let read = compiler.files().filter_map(|file| file.path().map(Path::to_path_buf)).collect();
-    let sources = Sources::new(sources(&compiler));
-    let pool = compiler.descriptor_pool();
-    (Protos { pool, generate, services, read, sources, columns: Columns::Bytes }, reports)
+impl Compilers<'_> {
+    fn compiler(&self) -> Compiler {
+        let mut resolver = ChainFileResolver::new();
+        resolver.add(Embedded);
+        match &self.set {
+            Some(set) => resolver.add(Shared(set.clone())),
+            None if self.request.includes.is_empty() => resolver.add(IncludeFileResolver::new(PathBuf::from("."))),
+            None => {
+                for include in &self.request.includes {
+                    resolver.add(IncludeFileResolver::new(include.clone()));
+                }
+            }
+        }
+        resolver.add(GoogleFileResolver::new());
+        let mut compiler = Compiler::with_file_resolver(resolver);
+        compiler.include_source_info(true).include_imports(true);
+        compiler
+    }
+
+    /// Links everything, without the files that stand in the way. A compiler that has failed is not used any more: it
+    /// keeps a part of what it could not link, and panics over that later.
+    fn link(&self, files: &[PathBuf], with: &[PathBuf]) -> Linked {
+        let mut failed = Failed::new();
+        loop {
+            let mut compiler = self.compiler();
+            let generate = open(&mut compiler, files, &failed);
+            let opened = generate.and_then(|generate| Ok((generate, open(&mut compiler, with, &failed)?)));
+            match opened {
+                Ok((generate, services)) => return Linked { compiler, generate, services, failed },
+                Err((path, error)) => {
+                    if failed.is_empty() {
+                        failed = self.failing_alone(files.iter().chain(with));
+                    }
+                    // One that links alone collides with another one.
+                    failed.entry(path).or_insert_with(|| Failure::new(error, &compiler));
+                }
+            }
+        }
+    }
+
+    fn failing_alone<'a>(&self, files: impl Iterator<Item = &'a PathBuf>) -> Failed {
+        let failure = |path: &PathBuf| {
+            let mut compiler = self.compiler();
+            let error = compiler.open_file(path).err()?;
+            Some(Failure::new(error, &compiler))
+        };
+        files.filter_map(|path| Some((path.clone(), failure(path)?))).collect()
+    }
 }
 
 /// Opens files in the order of their names, whatever order they were given in; the descriptors' order follows it.
-fn open<'a>(
+///
+/// # Errors
+/// The first file that does not link.
+fn open(
     compiler: &mut Compiler,
-    files: &'a [PathBuf],
-    failed: &mut Vec<(&'a Path, protox::Error)>,
-) -> BTreeSet<String> {
-    let sorted: BTreeSet<&PathBuf> = files.iter().collect();
+    files: &[PathBuf],
+    failed: &Failed,
+) -> Result<BTreeSet<String>, (PathBuf, protox::Error)> {
+    let sorted: BTreeSet<&PathBuf> = files.iter().filter(|path| !failed.contains_key(*path)).collect();
     let mut names = BTreeSet::new();
     for path in sorted {
         let before: BTreeSet<String> = opened(compiler);
-        match compiler.open_file(path) {
-            // A file that an earlier one imported is known already; it only stops being an import.
-            Ok(_) => names.extend(opened(compiler).difference(&before).cloned()),
-            Err(error) => failed.push((path.as_path(), error)),
-        }
+        compiler.open_file(path).map_err(|error| (path.clone(), error))?;
+        // A file that an earlier one imported is known already; it only stops being an import.
+        names.extend(opened(compiler).difference(&before).cloned());
     }
-    names
+    Ok(names)
 }
 
 /// What is wrong with the files that failed. A file that several others import is reported once.
-fn reports(compiler: &Compiler, request: &Request, failed: &[(&Path, protox::Error)]) -> Vec<Report> {
+fn reports(compiler: &Compiler, request: &Request, failed: &Failed) -> Vec<Report> {
     if failed.is_empty() {
         return Vec::new();
     }
-    let mut sources = sources(compiler);
-    let names = failed.iter().filter_map(|(_, error)| error.file());
-    sources.extend(names.filter_map(|name| Some((name.to_owned(), source(&request.includes, name)?))));
-    let (sources, known) = (Sources::new(sources), Known::of(&compiler.descriptor_pool()));
-    failed.iter().flat_map(|(path, error)| error::reports(path, error, &sources, &known)).collect()
+    let mut sources = sources(compiler, request);
+    let names = failed.values().filter_map(|failure| failure.error.file());
+    sources.extend(names.filter_map(|name| Some((name.to_owned(), source(request, name)?))));
+    let sources = Sources::new(sources);
+    failed.iter().flat_map(|(path, one)| error::reports(path, &one.error, &sources, &one.known)).collect()
 }
 
 /// For places; a text that has gone since it was compiled only makes them coarser.
-fn sources(compiler: &Compiler) -> BTreeMap<String, Source> {
+fn sources(compiler: &Compiler, request: &Request) -> BTreeMap<String, Source> {
     let read = |path: &Path| Some(Source::new(path, std::fs::read_to_string(path).ok()?));
-    compiler.files().filter_map(|file| Some((file.name().to_owned(), read(file.path()?)?))).collect()
+    let source = |file: FileMetadata| match file.path() {
+        Some(path) => read(path),
+        None => source(request, file.name()),
+    };
+    compiler.files().filter_map(|file| Some((file.name().to_owned(), source(file.clone())?))).collect()
 }
 
-/// The text of a file that is not compiled, if it is below one of the directories.
-fn source(includes: &[PathBuf], name: &str) -> Option<Source> {
+/// The text of a file that was not compiled from it, if it is below one of the directories.
+fn source(request: &Request, name: &str) -> Option<Source> {
+    // Where the files of a set lie is known only if somebody says so.
     let here = [PathBuf::from(".")];
-    let includes = if includes.is_empty() { here.as_slice() } else { includes };
+    let unsaid = request.includes.is_empty() && request.descriptors.is_none();
+    let includes = if unsaid { here.as_slice() } else { request.includes.as_slice() };
     includes.iter().find_map(|include| {
         let path = include.join(name);
         Some(Source::new(&path, std::fs::read_to_string(&path).ok()?))
@@ -124,19 +213,6 @@ fn source(includes: &[PathBuf], name: &str) -> Option<Source> {
 
 fn opened(compiler: &Compiler) -> BTreeSet<String> {
     compiler.files().filter(|file| !file.is_import()).map(|file| file.name().to_owned()).collect()
-}
-
-fn resolver(includes: &[PathBuf]) -> ChainFileResolver {
-    let mut chain = ChainFileResolver::new();
-    chain.add(Embedded);
-    if includes.is_empty() {
-        chain.add(IncludeFileResolver::new(PathBuf::from(".")));
-    }
-    for include in includes {
-        chain.add(IncludeFileResolver::new(include.clone()));
-    }
-    chain.add(GoogleFileResolver::new());
-    chain
 }
 
 /// Finds Angzarr's own protos inside the program.

@@ -17,6 +17,7 @@
 //! ```
 
 mod build;
+pub mod explain;
 mod frontend;
 mod lang;
 pub mod output;
@@ -104,18 +105,8 @@ impl fmt::Debug for Understood {
 /// # Errors
 /// Everything that is wrong with the input, sorted by place.
 pub fn understand(request: &Request) -> Result<Understood, Vec<Report>> {
-    let (protos, unread) = frontend::read(request)?;
-    let Resolved { model, spans, mut found, complete } = resolve::resolve(&protos);
-    check::alone(&model, &mut found);
-    // What a file that cannot be read would have said is not held against the others.
-    if complete && unread.is_empty() {
-        check::together(&model, &mut found);
-    }
-    let warnings = match found.finish() {
-        Ok(warnings) if unread.is_empty() => spans.reports(warnings),
-        Ok(found) | Err(found) => return Err(Report::sorted([unread, spans.reports(found)].concat())),
-    };
-    Ok(Understood { model, read: protos.read.clone(), warnings, protos, spans })
+    let (understood, found) = examine(request)?;
+    passed(found).map(|warnings| Understood { warnings, ..understood })
 }
 
 /// Generates Rust, writing nothing. The same request gives the same bytes, in whatever order its files are listed.
@@ -123,7 +114,30 @@ pub fn understand(request: &Request) -> Result<Understood, Vec<Report>> {
 /// # Errors
 /// Everything that is wrong with the input, sorted by place.
 pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
-    let Understood { model, read, warnings, protos, mut spans } = understand(request)?;
-    let files = lang::rust::generate(&protos, &model, &mut spans, &request.extern_paths)?;
+    let (Understood { model, read, protos, mut spans, .. }, mut found) = examine(request)?;
+    found.extend(lang::rust::check(&protos, &model, &mut spans, &request.extern_paths));
+    let warnings = passed(found)?;
+    let files = lang::rust::generate(&protos, &model, &request.extern_paths)?;
     Ok(Generated { files, read, warnings })
+}
+
+/// What can be understood, and everything that is wrong with it.
+fn examine(request: &Request) -> Result<(Understood, Vec<Report>), Vec<Report>> {
+    let (protos, mut reports) = frontend::read(request)?;
+    let Resolved { model, spans, mut found, complete } = resolve::resolve(&protos);
+    check::alone(&model, &mut found);
+    // What a file that cannot be read would have said is not held against the others.
+    if complete && reports.is_empty() {
+        check::together(&model, &mut found);
+    }
+    let (Ok(found) | Err(found)) = found.finish();
+    reports.extend(spans.reports(found));
+    let read = protos.read.clone();
+    Ok((Understood { model, read, warnings: Vec::new(), protos, spans }, reports))
+}
+
+/// The warnings, if there is nothing worse.
+fn passed(found: Vec<Report>) -> Result<Vec<Report>, Vec<Report>> {
+    let found = Report::sorted(found);
+    if found.iter().any(|report| report.severity == Severity::Error) { Err(found) } else { Ok(found) }
 }

@@ -59,6 +59,7 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
     model.messages = messages.iter().map(|message| message::message(&mut context, message)).collect();
     model.enums = enums(&mut context);
     let layout = Layout::of(&context);
+    layout.cycles(&mut context);
     let mut complete = true;
     for service in protos.pool.services().filter(|s| protos.services.contains(s.parent_file().name())) {
         if context.annotations.component(&service).is_some() {
@@ -95,6 +96,7 @@ fn enums(context: &mut Context<'_>) -> Vec<Enum> {
         .map(|ty| Enum {
             name: TypeName(ty.full_name().to_owned()),
             doc: context.spans.comment(&ty.parent_file(), ty.path()),
+            span: context.spans.at(&ty.parent_file(), &[ty.path(), &[component::NAME]].concat()),
             values: ty.values().map(|value| (value.name().to_owned(), value.number())).collect(),
             package: ty.package_name().to_owned(),
             generate: context.protos.generate.contains(ty.parent_file().name()),

@@ -63,12 +63,15 @@ fn findings_go_to_standard_error_and_nothing_is_written() {
     assert_eq!(
         text(&output.stderr),
         r#"error[AZ0301]: command `t.v1.Do` has no root
- --> bad.proto:7:9
-  |
-7 | message Do { string id = 1; }
-  |         ^^
-  |
-  = help: mark one field with `[(angzarr.v1.field).root = true]`
+  --> bad.proto:7:9
+   |
+ 7 | message Do { string id = 1; }
+   |         ^^
+...
+13 |   rpc Perform(Do) returns (Done);
+   |       ------- the handler of the command
+   |
+   = help: mark one field with `[(angzarr.v1.field).root = true]`
 
 error[AZ0102]: `Doer` has the domain "Doer"
   --> bad.proto:11:9
@@ -78,6 +81,7 @@ error[AZ0102]: `Doer` has the domain "Doer"
    |
    = help: give a domain of lower-case letters, digits, '_' and '-', starting with a letter
 
+`angzarr explain AZ0301` says more.
 "#
     );
     assert!(!directory.path().join("gen").exists());
@@ -136,7 +140,7 @@ fn findings_for_programs() {
     assert_eq!(
         text(&output.stderr).lines().next(),
         Some(
-            r#"{"severity":"error","code":"AZ0301","message":"command `t.v1.Do` has no root","place":{"file":"bad.proto","path":"bad.proto","line":7,"column":9,"end_line":7,"end_column":11,"text":"message Do { string id = 1; }"},"related":[],"suggestion":null,"help":"mark one field with `[(angzarr.v1.field).root = true]`"}"#
+            r#"{"severity":"error","code":"AZ0301","message":"command `t.v1.Do` has no root","place":{"file":"bad.proto","path":"bad.proto","line":7,"column":9,"end_line":7,"end_column":11,"text":"message Do { string id = 1; }"},"related":[{"label":"the handler of the command","place":{"file":"bad.proto","path":"bad.proto","line":13,"column":7,"end_line":13,"end_column":14,"text":"  rpc Perform(Do) returns (Done);"}}],"suggestion":null,"help":"mark one field with `[(angzarr.v1.field).root = true]`"}"#
         )
     );
     assert_eq!(text(&output.stderr).lines().count(), 2);
@@ -151,7 +155,20 @@ fn findings_for_workflows() {
         text(&output.stderr).lines().next(),
         Some(
             "::error file=bad.proto,line=7,endLine=7,col=9,endColumn=11,title=AZ0301::\
-             command `t.v1.Do` has no root%0Ahelp: mark one field with `[(angzarr.v1.field).root = true]`"
+             command `t.v1.Do` has no root%0Abad.proto:13:7: the handler of the command%0Ahelp: mark one field with `[(angzarr.v1.field).root = true]`"
         )
     );
+}
+
+#[test]
+fn codes_are_explained() {
+    let directory = workspace();
+    let page = angzarr(directory.path(), &["explain", "az0301"]);
+    assert_eq!(page.status.code(), Some(0));
+    assert!(text(&page.stdout).starts_with("# AZ0301: no root\n\nA command, fact or query"), "{}", text(&page.stdout));
+    let all = angzarr(directory.path(), &["explain"]);
+    assert_eq!(text(&all.stdout).lines().next(), Some("AZ0001  error    a file does not parse or link"));
+    let unknown = angzarr(directory.path(), &["explain", "AZ0310x"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).starts_with("error: there is no code AZ0310x; did you mean AZ0310?\n"));
 }

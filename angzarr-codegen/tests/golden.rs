@@ -170,21 +170,18 @@ fn descriptor_sets_that_cannot_be_used() {
         |request: &Request| -> Vec<String> { generate(request).unwrap_err().iter().map(ToString::to_string).collect() };
     assert_eq!(
         findings(&Request { files: vec!["nowhere.proto".into()], ..set.clone() }),
-        [
-            "error[AZ0002]: file `nowhere.proto` is not in the descriptor set\n--> nowhere.proto\n = help: name files as \
-          the set does, relative to their include directory"
-        ]
+        ["error[AZ0002]: file 'nowhere.proto' is not in any include path\n--> nowhere.proto\n = help: name files \
+          relative to a directory given with -I"]
     );
     assert_eq!(
         findings(&Request { descriptors: Some(b"nonsense".to_vec()), ..set.clone() }),
-        ["error[AZ0001]: failed to decode file descriptor set\n |\n = help: build the set with everything that its \
-          files import: protoc --include_imports"]
+        [
+            "error[AZ0001]: this is no descriptor set: failed to decode Protobuf message: invalid wire type value: 6\n |\n = \
+          help: give what protoc --include_imports --descriptor_set_out or buf build writes"
+        ]
     );
     assert_eq!(
         findings(&Request { descriptors: Some(Vec::new()), files: Vec::new(), with: Vec::new(), ..set }),
-        [
-            "error[AZ0002]: the descriptor set holds no file of yours\n |\n = help: build the set from the files to work \
-          on"
-        ]
+        ["error[AZ0002]: the descriptor set holds no file of yours\n |\n = help: build it from the files to work on"]
     );
 }

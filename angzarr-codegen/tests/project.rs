@@ -76,7 +76,7 @@ fn mistakes_in_a_project_are_findings() {
         text(&output.stderr),
         "error[AZ0702]: unknown key `file`\n --> angzarr.yaml:2:1\n  |\n2 | file: [a.proto]\n  | ^^^^\n  |\n  \
          = help: did you mean `files`?\n  \
-         = help: here may stand `include`, `files`, `with`, `lock`, `languages`\n\n"
+         = help: here may stand `include`, `files`, `with`, `lock`, `languages`\n\n`angzarr explain AZ0702` says more.\n"
     );
     let directory = project("include: [\"SHOP\"]\nfiles:\n  - shop/orders/*.proto\nlanguages: {rust: {out: gen}}\n");
     let output = angzarr(directory.path(), &["gen"]);
@@ -85,7 +85,7 @@ fn mistakes_in_a_project_are_findings() {
         text(&output.stderr),
         "error[AZ0703]: no file fits `shop/orders/*.proto`\n --> angzarr.yaml:3:5\n  |\n3 |   - shop/orders/*.proto\n  \
          |     ^^^^^^^^^^^^^^^^^^^\n  |\n  \
-         = help: write patterns relative to the include directories, like \"shop/**/*.proto\"\n\n"
+         = help: write patterns relative to the include directories, like \"shop/**/*.proto\"\n\n`angzarr explain AZ0703` says more.\n"
     );
     let directory = project("include: [\"SHOP\"]\nfiles: [\"***\"]\nlanguages: {rust: {out: gen}}\n");
     let output = angzarr(directory.path(), &["gen"]);

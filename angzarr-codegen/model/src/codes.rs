@@ -40,6 +40,10 @@ codes! {
     Error BAD_LAYOUT = "AZ0105", "put components into the child package `.app` of their domain's messages";
     /// Attempts that are none, or a timeout that leaves no time.
     Error BAD_DELIVERY = "AZ0106", "give at least one attempt, and a timeout of at least a millisecond";
+    /// Packages of messages that import each other.
+    Error PACKAGE_CYCLE = "AZ0107", "move the messages that both packages need into a package that imports neither, and import that";
+    /// A service that says to be several things.
+    Error SEVERAL_KINDS = "AZ0108", "divide it: one service for each kind";
 
     /// A handler kind that its component cannot have.
     Error WRONG_KIND = "AZ0201", "aggregates handle COMMAND, FACT, COMPENSATION and QUERY, process managers events, COMPENSATION and DEADLINE; handlers of all others name no kind";
@@ -82,6 +86,8 @@ codes! {
     Error BAD_IDEMPOTENCY_KEY = "AZ0311", "an external id is a singular string or integer field";
     /// An external id on something that no aggregate records as a fact.
     Error NO_FACT = "AZ0312", "remove `idempotency_key`, or let an aggregate record the message with `kind: FACT`";
+    /// Names that are one name, or none, in another language than Rust.
+    Warning CLASH_ELSEWHERE = "AZ0313", "rename one of them while no event is stored and nobody calls it yet";
 
     /// A domain, command or event claimed twice.
     Error CLAIMED_TWICE = "AZ0401", "let one component own it";

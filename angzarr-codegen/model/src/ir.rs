@@ -116,6 +116,8 @@ pub struct Enum {
     pub doc: String,
     /// Name and number of each value, in the order of declaration.
     pub values: Vec<(String, i32)>,
+    /// Place of its name.
+    pub span: Span,
     /// Package it is declared in.
     pub package: String,
     /// Whether this run writes its type.
@@ -349,11 +351,16 @@ pub enum Role {
 
 /// A path of field names, like `customer.id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldPath(pub Vec<String>);
+pub struct FieldPath {
+    /// Names of fields, from the outermost inwards.
+    pub segments: Vec<String>,
+    /// Where it is written.
+    pub span: Span,
+}
 
 impl std::fmt::Display for FieldPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.join("."))
+        f.write_str(&self.segments.join("."))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod check;
 pub mod codes;
 pub mod diagnostics;
 pub mod ir;
+pub mod languages;
 pub mod names;
 pub mod relations;
 

@@ -1,55 +1,69 @@
-//! Descriptors that another compiler has linked already.
+//! Descriptors that another compiler has made already.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use angzarr_model::codes;
-use prost_reflect::DescriptorPool;
+use prost_reflect::prost::Message;
+use prost_types::FileDescriptorSet;
+use protox::file::{DescriptorSetFileResolver, File, FileResolver};
 
-use super::{FOREIGN_PACKAGES, Protos, error};
-use crate::Request;
-use crate::report::{Columns, Place, Report, Sources};
+use super::{FOREIGN_PACKAGES, sound};
+use crate::report::{Place, Report};
 
-/// Takes the files of a request from an encoded set.
-///
-/// # Errors
-/// One report if the set is none, cannot be linked or holds no file to work on; one for every file that is not in it.
-pub(super) fn read(encoded: &[u8], request: &Request) -> Result<Protos, Vec<Report>> {
-    // Only decoding the bytes keeps options that are extensions.
-    let pool = DescriptorPool::decode(encoded).map_err(|error| vec![error::of_set(&error)])?;
-    let mut reports = Vec::new();
-    let mut generate = named(&pool, &request.files, &mut reports);
-    let mut services = named(&pool, &request.with, &mut reports);
-    if request.files.is_empty() {
-        let own = pool.files().filter(|file| !FOREIGN_PACKAGES.contains(&file.package_name()));
-        generate = own.map(|file| file.name().to_owned()).filter(|name| !services.contains(name)).collect();
-        if generate.is_empty() {
-            let message = "the descriptor set holds no file of yours";
-            reports.push(Report::of(codes::FILE_NOT_FOUND, message).help("build the set from the files to work on"));
-        }
-    }
-    if !reports.is_empty() {
-        return Err(Report::sorted(reports));
-    }
-    services.extend(generate.iter().cloned());
-    let named = |name: &str| Some((name.to_owned(), super::source(&request.includes, name)?));
-    // Without a directory there is no telling where they lie.
-    let sources = pool.files().filter(|_| !request.includes.is_empty()).filter_map(|file| named(file.name())).collect();
-    let (sources, columns) = (Sources::new(sources), Columns::TabStops);
-    Ok(Protos { pool, generate, services, read: Vec::new(), sources, columns })
+/// The files of an encoded set.
+pub(super) struct Set {
+    /// With their options as they are; only that keeps annotations.
+    files: DescriptorSetFileResolver,
+    /// Name and package of each.
+    names: Vec<(String, String)>,
 }
 
-/// Which of the set's files are asked for.
-fn named(pool: &DescriptorPool, files: &[PathBuf], reports: &mut Vec<Report>) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for name in files.iter().map(|file| file.to_string_lossy().into_owned()) {
-        if pool.get_file_by_name(&name).is_some() {
-            names.insert(name);
-        } else {
-            let message = format!("file `{name}` is not in the descriptor set");
-            let report = Report::of(codes::FILE_NOT_FOUND, message).at(Place::file(&name));
-            reports.push(report.help("name files as the set does, relative to their include directory"));
+impl Set {
+    /// Looks into a set, linking nothing yet.
+    ///
+    /// # Errors
+    /// One report if it is none, or one for each fault of its files.
+    pub(super) fn decode(encoded: &[u8]) -> Result<Self, Vec<Report>> {
+        let bad = |error: &dyn std::fmt::Display| {
+            let report = Report::of(codes::INVALID_FILE, format!("this is no descriptor set: {error}"));
+            vec![report.help("give what protoc --include_imports --descriptor_set_out or buf build writes")]
+        };
+        let set = FileDescriptorSet::decode(encoded).map_err(|error| bad(&error))?;
+        let files = DescriptorSetFileResolver::decode(encoded).map_err(|error| bad(&error))?;
+        let faults = set.file.iter().flat_map(|file| {
+            let place = Place::file(file.name());
+            sound::faults(file).into_iter().map(move |fault| {
+                let message = format!("`{}` is no file that a compiler would write: {fault}", place.file);
+                let report = Report::of(codes::INVALID_FILE, message).at(place.clone());
+                report.help("build the set with protoc or buf from files in proto2 or proto3")
+            })
+        });
+        let faults: Vec<Report> = faults.collect();
+        if !faults.is_empty() {
+            return Err(Report::sorted(faults));
         }
+        let names = set.file.iter().map(|file| (file.name().to_owned(), file.package().to_owned()));
+        Ok(Set { files, names: names.collect() })
     }
-    names
+
+    /// The names of all files that are not protobuf's or Angzarr's own.
+    pub(super) fn own(&self) -> impl Iterator<Item = &str> {
+        let own = self.names.iter().filter(|(_, package)| !FOREIGN_PACKAGES.contains(&package.as_str()));
+        own.map(|(name, _)| name.as_str())
+    }
+}
+
+/// A set that several compilers read.
+pub(super) struct Shared(pub(super) Arc<Set>);
+
+impl FileResolver for Shared {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        let name = path.to_str()?;
+        self.0.names.iter().any(|(known, _)| known == name).then(|| name.to_owned())
+    }
+
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        self.0.files.open_file(name)
+    }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use angzarr_model::codes;
 use miette::{Diagnostic, LabeledSpan, SourceCode};
-use prost_reflect::DescriptorError;
 
 use super::suggest::Known;
 use crate::report::{Place, RelatedPlace, Report, Sources};
@@ -42,18 +41,6 @@ pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, kno
             report
         })
         .collect()
-}
-
-/// The report on a descriptor set that cannot be used.
-pub(super) fn of_set(error: &DescriptorError) -> Report {
-    let number = |number: Option<usize>| number.and_then(|n| u32::try_from(n).ok()).map(|n| n.saturating_add(1));
-    let report = Report::of(codes::INVALID_FILE, error.to_string());
-    let report = report.help("build the set with everything that its files import: protoc --include_imports");
-    let Some(file) = error.file() else { return report };
-    report.at(match (number(error.line()), number(error.column())) {
-        (Some(line), Some(column)) => Place { line, column, end_line: line, end_column: column, ..Place::file(file) },
-        _ => Place::file(file),
-    })
 }
 
 /// The places that an error names, in the compiler's order.

@@ -3,6 +3,7 @@
 mod clashes;
 mod messages;
 mod paths;
+mod places;
 mod rows;
 mod view;
 
@@ -22,17 +23,27 @@ use crate::{GeneratedFile, Report};
 /// File for what is declared outside of any package; no package can have this name.
 const NO_PACKAGE: &str = "_";
 
-/// Prints every package of the run, and the `mod.rs` that nests them.
-///
-/// # Errors
-/// Names that become one in Rust, and mapped packages that cannot be used.
-pub(crate) fn generate(
+/// What keeps Rust from being generated: names that become one in Rust, and mapped packages that cannot be used.
+pub(crate) fn check(
     protos: &Protos,
     model: &Model,
     spans: &mut Spans,
     extern_paths: &BTreeMap<String, String>,
+) -> Vec<Report> {
+    let mut reports = clashes::check(protos, model, spans);
+    reports.extend(Paths::new(protos, extern_paths).err().unwrap_or_default());
+    reports
+}
+
+/// Prints every package of the run, and the `mod.rs` that nests them.
+///
+/// # Errors
+/// What [`check`] reports, and mistakes of the generator itself.
+pub(crate) fn generate(
+    protos: &Protos,
+    model: &Model,
+    extern_paths: &BTreeMap<String, String>,
 ) -> Result<Vec<GeneratedFile>, Vec<Report>> {
-    clashes::check(protos, model, spans)?;
     let paths = Paths::new(protos, extern_paths)?;
     let renderer = Renderer::new()?;
     let relations = Relations::of(model);

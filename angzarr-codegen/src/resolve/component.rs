@@ -4,12 +4,12 @@ use angzarr_model::ir::{
     Aggregate, Component, ComponentKind, Delivery, FieldPath, Handler, HandlerKind, Member, OnFailure, Output, Payload,
     ProcessManager, Role, Snapshot, TypeName,
 };
-use angzarr_model::{Span, codes};
+use angzarr_model::{Diagnostic, Span, codes};
 use heck::ToSnakeCase;
 use prost_reflect::{MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
 use super::options::{self, EXTENSION, Options};
-use super::scope::{self, Wanted};
+use super::scope::{self, Unresolved, Wanted};
 use super::{Context, FOREIGN_PACKAGES, message, shape};
 
 /// `options` and `name` in `ServiceDescriptorProto`; `name`, `input_type` and so on in `MethodDescriptorProto`.
@@ -55,6 +55,9 @@ fn kind(
         context.found.report(codes::NO_KIND, span, format!("`{}` does not say what it is", service.full_name()));
         return None;
     };
+    if several(context, service) {
+        return None;
+    }
     let mut names = Names { context, service, kind: number };
     Some(match name {
         "aggregate" => {
@@ -70,6 +73,25 @@ fn kind(
         "upcaster" => ComponentKind::Upcaster { domain: inner.string("domain") },
         _ => ComponentKind::Saga,
     })
+}
+
+/// Reports a service that sets several kinds, one option after the other. Of these only the last is left in the decoded
+/// option; that the others were set is known from where they stand.
+fn several(context: &mut Context<'_>, service: &ServiceDescriptor) -> bool {
+    let file = service.parent_file();
+    let set = KINDS.iter().filter_map(|(name, number)| {
+        let path = [service.path(), &[SERVICE_OPTIONS, EXTENSION, *number]].concat();
+        context.spans.exactly(&file, &path).map(|span| (*name, span))
+    });
+    let mut set: Vec<(&str, Span)> = set.collect();
+    set.sort_by_key(|(_, span)| context.spans.place(*span));
+    let [(first, place), others @ ..] = set.as_slice() else { return false };
+    for (other, span) in others {
+        let message = format!("`{}` is said to be {first} and {other}", service.full_name());
+        let several = Diagnostic::new(codes::SEVERAL_KINDS, *span, message);
+        context.found.add(several.with(*place, "first said here"));
+    }
+    !others.is_empty()
 }
 
 /// What cannot be a time becomes none at all, which a check refuses.
@@ -122,15 +144,16 @@ impl Names<'_, '_> {
     fn resolve(&mut self, name: &str, option: &str, number: i32, wanted: Wanted) -> Option<String> {
         let file = self.service.parent_file();
         let resolved = match name {
-            "" => Err("it names nothing".to_owned()),
+            "" => Err(Unresolved::because("it names nothing".to_owned())),
             _ => scope::resolve(&file, self.service.full_name(), name, wanted),
         };
         resolved
-            .map_err(|reason| {
+            .map_err(|unresolved| {
                 let path = [self.service.path(), &[SERVICE_OPTIONS, EXTENSION, self.kind, number]].concat();
                 let span = self.context.spans.inside(&file, &path, option, 0);
-                let message = format!("`{option}` of `{}`: {reason}", self.service.full_name());
-                self.context.found.report(codes::UNKNOWN_TYPE, span, message);
+                let message = format!("`{option}` of `{}`: {}", self.service.full_name(), unresolved.reason);
+                let unknown = Diagnostic::new(codes::UNKNOWN_TYPE, span, message);
+                self.context.found.add(unknown.suggest(unresolved.suggestion));
             })
             .ok()
     }
@@ -152,18 +175,29 @@ fn handler(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opt
     foreign(context, method, &method.input(), INPUT);
     let kind = handler_kind(context, method, component);
     let output = output(context, method, component, kind);
-    let key = options.as_ref().map(|options| options.strings("key")).unwrap_or_default();
+    let key = options.as_ref().map(|options| key(context, method, options)).unwrap_or_default();
     Some(Handler {
         method: method.name().to_snake_case(),
         kind,
         input: TypeName(method.input().full_name().to_owned()),
         output: output?,
-        key: key.iter().map(|path| FieldPath(path.split('.').map(str::to_owned).collect())).collect(),
+        key,
         starts: options.is_some_and(|options| options.flag("starts")),
         at,
         doc: context.spans.comment(&file, method.path()),
         span,
     })
+}
+
+fn key(context: &mut Context<'_>, method: &MethodDescriptor, options: &Options) -> Vec<FieldPath> {
+    let (file, path) =
+        (method.parent_service().parent_file(), [method.path(), &[METHOD_OPTIONS, EXTENSION, 2]].concat());
+    let paths = options.strings("key").into_iter().enumerate();
+    let paths = paths.map(|(index, text)| FieldPath {
+        segments: text.split('.').map(str::to_owned).collect(),
+        span: context.spans.inside(&file, &path, "key", index),
+    });
+    paths.collect()
 }
 
 fn handler_kind(context: &Context<'_>, method: &MethodDescriptor, component: &Options) -> HandlerKind {
@@ -257,7 +291,9 @@ fn shadowed(context: &mut Context<'_>, method: &MethodDescriptor) {
             let role = if number == INPUT { "takes" } else { "returns" };
             let message =
                 format!("rpc `{}` hides the message `{}` that its service {role}", method.name(), ty.full_name());
-            context.found.report(codes::SHADOWED_NAME, span, message);
+            let declared = context.spans.at(&ty.parent_file(), &[ty.path(), &[NAME]].concat());
+            let shadowed = Diagnostic::new(codes::SHADOWED_NAME, span, message);
+            context.found.add(shadowed.with(declared, "the message"));
             return;
         }
     }

@@ -37,6 +37,12 @@ impl Spans {
         self.add(file, extent)
     }
 
+    /// A span for the element at a descriptor path, if that very path has a place.
+    pub(super) fn exactly(&mut self, file: &FileDescriptor, path: &[i32]) -> Option<Span> {
+        let extent = self.locations(file).get(path)?.extent;
+        Some(self.add(file, extent))
+    }
+
     /// A span for a value at a path inside of an option, which `word` sets for the `nth` time, counted from 0: the value
     /// if it is a text, otherwise the word.
     pub(super) fn inside(&mut self, file: &FileDescriptor, path: &[i32], word: &str, nth: usize) -> Span {

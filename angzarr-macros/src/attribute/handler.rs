@@ -96,7 +96,11 @@ impl Reader<'_> {
             self.mistakes.note(bad(word, "`key` names no field; without it the default key is used"));
         }
         let paths: Vec<Vec<Ident>> = paths.into_iter().map(|path| path.into_iter().collect()).collect();
-        let texts = paths.iter().map(|path| FieldPath(path.iter().map(ToString::to_string).collect())).collect();
+        let texts = paths.iter().map(|path| FieldPath {
+            segments: path.iter().map(ToString::to_string).collect(),
+            span: path.first().map_or(handler.span, |first| self.types.place(first.span())),
+        });
+        let texts = texts.collect();
         self.types.place_key(handler.span, paths);
         Ok(texts)
     }

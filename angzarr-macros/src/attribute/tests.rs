@@ -32,6 +32,9 @@ fn unplaced(mut component: Component) -> Component {
     component.span = Span::default();
     for handler in &mut component.handlers {
         handler.span = Span::default();
+        for path in &mut handler.key {
+            path.span = Span::default();
+        }
     }
     component
 }
@@ -399,7 +402,10 @@ fn one_handler(index: usize, kinds: &'static [HandlerKind], roles: &'static [Rol
             .prop_map(|(payload, many)| if many { Output::Many(payload) } else { Output::One(payload) })
             .boxed(),
     };
-    let key = prop::collection::vec(prop::collection::vec(field(), 1..3).prop_map(FieldPath), 0..3);
+    let key = prop::collection::vec(
+        prop::collection::vec(field(), 1..3).prop_map(|segments| FieldPath { segments, span: Span::default() }),
+        0..3,
+    );
     let input = path(format!("In{index}"));
     let kind = prop::sample::select(kinds);
     (kind, input, output, key, ".{0,9}", "[a-z./:0-9]{0,9}").prop_map(move |(kind, input, output, key, doc, at)| {

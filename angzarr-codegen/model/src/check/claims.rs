@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::ir::{Component, Model, TypeName};
 use crate::relations::{Claim, Relations};
-use crate::{Diagnostics, codes};
+use crate::{Diagnostic, Diagnostics, codes};
 
 pub(super) fn claims(model: &Model, relations: &Relations<'_>, found: &mut Diagnostics) {
     let mut domains: BTreeMap<&str, &Component> = BTreeMap::new();
-    for component in &model.components {
+    for component in super::as_written(&model.components) {
         let Some(domain) = component.own_domain() else { continue };
         if let Some(first) = domains.get(domain) {
             let message =
                 format!("`{}` and `{}` both own the domain \"{domain}\"", first.full_name, component.full_name);
-            found.report(codes::CLAIMED_TWICE, component.span, message);
+            let twice = Diagnostic::new(codes::CLAIMED_TWICE, component.span, message);
+            found.add(twice.with(first.span, "first claimed here"));
         } else {
             domains.insert(domain, component);
         }
@@ -22,11 +23,9 @@ pub(super) fn claims(model: &Model, relations: &Relations<'_>, found: &mut Diagn
         twice(claims, |first, second| format!("`{first}` and `{second}` both take the command `{}`", command.0), found);
         if let Some(writer) = relations.writers(command).first() {
             let message = format!("`{}` is a command here and an event of `{}`", command.0, writer.component.full_name);
-            found.report(
-                codes::COMMAND_AND_EVENT,
-                claims.first().map_or(writer.handler.span, |c| c.handler.span),
-                message,
-            );
+            let taken = claims.first().map_or(writer.handler.span, |taker| taker.handler.span);
+            let both = Diagnostic::new(codes::COMMAND_AND_EVENT, taken, message);
+            found.add(both.with(writer.handler.span, "stored as an event here"));
         }
     }
     for (query, claims) in relations.queries() {
@@ -47,7 +46,8 @@ pub(super) fn claims(model: &Model, relations: &Relations<'_>, found: &mut Diagn
         twice(claims, |first, second| format!("`{first}` and `{second}` both upcast `{}`", old.0), found);
         if let (Some(taker), Some(upcaster)) = (relations.takers(old).first(), claims.first()) {
             let message = format!("`{}` is a command of `{}` and an old event here", old.0, taker.component.full_name);
-            found.report(codes::COMMAND_AND_EVENT, upcaster.handler.span, message);
+            let both = Diagnostic::new(codes::COMMAND_AND_EVENT, upcaster.handler.span, message);
+            found.add(both.with(taker.handler.span, "taken as a command here"));
         }
     }
 }
@@ -59,15 +59,19 @@ fn other_use(relations: &Relations<'_>, name: &TypeName, claims: &[Claim<'_>], h
     let event = relations.writers(name).first().map(|writer| ("an event", writer));
     for (other, owner) in command.into_iter().chain(event) {
         let message = format!("`{}` is {here} and {other} of `{}`", name.0, owner.component.full_name);
-        found.report(codes::COMMAND_AND_EVENT, claim.handler.span, message);
+        let both = Diagnostic::new(codes::COMMAND_AND_EVENT, claim.handler.span, message);
+        found.add(both.with(owner.handler.span, format!("{other} here")));
     }
 }
 
 /// Reports each owner after the first, except for handlers of one component, which the component's own check reports.
 fn twice(claims: &[Claim<'_>], message: impl Fn(&str, &str) -> String, found: &mut Diagnostics) {
+    let mut claims = claims.to_vec();
+    claims.sort_by_key(|claim| claim.handler.span);
     let Some((first, others)) = claims.split_first() else { return };
     for other in others.iter().filter(|other| other.component.full_name != first.component.full_name) {
         let message = message(&first.component.full_name, &other.component.full_name);
-        found.report(codes::CLAIMED_TWICE, other.handler.span, message);
+        let twice = Diagnostic::new(codes::CLAIMED_TWICE, other.handler.span, message);
+        found.add(twice.with(first.handler.span, "first claimed here"));
     }
 }

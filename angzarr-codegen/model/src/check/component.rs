@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::codes;
 use crate::ir::{Component, ComponentKind, Handler, HandlerKind, Output, Payload, Role, TypeName};
 use crate::names::{fold_method, last_segment};
-use crate::{Diagnostics, Span};
+use crate::{Diagnostic, Diagnostics, Span};
 
 /// Checks one component.
 pub fn component(component: &Component, found: &mut Diagnostics) {
@@ -143,11 +143,12 @@ fn output(component: &Component, handler: &Handler, found: &mut Diagnostics) {
 /// Names of methods and folds share one trait, and dispatch goes by input type.
 fn distinct(component: &Component, found: &mut Diagnostics) {
     let mut inputs: HashMap<(&TypeName, HandlerKind), &Handler> = HashMap::new();
-    let mut methods: HashMap<String, String> = HashMap::new();
+    let mut methods: HashMap<String, (String, Span)> = HashMap::new();
     for handler in &component.handlers {
         if let Some(first) = inputs.insert((&handler.input, dispatched_as(handler.kind)), handler) {
             let message = format!("`{}` and `{}` both take `{}`", first.method, handler.method, handler.input.0);
-            found.report(codes::DUPLICATE_HANDLER, handler.span, message);
+            let duplicate = Diagnostic::new(codes::DUPLICATE_HANDLER, handler.span, message);
+            found.add(duplicate.with(first.span, "first taken here"));
         }
         claim_method(
             &mut methods,
@@ -172,16 +173,17 @@ fn dispatched_as(kind: HandlerKind) -> HandlerKind {
 }
 
 fn claim_method(
-    methods: &mut HashMap<String, String>,
+    methods: &mut HashMap<String, (String, Span)>,
     method: String,
     user: String,
     span: Span,
     found: &mut Diagnostics,
 ) {
-    if let Some(first) = methods.get(&method) {
-        found.report(codes::DUPLICATE_METHOD, span, format!("`{method}` would be the {first} and the {user}"));
+    if let Some((first, place)) = methods.get(&method) {
+        let message = format!("`{method}` would be the {first} and the {user}");
+        found.add(Diagnostic::new(codes::DUPLICATE_METHOD, span, message).with(*place, format!("the {first}")));
     } else {
-        methods.insert(method, user);
+        methods.insert(method, (user, span));
     }
 }
 

@@ -1,8 +1,9 @@
 //! What consumers listen to is stored by somebody, and what they send is taken by somebody.
 
 use crate::ir::{Component, ComponentKind, Handler, HandlerKind, Model, Role, TypeName};
+use crate::names::{last_segment, nearest};
 use crate::relations::Relations;
-use crate::{Diagnostics, codes};
+use crate::{Diagnostic, Diagnostics, codes};
 
 pub(super) fn consumers(model: &Model, relations: &Relations<'_>, found: &mut Diagnostics) {
     for component in &model.components {
@@ -35,24 +36,53 @@ fn input(component: &Component, handler: &Handler, relations: &Relations<'_>, fo
     }
     let name = &handler.input.0;
     let listener = super::name(component, handler);
-    let reason = if !relations.upcasters(&handler.input).is_empty() {
-        match current(relations, &handler.input) {
-            Some(current) => format!("an old version of `{}`", current.0),
-            None => "an old version".to_owned(),
-        }
-    } else if !relations.takers(&handler.input).is_empty() {
-        "a command".to_owned()
+    let (reason, owner) = if let Some(upcaster) = relations.upcasters(&handler.input).first() {
+        let current = current(relations, &handler.input).map(|current| format!(" of `{}`", current.0));
+        let reason = format!("an old version{}", current.unwrap_or_default());
+        (reason, Some((upcaster.handler.span, "upcast here")))
+    } else if let Some(taker) = relations.takers(&handler.input).first() {
+        ("a command".to_owned(), Some((taker.handler.span, "taken as a command here")))
+    } else if let Some(answerer) = relations.answerers(&handler.input).first() {
+        ("a query".to_owned(), Some((answerer.handler.span, "answered here")))
     } else if relations.message(&handler.input).is_some_and(|message| message.union.is_some()) {
-        "a union; its members are the events".to_owned()
+        ("a union; its members are the events".to_owned(), None)
     } else {
+        let events = relations.events().map(|(event, _)| event.0.as_str());
+        let near = nearest_sibling(name, events);
         let message = format!(
             "nothing in this run stores `{name}`, which `{listener}` listens to{}",
             seek(relations, &handler.input)
         );
-        found.report(codes::NO_OWNER, handler.span, message);
+        found.add(Diagnostic::new(codes::NO_OWNER, handler.span, message).suggest(near));
         return;
     };
-    found.report(codes::NOT_AN_EVENT, handler.span, format!("`{listener}` listens to `{name}`, which is {reason}"));
+    let message = format!("`{listener}` listens to `{name}`, which is {reason}");
+    let listens = Diagnostic::new(codes::NOT_AN_EVENT, handler.span, message);
+    found.add(match owner {
+        Some((place, label)) => listens.with(place, label),
+        None => listens,
+    });
+}
+
+/// A name without a version behind it, like the `V2` of `OrderPlacedV2`.
+fn unversioned(name: &str) -> &str {
+    let bare = name.trim_end_matches(|character: char| character.is_ascii_digit());
+    if bare.len() < name.len() { bare.strip_suffix('V').unwrap_or(name) } else { name }
+}
+
+/// The name in the same package that is most like this one: that a message exists does not mean that it is the one that
+/// was meant.
+fn nearest_sibling<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let package = |name: &str| name.len() - last_segment(name).len();
+    let siblings = known.filter(|other| other.get(..package(other)) == name.get(..package(name)));
+    let siblings: Vec<&str> = siblings.collect();
+    // Another version of the same message is nearer than any other name.
+    let version = siblings.iter().find(|other| unversioned(other) == unversioned(name) && **other != name);
+    if let Some(version) = version {
+        return Some(version);
+    }
+    let near = nearest(last_segment(name), siblings.iter().map(|other| last_segment(other)))?;
+    siblings.into_iter().find(|other| last_segment(other) == near)
 }
 
 /// Follows the first result of each upcast, as far as there is one.
@@ -83,14 +113,21 @@ fn outputs(component: &Component, handler: &Handler, relations: &Relations<'_>, 
         let rooted =
             || relations.message(&member.ty).is_some_and(|message| message.fields.iter().any(|field| field.root));
         let manager = matches!(component.kind, ComponentKind::ProcessManager(_));
-        if member.role == Role::Command || (manager && rooted()) {
-            let sender = super::name(component, handler);
+        let sender = super::name(component, handler);
+        if let Some(writer) = relations.writers(&member.ty).first().filter(|_| member.role == Role::Command) {
+            let (event, owner) = (&member.ty.0, &writer.component.full_name);
+            let message = format!("`{sender}` sends `{event}`, which is an event of `{owner}` and no command");
+            let wrong = Diagnostic::new(codes::WRONG_OUTPUT, handler.span, message);
+            found.add(wrong.with(writer.handler.span, "stored as an event here"));
+        } else if member.role == Role::Command || (manager && rooted()) {
+            let commands = relations.commands().map(|(command, _)| command.0.as_str());
             let message = format!(
                 "no aggregate in this run takes `{}`, which `{sender}` sends{}",
                 member.ty.0,
                 seek(relations, &member.ty)
             );
-            found.report(codes::NO_OWNER, handler.span, message);
+            let near = nearest_sibling(&member.ty.0, commands);
+            found.add(Diagnostic::new(codes::NO_OWNER, handler.span, message).suggest(near));
         }
     }
 }
@@ -142,13 +179,13 @@ fn compensation(
 /// The message of a deadline is the process manager's own and nothing else.
 fn deadline(component: &Component, handler: &Handler, relations: &Relations<'_>, found: &mut Diagnostics) {
     let (name, ty) = (super::name(component, handler), &handler.input);
-    let mut bad = |reason: String| {
-        found.report(codes::BAD_DEADLINE, handler.span, format!("`{name}` takes `{}`, which {reason}", ty.0));
+    let bad = |reason: String| {
+        Diagnostic::new(codes::BAD_DEADLINE, handler.span, format!("`{name}` takes `{}`, which {reason}", ty.0))
     };
     if let Some(message) = relations.message(ty) {
         let (own, package) = (&component.package, &message.package);
         if own != package && own.strip_suffix(".app") != Some(package) {
-            bad(format!("lies in package `{package}`"));
+            found.add(bad(format!("lies in package `{package}`")).with(message.span, "declared here"));
         }
     }
     let uses = [
@@ -159,7 +196,8 @@ fn deadline(component: &Component, handler: &Handler, relations: &Relations<'_>,
     ];
     for (what, claims) in uses {
         if let Some(claim) = claims.first() {
-            bad(format!("is {what} of `{}`", claim.component.full_name));
+            let used = bad(format!("is {what} of `{}`", claim.component.full_name));
+            found.add(used.with(claim.handler.span, format!("{what} here")));
         }
     }
 }
@@ -189,7 +227,8 @@ fn uncompensated(model: &Model, component: &Component, relations: &Relations<'_>
                     "`{sender}` sends `{}`, which `{refuses}` may refuse, and nobody compensates that",
                     command.0
                 );
-                found.report(codes::UNCOMPENSATED, handler.span, message);
+                let warning = Diagnostic::new(codes::UNCOMPENSATED, handler.span, message);
+                found.add(warning.with(taker.handler.span, "may be refused here"));
             }
         }
     }

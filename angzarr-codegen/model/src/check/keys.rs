@@ -1,8 +1,9 @@
 //! Keys of consumers: they exist, and they agree.
 
-use crate::ir::{Component, FieldPath, FieldType, Handler, HandlerKind, TypeName};
+use crate::ir::{Component, FieldPath, FieldType, Handler, HandlerKind, Message, TypeName};
+use crate::names::nearest;
 use crate::relations::Relations;
-use crate::{Diagnostics, codes};
+use crate::{Diagnostic, Diagnostics, Span, codes};
 
 pub(super) fn keys(component: &Component, relations: &Relations<'_>, found: &mut Diagnostics) {
     let mut first: Option<(&Handler, Vec<FieldType>)> = None;
@@ -24,7 +25,8 @@ pub(super) fn keys(component: &Component, relations: &Relations<'_>, found: &mut
                     super::name(component, handler),
                     describe(&types)
                 );
-                found.report(codes::KEY_MISMATCH, handler.span, message);
+                let mismatch = Diagnostic::new(codes::KEY_MISMATCH, place(handler), message);
+                found.add(mismatch.with(place(other), "the first key of the component"));
             }
             Some(_) => {}
         }
@@ -56,15 +58,19 @@ fn end(
     relations: &Relations<'_>,
     found: &mut Diagnostics,
 ) -> Option<FieldType> {
-    let mut bad = |reason: String| {
+    let about = |reason: String| {
         let message = format!("key `{path}` of `{}`: {reason}", super::name(component, handler));
-        found.report(codes::BAD_KEY, handler.span, message);
+        Diagnostic::new(codes::BAD_KEY, path.span, message)
+    };
+    let unknown = |message: &Message, name: &str| {
+        let known = message.fields.iter().map(|field| field.name.as_str());
+        about(format!("`{}` has no field `{name}`", message.name.0)).suggest(nearest(name, known))
     };
     let mut message = relations.message(&handler.input)?;
-    let (last, before) = path.0.split_last()?;
+    let (last, before) = path.segments.split_last()?;
     for segment in before {
         let Some(field) = message.fields.iter().find(|field| &field.name == segment) else {
-            bad(format!("`{}` has no field `{segment}`", message.name.0));
+            found.add(unknown(message, segment));
             return None;
         };
         let inner = match &field.ty {
@@ -72,18 +78,25 @@ fn end(
             _ => None,
         };
         let Some(inner) = inner else {
-            bad(format!("`{segment}` of `{}` is not a singular message", message.name.0));
+            let reason = format!("`{segment}` of `{}` is not a singular message", message.name.0);
+            found.add(about(reason).with(field.span, "the field"));
             return None;
         };
         message = inner;
     }
     let Some(field) = message.fields.iter().find(|field| &field.name == last) else {
-        bad(format!("`{}` has no field `{last}`", message.name.0));
+        found.add(unknown(message, last));
         return None;
     };
     if !field.singular || matches!(field.ty, FieldType::Message(_) | FieldType::Other) {
-        bad(format!("`{last}` of `{}` is not a plain string, integer, bool or enum", message.name.0));
+        let reason = format!("`{last}` of `{}` is not a plain string, integer, bool or enum", message.name.0);
+        found.add(about(reason).with(field.span, "the field"));
         return None;
     }
     Some(field.ty.clone())
+}
+
+/// Where a handler's key is written, or the handler if it has the default one.
+fn place(handler: &Handler) -> Span {
+    handler.key.first().map_or(handler.span, |path| path.span)
 }

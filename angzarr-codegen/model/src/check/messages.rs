@@ -1,18 +1,18 @@
 //! What commands, facts, queries and events owe to being that.
 
 use crate::ir::{Field, FieldType, Handler, HandlerKind, Message, Model, TypeName};
-use crate::relations::Relations;
-use crate::{Code, Diagnostics, codes};
+use crate::relations::{Claim, Relations};
+use crate::{Code, Diagnostic, Diagnostics, codes};
 
 pub(super) fn messages(relations: &Relations<'_>, found: &mut Diagnostics) {
-    let rooted = relations.commands().map(|(name, _)| ("command", name));
-    let rooted = rooted.chain(relations.facts().map(|(name, _)| ("fact", name)));
-    let rooted = rooted.chain(relations.queries().map(|(name, _)| ("query", name)));
-    for (what, message) in rooted.filter_map(|(what, name)| Some((what, relations.message(name)?))) {
-        marked(what, message, &ROOT, found);
+    let rooted = relations.commands().map(|(name, claims)| ("command", name, claims));
+    let rooted = rooted.chain(relations.facts().map(|(name, claims)| ("fact", name, claims)));
+    let rooted = rooted.chain(relations.queries().map(|(name, claims)| ("query", name, claims)));
+    for (what, name, claims) in rooted {
+        marked(what, name, claims, &ROOT, relations, found);
     }
-    for message in relations.facts().filter_map(|(name, _)| relations.message(name)) {
-        marked("fact", message, &EXTERNAL_ID, found);
+    for (name, claims) in relations.facts() {
+        marked("fact", name, claims, &EXTERNAL_ID, relations, found);
     }
     for (event, claims) in relations.events() {
         if relations.message(event).is_some_and(|message| message.retired) {
@@ -20,7 +20,9 @@ pub(super) fn messages(relations: &Relations<'_>, found: &mut Diagnostics) {
                 let verb = verb(claim.handler, event);
                 let message =
                     format!("`{}` {verb} `{}`, which is retired", super::name(claim.component, claim.handler), event.0);
-                found.report(codes::RETIRED_WRITTEN, claim.handler.span, message);
+                let written = Diagnostic::new(codes::RETIRED_WRITTEN, claim.handler.span, message);
+                let retired = relations.message(event).map_or(claim.handler.span, |message| message.span);
+                found.add(written.with(retired, "retired here"));
             }
         }
     }
@@ -71,11 +73,22 @@ const EXTERNAL_ID: Marked = Marked {
     bad: codes::BAD_IDEMPOTENCY_KEY,
 };
 
-fn marked(what: &str, message: &Message, mark: &Marked, found: &mut Diagnostics) {
+fn marked(
+    what: &str,
+    message: &TypeName,
+    claims: &[Claim<'_>],
+    mark: &Marked,
+    relations: &Relations<'_>,
+    found: &mut Diagnostics,
+) {
+    let (Some(message), Some(claim)) = (relations.message(message), claims.first()) else { return };
     let (name, called) = (&message.name.0, mark.name);
     let fields: Vec<&Field> = message.fields.iter().filter(|field| (mark.is)(field)).collect();
     match fields.as_slice() {
-        [] => found.report(mark.missing, message.span, format!("{what} `{name}` has no {called}")),
+        [] => {
+            let missing = Diagnostic::new(mark.missing, message.span, format!("{what} `{name}` has no {called}"));
+            found.add(missing.with(claim.handler.span, format!("the handler of the {what}")));
+        }
         [only] if !only.singular || !matches!(only.ty, FieldType::String | FieldType::Integer) => {
             let text = format!("{called} `{}` of {what} `{name}` is not a plain string or integer", only.name);
             found.report(mark.bad, only.span, text);
@@ -84,7 +97,8 @@ fn marked(what: &str, message: &Message, mark: &Marked, found: &mut Diagnostics)
         [first, others @ ..] => {
             for other in others {
                 let text = format!("{what} `{name}` has the {called}s `{}` and `{}`", first.name, other.name);
-                found.report(mark.several, other.span, text);
+                let several = Diagnostic::new(mark.several, other.span, text);
+                found.add(several.with(first.span, "the first"));
             }
         }
     }

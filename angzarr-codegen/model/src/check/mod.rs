@@ -1,6 +1,7 @@
 //! The rules. One file a family; each looks at finished data and reports everything it finds.
 
 mod claims;
+mod clashes;
 mod component;
 mod consumers;
 mod keys;
@@ -22,6 +23,7 @@ pub fn alone(model: &Model, found: &mut Diagnostics) {
         keys::keys(one, &relations, found);
     }
     messages::messages(&relations, found);
+    clashes::clashes(model, found);
 }
 
 /// Checks what components demand of each other. Only a complete model can answer for that.
@@ -32,6 +34,13 @@ pub fn together(model: &Model, found: &mut Diagnostics) {
     consumers::consumers(model, &relations, found);
     upcasts::upcasts(model, &relations, found);
     unions::unions(model, found);
+}
+
+/// In the order in which front ends came across them, so that of two that collide it is the later one that is wrong.
+fn as_written(components: &[Component]) -> Vec<&Component> {
+    let mut components: Vec<&Component> = components.iter().collect();
+    components.sort_by_key(|component| component.span);
+    components
 }
 
 /// How messages name a handler.

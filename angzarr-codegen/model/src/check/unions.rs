@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::ir::{Component, Handler, Member, Model, Payload, TypeName};
-use crate::{Diagnostics, codes};
+use crate::{Diagnostic, Diagnostics, codes};
 
 pub(super) fn unions(model: &Model, found: &mut Diagnostics) {
     let mut first: BTreeMap<&TypeName, (&Component, &Handler, &[Member])> = BTreeMap::new();
-    for component in &model.components {
+    for component in super::as_written(&model.components) {
         for handler in &component.handlers {
             let Some(Payload::Union { ty, members }) = handler.output.payload() else { continue };
             let (other, before, expected) = *first.entry(ty).or_insert((component, handler, members));
@@ -19,7 +19,8 @@ pub(super) fn unions(model: &Model, found: &mut Diagnostics) {
                     ty.0,
                     member.ty.0
                 );
-                found.report(codes::BAD_UNION, handler.span, message);
+                let divided = Diagnostic::new(codes::BAD_UNION, handler.span, message);
+                found.add(divided.with(before.span, "returned here, too"));
             }
         }
     }

@@ -79,15 +79,19 @@ pub(crate) fn write_findings_as(format: Format) {
 
 /// Prints findings, and gives the end they lead to.
 pub(crate) fn findings(reports: &[Report]) -> Exit {
+    let format = FORMAT.get().copied().unwrap_or_default();
     // It drops the colours where nobody could see them.
     let mut error = anstream::stderr();
     for report in reports {
-        match FORMAT.get().copied().unwrap_or_default() {
+        match format {
             // Findings are several lines long, so a free one stands between them.
             Format::Text => say(&mut error, &format!("{}\n", report.render(angzarr_codegen::Format::Coloured))),
             Format::Json => say(&mut error, &report.render(angzarr_codegen::Format::Json)),
             Format::Github => say(&mut error, &report.render(angzarr_codegen::Format::Github)),
         }
+    }
+    if let Some(first) = reports.first().filter(|_| format == Format::Text) {
+        say(&mut error, &format!("`angzarr explain {}` says more.", first.code));
     }
     if reports.iter().any(|report| report.code == INTERNAL) {
         return Exit::Internal;

@@ -1,6 +1,7 @@
 //! The `angzarr` command: one file a subcommand. Data goes to standard output, findings to standard error.
 
 mod console;
+mod explain;
 mod generate;
 mod input;
 mod new;
@@ -28,6 +29,8 @@ enum Command {
     Gen(generate::Generate),
     /// Write a new project: protos, components, tests, a command line, CI.
     New(new::New),
+    /// Explain a finding by its code, or list all codes.
+    Explain(explain::Explain),
     /// Print a script that completes the words of this command in a shell.
     Completions(shell::Completions),
     /// Print a manual page, in the format of man(1).
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let exit = match command {
         Command::Gen(arguments) => generate::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     };

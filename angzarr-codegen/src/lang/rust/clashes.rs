@@ -16,8 +16,8 @@ use crate::resolve::Spans;
 const PACKAGE: i32 = 2;
 const NAME: i32 = 1;
 
-/// Reports every clash in what the run generates.
-pub(super) fn check(protos: &Protos, model: &Model, spans: &mut Spans) -> Result<(), Vec<Report>> {
+/// Every clash in what the run generates.
+pub(super) fn check(protos: &Protos, model: &Model, spans: &mut Spans) -> Vec<Report> {
     let mut scopes = Scopes { names: BTreeMap::new(), spans, found: Diagnostics::new() };
     for message in protos.pool.all_messages().filter(|m| !m.is_map_entry()) {
         if protos.generate.contains(message.parent_file().name()) {
@@ -43,7 +43,8 @@ pub(super) fn check(protos: &Protos, model: &Model, spans: &mut Spans) -> Result
         }
     }
     let found = scopes.found;
-    found.finish().map(drop).map_err(|found| spans.reports(found))
+    let (Ok(found) | Err(found)) = found.finish();
+    spans.reports(found)
 }
 
 /// Who has which name, by kind of name and scope.

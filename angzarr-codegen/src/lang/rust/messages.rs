@@ -7,6 +7,7 @@ use prost_reflect::FileDescriptor;
 use syn::{Attribute, Item, ItemMod, parse_quote};
 
 use super::paths::Paths;
+use super::places;
 use super::view::Attributes;
 use crate::Report;
 use crate::frontend::Protos;
@@ -29,7 +30,7 @@ pub(super) fn packages(protos: &Protos, paths: &Paths<'_>) -> Result<BTreeMap<St
         } else {
             unread.clone()
         };
-        requests.push((module, file.file_descriptor_proto().clone()));
+        requests.push((module, places::completed(file.file_descriptor_proto().clone())));
     }
     let mut texts = config(paths).generate(requests).map_err(|error| internal(&error))?;
     let mut packages = BTreeMap::new();

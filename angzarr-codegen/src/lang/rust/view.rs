@@ -306,7 +306,7 @@ fn handler(component: &Component, handler: &Handler, paths: &Paths<'_>) -> Handl
     let key: Vec<String> = handler
         .key
         .iter()
-        .map(|path| path.0.iter().map(|segment| rust_field(segment)).collect::<Vec<_>>().join("."))
+        .map(|path| path.segments.iter().map(|segment| rust_field(segment)).collect::<Vec<_>>().join("."))
         .collect();
     HandlerView {
         kind: match handler.kind {
