@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is for developers.
 
-.PHONY: demo clean-demo test conformance soak bench lint lint-proto
+.PHONY: demo clean-demo test conformance package soak bench lint lint-proto
 
 DATA := examples/flights/data/flights-2013-01.csv.gz
 
@@ -22,6 +22,10 @@ test:
 conformance:
 	./tests/conformance/run
 
+# Whether the crates can be published and the command installed.
+package:
+	./tests/package
+
 # The long ones: the whole month, killed again and again; the shop on a server that is killed, too; random runs against
 # the reference.
 soak:
@@ -32,6 +36,7 @@ soak:
 # How fast it is, as ratios to a bare loop on the same disk; `make bench ONLY=store.sqlite.commands` measures a part.
 bench:
 	./tests/servers/install
+	cargo build --release --quiet -p angzarr-codegen
 	cargo run --release --quiet -p angzarr-benches -- --only "$(ONLY)"
 
 # What CI looks at before it tests.

@@ -130,6 +130,8 @@ fn warn(warnings: &[Report]) {
 #[expect(clippy::print_stdout, reason = "standard output is how a build script talks to cargo")]
 fn rerun_if_changed(paths: impl IntoIterator<Item = impl AsRef<Path>>) {
     for path in paths {
-        println!("cargo:rerun-if-changed={}", path.as_ref().display());
+        // An empty path is the package itself, which a dot names as well.
+        let path = if path.as_ref().as_os_str().is_empty() { Path::new(".") } else { path.as_ref() };
+        println!("cargo:rerun-if-changed={}", path.display());
     }
 }

@@ -170,5 +170,5 @@ fn codes_are_explained() {
     assert_eq!(text(&all.stdout).lines().next(), Some("AZ0001  error    a file does not parse or link"));
     let unknown = angzarr(directory.path(), &["explain", "AZ0310x"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert_eq!(text(&unknown.stderr), "error: there is no code AZ0310x; did you mean AZ0310?\n");
+    assert!(text(&unknown.stderr).starts_with("error: there is no code AZ0310x; did you mean AZ0310?\n"));
 }

@@ -50,7 +50,7 @@ fn texts() {
 fn every_code_that_protos_can_cause_has_a_case() {
     // About the attributes of derives, mistakes of the generator itself, and what is asked besides the protos.
     let elsewhere = [codes::BAD_ATTRIBUTE.id, codes::INTERNAL.id, codes::BAD_EXTERN.id];
-    // `AZ06…` compares with what was before, `AZ07…` is about project files; see `evolution/` and `project.rs`.
+    // `AZ06…` compares with what was before, `AZ07…` is about project files; see `evolution/`, `project.rs` and `ownership.rs`.
     let here = |id: &str| !elsewhere.contains(&id) && !id.starts_with("AZ06") && !id.starts_with("AZ07");
     for code in codes::ALL.iter().filter(|code| here(code.id)) {
         let prefix = code.id.to_lowercase();

@@ -68,6 +68,22 @@ fn files_are_patterns_and_those_of_with_are_not_generated() {
 }
 
 #[test]
+fn a_project_without_includes_has_its_own_folder() {
+    let directory = project("languages: {rust: {out: gen}}\n");
+    let proto = "syntax = \"proto3\";\npackage t.v1;\nmessage Note { string text = 1; }\n";
+    fs::write(directory.path().join("deep/note.proto"), proto).unwrap();
+    // Copies of what the generator brings along are not generated.
+    fs::create_dir_all(directory.path().join("angzarr/v1")).unwrap();
+    fs::write(directory.path().join("angzarr/v1/options.proto"), "nonsense").unwrap();
+    for folder in [".", "deep"] {
+        let output = angzarr(&directory.path().join(folder), &["gen"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    assert!(directory.path().join("gen/t.v1.rs").is_file());
+    assert_eq!(text(&angzarr(directory.path(), &["gen", "--check"]).stdout), "");
+}
+
+#[test]
 fn mistakes_in_a_project_are_findings() {
     let directory = project("include: [\"SHOP\"]\nfile: [a.proto]\n");
     let output = angzarr(directory.path(), &["gen"]);
@@ -76,7 +92,7 @@ fn mistakes_in_a_project_are_findings() {
         text(&output.stderr),
         "error[AZ0702]: unknown key `file`\n --> angzarr.yaml:2:1\n  |\n2 | file: [a.proto]\n  | ^^^^\n  |\n  \
          = help: did you mean `files`?\n  \
-         = help: here may stand `include`, `files`, `with`, `lock`, `languages`\n\n"
+         = help: here may stand `include`, `files`, `with`, `lock`, `languages`\n\n`angzarr explain AZ0702` says more.\n"
     );
     let directory = project("include: [\"SHOP\"]\nfiles:\n  - shop/orders/*.proto\nlanguages: {rust: {out: gen}}\n");
     let output = angzarr(directory.path(), &["gen"]);
@@ -85,7 +101,7 @@ fn mistakes_in_a_project_are_findings() {
         text(&output.stderr),
         "error[AZ0703]: no file fits `shop/orders/*.proto`\n --> angzarr.yaml:3:5\n  |\n3 |   - shop/orders/*.proto\n  \
          |     ^^^^^^^^^^^^^^^^^^^\n  |\n  \
-         = help: write patterns relative to the include directories, like \"shop/**/*.proto\"\n\n"
+         = help: write patterns relative to the include directories, like \"shop/**/*.proto\"\n\n`angzarr explain AZ0703` says more.\n"
     );
     let directory = project("include: [\"SHOP\"]\nfiles: [\"***\"]\nlanguages: {rust: {out: gen}}\n");
     let output = angzarr(directory.path(), &["gen"]);

@@ -8,6 +8,7 @@ angzarr_runtime::include_protos!();
 mod common;
 mod consumer;
 mod figure;
+mod generate;
 mod items;
 mod notes;
 mod peers;
@@ -65,7 +66,8 @@ async fn main() -> Result<()> {
     std::fs::create_dir_all(&arguments.folder)?;
     let (folder, only) = (&arguments.folder, &arguments.only);
     let concerns = |names: &str| names.starts_with(only.as_str()) || only.starts_with(names);
-    let mut figures: Vec<Figure> = sqlite::measure(folder, only).await?;
+    let mut figures: Vec<Figure> = generate::measure(folder, only)?;
+    figures.extend(sqlite::measure(folder, only).await?);
     figures.extend(consumer::measure(folder, only).await?);
     if concerns("store.postgres") || concerns("consumer.latency.postgres") || concerns("peers") {
         let server = Postgres::start()?;
