@@ -14,7 +14,6 @@ use super::{Context, FOREIGN_PACKAGES, message, shape};
 
 /// `options` and `name` in `ServiceDescriptorProto`; `name`, `input_type` and so on in `MethodDescriptorProto`.
 const SERVICE_OPTIONS: i32 = 3;
-const METHOD_OPTIONS: i32 = 4;
 pub(super) const NAME: i32 = 1;
 const INPUT: i32 = 2;
 const OUTPUT: i32 = 3;
@@ -146,12 +145,10 @@ fn handler(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opt
     }
     shadowed(context, method);
     let options = context.annotations.handler(method);
-    if options.as_ref().is_some_and(|options| options.flag("io")) {
-        context.not_built(&file, &[method.path(), &[METHOD_OPTIONS, EXTENSION, 4]].concat(), "`io`");
-    }
     foreign(context, method, &method.input(), INPUT);
     let kind = handler_kind(context, method, component);
     let output = output(context, method, component, kind);
+    let flag = |option| options.as_ref().is_some_and(|options| options.flag(option));
     let key = options.as_ref().map(|options| options.strings("key")).unwrap_or_default();
     Some(Handler {
         method: method.name().to_snake_case(),
@@ -159,7 +156,9 @@ fn handler(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opt
         input: TypeName(method.input().full_name().to_owned()),
         output: output?,
         key: key.iter().map(|path| FieldPath(path.split('.').map(str::to_owned).collect())).collect(),
-        starts: options.is_some_and(|options| options.flag("starts")),
+        starts: flag("starts"),
+        io: flag("io"),
+        hook: flag("hook"),
         at,
         doc: context.spans.comment(&file, method.path()),
         span,
