@@ -158,3 +158,36 @@ fn at(record: &Record, failure: &Failure) -> Failure {
         format!("upcasting `{}` at position {}: {}", record.payload.type_name, record.position, failure.message());
     Failure::new(failure.code(), message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RENAMED: StoredNames = StoredNames { type_name: "t.v1.Done", stored_as: &["t.Done", "t.v0.Done"] };
+
+    #[test]
+    fn names_of_before_are_read_searched_for_and_part_of_fingerprints() {
+        let mut upcasts = Upcasts::default();
+        assert_eq!(upcasts.chain("doer").count(), 0);
+        upcasts.add_names("doer", &[RENAMED]).unwrap();
+        let chain: Vec<_> = upcasts.chain("doer").collect();
+        assert_eq!(chain, ["t.Done=t.v1.Done", "t.v0.Done=t.v1.Done"]);
+        let mut stored = upcasts.stored_as("doer", "t.v1.Done");
+        stored.sort_unstable();
+        assert_eq!(stored, ["t.Done", "t.v0.Done", "t.v1.Done"]);
+
+        let old = Payload { type_name: "t.v0.Done".into(), value: vec![8, 1].into() };
+        let current = Payload { type_name: "t.v1.Done".into(), ..old.clone() };
+        assert_eq!(upcasts.read_as("doer", &old).unwrap(), [current]);
+        assert_eq!(upcasts.read_as("other", &old).unwrap(), [old]);
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_type() {
+        let mut upcasts = Upcasts::default();
+        upcasts.add_names("doer", &[RENAMED, RENAMED]).unwrap();
+        let other = StoredNames { type_name: "t.v1.Other", ..RENAMED };
+        assert_eq!(upcasts.add_names("doer", &[other]), Err("t.Done"));
+        upcasts.add_names("elsewhere", &[other]).unwrap();
+    }
+}
