@@ -36,7 +36,7 @@ fn parsed(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
     let message =
         DynamicMessage::parse_text_format(field.parent_message().clone(), &alone).map_err(|error| error.to_string())?;
     let others = message.fields().any(|(other, _)| &other != field);
-    if others || message.unknown_fields().next().is_some() {
+    if others || message.extensions().next().is_some() || message.unknown_fields().next().is_some() {
         return Err("it is more than one value".to_owned());
     }
     Ok(message.get_field(field).into_owned())
