@@ -1,11 +1,13 @@
 //! Turns the annotated protos of the suites into Rust: model domains, and what the tests add to the shop.
 
 fn main() -> angzarr_codegen::BuildResult {
-    // The generator's own test of rows; here it is seen to compile, and to do what it says.
+    // The generator's own tests of rows and of odd names; here they are seen to compile, and rows to do what they say.
     let rows = "../angzarr-codegen/tests/golden/rows/proto";
+    let odd = "../angzarr-codegen/tests/golden/odd/proto";
     angzarr_codegen::Build::new()
         .include("proto")
         .include(rows)
+        .include(odd)
         .include("../examples/shop/proto")
         .with(["shop/orders/v1/app/orders.proto", "shop/stock/v1/app/stock.proto"])
         .extern_path("shop.orders.v1", "::shop::orders::v1")
@@ -15,6 +17,10 @@ fn main() -> angzarr_codegen::BuildResult {
             "bank/v1/app/accounts.proto",
             "enquiries/v1/enquiries.proto",
             "enquiries/v1/app/enquiries.proto",
+            "odd/no_package.proto",
+            "odd/older.proto",
+            "odd/std/core/prost/v1/app/names.proto",
+            "odd/std/core/prost/v1/names.proto",
             "remind/v1/remind.proto",
             "remind/v1/app/remind.proto",
             "rows/v1/app/rows.proto",

@@ -3,6 +3,7 @@
 mod component;
 mod layout;
 mod lex;
+mod literal;
 mod message;
 mod options;
 mod scope;

@@ -115,6 +115,11 @@ fn keywords() {
 }
 
 #[test]
+fn odd() {
+    check("odd");
+}
+
+#[test]
 fn rows() {
     check("rows");
 }

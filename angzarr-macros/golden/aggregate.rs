@@ -85,14 +85,14 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
     }
     #[doc(hidden)]
     #[allow(unused_variables, reason = "there may be no compensations")]
-    fn __angzarr_decide(
-        &self,
-        state: &super::Order,
-        input: &::angzarr_runtime::component::Input,
-        cx: &::angzarr_runtime::Context,
-    ) -> ::core::result::Result<
+    fn __angzarr_decide<'a>(
+        &'a self,
+        state: &'a super::Order,
+        input: &'a ::angzarr_runtime::component::Input,
+        cx: &'a ::angzarr_runtime::Context,
+    ) -> ::angzarr_runtime::component::Deciding<
+        'a,
         ::std::vec::Vec<::angzarr_runtime::Emission>,
-        ::angzarr_runtime::component::Undecided,
     >
     where
         Self: ::core::marker::Sized,
@@ -101,46 +101,57 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
             ::angzarr_runtime::component::Input::Command(payload) => {
                 match &*payload.type_name {
                     <Place as ::angzarr_runtime::Command>::TYPE_NAME => {
-                        let returned = self.place(state, payload.decode()?, cx)?;
-                        ::core::result::Result::Ok(
-                            ::angzarr_runtime::component::emit::event(&returned),
-                        )
+                        ::angzarr_runtime::component::decided(|| {
+                            let returned = self.place(state, payload.decode()?, cx)?;
+                            ::core::result::Result::Ok(
+                                ::angzarr_runtime::component::emit::event(&returned),
+                            )
+                        })
                     }
                     <Move as ::angzarr_runtime::Command>::TYPE_NAME => {
-                        let returned = self.r#move(state, payload.decode()?, cx)?;
-                        ::core::result::Result::Ok(
-                            ::angzarr_runtime::component::emit::unions(returned)?,
-                        )
+                        ::angzarr_runtime::component::decided(|| {
+                            let returned = self.r#move(state, payload.decode()?, cx)?;
+                            ::core::result::Result::Ok(
+                                ::angzarr_runtime::component::emit::unions(returned)?,
+                            )
+                        })
                     }
                     _ => {
-                        ::core::result::Result::Err(
-                            ::angzarr_runtime::component::Undecided::Failed(
-                                ::angzarr_runtime::component::unhandled(
-                                    "shop.v1.app.Orders",
-                                    payload,
+                        ::angzarr_runtime::component::decided(|| {
+                            ::core::result::Result::Err(
+                                ::angzarr_runtime::component::Undecided::Failed(
+                                    ::angzarr_runtime::component::unhandled(
+                                        "shop.v1.app.Orders",
+                                        payload,
+                                    ),
                                 ),
-                            ),
-                        )
+                            )
+                        })
                     }
                 }
             }
             ::angzarr_runtime::component::Input::Fact(payload) => {
                 match &*payload.type_name {
                     <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
-                        let returned = self.record_payment(state, payload.decode()?, cx);
-                        ::core::result::Result::Ok(
-                            ::angzarr_runtime::component::emit::events(&returned),
-                        )
+                        ::angzarr_runtime::component::decided(|| {
+                            let returned = self
+                                .record_payment(state, payload.decode()?, cx);
+                            ::core::result::Result::Ok(
+                                ::angzarr_runtime::component::emit::events(&returned),
+                            )
+                        })
                     }
                     _ => {
-                        ::core::result::Result::Err(
-                            ::angzarr_runtime::component::Undecided::Failed(
-                                ::angzarr_runtime::component::unhandled(
-                                    "shop.v1.app.Orders",
-                                    payload,
+                        ::angzarr_runtime::component::decided(|| {
+                            ::core::result::Result::Err(
+                                ::angzarr_runtime::component::Undecided::Failed(
+                                    ::angzarr_runtime::component::unhandled(
+                                        "shop.v1.app.Orders",
+                                        payload,
+                                    ),
                                 ),
-                            ),
-                        )
+                            )
+                        })
                     }
                 }
             }
@@ -150,25 +161,33 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
             } => {
                 match &*payload.type_name {
                     <::stock::Reserve as ::angzarr_runtime::Command>::TYPE_NAME => {
-                        let refused = ::angzarr_runtime::component::decode_refused(
-                            payload,
-                            rejection,
-                        )?;
-                        let returned = self.hold(state, refused, cx);
-                        ::core::result::Result::Ok({
-                            let () = returned;
-                            ::std::vec::Vec::new()
+                        ::angzarr_runtime::component::decided(|| {
+                            let returned = self
+                                .hold(
+                                    state,
+                                    ::angzarr_runtime::component::decode_refused(
+                                        payload,
+                                        rejection,
+                                    )?,
+                                    cx,
+                                );
+                            ::core::result::Result::Ok({
+                                let () = returned;
+                                ::std::vec::Vec::new()
+                            })
                         })
                     }
                     _ => {
-                        ::core::result::Result::Err(
-                            ::angzarr_runtime::component::Undecided::Failed(
-                                ::angzarr_runtime::component::unhandled(
-                                    "shop.v1.app.Orders",
-                                    payload,
+                        ::angzarr_runtime::component::decided(|| {
+                            ::core::result::Result::Err(
+                                ::angzarr_runtime::component::Undecided::Failed(
+                                    ::angzarr_runtime::component::unhandled(
+                                        "shop.v1.app.Orders",
+                                        payload,
+                                    ),
                                 ),
-                            ),
-                        )
+                            )
+                        })
                     }
                 }
             }
@@ -176,34 +195,35 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
     }
     #[doc(hidden)]
     #[allow(unused_variables, reason = "there may be no queries")]
-    fn __angzarr_query(
-        &self,
-        state: &super::Order,
-        query: &::angzarr_runtime::Payload,
-        cx: &::angzarr_runtime::Context,
-    ) -> ::core::result::Result<
-        ::angzarr_runtime::Payload,
-        ::angzarr_runtime::component::Undecided,
-    >
+    fn __angzarr_query<'a>(
+        &'a self,
+        state: &'a super::Order,
+        query: &'a ::angzarr_runtime::Payload,
+        cx: &'a ::angzarr_runtime::Context,
+    ) -> ::angzarr_runtime::component::Deciding<'a, ::angzarr_runtime::Payload>
     where
         Self: ::core::marker::Sized,
     {
         match &*query.type_name {
             <GetOrder as ::angzarr_runtime::Query>::TYPE_NAME => {
-                let answer = self.get(state, query.decode()?, cx)?;
-                ::core::result::Result::Ok(
-                    ::angzarr_runtime::component::emit::answer::<GetOrder>(&answer),
-                )
+                ::angzarr_runtime::component::decided(|| {
+                    let answer = self.get(state, query.decode()?, cx)?;
+                    ::core::result::Result::Ok(
+                        ::angzarr_runtime::component::emit::answer::<GetOrder>(&answer),
+                    )
+                })
             }
             _ => {
-                ::core::result::Result::Err(
-                    ::angzarr_runtime::component::Undecided::Failed(
-                        ::angzarr_runtime::component::unhandled(
-                            "shop.v1.app.Orders",
-                            query,
+                ::angzarr_runtime::component::decided(|| {
+                    ::core::result::Result::Err(
+                        ::angzarr_runtime::component::Undecided::Failed(
+                            ::angzarr_runtime::component::unhandled(
+                                "shop.v1.app.Orders",
+                                query,
+                            ),
                         ),
-                    ),
-                )
+                    )
+                })
             }
         }
     }
@@ -234,6 +254,11 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
                 ::angzarr_runtime::component::written::<Placed>(),
                 ::angzarr_runtime::component::written::<Moved>(),
                 ::angzarr_runtime::component::written::<Paid>(),
+            ],
+            stored_as: &[
+                ::angzarr_runtime::component::StoredNames::of::<Placed>(),
+                ::angzarr_runtime::component::StoredNames::of::<Moved>(),
+                ::angzarr_runtime::component::StoredNames::of::<Paid>(),
             ],
         };
         ::angzarr_runtime::component::aggregate(

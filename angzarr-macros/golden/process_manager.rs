@@ -232,6 +232,7 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
             deadlines: &[<Overdue as ::angzarr_runtime::Deadline>::TYPE_NAME],
             compensations: &[<Reserve as ::angzarr_runtime::Command>::TYPE_NAME],
             events: &[::angzarr_runtime::component::written::<Begun>()],
+            stored_as: &[::angzarr_runtime::component::StoredNames::of::<Begun>()],
         };
         ::angzarr_runtime::component::process_manager(
             self,

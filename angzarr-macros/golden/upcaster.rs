@@ -35,6 +35,15 @@ pub trait History: ::core::marker::Send + ::core::marker::Sync + 'static {
                     ::angzarr_runtime::component::emit::event(&returned),
                 )
             }
+            <Oldest as ::angzarr_runtime::Event>::TYPE_NAME => {
+                let current = ::angzarr_runtime::component::upcast::<
+                    Oldest,
+                    Older,
+                >(event)?;
+                ::core::result::Result::Ok(
+                    ::std::vec![::angzarr_runtime::Emission::Event(current)],
+                )
+            }
             <Older as ::angzarr_runtime::Event>::TYPE_NAME => {
                 let returned = self.split(event.decode()?)?;
                 ::core::result::Result::Ok(
@@ -53,6 +62,10 @@ pub trait History: ::core::marker::Send + ::core::marker::Sync + 'static {
     where
         Self: ::core::marker::Sized,
     {
+        const _: () = ::angzarr_runtime::component::assert_upcast::<
+            Oldest,
+            Older,
+        >("to_old");
         static SPEC: ::angzarr_runtime::component::UpcasterSpec = ::angzarr_runtime::component::UpcasterSpec {
             name: "shop.v1.app.History",
             domain: "orders",
@@ -62,12 +75,21 @@ pub trait History: ::core::marker::Send + ::core::marker::Sync + 'static {
                     &[<Placed as ::angzarr_runtime::Event>::TYPE_NAME],
                 ),
                 (
+                    <Oldest as ::angzarr_runtime::Event>::TYPE_NAME,
+                    &[<Older as ::angzarr_runtime::Event>::TYPE_NAME],
+                ),
+                (
                     <Older as ::angzarr_runtime::Event>::TYPE_NAME,
                     &[
                         <Old as ::angzarr_runtime::Event>::TYPE_NAME,
                         <Moved as ::angzarr_runtime::Event>::TYPE_NAME,
                     ],
                 ),
+            ],
+            stored_as: &[
+                ::angzarr_runtime::component::StoredNames::of::<Old>(),
+                ::angzarr_runtime::component::StoredNames::of::<Oldest>(),
+                ::angzarr_runtime::component::StoredNames::of::<Older>(),
             ],
         };
         ::angzarr_runtime::component::upcaster(self, &SPEC, Self::__angzarr_upcast)

@@ -18,7 +18,7 @@
 //! state     = `state = Type`             view    = `view = Type`             rejections = `rejections = Type`
 //! snapshot  = `snapshot(every = 100, version = 1, shape = "…")`
 //! delivery  = `delivery(attempts = 6, timeout_ms = 30000, on_failure = Park)`, or `Skip`, or `Stop`
-//! handler   = `command(method: Input => output, key(a, b.c), starts, doc = "…", at = "file:line:column")`
+//! handler   = `command(method: Input => output, key(a, b.c), starts, io, hook, doc = "…", at = "file:line:column")`
 //!             likewise fact(…), compensation(…), query(…), on(…), deadline(…), upcast(…)
 //! output    = `()` | `stream`? payload
 //! payload   = role? Type | Union `(` (role Type),* `)`      role = `event` | `command` | `fact`
@@ -72,28 +72,33 @@ pub fn derive_upcaster(input: TokenStream) -> TokenStream {
 /// Makes a message a command: `#[command(name = "full.Name", domain = "orders", root = order_id)]`.
 #[proc_macro_derive(Command, attributes(command))]
 pub fn derive_command(input: TokenStream) -> TokenStream {
-    finish(expand::message::command(&parse_macro_input!(input)))
+    expand::message::command(&parse_macro_input!(input)).into()
 }
 
 /// Makes a message an event: `#[event(name = "full.Name", domain = "orders")]`, with `retired` if it is no longer
 /// written. With `root = order_id, idempotency_key = payment_id` it is a fact, too: these fields hold the natural id of
 /// the aggregate that records it, and what its source knows it by.
+///
+/// `stored_as("old.full.Name")` lists the names under which earlier releases stored this very shape. For upcasts without
+/// user code that lead to it, `renamed_from(total = amount)` names the older version's field that a field takes its value
+/// from, and `upcast_default(currency = "USD")` what a field holds that the older version lacks: an expression of its
+/// type; for strings and bytes a literal.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
-    finish(expand::message::event(&parse_macro_input!(input)))
+    expand::message::event(&parse_macro_input!(input)).into()
 }
 
 /// Makes a message a query: `#[query(name = "full.Name", domain = "orders", root = order_id, answer = OrderSummary)]`.
 #[proc_macro_derive(Query, attributes(query))]
 pub fn derive_query(input: TokenStream) -> TokenStream {
-    finish(expand::message::query(&parse_macro_input!(input)))
+    expand::message::query(&parse_macro_input!(input)).into()
 }
 
 /// Makes a message what a process manager gets when a deadline passes:
 /// `#[deadline(name = "full.Name", domain = "checkout")]`, with the process manager's domain.
 #[proc_macro_derive(Deadline, attributes(deadline))]
 pub fn derive_deadline(input: TokenStream) -> TokenStream {
-    finish(expand::message::deadline(&parse_macro_input!(input)))
+    expand::message::deadline(&parse_macro_input!(input)).into()
 }
 
 /// Makes a message with one oneof a union:

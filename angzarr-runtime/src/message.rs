@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::component::EventField;
 use crate::failure::Failure;
 
 /// Commands: what somebody wants done by the aggregate of one root. Derived.
@@ -26,6 +27,13 @@ pub trait Event: prost::Message + Debug + Default + Send + Sync + 'static {
     const DOMAIN: &'static str;
     /// Whether it is no longer written.
     const RETIRED: bool = false;
+    /// Full names under which earlier releases stored this very shape.
+    const STORED_AS: &'static [&'static str] = &[];
+    /// Its fields, for upcasts without user code.
+    const FIELDS: &'static [EventField] = &[];
+
+    /// Sets the fields that have a default for older versions that lack them.
+    fn set_upcast_defaults(&mut self) {}
 }
 
 /// Facts: events that happened elsewhere and are recorded by the aggregate of one root, which cannot refuse them.

@@ -208,7 +208,7 @@ impl Shelf for Board {
 }
 
 #[derive(Upcaster)]
-#[upcaster(define = History, name = "kit.v1.app.History", domain = "books", upcast(to_lent: LentOld => Lent))]
+#[upcaster(define = History, name = "kit.v1.app.History", domain = "books", upcast(to_lent: LentOld => Lent, hook))]
 struct Past;
 
 impl History for Past {

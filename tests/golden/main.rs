@@ -21,3 +21,38 @@ fn wire_types_are_what_the_protos_say() {
         panic!("the wire types differ from the protos; they were rewritten, review them with `git diff`");
     }
 }
+
+mod odd {
+    //! What the generator prints for names that mean something else in Rust compiles, and does what it says.
+
+    use angzarr_runtime::component::{Component, Registration};
+    use angzarr_runtime::{Emission, Payload, Upcaster};
+    use angzarr_tests::odd::std::core::prost::v1;
+
+    #[derive(Upcaster)]
+    #[upcaster(v1::app::Sized)]
+    struct Past;
+
+    impl v1::app::Sized for Past {}
+
+    #[test]
+    fn odd_names_do_no_harm() {
+        let Registration::Upcaster(logic) = Past.register() else { panic!("no upcaster") };
+        let parts = vec![v1::r#box::Some::default()];
+        let old = v1::String { value: "v".to_owned(), vec: parts.clone(), crate_: "c".to_owned() };
+        let emissions = logic.upcast(&Payload::event(&old)).unwrap();
+        let [Emission::Event(event)] = emissions.as_slice() else { panic!("{emissions:?}") };
+        let expected = v1::Vec {
+            value: "v".to_owned(),
+            vec: parts,
+            self_: "c".to_owned(),
+            default: v1::r#box::some::Default::Self_.into(),
+            ok: Some(f64::NEG_INFINITY),
+            err: 1.0,
+            clone: b"a\"b".to_vec(),
+            some: Some(v1::Some { value: "x".to_owned(), r#box: None }),
+            ..Default::default()
+        };
+        assert_eq!(event.decode::<v1::Vec>().unwrap(), expected);
+    }
+}

@@ -15,7 +15,7 @@ use crate::faults::Faults;
 #[derive(Aggregate, Debug)]
 #[aggregate(Accounts)]
 pub struct AccountRules {
-    /// Called "Accounts" there.
+    /// Called "Accounts" there, and "Adjust" where it does I/O.
     pub faults: Faults,
 }
 
@@ -32,7 +32,6 @@ impl Accounts for AccountRules {
     }
 
     fn pay_out(&self, account: &Account, command: Withdraw, _: &Context) -> Result<Withdrawn, Rejection> {
-        let broken = |failure: Failure| Rejection::new(AccountRejection::Unspecified, failure.message());
         self.faults.check("Accounts").map_err(broken)?;
         usable(account, &command.account)?;
         covered(account, &command.account, command.amount)?;
@@ -62,7 +61,13 @@ impl Accounts for AccountRules {
         Ok(AccountClosed { account: command.account })
     }
 
-    fn adjust(&self, account: &Account, command: AdjustBalance, cx: &Context) -> Result<Vec<Movement>, Rejection> {
+    async fn adjust(
+        &self,
+        account: &Account,
+        command: AdjustBalance,
+        cx: &Context,
+    ) -> Result<Vec<Movement>, Rejection> {
+        self.faults.pass("Adjust", &command.account).await.map_err(broken)?;
         usable(account, &command.account)?;
         let (now, wanted) = (account.balance, command.balance);
         let account = command.account;
@@ -148,6 +153,10 @@ impl Accounts for AccountRules {
         account.open = false;
         account.events += 1;
     }
+}
+
+fn broken(failure: Failure) -> Rejection {
+    Rejection::new(AccountRejection::Unspecified, failure.message())
 }
 
 fn usable(account: &Account, name: &str) -> Result<(), Rejection> {

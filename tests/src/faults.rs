@@ -17,6 +17,8 @@ pub enum Fault {
     Panics,
     /// It takes this long each time; for consumers.
     Takes(Duration),
+    /// It waits until it is mended; for handlers of aggregates that do I/O.
+    Waits,
 }
 
 /// How one component goes wrong, and how often it was called.
@@ -74,6 +76,18 @@ impl Faults {
         go_wrong(component, self.next(component, ""))
     }
 
+    /// What each handler of an aggregate calls first that does I/O.
+    pub(crate) async fn pass(&self, component: &'static str, account: &str) -> Result<(), Failure> {
+        let fault = self.next(component, account);
+        if fault == Some(Fault::Waits) {
+            while self.all().get(component).is_some_and(|component| component.faults.contains_key(account)) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            return Ok(());
+        }
+        go_wrong(component, fault)
+    }
+
     /// Counts a call, and says how it goes wrong.
     fn next(&self, component: &'static str, account: &str) -> Option<Fault> {
         let mut all = self.all();
@@ -96,7 +110,7 @@ impl Faults {
 
 fn go_wrong(component: &str, fault: Option<Fault>) -> Result<(), Failure> {
     match fault {
-        None | Some(Fault::Takes(_)) => Ok(()),
+        None | Some(Fault::Takes(_) | Fault::Waits) => Ok(()),
         Some(Fault::Panics) => panics(component),
         Some(_) => Err(Failure::new("FAULT", format!("{component} was told to fail"))),
     }

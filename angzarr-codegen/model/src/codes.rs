@@ -1,6 +1,6 @@
 //! Every code a check can report: `AZ00xx` input, `AZ01xx` components, `AZ02xx` handlers, `AZ03xx` messages and
-//! keys, `AZ04xx` relations between components, `AZ06xx` changes that break what is stored, `AZ07xx` project files and what
-//! is generated.
+//! keys, `AZ04xx` relations between components, `AZ05xx` upcasts and stored names, `AZ06xx` changes that break what is
+//! stored, `AZ07xx` project files and what is generated.
 
 use crate::{Code, Severity};
 
@@ -56,8 +56,8 @@ codes! {
     Error DUPLICATE_HANDLER = "AZ0204", "keep one handler for each input";
     /// Two methods of one component with one name.
     Error DUPLICATE_METHOD = "AZ0205", "rename one rpc or one message, so that each gets a method of its own";
-    /// `starts`, `key` or `delivery` where it means nothing.
-    Error MISPLACED_OPTION = "AZ0206", "`starts` belongs on events that a process manager handles, `key` on events that a consumer handles, `delivery` on sagas, projectors and process managers";
+    /// `starts`, `key`, `delivery`, `io` or `hook` where it means nothing.
+    Error MISPLACED_OPTION = "AZ0206", "`starts` belongs on events that a process manager handles, `key` on events that a consumer handles, `delivery` on sagas, projectors and process managers, `io` on handlers of aggregates, `hook` on upcasts to one message";
     /// An rpc named like a message that it would shadow.
     Error SHADOWED_NAME = "AZ0207", "name the rpc with a verb, like `Place` for `PlaceOrder`";
     /// A message of protobuf or Angzarr itself where a command or event is meant.
@@ -101,14 +101,31 @@ codes! {
     Error IDLE_COMPENSATION = "AZ0404", "remove it, or send the command: a saga because of an event of the aggregate's domain, a process manager itself";
     /// A process manager that nothing starts.
     Error NEVER_STARTED = "AZ0405", "mark at least one handler with `starts: true`";
-    /// An upcast chain that does not end in one current type.
-    Error BAD_UPCAST = "AZ0406", "let every old version lead, step by step, to the one that the aggregate writes now";
     /// A consumer that listens to something that is no current event.
     Error NOT_AN_EVENT = "AZ0407", "listen to an event in its current version";
     /// A deadline whose message is not one of the process manager's own, or is something else as well.
     Error BAD_DEADLINE = "AZ0408", "declare a message of its own for it, beside the process manager's events";
     /// A command that may be refused, with nobody to compensate it.
     Warning UNCOMPENSATED = "AZ0409", "handle it with `kind: COMPENSATION` where the event came from, or in the process manager; otherwise each refusal becomes a dead letter";
+
+    /// Upcasts that go round in a circle.
+    Error UPCAST_CYCLE = "AZ0501", "let every old version lead, step by step, to the one that is written now";
+    /// An old version that leads to nothing that is written now, or that nothing upcasts.
+    Error UPCAST_GAP = "AZ0502", "give every old version an upcast to the next one, up to the one that is written now";
+    /// Two versions of one event that are written side by side.
+    Error UPCAST_TWO_ENDS = "AZ0503", "write the newest version only, and upcast all others to it";
+    /// An upcast that passes over a version in between.
+    Error UPCAST_SKIPS = "AZ0504", "lead to the next version; the rest of the chain follows by itself";
+    /// A field that an upcast without user code leaves without a value.
+    Error UPCAST_UNFILLED = "AZ0505", "give it `upcast_default` or `renamed_from`, make it `optional`, or write the upcast yourself: `option (angzarr.v1.handler).hook = true`";
+    /// A value that its field cannot hold.
+    Error BAD_UPCAST_DEFAULT = "AZ0506", "give a value of the field's type: strings and bytes as they are, enums by name, messages in braces, `[]` for no elements";
+    /// A field that takes its value from none.
+    Error BAD_RENAMED_FROM = "AZ0507", "name a field of the older version that has the same type";
+    /// A name under which something else is stored.
+    Error STORED_NAME_TAKEN = "AZ0508", "a stored name is the full name that one message had in an earlier release, and that no other has or had";
+    /// `upcast_default`, `renamed_from` or `stored_as` where nothing reads it.
+    Error IDLE_UPCAST_OPTION = "AZ0509", "remove it: `upcast_default` and `renamed_from` belong on what an upcast without user code leads to, `stored_as` on events";
 
     /// Something stored that nothing reads any more.
     Error STORED_GONE = "AZ0601", "keep what reads it: for an event an upcaster, whose skeleton `angzarr upcast` writes, for a deadline its handler";

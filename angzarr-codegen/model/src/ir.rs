@@ -38,7 +38,7 @@ pub struct Message {
     /// The event is no longer written.
     pub retired: bool,
     /// Full names under which earlier releases stored this very shape.
-    pub stored_as: Vec<String>,
+    pub stored_as: Vec<Spelled>,
     /// Fingerprint of the shape: of the message and all messages and enums it reaches.
     pub shape: String,
 }
@@ -66,8 +66,51 @@ pub struct Field {
     pub root: bool,
     /// Annotated as the external id of a fact.
     pub idempotency_key: bool,
+    /// What it holds if the older version of the event lacks it.
+    pub upcast_default: Option<UpcastDefault>,
+    /// The field of the older version that it takes its value from.
+    pub renamed_from: Option<Spelled>,
     /// Place of the field.
     pub span: Span,
+}
+
+/// A word of an annotation, and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spelled {
+    /// As it was written.
+    pub text: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// What a field holds if the older version of its event lacks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpcastDefault {
+    /// As it was written.
+    pub written: Spelled,
+    /// What it is as a value of the field's type, or why it is none.
+    pub value: Result<Literal, String>,
+}
+
+/// A value of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// Of a `string`.
+    Text(String),
+    /// Of `bytes`.
+    Bytes(Vec<u8>),
+    /// Of a `bool`.
+    Bool(bool),
+    /// Of any integer type.
+    Integer(i128),
+    /// Of a `float` or `double`, like `1.5`; also `inf`, `-inf` and `NaN`.
+    Float(String),
+    /// The number of an enum's value.
+    Enum(i32),
+    /// Of a message: its encoding.
+    Message(Vec<u8>),
+    /// No elements.
+    Empty,
 }
 
 /// How many values a field may hold.
@@ -253,6 +296,10 @@ pub struct Handler {
     pub key: Vec<FieldPath>,
     /// Creates an instance of a process manager.
     pub starts: bool,
+    /// Does I/O, and is therefore async; of aggregates.
+    pub io: bool,
+    /// An upcast that user code does, although one message follows another.
+    pub hook: bool,
     /// `file:line:column` of its declaration, for messages of later stages; empty when hand-written.
     pub at: String,
     /// Comment above it.
@@ -266,6 +313,14 @@ impl Handler {
     pub fn stored(&self) -> impl Iterator<Item = &TypeName> {
         let fact = (self.kind == HandlerKind::Fact).then_some(&self.input);
         fact.into_iter().chain(self.yields(Role::Event))
+    }
+
+    /// The message that its input becomes field by field, if it is an upcast that needs no user code.
+    pub fn declared(&self) -> Option<&TypeName> {
+        match &self.output {
+            Output::One(Payload::Message(member)) if self.kind == HandlerKind::Upcast && !self.hook => Some(&member.ty),
+            _ => None,
+        }
     }
 
     /// The message types that it yields in one role.

@@ -72,6 +72,28 @@ pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> O
     near.filter(|(distance, name)| *distance <= room && *distance < name.chars().count()).min().map(|(_, name)| name)
 }
 
+/// What the versions of a message have in common, and which one a full name stands for: the version of its package,
+/// then its own. Without a version it is the first.
+///
+/// ```
+/// use angzarr_model::names::version;
+/// assert_eq!(version("shop.orders.v1.OrderPlaced"), ("shop.orders.OrderPlaced".to_owned(), (1, 1)));
+/// assert_eq!(version("shop.orders.v2.OrderPlacedV3"), ("shop.orders.OrderPlaced".to_owned(), (2, 3)));
+/// ```
+pub fn version(full_name: &str) -> (String, (u32, u32)) {
+    let mut parts: Vec<&str> = full_name.split('.').collect();
+    let name = parts.pop().unwrap_or_default();
+    let number = |digits: &str| digits.parse::<u32>().ok().filter(|number| *number > 0);
+    let own = name.rsplit_once('V').and_then(|(base, digits)| Some((base, number(digits)?)));
+    let (base, own) = own.filter(|(base, _)| !base.is_empty()).unwrap_or((name, 1));
+    let package = parts.last().and_then(|last| number(last.strip_prefix('v')?));
+    if package.is_some() {
+        parts.pop();
+    }
+    parts.push(base);
+    (parts.join("."), (package.unwrap_or(1), own))
+}
+
 fn rust_identifier(mut name: String) -> String {
     if RUST_UNRAWABLE.contains(&name.as_str()) {
         name.push('_');

@@ -116,7 +116,8 @@ struct Modules {
 struct Step {
     /// Name of a module that begins.
     open: Option<String>,
-    /// Whether it is an outermost one.
+    /// Whether that is an outermost one, or what is included belongs to no package: lints are told of the outermost
+    /// modules, so that it needs one, too. Its name is none that a package could get.
     top: bool,
     /// Literal name of a file to include.
     include: Option<String>,
@@ -141,7 +142,11 @@ impl Module {
 
     /// As deep as a package name has segments.
     fn add_steps(&self, top: bool, steps: &mut Vec<Step>) {
-        steps.extend(self.include.as_ref().map(|file| Step { include: Some(view::literal(file)), ..Step::default() }));
+        steps.extend(self.include.as_ref().map(|file| Step {
+            include: Some(view::literal(file)),
+            top,
+            ..Step::default()
+        }));
         for (name, module) in &self.inner {
             steps.push(Step { open: Some(name.clone()), top, ..Step::default() });
             module.add_steps(false, steps);

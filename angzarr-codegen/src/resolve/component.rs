@@ -169,20 +169,20 @@ fn handler(context: &mut Context<'_>, method: &MethodDescriptor, component: &Opt
     }
     shadowed(context, method);
     let options = context.annotations.handler(method);
-    if options.as_ref().is_some_and(|options| options.flag("io")) {
-        context.not_built(&file, &[method.path(), &[METHOD_OPTIONS, EXTENSION, 4]].concat(), "`io`");
-    }
     foreign(context, method, &method.input(), INPUT);
     let kind = handler_kind(context, method, component);
     let output = output(context, method, component, kind);
     let key = options.as_ref().map(|options| key(context, method, options)).unwrap_or_default();
+    let flag = |option| options.as_ref().is_some_and(|options| options.flag(option));
     Some(Handler {
         method: method.name().to_snake_case(),
         kind,
         input: TypeName(method.input().full_name().to_owned()),
         output: output?,
         key,
-        starts: options.is_some_and(|options| options.flag("starts")),
+        starts: flag("starts"),
+        io: flag("io"),
+        hook: flag("hook"),
         at,
         doc: context.spans.comment(&file, method.path()),
         span,

@@ -1,10 +1,10 @@
 //! Messages of the model.
 
-use angzarr_model::ir::{Field, FieldType, Label, Message, TypeName, Union};
+use angzarr_model::ir::{Field, FieldType, Label, Message, Spelled, TypeName, Union, UpcastDefault};
 use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
 
 use super::options::EXTENSION;
-use super::{Context, FOREIGN_PACKAGES, shape};
+use super::{Context, FOREIGN_PACKAGES, literal, shape};
 
 /// `options` in `DescriptorProto` and in `FieldDescriptorProto`.
 const MESSAGE_OPTIONS: i32 = 7;
@@ -12,20 +12,22 @@ const FIELD_OPTIONS: i32 = 8;
 /// `name` in every descriptor proto.
 const NAME: i32 = 1;
 
-/// Field options whose feature is not built, with their numbers.
-const FIELD_NOT_BUILT: [(&str, i32); 3] = [("upcast_default", 2), ("renamed_from", 3), ("personal", 5)];
+/// `stored_as` in `MessageOptions`; the numbers of `FieldOptions`.
+const STORED_AS: i32 = 1;
+const UPCAST_DEFAULT: i32 = 2;
+const RENAMED_FROM: i32 = 3;
+const PERSONAL: i32 = 5;
 
 pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) -> Message {
     let file = message.parent_file();
-    let (mut retired, mut stored_as) = (false, Vec::new());
-    if let Some(options) = context.annotations.message(message) {
-        retired = options.flag("retired");
-        stored_as = options.strings("stored_as");
-        if options.has("stored_as") {
-            let path = [message.path(), &[MESSAGE_OPTIONS, EXTENSION, 1]].concat();
-            context.not_built(&file, &path, "`stored_as`");
-        }
-    }
+    let options = context.annotations.message(message);
+    let stored_as = options.as_ref().map(|options| options.strings("stored_as")).unwrap_or_default();
+    let path = [message.path(), &[MESSAGE_OPTIONS, EXTENSION, STORED_AS]].concat();
+    let stored_as = stored_as
+        .into_iter()
+        .enumerate()
+        .map(|(index, text)| Spelled { text, span: context.spans.inside(&file, &path, "stored_as", index) })
+        .collect();
     Message {
         name: TypeName(message.full_name().to_owned()),
         package: message.package_name().to_owned(),
@@ -34,7 +36,7 @@ pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) ->
         generate: context.protos.generate.contains(file.name()),
         fields: fields(context, message),
         union: union(message).ok(),
-        retired,
+        retired: options.is_some_and(|options| options.flag("retired")),
         stored_as,
         shape: shape::shape(message),
     }
@@ -47,16 +49,20 @@ fn fields(context: &mut Context<'_>, message: &MessageDescriptor) -> Vec<Field> 
 
 fn field(context: &mut Context<'_>, message: &MessageDescriptor, field: &FieldDescriptor) -> Field {
     let file = message.parent_file();
-    let (mut root, mut idempotency_key) = (false, false);
     // Google's own options use numbers of their own; looking for ours there would only cost time.
-    if !FOREIGN_PACKAGES.contains(&message.package_name())
-        && let Some(options) = context.annotations.field(field)
-    {
-        (root, idempotency_key) = (options.flag("root"), options.flag("idempotency_key"));
-        for (name, number) in FIELD_NOT_BUILT.iter().filter(|(name, _)| options.has(name)) {
-            let path = [field.path(), &[FIELD_OPTIONS, EXTENSION, *number]].concat();
-            context.not_built(&file, &path, &format!("`{name}`"));
-        }
+    let own = !FOREIGN_PACKAGES.contains(&message.package_name());
+    let options = own.then(|| context.annotations.field(field)).flatten();
+    let path = |number| [field.path(), &[FIELD_OPTIONS, EXTENSION, number]].concat();
+    let mut given = |option: &str, number| {
+        let text = options.as_ref().filter(|options| options.has(option))?.string(option);
+        Some(Spelled { text, span: context.spans.inside(&file, &path(number), option, 0) })
+    };
+    let upcast_default = given("upcast_default", UPCAST_DEFAULT)
+        .map(|written| UpcastDefault { value: literal::literal(field, &written.text), written });
+    let renamed_from = given("renamed_from", RENAMED_FROM);
+    let flag = |option| options.as_ref().is_some_and(|options| options.flag(option));
+    if flag("personal") {
+        context.not_built(&file, &path(PERSONAL), "`personal`");
     }
     Field {
         name: field.name().to_owned(),
@@ -67,8 +73,10 @@ fn field(context: &mut Context<'_>, message: &MessageDescriptor, field: &FieldDe
         oneof: oneof(field),
         ty: field_type(field),
         singular: singular(field),
-        root,
-        idempotency_key,
+        root: flag("root"),
+        idempotency_key: flag("idempotency_key"),
+        upcast_default,
+        renamed_from,
         span: context.spans.at(&file, &[field.path(), &[NAME]].concat()),
     }
 }

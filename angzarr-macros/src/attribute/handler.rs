@@ -34,15 +34,19 @@ impl Reader<'_> {
             output,
             key: Vec::new(),
             starts: false,
+            io: false,
+            hook: false,
             at: String::new(),
             doc: String::new(),
             span: self.types.place(method.span()),
         };
-        let mut words = Words::continued(&["key", "starts", "doc", "at"]);
+        let mut words = Words::continued(&["key", "starts", "io", "hook", "doc", "at"]);
         while let Some(word) = words.next(stream, self.mistakes)? {
             match word.to_string().as_str() {
                 "key" => handler.key = self.key(&handler, &word, stream)?,
                 "starts" => handler.starts = true,
+                "io" => handler.io = true,
+                "hook" => handler.hook = true,
                 "doc" => handler.doc = text(stream)?,
                 _ => handler.at = text(stream)?,
             }

@@ -3,6 +3,8 @@
 //! A mistake that leaves the rest readable (an unknown word, a word given twice, a missing one) is noted and reading
 //! goes on, so that one build reports them all; a mistake in the syntax itself ends it.
 
+#[cfg(test)]
+mod emitted;
 mod handler;
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,8 @@ fn handler(kind: HandlerKind, method: &str, input: &str, output: Output) -> Hand
         output,
         key: Vec::new(),
         starts: false,
+        io: false,
+        hook: false,
         at: String::new(),
         doc: String::new(),
         span: Span::default(),
@@ -260,7 +262,7 @@ fn all_mistakes_are_reported_at_once() {
         "AZ0004: `view` is not known here; known are define, name, domain, state, snapshot, rejections, command, \
          fact, compensation, query",
         "AZ0004: `often` is not known here; known are every, version, shape",
-        "AZ0004: `lane` is not known here; known are key, starts, doc, at",
+        "AZ0004: `lane` is not known here; known are key, starts, io, hook, doc, at",
         "AZ0004: `define` is missing",
         "AZ0004: `domain` is missing",
         "AZ0004: `state` is missing",
@@ -345,6 +347,12 @@ fn printed_handler(handler: &Handler, default: Role) -> String {
         let key: Vec<_> = handler.key.iter().map(ToString::to_string).collect();
         text += &format!(", key({})", key.join(", "));
     }
+    if handler.io {
+        text += ", io";
+    }
+    if handler.hook {
+        text += ", hook";
+    }
     if handler.starts {
         text += ", starts";
     }
@@ -408,12 +416,18 @@ fn one_handler(index: usize, kinds: &'static [HandlerKind], roles: &'static [Rol
     );
     let input = path(format!("In{index}"));
     let kind = prop::sample::select(kinds);
-    (kind, input, output, key, ".{0,9}", "[a-z./:0-9]{0,9}").prop_map(move |(kind, input, output, key, doc, at)| {
+    let parts = (kind, input, output, key, any::<bool>(), ".{0,9}", "[a-z./:0-9]{0,9}");
+    parts.prop_map(move |(kind, input, output, key, flag, doc, at)| {
         let key = if kind == HandlerKind::Event { key } else { Vec::new() };
         // One answer, whatever others of the component yield.
         let answer = Output::One(message(&format!("Answer{index}"), Role::Answer));
         let output = if kind == HandlerKind::Query { answer } else { output };
-        Handler { key, doc, at, ..handler(kind, &format!("m{index}"), &input.0, output) }
+        let decides =
+            matches!(kind, HandlerKind::Command | HandlerKind::Fact | HandlerKind::Query | HandlerKind::Compensation);
+        // Only aggregates answer no role but events.
+        let io = flag && decides && roles == [Role::Event];
+        let hook = flag && kind == HandlerKind::Upcast && matches!(output, Output::One(Payload::Message(_)));
+        Handler { key, io, hook, doc, at, ..handler(kind, &format!("m{index}"), &input.0, output) }
     })
 }
 

@@ -3,53 +3,74 @@
 use angzarr_model::ir::{Aggregate, Handler, HandlerKind};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::Path;
 
-use super::handler::{command_name, docs, emissions, event_name, folds, method, of_kind, returned, snapshot, written};
+use super::handler::{
+    command_name, docs, emissions, event_name, folds, method, of_kind, returned, snapshot, stored_names, written,
+};
 use crate::attribute::Definition;
 use crate::types::generated_for;
 
 pub(super) fn body(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let types = &definition.types;
     let state = types.path(&aggregate.state);
-    let methods = definition.component.handlers.iter().map(|handler| {
-        let (docs, method, returned) =
-            (docs(definition, handler), method(types, handler), returned(types, &handler.output));
-        let input = types.path(&handler.input);
-        let at = types.at(handler.span);
-        match handler.kind {
-            HandlerKind::Compensation => quote_spanned! {at=>
-                #docs
-                fn #method(
-                    &self,
-                    state: &#state,
-                    refused: ::angzarr_runtime::Refused<#input>,
-                    cx: &::angzarr_runtime::Context,
-                ) -> #returned;
-            },
-            HandlerKind::Fact => quote_spanned! {at=>
-                #docs
-                fn #method(&self, state: &#state, fact: #input, cx: &::angzarr_runtime::Context) -> #returned;
-            },
-            _ => {
-                let parameter = if handler.kind == HandlerKind::Query { quote!(query) } else { quote!(command) };
-                quote_spanned! {at=>
-                    #docs
-                    ///
-                    /// # Errors
-                    /// The rejection, if the rules say no.
-                    fn #method(
-                        &self,
-                        state: &#state,
-                        #parameter: #input,
-                        cx: &::angzarr_runtime::Context,
-                    ) -> ::core::result::Result<#returned, ::angzarr_runtime::Rejection>;
-                }
-            }
-        }
-    });
+    let methods = definition.component.handlers.iter().map(|handler| declaration(definition, handler, state));
     let (folds, decide) = (folds(definition, &aggregate.state), decide(definition, aggregate));
     let (query, register) = (query(definition, aggregate), register(definition, aggregate));
     quote! { #(#methods)* #folds #decide #query #register }
+}
+
+/// The method that the user writes.
+fn declaration(definition: &Definition, handler: &Handler, state: &Path) -> TokenStream {
+    let types = &definition.types;
+    let (docs, method, returned) =
+        (docs(definition, handler), method(types, handler), returned(types, &handler.output));
+    let input = types.path(&handler.input);
+    let at = types.at(handler.span);
+    let parameter = match handler.kind {
+        HandlerKind::Compensation => quote! { refused: ::angzarr_runtime::Refused<#input> },
+        HandlerKind::Fact => quote! { fact: #input },
+        HandlerKind::Query => quote! { query: #input },
+        _ => quote! { command: #input },
+    };
+    let refuses = matches!(handler.kind, HandlerKind::Command | HandlerKind::Query);
+    let errors = refuses.then(|| {
+        quote! {
+            ///
+            /// # Errors
+            /// The rejection, if the rules say no.
+        }
+    });
+    let mut yields = quote_spanned! {at=> #returned };
+    if refuses {
+        yields = quote_spanned! {at=> ::core::result::Result<#yields, ::angzarr_runtime::Rejection> };
+    }
+    if handler.io {
+        yields = quote_spanned! {at=>
+            impl ::core::future::Future<Output = #yields> + ::core::marker::Send
+        };
+    }
+    quote_spanned! {at=>
+        #docs
+        #errors
+        fn #method(&self, state: &#state, #parameter, cx: &::angzarr_runtime::Context) -> #yields;
+    }
+}
+
+/// Runs what calls a method; if that does I/O, whoever dispatches has to wait for it.
+fn call(handler: &Handler, calls: &TokenStream) -> TokenStream {
+    if handler.io {
+        quote! { ::angzarr_runtime::component::deciding(async move { #calls }) }
+    } else {
+        quote! { ::angzarr_runtime::component::decided(|| { #calls }) }
+    }
+}
+
+/// What follows the call of a method: waiting for it, and passing on what it refuses.
+fn outcome(handler: &Handler) -> TokenStream {
+    let wait = handler.io.then(|| quote! { .await });
+    let refuse = matches!(handler.kind, HandlerKind::Command | HandlerKind::Query).then(|| quote! { ? });
+    quote! { #wait #refuse }
 }
 
 /// The type name of a query, as an expression and as a pattern.
@@ -61,67 +82,51 @@ fn query_name(definition: &Definition, handler: &Handler) -> TokenStream {
 fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let (types, component) = (&definition.types, &definition.component.full_name);
     let state = types.path(&aggregate.state);
-    let commands = of_kind(definition, HandlerKind::Command).map(|handler| {
-        let (name, method) = (command_name(types, &handler.input), method(types, handler));
-        let emissions = emissions(types, &handler.output);
-        quote! {
-            #name => {
-                let returned = self.#method(state, payload.decode()?, cx)?;
+    let arm = |name: TokenStream, handler: &Handler, input: TokenStream| {
+        let (method, emissions) = (method(types, handler), emissions(types, &handler.output));
+        let outcome = outcome(handler);
+        let call = call(
+            handler,
+            &quote! {
+                let returned = self.#method(state, #input, cx)#outcome;
                 ::core::result::Result::Ok(#emissions)
-            }
-        }
-    });
-    let facts = of_kind(definition, HandlerKind::Fact).map(|handler| {
-        let (name, method) = (event_name(types, &handler.input), method(types, handler));
-        let emissions = emissions(types, &handler.output);
-        quote! {
-            #name => {
-                let returned = self.#method(state, payload.decode()?, cx);
-                ::core::result::Result::Ok(#emissions)
-            }
-        }
-    });
-    let compensations = of_kind(definition, HandlerKind::Compensation).map(|handler| {
-        let (name, method) = (command_name(types, &handler.input), method(types, handler));
-        let emissions = emissions(types, &handler.output);
-        quote! {
-            #name => {
-                let refused = ::angzarr_runtime::component::decode_refused(payload, rejection)?;
-                let returned = self.#method(state, refused, cx);
-                ::core::result::Result::Ok(#emissions)
-            }
-        }
-    });
-    let unhandled = quote! {
-        ::angzarr_runtime::component::Undecided::Failed(
-            ::angzarr_runtime::component::unhandled(#component, payload),
-        )
+            },
+        );
+        quote! { #name => #call, }
     };
+    let commands = of_kind(definition, HandlerKind::Command)
+        .map(|handler| arm(command_name(types, &handler.input), handler, quote! { payload.decode()? }));
+    let facts = of_kind(definition, HandlerKind::Fact)
+        .map(|handler| arm(event_name(types, &handler.input), handler, quote! { payload.decode()? }));
+    let refused = quote! { ::angzarr_runtime::component::decode_refused(payload, rejection)? };
+    let compensations = of_kind(definition, HandlerKind::Compensation)
+        .map(|handler| arm(command_name(types, &handler.input), handler, refused.clone()));
+    let unhandled = unhandled(component, &quote! { payload });
     quote! {
         #[doc(hidden)]
         #[allow(unused_variables, reason = "there may be no compensations")]
-        fn __angzarr_decide(
-            &self,
-            state: &#state,
-            input: &::angzarr_runtime::component::Input,
-            cx: &::angzarr_runtime::Context,
-        ) -> ::core::result::Result<::std::vec::Vec<::angzarr_runtime::Emission>, ::angzarr_runtime::component::Undecided>
+        fn __angzarr_decide<'a>(
+            &'a self,
+            state: &'a #state,
+            input: &'a ::angzarr_runtime::component::Input,
+            cx: &'a ::angzarr_runtime::Context,
+        ) -> ::angzarr_runtime::component::Deciding<'a, ::std::vec::Vec<::angzarr_runtime::Emission>>
         where
             Self: ::core::marker::Sized,
         {
             match input {
                 ::angzarr_runtime::component::Input::Command(payload) => match &*payload.type_name {
                     #(#commands)*
-                    _ => ::core::result::Result::Err(#unhandled),
+                    _ => #unhandled,
                 },
                 ::angzarr_runtime::component::Input::Fact(payload) => match &*payload.type_name {
                     #(#facts)*
-                    _ => ::core::result::Result::Err(#unhandled),
+                    _ => #unhandled,
                 },
                 ::angzarr_runtime::component::Input::Refusal { command: payload, rejection } => {
                     match &*payload.type_name {
                         #(#compensations)*
-                        _ => ::core::result::Result::Err(#unhandled),
+                        _ => #unhandled,
                     }
                 }
             }
@@ -138,32 +143,45 @@ fn query(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
         let answer = quote_spanned! {generated_for(input)=>
             ::angzarr_runtime::component::emit::answer::<#input>(&answer)
         };
-        quote! {
-            #name => {
-                let answer = self.#method(state, query.decode()?, cx)?;
+        let outcome = outcome(handler);
+        let call = call(
+            handler,
+            &quote! {
+                let answer = self.#method(state, query.decode()?, cx)#outcome;
                 ::core::result::Result::Ok(#answer)
-            }
-        }
+            },
+        );
+        quote! { #name => #call, }
     });
+    let unhandled = unhandled(component, &quote! { query });
     quote! {
         #[doc(hidden)]
         #[allow(unused_variables, reason = "there may be no queries")]
-        fn __angzarr_query(
-            &self,
-            state: &#state,
-            query: &::angzarr_runtime::Payload,
-            cx: &::angzarr_runtime::Context,
-        ) -> ::core::result::Result<::angzarr_runtime::Payload, ::angzarr_runtime::component::Undecided>
+        fn __angzarr_query<'a>(
+            &'a self,
+            state: &'a #state,
+            query: &'a ::angzarr_runtime::Payload,
+            cx: &'a ::angzarr_runtime::Context,
+        ) -> ::angzarr_runtime::component::Deciding<'a, ::angzarr_runtime::Payload>
         where
             Self: ::core::marker::Sized,
         {
             match &*query.type_name {
                 #(#queries)*
-                _ => ::core::result::Result::Err(::angzarr_runtime::component::Undecided::Failed(
-                    ::angzarr_runtime::component::unhandled(#component, query),
-                )),
+                _ => #unhandled,
             }
         }
+    }
+}
+
+/// The end of a dispatch that finds no handler.
+fn unhandled(component: &str, payload: &TokenStream) -> TokenStream {
+    quote! {
+        ::angzarr_runtime::component::decided(|| {
+            ::core::result::Result::Err(::angzarr_runtime::component::Undecided::Failed(
+                ::angzarr_runtime::component::unhandled(#component, #payload),
+            ))
+        })
     }
 }
 
@@ -179,6 +197,7 @@ fn register(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     });
     let queries = of_kind(definition, HandlerKind::Query).map(|handler| query_name(definition, handler));
     let events = written(definition);
+    let stored_as = stored_names(types, definition.component.own_events().into_iter());
     // Handlers make rejections of any code; this is where the declared type has to be one.
     let rejections = aggregate.rejections.iter().map(|rejections| {
         let rejections = types.path(rejections);
@@ -200,6 +219,7 @@ fn register(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
                 compensations: &[#(#compensations),*],
                 queries: &[#(#queries),*],
                 events: #events,
+                stored_as: #stored_as,
             };
             ::angzarr_runtime::component::aggregate(
                 self,

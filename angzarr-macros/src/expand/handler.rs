@@ -121,6 +121,15 @@ pub(super) fn written(definition: &Definition) -> TokenStream {
     quote! { &[#(#names),*] }
 }
 
+/// The stored names of event types.
+pub(super) fn stored_names<'a>(types: &Types, events: impl Iterator<Item = &'a TypeName>) -> TokenStream {
+    let names = events.map(|event| {
+        let path = types.path(event);
+        quote_spanned! {generated_for(path)=> ::angzarr_runtime::component::StoredNames::of::<#path>() }
+    });
+    quote! { &[#(#names),*] }
+}
+
 /// The type name of a command, as an expression and as a pattern.
 pub(super) fn command_name(types: &Types, ty: &TypeName) -> TokenStream {
     let path = types.path(ty);

@@ -1,6 +1,7 @@
 //! From the model to code. One file a kind of component; all code they write names the runtime by its full path.
 
 mod aggregate;
+mod event_fields;
 mod handler;
 pub(crate) mod message;
 mod process_manager;

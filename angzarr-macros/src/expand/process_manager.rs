@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 
 use super::handler::{
     command_name, delivery, docs, emissions, event_name, folds, keys, method, of_kind, returned, snapshot,
-    subscriptions, targets, written,
+    stored_names, subscriptions, targets, written,
 };
 use crate::attribute::Definition;
 use crate::types::generated_for;
@@ -116,6 +116,7 @@ fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
     let compensations =
         of_kind(definition, HandlerKind::Compensation).map(|handler| command_name(types, &handler.input));
     let (events, delivery) = (written(definition), delivery(definition));
+    let stored_as = stored_names(&definition.types, definition.component.own_events().into_iter());
     quote! {
         #[doc(hidden)]
         fn __angzarr_process_manager(self) -> ::angzarr_runtime::component::Registration
@@ -134,6 +135,7 @@ fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
                     deadlines: &[#(#deadlines),*],
                     compensations: &[#(#compensations),*],
                     events: #events,
+                stored_as: #stored_as,
                 };
             ::angzarr_runtime::component::process_manager(
                 self,

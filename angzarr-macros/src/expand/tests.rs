@@ -12,6 +12,10 @@ fn assert_golden(name: &str, vocabulary: Vocabulary, definition: &str) {
         Parsed::Bind(path) => super::bind(&input, vocabulary.attribute, &path),
         Parsed::Define(definition) => super::define(&input, vocabulary.attribute, &definition),
     };
+    written(name, tokens);
+}
+
+fn written(name: &str, tokens: proc_macro2::TokenStream) {
     let code = prettyplease::unparse(&syn::parse2(tokens).unwrap());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name).with_extension("rs");
     if fs::read_to_string(&file).ok().as_deref() != Some(&*code) {
@@ -33,6 +37,17 @@ fn aggregate() {
         pub enum OrdersDefinition {}
     "#;
     assert_golden("aggregate", Vocabulary::AGGREGATE, definition);
+}
+
+#[test]
+fn aggregate_with_io() {
+    let definition = r#"
+        #[aggregate(define = Orders, name = "shop.v1.app.Orders", domain = "orders", state = Order,
+            command(place: Place => stream Placed, io), fact(record_payment: Paid => Booked, io),
+            compensation(hold: Reserve => (), io), query(get: GetOrder => Summary, io))]
+        pub enum OrdersDefinition {}
+    "#;
+    assert_golden("aggregate_with_io", Vocabulary::AGGREGATE, definition);
 }
 
 #[test]
@@ -81,10 +96,34 @@ fn process_manager() {
 fn upcaster() {
     let definition = r#"
         #[upcaster(define = History, name = "shop.v1.app.History", domain = "orders",
-            upcast(to_placed: Old => Placed), upcast(split: Older => stream Either(event Old, event Moved)))]
+            upcast(to_placed: Old => Placed, hook), upcast(to_old: Oldest => Older), upcast(split: Older => stream Either(event Old, event Moved)))]
         pub enum HistoryDefinition {}
     "#;
     assert_golden("upcaster", Vocabulary::UPCASTER, definition);
+}
+
+#[test]
+fn event() {
+    let definition = r#"
+        #[event(name = "shop.v1.Placed", domain = "orders", retired, stored_as("shop.Placed", "shop.Put"),
+            renamed_from(r#type = kind), upcast_default(currency = "USD", colour = 2, at = decoded(b"\x08\x01")))]
+        pub struct Placed {
+            #[prost(string, tag = "1")]
+            pub currency: String,
+            #[prost(enumeration = "super::Colour", optional, tag = "2")]
+            pub colour: Option<i32>,
+            #[prost(message, optional, boxed, tag = "3")]
+            pub at: Option<Box<::prost_types::Timestamp>>,
+            #[prost(btree_map = "string, message", tag = "4")]
+            pub r#type: BTreeMap<String, super::super::Part>,
+            #[prost(oneof = "placed::Payment", tags = "5, 7")]
+            pub payment: Option<placed::Payment>,
+            #[prost(bytes = "bytes")]
+            pub numbered_by_prost: Bytes,
+        }
+    "#;
+    let input: syn::DeriveInput = syn::parse_str(definition).unwrap();
+    written("event", super::message::event(&input));
 }
 
 #[test]

@@ -1,38 +1,32 @@
 //! Upcasters.
 
-use angzarr_model::ir::Payload;
+use angzarr_model::ir::{Handler, Payload};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::handler::{docs, emissions, event_name, method, returned};
+use super::handler::{docs, emissions, event_name, method, returned, stored_names};
 use crate::attribute::Definition;
 
 pub(super) fn body(definition: &Definition, domain: &str) -> TokenStream {
     let (types, component) = (&definition.types, &definition.component.full_name);
-    let (mut methods, mut arms, mut steps) = (Vec::new(), Vec::new(), Vec::new());
-    for handler in &definition.component.handlers {
-        let (docs, method, returned) =
-            (docs(definition, handler), method(types, handler), returned(types, &handler.output));
-        let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
-        let emissions = emissions(types, &handler.output);
+    let handlers = &definition.component.handlers;
+    let methods =
+        handlers.iter().filter(|handler| handler.declared().is_none()).map(|handler| hook(definition, handler));
+    let arms = handlers.iter().map(|handler| arm(definition, handler));
+    let steps = handlers.iter().map(|handler| {
+        let name = event_name(types, &handler.input);
         let members = handler.output.payload().map(Payload::members).unwrap_or_default();
         let successors = members.iter().map(|member| event_name(types, &member.ty));
-        let at = types.at(handler.span);
-        methods.push(quote_spanned! {at=>
-            #docs
-            ///
-            /// # Errors
-            /// The event cannot be understood. Whoever reads it stops there.
-            fn #method(&self, event: #input) -> ::core::result::Result<#returned, ::angzarr_runtime::Failure>;
-        });
-        arms.push(quote! {
-            #name => {
-                let returned = self.#method(event.decode()?)?;
-                ::core::result::Result::Ok(#emissions)
-            }
-        });
-        steps.push(quote! { (#name, &[#(#successors),*]) });
-    }
+        quote! { (#name, &[#(#successors),*]) }
+    });
+    let assertions = handlers.iter().filter_map(|handler| {
+        let (old, new) = (types.path(&handler.input), types.path(handler.declared()?));
+        let (at, method) = (types.at(handler.span), &handler.method);
+        Some(quote_spanned! {at=>
+            const _: () = ::angzarr_runtime::component::assert_upcast::<#old, #new>(#method);
+        })
+    });
+    let stored_as = stored_names(types, handlers.iter().map(|handler| &handler.input));
     quote! {
         #(#methods)*
 
@@ -55,12 +49,50 @@ pub(super) fn body(definition: &Definition, domain: &str) -> TokenStream {
         where
             Self: ::core::marker::Sized,
         {
+            #(#assertions)*
             static SPEC: ::angzarr_runtime::component::UpcasterSpec = ::angzarr_runtime::component::UpcasterSpec {
                 name: #component,
                 domain: #domain,
                 steps: &[#(#steps),*],
+                stored_as: #stored_as,
             };
             ::angzarr_runtime::component::upcaster(self, &SPEC, Self::__angzarr_upcast)
+        }
+    }
+}
+
+/// The method that the user writes.
+fn hook(definition: &Definition, handler: &Handler) -> TokenStream {
+    let types = &definition.types;
+    let (docs, method, returned) =
+        (docs(definition, handler), method(types, handler), returned(types, &handler.output));
+    let input = types.path(&handler.input);
+    quote_spanned! {types.at(handler.span)=>
+        #docs
+        ///
+        /// # Errors
+        /// The event cannot be understood. Whoever reads it stops there.
+        fn #method(&self, event: #input) -> ::core::result::Result<#returned, ::angzarr_runtime::Failure>;
+    }
+}
+
+fn arm(definition: &Definition, handler: &Handler) -> TokenStream {
+    let types = &definition.types;
+    let name = event_name(types, &handler.input);
+    if let Some(new) = handler.declared() {
+        let (old, new) = (types.path(&handler.input), types.path(new));
+        return quote! {
+            #name => {
+                let current = ::angzarr_runtime::component::upcast::<#old, #new>(event)?;
+                ::core::result::Result::Ok(::std::vec![::angzarr_runtime::Emission::Event(current)])
+            }
+        };
+    }
+    let (method, emissions) = (method(types, handler), emissions(types, &handler.output));
+    quote! {
+        #name => {
+            let returned = self.#method(event.decode()?)?;
+            ::core::result::Result::Ok(#emissions)
         }
     }
 }

@@ -75,12 +75,7 @@ impl AppBuilder {
     /// the storage can yield.
     pub async fn start(self) -> Result<App, Error> {
         check(&self.registrations, &self.deliveries)?;
-        let mut upcasts = Upcasts::default();
-        for registration in &self.registrations {
-            if let Registration::Upcaster(logic) = registration {
-                upcasts.add(logic).map_err(|old| Error::Setup(format!("two upcasters take `{old}`")))?;
-            }
-        }
+        let upcasts = upcasts(&self.registrations)?;
         let Opened { store, views } = self.storage.open().await?;
         let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock });
 
@@ -140,6 +135,27 @@ impl AppBuilder {
             Inner { log, router, sagas, process_managers, views, view_names, consumers, tasks, stop, open, drain };
         Ok(App { inner: Arc::new(inner) })
     }
+}
+
+fn upcasts(registrations: &[Registration]) -> Result<Upcasts, Error> {
+    let mut upcasts = Upcasts::default();
+    for registration in registrations {
+        if let Registration::Upcaster(logic) = registration {
+            upcasts.add(logic).map_err(|old| Error::Setup(format!("two upcasters take `{old}`")))?;
+        }
+    }
+    for registration in registrations {
+        let (domain, events) = match registration {
+            Registration::Aggregate(logic) => (logic.spec().domain, logic.spec().stored_as),
+            Registration::ProcessManager(logic) => (logic.spec().domain, logic.spec().stored_as),
+            Registration::Upcaster(logic) => (logic.spec().domain, logic.spec().stored_as),
+            Registration::Saga(_) | Registration::Projector(_) => continue,
+        };
+        upcasts.add_names(domain, events).map_err(|name| {
+            Error::Setup(format!("`{name}` is a stored name, and something else is stored under it"))
+        })?;
+    }
+    Ok(upcasts)
 }
 
 /// What the components demand of each other. Everything that is wrong is told at once.

@@ -193,11 +193,7 @@ impl Balances for Show {
 #[upcaster(define = History, name = "example.v1.app.History", domain = "accounts", upcast(to_opened: Started => Opened))]
 struct OldAccounts {}
 
-impl History for OldAccounts {
-    fn to_opened(&self, _: Started) -> Result<Opened, Failure> {
-        Ok(Opened {})
-    }
-}
+impl History for OldAccounts {}
 
 async fn example() -> Result<App, Error> {
     App::builder(Storage::Memory).register(AccountRules {}).register(Reopen {}).register(Keep {}).start().await

@@ -1,9 +1,12 @@
 //! Aggregates.
 
+use std::future::Future;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use super::state::Folding;
-use super::{Registration, SnapshotSpec, State, StateMessage, Stateful};
+use super::{Registration, SnapshotSpec, State, StateMessage, Stateful, StoredNames};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
@@ -28,6 +31,8 @@ pub struct AggregateSpec {
     pub queries: &'static [&'static str],
     /// Events it stores, in their current versions.
     pub events: &'static [&'static str],
+    /// Their stored names.
+    pub stored_as: &'static [StoredNames],
 }
 
 /// What an aggregate decides on.
@@ -55,6 +60,33 @@ pub enum Undecided {
     Failed(Failure),
 }
 
+/// A decision, or an answer: there already, or coming. Handlers do not wait, unless they say that they do I/O.
+pub enum Deciding<'a, T> {
+    /// There.
+    Done(Result<T, Undecided>),
+    /// The handler does I/O.
+    Waiting(BoxFuture<'a, Result<T, Undecided>>),
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Deciding<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Deciding::Done(decided) => f.debug_tuple("Done").field(decided).finish(),
+            Deciding::Waiting(_) => f.write_str("Waiting"),
+        }
+    }
+}
+
+/// Runs a handler.
+pub fn decided<'a, T>(handler: impl FnOnce() -> Result<T, Undecided>) -> Deciding<'a, T> {
+    Deciding::Done(handler())
+}
+
+/// Has a handler run that does I/O.
+pub fn deciding<'a, T>(handler: impl Future<Output = Result<T, Undecided>> + Send + 'a) -> Deciding<'a, T> {
+    Deciding::Waiting(Box::pin(handler))
+}
+
 impl From<Rejection> for Undecided {
     fn from(rejection: Rejection) -> Self {
         Undecided::Rejected(rejection)
@@ -75,17 +107,12 @@ pub trait AggregateLogic: Send + Sync {
     /// What it says of itself.
     fn spec(&self) -> &'static AggregateSpec;
 
-    /// Applies the rules. Pure: the same state, input and context give the same answer.
-    ///
-    /// # Errors
-    /// A rejection, or a failure of the decision itself.
-    fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided>;
+    /// Applies the rules: gives what they yield, a rejection, or a failure of the decision itself. Pure, unless it does
+    /// I/O: the same state, input and context give the same answer.
+    fn decide<'a>(&'a self, state: &'a State, input: &'a Input, cx: &'a Context) -> Deciding<'a, Vec<Emission>>;
 
-    /// Answers from state.
-    ///
-    /// # Errors
-    /// A rejection, or a failure of the handler itself.
-    fn query(&self, state: &State, query: &Payload, cx: &Context) -> Result<Payload, Undecided>;
+    /// Answers from state: gives the answer, a rejection, or a failure of the handler itself.
+    fn query<'a>(&'a self, state: &'a State, query: &'a Payload, cx: &'a Context) -> Deciding<'a, Payload>;
 }
 
 /// Decodes what a compensation handler takes.
@@ -99,8 +126,8 @@ pub fn decode_refused<C: prost::Message + Default>(
     Ok(Refused { command: command.decode()?, rejection: rejection.clone() })
 }
 
-type Decide<T, S> = fn(&T, &S, &Input, &Context) -> Result<Vec<Emission>, Undecided>;
-type Query<T, S> = fn(&T, &S, &Payload, &Context) -> Result<Payload, Undecided>;
+type Decide<T, S> = for<'a> fn(&'a T, &'a S, &'a Input, &'a Context) -> Deciding<'a, Vec<Emission>>;
+type Query<T, S> = for<'a> fn(&'a T, &'a S, &'a Payload, &'a Context) -> Deciding<'a, Payload>;
 
 struct Typed<T, S> {
     component: T,
@@ -119,12 +146,18 @@ impl<T: Send + Sync + 'static, S: StateMessage> AggregateLogic for Typed<T, S> {
         self.spec
     }
 
-    fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided> {
-        (self.decide)(&self.component, self.folding.typed(state)?, input, cx)
+    fn decide<'a>(&'a self, state: &'a State, input: &'a Input, cx: &'a Context) -> Deciding<'a, Vec<Emission>> {
+        match self.folding.typed(state) {
+            Ok(state) => (self.decide)(&self.component, state, input, cx),
+            Err(failure) => Deciding::Done(Err(failure.into())),
+        }
     }
 
-    fn query(&self, state: &State, query: &Payload, cx: &Context) -> Result<Payload, Undecided> {
-        (self.query)(&self.component, self.folding.typed(state)?, query, cx)
+    fn query<'a>(&'a self, state: &'a State, query: &'a Payload, cx: &'a Context) -> Deciding<'a, Payload> {
+        match self.folding.typed(state) {
+            Ok(state) => (self.query)(&self.component, state, query, cx),
+            Err(failure) => Deciding::Done(Err(failure.into())),
+        }
     }
 }
 

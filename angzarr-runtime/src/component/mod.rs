@@ -10,17 +10,21 @@ mod process_manager;
 mod projector;
 mod saga;
 mod state;
+mod upcast;
 mod upcaster;
 
 use std::any::Any;
 use std::sync::Arc;
 
-pub use aggregate::{AggregateLogic, AggregateSpec, Input, Undecided, aggregate, decode_refused};
+pub use aggregate::{
+    AggregateLogic, AggregateSpec, Deciding, Input, Undecided, aggregate, decided, deciding, decode_refused,
+};
 pub use delivery::{Delivery, OnFailure};
 pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
 pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
 pub use state::{SnapshotSpec, State, StateMessage, Stateful};
+pub use upcast::{EventField, assert_upcast, decoded, upcast};
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;
@@ -70,6 +74,22 @@ pub struct Subscription {
     pub domain: &'static str,
     /// Its full name, in its current version.
     pub type_name: &'static str,
+}
+
+/// An event type, and the full names under which earlier releases stored it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredNames {
+    /// Its full name.
+    pub type_name: &'static str,
+    /// Its names of before.
+    pub stored_as: &'static [&'static str],
+}
+
+impl StoredNames {
+    /// Those of an event.
+    pub const fn of<E: Event>() -> Self {
+        Self { type_name: E::TYPE_NAME, stored_as: E::STORED_AS }
+    }
 }
 
 /// Finds the key that an event's own fields name; none stands for the default of the component's kind.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::state::Folding;
-use super::{Delivery, Handling, KeyOf, Registration, SnapshotSpec, State, StateMessage, Stateful, Subscription};
+use super::{
+    Delivery, Handling, KeyOf, Registration, SnapshotSpec, State, StateMessage, Stateful, StoredNames, Subscription,
+};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
@@ -33,6 +35,8 @@ pub struct ProcessManagerSpec {
     pub compensations: &'static [&'static str],
     /// Events it stores.
     pub events: &'static [&'static str],
+    /// Their stored names.
+    pub stored_as: &'static [StoredNames],
 }
 
 /// What a process manager reacts to.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Registration;
+use super::{Registration, StoredNames};
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
 
@@ -15,6 +15,8 @@ pub struct UpcasterSpec {
     pub domain: &'static str,
     /// Old types, each with the types it leads to.
     pub steps: &'static [(&'static str, &'static [&'static str])],
+    /// Stored names of the old types.
+    pub stored_as: &'static [StoredNames],
 }
 
 /// An upcaster, for whoever reads.

@@ -65,11 +65,11 @@ fn guarded<T, E: From<Failure>>(component: &str, call: impl FnOnce() -> Result<T
 }
 
 /// Awaits asynchronous user code; a panic becomes a failure, and so does taking longer than `limit`.
-async fn guarded_async<T>(
+async fn guarded_async<T, E: From<Failure>>(
     component: &str,
     limit: Duration,
-    call: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{component}` took longer than {limit:?}"));
     let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
     // Most handlers wait for nothing, and need no timer.
@@ -79,7 +79,7 @@ async fn guarded_async<T>(
     };
     match done {
         Ok(result) => result,
-        Err(panic) => Err(panicked(component, &*panic)),
+        Err(panic) => Err(panicked(component, &*panic).into()),
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use prost_types::Timestamp;
 
-use super::{Clock, Messages, Place, SOME_KEY, folded, payload, shown, unfit};
-use crate::component::{AggregateLogic, Component, Input, Registration, State, StateMessage, Undecided};
+use super::{Clock, Messages, Place, SOME_KEY, finished, folded, payload, shown, unfit};
+use crate::component::{AggregateLogic, Component, Deciding, Input, Registration, State, StateMessage, Undecided};
 use crate::failure::Failure;
 use crate::message::{Command, Fact, Payload, Query};
 use crate::rejection::{Rejection, RejectionCode};
@@ -143,7 +143,7 @@ impl AggregateTest {
     pub fn when_asked<Q: Query>(mut self, query: Q) -> Self {
         self.key = query.root_key();
         let cx = self.next_context();
-        self.decided = match self.logic.query(&self.state, &Payload::query(&query), &cx) {
+        self.decided = match settled(self.logic.query(&self.state, &Payload::query(&query), &cx)) {
             Ok(answer) => Decided::Answer(answer),
             Err(undecided) => undecided.into(),
         };
@@ -230,7 +230,7 @@ impl AggregateTest {
     #[track_caller]
     fn decide(mut self, before: Vec<Payload>, input: &Input) -> Self {
         let cx = self.next_context();
-        self.decided = match self.logic.decide(&self.state, input, &cx) {
+        self.decided = match settled(self.logic.decide(&self.state, input, &cx)) {
             Ok(emissions) => Decided::Events(before.into_iter().chain(emissions.into_iter().map(payload)).collect()),
             Err(undecided) => undecided.into(),
         };
@@ -246,5 +246,14 @@ impl AggregateTest {
         for event in events {
             self.logic.stateful().fold(&mut self.state, event).unwrap_or_else(|failure| folded(&failure));
         }
+    }
+}
+
+/// Runs a handler to its end.
+#[track_caller]
+fn settled<T: Send>(deciding: Deciding<'_, T>) -> Result<T, Undecided> {
+    match deciding {
+        Deciding::Done(decided) => decided,
+        Deciding::Waiting(handler) => finished(handler),
     }
 }

@@ -63,10 +63,11 @@ pub use projector::{ProjectorTest, projector};
 pub use saga::{SagaTest, saga};
 pub use upcaster::{UpcasterTest, upcaster};
 
+use futures_util::future::BoxFuture;
 use prost_types::Timestamp;
 use uuid::Uuid;
 
-use crate::component::{Handling, Registration};
+use crate::component::Registration;
 use crate::context::{Context, Decision};
 use crate::failure::Failure;
 use crate::id::{ANGZARR, canonical_key, root_id};
@@ -108,10 +109,10 @@ impl Place<'_> {
 
 /// Runs a handler to its end, in a runtime of its own: the test may or may not be in one.
 #[track_caller]
-fn finished<T: Send>(handling: Handling<'_, T>) -> Result<T, Failure> {
+fn finished<T: Send, E: From<Failure> + Send>(handling: BoxFuture<'_, Result<T, E>>) -> Result<T, E> {
     let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(handling)
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(Failure::from)?.block_on(handling)
     };
     std::thread::scope(|scope| match scope.spawn(run).join() {
         Ok(result) => result,

@@ -28,6 +28,9 @@ pub fn upcaster(component: impl Component) -> UpcasterTest {
     if let Err(old) = upcasts.add(&logic) {
         panic!("`{}` upcasts `{old}` twice", logic.spec().name);
     }
+    if let Err(name) = upcasts.add_names(logic.spec().domain, logic.spec().stored_as) {
+        panic!("`{}` has two old events that are stored as `{name}`", logic.spec().name);
+    }
     UpcasterTest {
         name: logic.spec().name,
         domain: logic.spec().domain,

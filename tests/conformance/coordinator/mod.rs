@@ -9,6 +9,7 @@ mod facts;
 mod failures;
 mod follow;
 mod import;
+mod io;
 mod lanes;
 mod once;
 mod orders;
@@ -79,6 +80,7 @@ use import::{
     imports_are_stored_once, imports_are_taken_as_they_are, imports_check_the_sequence, imports_refuse_strangers,
     imports_without_a_key_are_stored_each_time,
 };
+use io::{io_holds_up_one_root_only, io_is_done_again_on_a_conflict, io_that_hangs_or_panics_changes_nothing};
 use lanes::{
     lanes_do_not_wait_for_a_hanging_one, lanes_keep_their_order, lanes_of_a_failing_handler_try_again_alone,
     lanes_of_handlers_that_hang_are_parked,
@@ -145,7 +147,8 @@ use standing_by::{
 };
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
 use upcasting::{
-    upcasting_leaves_stored_bytes_alone, upcasting_passes_what_becomes_nothing, upcasting_reaches_all_readers,
+    upcasting_knows_fields_and_stored_names, upcasting_leaves_stored_bytes_alone,
+    upcasting_passes_what_becomes_nothing, upcasting_reaches_all_readers,
 };
 use views::{
     views_are_read_in_pages_and_by_column, views_are_rebuilt_when_they_are_told_to, views_catch_up_from_memory,
@@ -172,7 +175,11 @@ cases! {
         roots_in_both_cases_are_one,
         targets_without_an_aggregate_are_told,
         snapshots_that_do_not_decode_are_ignored_and_replaced,
+        io_holds_up_one_root_only,
+        io_that_hangs_or_panics_changes_nothing,
+        io_is_done_again_on_a_conflict,
         upcasting_reaches_all_readers,
+        upcasting_knows_fields_and_stored_names,
         upcasting_passes_what_becomes_nothing,
         as_of_a_sequence_it_is_as_it_was,
         as_of_a_time_it_is_a_beginning_of_the_stream,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use angzarr_runtime::component::{
-    AggregateLogic, AggregateSpec, Component, Input, Registration, SnapshotSpec, State, Stateful, Undecided,
+    AggregateLogic, AggregateSpec, Component, Deciding, Input, Registration, SnapshotSpec, State, Stateful,
 };
 use angzarr_runtime::store::AsOf;
 use angzarr_runtime::{App, Context, Emission, Failure, Payload};
@@ -50,11 +50,11 @@ impl AggregateLogic for Logic {
         self.rules.spec()
     }
 
-    fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided> {
+    fn decide<'a>(&'a self, state: &'a State, input: &'a Input, cx: &'a Context) -> Deciding<'a, Vec<Emission>> {
         self.rules.decide(state, input, cx)
     }
 
-    fn query(&self, state: &State, query: &Payload, cx: &Context) -> Result<Payload, Undecided> {
+    fn query<'a>(&'a self, state: &'a State, query: &'a Payload, cx: &'a Context) -> Deciding<'a, Payload> {
         self.rules.query(state, query, cx)
     }
 }

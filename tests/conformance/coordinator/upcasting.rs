@@ -2,10 +2,10 @@
 
 use angzarr_runtime::prost::Message;
 use angzarr_runtime::store::Record;
-use angzarr_runtime::{App, Payload};
+use angzarr_runtime::{App, Event, Payload, prost, prost_types};
 use angzarr_tests::Faults;
 use angzarr_tests::bank::v1::{
-    AccountOpened, AccountOpenedV2, BranchRow, Deposit, Deposited, Remarked, Turnover, Withdraw, Withdrawn,
+    AccountOpened, AccountOpenedV2, BranchRow, CashCounted, Deposit, Deposited, Remarked, Turnover, Withdraw, Withdrawn,
 };
 
 use super::{balance, beneath, code, decode, log, names, of, open, start};
@@ -26,6 +26,28 @@ fn remarked() -> Remarked {
 async fn import(app: &App) {
     let import = app.import("accounts", "old").event(&opened(), None).event(&turnover(), None);
     import.event(&remarked(), None).await.unwrap();
+}
+
+/// A withdrawal under its name of before.
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[prost(prost_path = "angzarr_runtime::prost")]
+#[event(name = "bank.CashTaken", domain = "accounts")]
+struct CashTaken {
+    #[prost(string, tag = "1")]
+    account: String,
+    #[prost(uint64, tag = "2")]
+    amount: u64,
+}
+
+/// An old version under its name of before.
+#[derive(Clone, PartialEq, prost::Message, Event)]
+#[prost(prost_path = "angzarr_runtime::prost")]
+#[event(name = "bank.CashCounted", domain = "accounts")]
+struct OlderCashCounted {
+    #[prost(string, tag = "1")]
+    account: String,
+    #[prost(uint64, tag = "3")]
+    sum: u64,
 }
 
 /// Sequence, part, parts.
@@ -65,6 +87,32 @@ pub(super) async fn upcasting_reaches_all_readers(backend: impl Backend) {
     assert_eq!(withdrawn.events[0].sequence, 3);
 }
 
+/// Fields find their new numbers and names; what is stored under another name is the same event all the same.
+pub(super) async fn upcasting_knows_fields_and_stored_names(backend: impl Backend) {
+    let app = start(&backend, &Faults::default()).await;
+    open(&app, "old", 5).await;
+    let account = || "old".to_owned();
+    let at = Some(prost_types::Timestamp { seconds: 7, nanos: 8 });
+    let counted = CashCounted { account: account(), teller: "Jo".into(), sum: 40, at };
+    let import = app.import("accounts", "old").event(&counted, None);
+    let import = import.event(&OlderCashCounted { account: account(), sum: 2 }, None);
+    import.event(&CashTaken { account: account(), amount: 30 }, None).await.unwrap();
+    app.drained().await.unwrap();
+
+    let events = app.events("accounts", "old").await.unwrap();
+    assert_eq!(names(&events[2..]), ["Deposited", "Deposited", "Withdrawn"]);
+    assert_eq!(decode::<Deposited>(&events[2]), Deposited { account: account(), amount: 40, at, ids: Vec::new() });
+    let older = Deposited { account: account(), amount: 2, at: None, ids: Vec::new() };
+    assert_eq!(decode::<Deposited>(&events[3]), older);
+    assert_eq!(decode::<Withdrawn>(&events[4]), Withdrawn { account: account(), amount: 30 });
+    // The view, and the process manager, which listens to withdrawals.
+    assert_eq!(balance(&app, "old").await, Some(17));
+    let all = log(&app).await;
+    assert_eq!(names(of(&all, "watches", "old")), ["WithdrawalCounted"]);
+    // Loads, too.
+    assert_eq!(code(app.send(Withdraw { account: account(), amount: 18 }).await), "ACCOUNT_REJECTION_INSUFFICIENT");
+}
+
 pub(super) async fn upcasting_passes_what_becomes_nothing(backend: impl Backend) {
     let app = start(&backend, &Faults::default()).await;
     open(&app, "old", 5).await;
@@ -85,20 +133,23 @@ pub(super) async fn upcasting_passes_what_becomes_nothing(backend: impl Backend)
 
 pub(super) async fn upcasting_leaves_stored_bytes_alone(backend: impl Backend) {
     let faults = Faults::default();
+    let taken = CashTaken { account: "old".into(), amount: 3 };
     for round in 0..2 {
         let app = start(&backend, &faults).await;
         if round == 0 {
             import(&app).await;
+            app.import("accounts", "old").event(&taken, None).await.unwrap();
         }
         app.drained().await.unwrap();
         app.events("accounts", "old").await.unwrap();
         app.shutdown().await.unwrap();
-        let stored = beneath(&backend, async |opened| opened.store.read(0, 3).await.unwrap()).await;
+        let stored = beneath(&backend, async |opened| opened.store.read(0, 4).await.unwrap()).await;
         let payloads: Vec<Payload> = stored.into_iter().map(|record| record.payload).collect();
         let expected = [
             Payload { type_name: "bank.v1.AccountOpened".into(), value: opened().encode_to_vec().into() },
             Payload { type_name: "bank.v1.Turnover".into(), value: turnover().encode_to_vec().into() },
             Payload { type_name: "bank.v1.Remarked".into(), value: remarked().encode_to_vec().into() },
+            Payload { type_name: "bank.CashTaken".into(), value: taken.encode_to_vec().into() },
         ];
         assert_eq!(payloads, expected);
     }

@@ -68,6 +68,19 @@ fn misplaced(component: &Component, handler: &Handler, found: &mut Diagnostics) 
     } else if handler.starts && handler.kind != HandlerKind::Event {
         report(format!("`{method}` starts nothing: only events start an instance"));
     }
+    if handler.io && !matches!(component.kind, ComponentKind::Aggregate(_)) {
+        report(match component.kind {
+            ComponentKind::Upcaster { .. } => {
+                format!("`{method}` does no I/O: whoever reads an old event waits for it")
+            }
+            _ => format!("`{method}` need not say that it does I/O: handlers of `{name}` are async"),
+        });
+    }
+    if handler.hook && handler.kind != HandlerKind::Upcast {
+        report(format!("`{method}` is user code in any case: `{name}` is no upcaster"));
+    } else if handler.hook && !matches!(handler.output, Output::One(Payload::Message(_))) {
+        report(format!("`{method}` is user code in any case: it does not lead to one message"));
+    }
     if !handler.key.is_empty() && handler.kind != HandlerKind::Event {
         report(if manager(component) {
             format!("`{method}` cannot choose its key: its instance exists already")

@@ -4,8 +4,10 @@ mod claims;
 mod clashes;
 mod component;
 mod consumers;
+mod filling;
 mod keys;
 mod messages;
+mod stored_names;
 mod unions;
 mod upcasts;
 
@@ -33,6 +35,8 @@ pub fn together(model: &Model, found: &mut Diagnostics) {
     messages::facts(model, &relations, found);
     consumers::consumers(model, &relations, found);
     upcasts::upcasts(model, &relations, found);
+    filling::filling(model, &relations, found);
+    stored_names::stored_names(model, &relations, found);
     unions::unions(model, found);
 }
 

@@ -50,8 +50,6 @@ enum Command {
     Explain(explain::Explain),
     /// Write a new project: protos, components, tests, a command line, CI.
     New(new::New),
-    /// Explain a finding by its code, or list all codes.
-    Explain(explain::Explain),
     /// Print a script that completes the words of this command in a shell.
     Completions(shell::Completions),
     /// Print a manual page, in the format of man(1).
@@ -71,7 +69,6 @@ fn main() -> ExitCode {
         Command::Ir(arguments) => ir::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
-        Command::Explain(arguments) => explain::run(arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     };

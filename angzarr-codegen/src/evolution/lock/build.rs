@@ -55,7 +55,7 @@ impl Lock {
             kept,
             domain: domain.to_owned(),
             retired: message.retired,
-            stored_as: message.stored_as.clone(),
+            stored_as: message.stored_as.iter().map(|name| name.text.clone()).collect(),
             fingerprint: message.shape.clone(),
         };
         self.stored.insert(name.0.clone(), stored);

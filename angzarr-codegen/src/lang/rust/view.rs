@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use angzarr_model::ir::{
-    Component, ComponentKind, Delivery, Handler, HandlerKind, Member, Message, Model, Output, Payload, Role, Snapshot,
-    TypeName,
+    Component, ComponentKind, Delivery, Field, Handler, HandlerKind, Literal, Member, Message, Model, Output, Payload,
+    Role, Snapshot, TypeName,
 };
 use angzarr_model::names::{rust_field, rust_type};
 use angzarr_model::relations::Relations;
@@ -47,6 +47,18 @@ struct EventView {
     domain: String,
     retired: bool,
     fact: Option<FactView>,
+    stored_as: Vec<String>,
+    /// Fields, each with the field of the older version.
+    renamed: Vec<FieldView>,
+    /// Fields, each with an expression.
+    defaults: Vec<FieldView>,
+}
+
+/// A field, and what it takes.
+#[derive(Serialize)]
+struct FieldView {
+    name: String,
+    takes: String,
 }
 
 #[derive(Serialize)]
@@ -115,6 +127,8 @@ struct HandlerView {
     output: String,
     key: Option<String>,
     starts: bool,
+    io: bool,
+    hook: bool,
     doc: Option<String>,
     at: String,
 }
@@ -202,7 +216,43 @@ fn root(message: &Message) -> Option<String> {
 fn event(message: &Message, relations: &Relations<'_>) -> Option<EventView> {
     let domain = relations.event_domain(&message.name)?;
     let fact = if relations.recorders(&message.name).is_empty() { None } else { fact(message) };
-    Some(EventView { name: literal(&message.name.0), domain: literal(domain), retired: message.retired, fact })
+    let view = |field: &Field, takes: String| FieldView { name: rust_field(&field.name), takes };
+    let renamed = |field: &Field| Some(view(field, rust_field(&field.renamed_from.as_ref()?.text)));
+    let default = |field: &Field| {
+        let value = field.upcast_default.as_ref()?.value.as_ref().ok()?;
+        Some(view(field, expression(value, &field.spelling)))
+    };
+    Some(EventView {
+        name: literal(&message.name.0),
+        domain: literal(domain),
+        retired: message.retired,
+        fact,
+        stored_as: message.stored_as.iter().map(|stored| literal(&stored.text)).collect(),
+        renamed: message.fields.iter().filter_map(renamed).collect(),
+        defaults: message.fields.iter().filter_map(default).collect(),
+    })
+}
+
+/// A value as Rust spells it, for a field of the type that a proto spells so.
+fn expression(value: &Literal, spelling: &str) -> String {
+    let float = if spelling == "float" { "f32" } else { "f64" };
+    match value {
+        Literal::Text(text) => literal(text),
+        Literal::Bytes(bytes) => format!("b\"{}\"", bytes.escape_ascii()),
+        Literal::Bool(value) => value.to_string(),
+        Literal::Integer(value) => value.to_string(),
+        Literal::Float(value) => match value.as_str() {
+            "inf" => format!("::core::{float}::INFINITY"),
+            "-inf" => format!("::core::{float}::NEG_INFINITY"),
+            "NaN" => format!("::core::{float}::NAN"),
+            number => number.to_owned(),
+        },
+        Literal::Enum(number) => number.to_string(),
+        Literal::Message(bytes) => {
+            format!("::angzarr_runtime::component::decoded(b\"{}\")", bytes.escape_ascii())
+        }
+        Literal::Empty => "::core::default::Default::default()".to_owned(),
+    }
 }
 
 fn fact(message: &Message) -> Option<FactView> {
@@ -323,6 +373,8 @@ fn handler(component: &Component, handler: &Handler, paths: &Paths<'_>) -> Handl
         output: output(component, &handler.output, paths),
         key: (!key.is_empty()).then(|| key.join(", ")),
         starts: handler.starts,
+        io: handler.io,
+        hook: handler.hook,
         doc: (!handler.doc.is_empty()).then(|| literal(&handler.doc)),
         at: literal(&handler.at),
     }

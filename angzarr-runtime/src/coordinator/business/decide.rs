@@ -1,11 +1,13 @@
-//! The decision itself: no I/O.
+//! The decision itself: no I/O, unless a handler asks for it.
+
+use std::time::{Duration, SystemTime};
 
 use prost_types::Timestamp;
 
 use super::request::{Request, Source, Work};
-use crate::component::{AggregateLogic, Input, State, Undecided};
-use crate::coordinator::guarded;
+use crate::component::{AggregateLogic, Deciding, Delivery, Input, State, Undecided};
 use crate::coordinator::state::{Folded, fold};
+use crate::coordinator::{guarded, guarded_async};
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
 use crate::proto;
@@ -47,8 +49,11 @@ pub(super) struct Plan {
     pub(super) clean: bool,
 }
 
+/// How long a handler that does I/O may take; less, if the caller gives up earlier.
+const IO_LIMIT: Duration = Delivery::DEFAULT.timeout;
+
 /// Decides on requests in order, each on the state that the earlier ones leave.
-pub(super) fn plan<'a>(
+pub(super) async fn plan<'a>(
     logic: &dyn AggregateLogic,
     folded: &mut Folded,
     now: Timestamp,
@@ -65,11 +70,11 @@ pub(super) fn plan<'a>(
             continue;
         }
         let decision = match &request.work {
-            Work::Decide(inputs) => decide(logic, &mut folded.state, request, inputs),
+            Work::Decide(inputs) => decide(logic, &mut folded.state, request, inputs).await,
             // Imports may be old versions, which are not folded here.
             Work::Import(records) => (Ok(Decision::Append(records.clone())), false),
             Work::Query(query) => {
-                steps.push(Step::Answer(answer(logic, &folded.state, request, query)));
+                steps.push(Step::Answer(answer(logic, &folded.state, request, query).await));
                 continue;
             }
         };
@@ -117,7 +122,7 @@ enum Decision {
 }
 
 /// Decides on all inputs in order. False if the state was folded with something that is not stored.
-fn decide(
+async fn decide(
     logic: &dyn AggregateLogic,
     state: &mut State,
     request: &Request,
@@ -127,7 +132,7 @@ fn decide(
     let cx = request.context();
     let mut records = Vec::new();
     for input in inputs {
-        let emissions = match guarded(name, || logic.decide(state, input, &cx)) {
+        let emissions = match settled(name, request, || logic.decide(state, input, &cx)).await {
             Ok(emissions) => emissions,
             Err(Undecided::Failed(failure)) => return (Err(failure), false),
             Err(Undecided::Rejected(rejection)) => return (refuse(name, input, rejection), records.is_empty()),
@@ -153,11 +158,23 @@ fn decide(
 }
 
 /// Leaves the state as it is, whatever comes of it.
-fn answer(logic: &dyn AggregateLogic, state: &State, request: &Request, query: &Payload) -> Answer {
-    match guarded(logic.spec().name, || logic.query(state, query, &request.context())) {
+async fn answer(logic: &dyn AggregateLogic, state: &State, request: &Request, query: &Payload) -> Answer {
+    let cx = request.context();
+    match settled(logic.spec().name, request, || logic.query(state, query, &cx)).await {
         Ok(found) => Answer::Found(found),
         Err(Undecided::Rejected(rejection)) => Answer::Rejected(rejection),
         Err(Undecided::Failed(failure)) => Answer::Failed(failure),
+    }
+}
+
+/// Runs a handler to its end. A panic becomes a failure, and so does taking too long.
+async fn settled<'a, T>(name: &str, request: &Request, call: impl FnOnce() -> Deciding<'a, T>) -> Result<T, Undecided> {
+    match guarded(name, || Ok::<_, Undecided>(call()))? {
+        Deciding::Done(decided) => decided,
+        Deciding::Waiting(handler) => {
+            let left = request.deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default());
+            guarded_async(name, left.map_or(IO_LIMIT, |left| left.min(IO_LIMIT)), handler).await
+        }
     }
 }
 
@@ -190,7 +207,7 @@ fn refuse(name: &str, input: &Input, rejection: Rejection) -> Result<Decision, F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::{AggregateSpec, SnapshotSpec, Stateful};
+    use crate::component::{AggregateSpec, SnapshotSpec, Stateful, decided, deciding};
     use crate::context::Context;
     use crate::coordinator::business::request::Source;
     use crate::store::{StreamId, Trace};
@@ -208,6 +225,7 @@ mod tests {
         compensations: &["Send"],
         queries: &["Sum"],
         events: &["Counted", "Fact"],
+        stored_as: &[],
     };
 
     fn payload(type_name: &'static str, value: &[u8]) -> Payload {
@@ -253,13 +271,24 @@ mod tests {
             &SPEC
         }
 
-        fn decide(&self, state: &State, input: &Input, cx: &Context) -> Result<Vec<Emission>, Undecided> {
+        fn decide<'a>(&'a self, state: &'a State, input: &'a Input, cx: &'a Context) -> Deciding<'a, Vec<Emission>> {
             let (command, refused) = match input {
                 Input::Command(command) | Input::Fact(command) => (command, false),
                 Input::Refusal { command, .. } => (command, true),
             };
             let counted = state.downcast_ref::<usize>().unwrap();
-            match &*command.value {
+            if let Some(value) = command.value.strip_prefix(b"io ") {
+                return deciding(async move {
+                    tokio::task::yield_now().await;
+                    match value {
+                        b"panic" => panic!("on demand"),
+                        b"never" => std::future::pending().await,
+                        b"sequence" => Err(Undecided::Rejected(rejection(&counted.to_string()))),
+                        _ => Ok(vec![Emission::Event(payload("Counted", b""))]),
+                    }
+                });
+            }
+            decided(|| match &*command.value {
                 b"panic" => panic!("on demand"),
                 b"reject" => Err(Undecided::Rejected(rejection("NO"))),
                 b"sequence" => Err(Undecided::Rejected(rejection(&counted.to_string()))),
@@ -269,16 +298,17 @@ mod tests {
                     let kind: &[u8] = if refused { b"refused" } else { b"" };
                     Ok(bytes.iter().map(|_| Emission::Event(payload("Counted", kind))).collect())
                 }
-            }
+            })
         }
 
-        fn query(&self, state: &State, query: &Payload, _: &Context) -> Result<Payload, Undecided> {
+        fn query<'a>(&'a self, state: &'a State, query: &'a Payload, _: &'a Context) -> Deciding<'a, Payload> {
             let counted = state.downcast_ref::<usize>().unwrap();
-            match &*query.value {
+            let answer = move || match &*query.value {
                 b"panic" => panic!("on demand"),
                 b"reject" => Err(Undecided::Rejected(rejection("NO"))),
                 _ => Ok(payload("Sum", counted.to_string().as_bytes())),
-            }
+            };
+            if query.value.starts_with(b"io ") { deciding(async move { answer() }) } else { decided(answer) }
         }
     }
 
@@ -314,6 +344,12 @@ mod tests {
         Input::Refusal { command: payload("Send", value), rejection: rejection("NO") }
     }
 
+    /// By a clock that runs ahead while nothing else does.
+    fn ended<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(future)
+    }
+
     /// One word a step: the kinds of records of a book with the sequence it expects, or the answer.
     fn planned(requests: &[Request]) -> (Vec<String>, bool) {
         planned_from(0, requests)
@@ -321,7 +357,7 @@ mod tests {
 
     fn planned_from(next_sequence: u32, requests: &[Request]) -> (Vec<String>, bool) {
         let mut folded = Folded { state: Counter.new_state(), next_sequence, snapshot_next: 0, completed: false };
-        let Plan { steps, clean } = plan(&Counter, &mut folded, time::from_micros(0), requests.iter());
+        let Plan { steps, clean } = ended(plan(&Counter, &mut folded, time::from_micros(0), requests.iter()));
         let word = |step: &Step| match step {
             Step::Append { book, refused } => {
                 let kinds: Vec<_> = book.records.iter().map(|record| record.kind).collect();
@@ -345,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_request_leads_to_a_book_or_an_answer() {
-        let table: [(Vec<Input>, &str, bool); 14] = [
+        let table: [(Vec<Input>, &str, bool); 19] = [
             (vec![command(b"")], "nothing", true),
             (vec![command(b"1")], "0 [Event]", true),
             (vec![command(b"12"), command(b"1")], "0 [Event, Event, Event]", true),
@@ -361,6 +397,12 @@ mod tests {
             (vec![command(b"unfolded")], "failed TYPE_UNKNOWN", false),
             (vec![refused(b"reject")], "failed COMPENSATION_REFUSED", true),
             (vec![command(b"1"), command(b"panic")], "failed HANDLER_PANICKED", false),
+            // With I/O nothing is different, except that it may take too long.
+            (vec![command(b"io 1"), command(b"1")], "0 [Event, Event]", true),
+            (vec![command(b"1"), command(b"io sequence")], "rejected 1", false),
+            (vec![fact(b"io 1")], "0 [Fact, Event]", true),
+            (vec![command(b"io panic")], "failed HANDLER_PANICKED", false),
+            (vec![command(b"io never")], "failed HANDLER_TIMED_OUT", false),
         ];
         for (inputs, word, clean) in table {
             assert_eq!(one(inputs), (word.to_owned(), clean));
@@ -404,7 +446,7 @@ mod tests {
             ),
             // Queries leave everything as it is, whatever becomes of them.
             (
-                vec![query(b""), free(b"12"), query(b""), query(b"reject"), query(b"panic"), at(2, b"1")],
+                vec![query(b""), free(b"12"), query(b"io "), query(b"reject"), query(b"panic"), at(2, b"1")],
                 &["found 0", "0 [Event, Event]", "found 2", "rejected NO", "failed HANDLER_PANICKED", "2 [Event]"],
             ),
             // Only the store knows keys: the second one is decided, and found to be a duplicate there.
@@ -460,7 +502,7 @@ mod tests {
             let mut folded =
                 Folded { state: Counter.new_state(), next_sequence: 0, snapshot_next: 0, completed: false };
             let requests = [request(vec![command(b"id"), command(b"id")])];
-            match plan(&Counter, &mut folded, time::from_micros(0), requests.iter()).steps.remove(0) {
+            match ended(plan(&Counter, &mut folded, time::from_micros(0), requests.iter())).steps.remove(0) {
                 Step::Append { book, .. } => book.records,
                 Step::Answer(answer) => panic!("{answer:?}"),
             }

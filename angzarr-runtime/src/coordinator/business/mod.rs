@@ -122,7 +122,8 @@ impl BusinessCoordinator {
         let (logic, name) = (&*self.logic, self.logic.spec().name);
         let stream = request.stream.clone();
         let mut folded = state::folded_as_of(&self.log, logic.stateful(), name, stream, as_of).await?;
-        plan(logic, &mut folded, self.now(), std::iter::once(request)).steps.pop().ok_or_else(mismatched)
+        let mut planned = plan(logic, &mut folded, self.now(), std::iter::once(request)).await;
+        planned.steps.pop().ok_or_else(mismatched)
     }
 
     /// An answer that stores nothing, for whoever asked.

@@ -30,7 +30,7 @@ pub(super) async fn hold(
     };
     let Some(mut folded) = warm else { return (None, batch) };
     let planned =
-        plan(&*coordinator.logic, &mut folded, coordinator.now(), batch.iter().map(|pending| &pending.request));
+        plan(&*coordinator.logic, &mut folded, coordinator.now(), batch.iter().map(|pending| &pending.request)).await;
     let beyond = batch.split_off(planned.steps.len());
 
     let (steps, books): (Vec<_>, Vec<_>) = planned.steps.into_iter().map(Planned::split).unzip();

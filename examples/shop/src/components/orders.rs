@@ -7,8 +7,8 @@ use angzarr_runtime::{Aggregate, Context, Failure, Refused, Rejection, Saga, Upc
 use crate::orders::v1::app::{Fulfilment, OrderHistory, Orders};
 use crate::orders::v1::order::Status;
 use crate::orders::v1::{
-    CancelOrder, ConfirmOrder, Order, OrderCancelled, OrderConfirmed, OrderEvent, OrderHeld, OrderPlaced,
-    OrderPlacedV2, OrderRejection, PlaceOrder, VoucherEarned,
+    CancelOrder, ConfirmOrder, Order, OrderCancelled, OrderConfirmed, OrderEvent, OrderHeld, OrderPlacedV2,
+    OrderRejection, PlaceOrder, VoucherEarned,
 };
 use crate::stock::v1::ReserveStock;
 
@@ -89,12 +89,8 @@ fn pending(order: &Order, order_id: &str) -> Result<(), Rejection> {
 #[upcaster(OrderHistory)]
 pub struct OldOrders;
 
-impl OrderHistory for OldOrders {
-    fn to_v2(&self, old: OrderPlaced) -> Result<OrderPlacedV2, Failure> {
-        let OrderPlaced { order_id, sku, quantity, total_cents } = old;
-        Ok(OrderPlacedV2 { order_id, sku, quantity, total_cents, currency: "USD".into() })
-    }
-}
+// What becomes of each field stands at the messages.
+impl OrderHistory for OldOrders {}
 
 /// Has reserved what was ordered.
 #[derive(Saga, Debug)]

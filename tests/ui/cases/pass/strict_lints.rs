@@ -154,7 +154,7 @@ pub mod app {
 
     /// Remembers.
     #[derive(Clone, Copy, Debug, Upcaster)]
-    #[upcaster(define = History, name = "ui.v1.app.History", domain = "orders", upcast(to_placed: PlacedOld => Placed))]
+    #[upcaster(define = History, name = "ui.v1.app.History", domain = "orders", upcast(to_placed: PlacedOld => Placed, hook))]
     pub struct Past;
 
     impl History for Past {

@@ -10,7 +10,7 @@ use messages::*;
     define = History,
     name = "ui.v1.app.History",
     domain = "orders",
-    upcast(to_placed: PlacedOld => Placed),
+    upcast(to_placed: PlacedOld => Placed, hook),
     upcast(split: Placed => stream OrderEvent(event Placed, event Canceled)),
 )]
 struct Past;

@@ -42,8 +42,8 @@ impl ::angzarr_runtime::prost::Name for BillingStep {
     define = Booking,
     name = "shop.orders.v1.app.Booking",
     delivery(attempts = 3, timeout_ms = 5500, on_failure = Stop),
-    on(on_order_placed: super::OrderPlaced => fact super::super::super::billing::v1::Booked, at = "shop/orders/v1/app/orders.proto:34:7"),
-    on(on_payment_received: super::PaymentReceived => stream BillingStep(fact super::super::super::billing::v1::Booked, command super::super::super::billing::v1::OpenAccount), at = "shop/orders/v1/app/orders.proto:35:7"),
+    on(on_order_placed: super::OrderPlaced => fact super::super::super::billing::v1::Booked, at = "shop/orders/v1/app/orders.proto:36:7"),
+    on(on_payment_received: super::PaymentReceived => stream BillingStep(fact super::super::super::billing::v1::Booked, command super::super::super::billing::v1::OpenAccount), at = "shop/orders/v1/app/orders.proto:37:7"),
 )]
 pub enum BookingDefinition {}
 
@@ -52,7 +52,7 @@ pub enum BookingDefinition {}
     define = OrderBoard,
     name = "shop.orders.v1.app.OrderBoard",
     delivery(on_failure = Skip),
-    on(on_payment_received: super::PaymentReceived => (), at = "shop/orders/v1/app/orders.proto:48:7"),
+    on(on_payment_received: super::PaymentReceived => (), at = "shop/orders/v1/app/orders.proto:50:7"),
 )]
 pub enum OrderBoardDefinition {}
 
@@ -61,7 +61,7 @@ pub enum OrderBoardDefinition {}
     define = OrderHistory,
     name = "shop.orders.v1.app.OrderHistory",
     domain = "orders",
-    upcast(to_payment_received: super::Paid => super::PaymentReceived, at = "shop/orders/v1/app/orders.proto:25:7"),
+    upcast(to_payment_received: super::Paid => super::PaymentReceived, hook, at = "shop/orders/v1/app/orders.proto:25:7"),
 )]
 pub enum OrderHistoryDefinition {}
 

@@ -40,7 +40,11 @@ impl ::angzarr_runtime::prost::Name for OrderPlaced {
 #[derive(Clone, PartialEq, Eq, Hash, ::angzarr_runtime::prost::Message)]
 #[prost(prost_path = "::angzarr_runtime::prost")]
 #[derive(::angzarr_runtime::Event)]
-#[event(name = "shop.orders.v1.OrderPlacedV2", domain = "orders")]
+#[event(
+    name = "shop.orders.v1.OrderPlacedV2",
+    domain = "orders",
+    upcast_default(currency = "USD")
+)]
 pub struct OrderPlacedV2 {
     #[prost(string, tag = "1")]
     pub order_id: ::angzarr_runtime::prost::alloc::string::String,

@@ -1,0 +1,215 @@
+//! Upcasts without user code: fields of the old event under the numbers that they have in the new one.
+
+use prost::encoding::{DecodeContext, WireType, decode_key, encode_key, skip_field};
+
+use crate::failure::Failure;
+use crate::message::{Event, Payload};
+
+/// A field of an event, as its derive sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventField {
+    /// Its name.
+    pub name: &'static str,
+    /// Its numbers on the wire: one, or those of a oneof's members.
+    pub numbers: &'static [u32],
+    /// What it holds, as prost's attribute says it; messages, enums and oneofs with the last part of their names.
+    pub ty: &'static str,
+    /// The field of the older version that it takes its value from, if it has another name there.
+    pub renamed_from: Option<&'static str>,
+    /// Whether it has a default for older versions that lack it.
+    pub defaulted: bool,
+    /// Whether a reader can tell that it has no value.
+    pub optional: bool,
+}
+
+impl EventField {
+    /// The field of the older version that it takes its value from, if that is of the same type.
+    const fn source(&self, old: &'static [EventField]) -> Option<&'static EventField> {
+        let wanted = match self.renamed_from {
+            Some(name) => name,
+            None => self.name,
+        };
+        let mut index = 0;
+        while index < old.len() {
+            let candidate = &old[index];
+            if same(candidate.name, wanted) && same(candidate.ty, self.ty) && self.takes(candidate.numbers) {
+                return Some(candidate);
+            }
+            index += 1;
+        }
+        None
+    }
+
+    /// Members of a oneof keep their numbers.
+    const fn takes(&self, numbers: &[u32]) -> bool {
+        if self.numbers.len() == 1 && numbers.len() == 1 {
+            return true;
+        }
+        let mut index = 0;
+        while index < numbers.len() {
+            let mut own = 0;
+            while own < self.numbers.len() && self.numbers[own] != numbers[index] {
+                own += 1;
+            }
+            if own == self.numbers.len() {
+                return false;
+            }
+            index += 1;
+        }
+        true
+    }
+}
+
+/// Refuses, when it is compiled, an upcast that leaves a field without a value.
+///
+/// # Panics
+/// In constants only: with the field, and what helps.
+#[expect(clippy::panic, reason = "this is how a constant refuses to be compiled")]
+pub const fn assert_upcast<Old: Event, New: Event>(method: &str) {
+    let mut index = 0;
+    while index < New::FIELDS.len() {
+        let field = &New::FIELDS[index];
+        if field.source(Old::FIELDS).is_none() {
+            if let Some(renamed) = field.renamed_from {
+                let parts = [
+                    "AZ0507: `",
+                    method,
+                    "`: `",
+                    field.name,
+                    "` is renamed from `",
+                    renamed,
+                    "`, which `",
+                    Old::TYPE_NAME,
+                    "` has not, or with another type",
+                ];
+                panic!("{}", Text::of(&parts).as_str());
+            } else if !field.defaulted && !field.optional {
+                let parts = [
+                    "AZ0505: `",
+                    method,
+                    "`: `",
+                    field.name,
+                    "` is not in `",
+                    Old::TYPE_NAME,
+                    "`, or with another type, and has no default",
+                ];
+                panic!("{}", Text::of(&parts).as_str());
+            }
+        }
+        index += 1;
+    }
+}
+
+/// Upcasts an event field by field: what both versions have is copied, what only the new one has gets its default,
+/// what only the old one has is left out.
+///
+/// # Errors
+/// `PAYLOAD_MALFORMED`.
+pub fn upcast<Old: Event, New: Event>(old: &Payload) -> Result<Payload, Failure> {
+    let malformed = |error: prost::DecodeError| {
+        let message = format!("a stored `{}` does not decode: {error}", old.type_name);
+        Failure::new("PAYLOAD_MALFORMED", message)
+    };
+    let mut value = Vec::with_capacity(old.value.len());
+    for part in parts(&old.value).map_err(malformed)? {
+        let Some(from) = Old::FIELDS.iter().find(|field| field.numbers.contains(&part.number)) else { continue };
+        for field in New::FIELDS.iter().filter(|field| field.source(Old::FIELDS) == Some(from)) {
+            let number = if field.numbers.contains(&part.number) && field.numbers.len() > 1 {
+                part.number
+            } else {
+                field.numbers[0]
+            };
+            part.write(number, &mut value);
+        }
+    }
+    let mut defaults = New::default();
+    defaults.set_upcast_defaults();
+    for part in parts(&defaults.encode_to_vec()).map_err(malformed)? {
+        let lacking = |field: &EventField| field.source(Old::FIELDS).is_none();
+        if New::FIELDS.iter().any(|field| field.numbers.contains(&part.number) && lacking(field)) {
+            part.write(part.number, &mut value);
+        }
+    }
+    let current = Payload { type_name: New::TYPE_NAME.into(), value: value.into() };
+    // What has been read as this type from now on is one.
+    current.decode::<New>()?;
+    Ok(current)
+}
+
+/// A message that generated code holds as its encoding.
+pub fn decoded<M: prost::Message + Default>(value: &[u8]) -> M {
+    M::decode(value).unwrap_or_default()
+}
+
+/// One field of an encoded message.
+struct Part<'a> {
+    number: u32,
+    wire_type: WireType,
+    value: &'a [u8],
+}
+
+impl Part<'_> {
+    fn write(&self, number: u32, into: &mut Vec<u8>) {
+        encode_key(number, self.wire_type, into);
+        into.extend_from_slice(self.value);
+    }
+}
+
+fn parts(mut message: &[u8]) -> Result<Vec<Part<'_>>, prost::DecodeError> {
+    let mut parts = Vec::new();
+    while !message.is_empty() {
+        let (number, wire_type) = decode_key(&mut message)?;
+        let before = message;
+        skip_field(wire_type, number, &mut message, DecodeContext::default())?;
+        parts.push(Part { number, wire_type, value: &before[..before.len() - message.len()] });
+    }
+    Ok(parts)
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// What a constant has to say; formatting is for programs that run.
+struct Text {
+    bytes: [u8; Text::ROOM],
+    length: usize,
+}
+
+impl Text {
+    const ROOM: usize = 1024;
+
+    const fn of(parts: &[&str]) -> Self {
+        let mut text = Self { bytes: [b' '; Self::ROOM], length: 0 };
+        let mut part = 0;
+        while part < parts.len() {
+            let bytes = parts[part].as_bytes();
+            let mut index = 0;
+            while index < bytes.len() && text.length < Self::ROOM {
+                text.bytes[text.length] = bytes[index];
+                text.length += 1;
+                index += 1;
+            }
+            part += 1;
+        }
+        text
+    }
+
+    const fn as_str(&self) -> &str {
+        match core::str::from_utf8(self.bytes.split_at(self.length).0) {
+            Ok(text) => text,
+            Err(_) => "an upcast leaves a field without a value",
+        }
+    }
+}
