@@ -14,15 +14,19 @@ use crate::component::{Delivery, ProjectorLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
+use crate::tables::{Holding, Mark, Slot};
 use crate::view::{Change, Entry, Key, Owner, Shape, ViewStore, Writer};
 
 /// The coordinator of one projector.
 pub(crate) struct ProjectorCoordinator {
     logic: Arc<dyn ProjectorLogic>,
     store: Arc<dyn Store>,
+    views: Arc<dyn ViewStore>,
     delivery: Delivery,
     /// None if the projector keeps no view.
     view: Option<View>,
+    /// Its own tables, if it keeps no view. None before the first lease.
+    holding: Mutex<Option<Arc<Holding>>>,
 }
 
 struct View {
@@ -42,8 +46,26 @@ impl ProjectorCoordinator {
         delivery: Delivery,
     ) -> Self {
         let (name, log) = (logic.spec().name, store.log_id());
-        let view = logic.shape().cloned().map(|shape| View { name, views, shape, log, rows: Mutex::default() });
-        Self { logic, store, delivery, view }
+        let shape = logic.shape().cloned();
+        let view = shape.map(|shape| View { name, views: views.clone(), shape, log, rows: Mutex::default() });
+        Self { logic, store, views, delivery, view, holding: Mutex::default() }
+    }
+
+    fn holding(&self) -> Result<Arc<Holding>, StoreError> {
+        let holding = self.holding.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        holding.ok_or_else(|| StoreError::LeaseLost { consumer: self.name().to_owned() })
+    }
+
+    /// Handles an event in a transaction, if the handler wants one.
+    async fn handle(&self, event: &Record, mark: Mark) -> Result<(), Error> {
+        let at = EventRef { position: event.position, part: event.part };
+        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at));
+        let handling = self.logic.project(None, &event.payload, &cx);
+        let handled = guarded_async(self.name(), self.delivery.timeout, handling).await.map(drop);
+        match cx.into_slot() {
+            Some(slot) => slot.end(handled, mark).await,
+            None => Ok(handled?),
+        }
     }
 
     /// The row's key: what the handler names, or the natural id of the event's root.
@@ -126,12 +148,8 @@ impl Consumer for ProjectorCoordinator {
     async fn react(&self, event: &Record) -> Result<(), Error> {
         let span = tracing::info_span!("projector.handle", projector = self.name(), correlation_id = %event.trace.correlation_id);
         async {
+            let Some(view) = &self.view else { return self.handle(event, Mark::UntilPassed).await };
             let cx = context(self.name(), event);
-            let Some(view) = &self.view else {
-                guarded_async(self.name(), self.delivery.timeout, self.logic.project(None, &event.payload, &cx))
-                    .await?;
-                return Ok(());
-            };
             let (key, at) = (self.key(event)?, EventRef { position: event.position, part: event.part });
             let writer = view.writer()?;
             let entry = view.entry(writer, &key).await?;
@@ -148,6 +166,20 @@ impl Consumer for ProjectorCoordinator {
         .await
     }
 
+    async fn replay(&self, event: &Record) -> Result<(), Error> {
+        match &self.view {
+            Some(_) => self.react(event).await,
+            None => self.handle(event, Mark::UntilUnparked).await,
+        }
+    }
+
+    async fn unparked(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
+        match &self.view {
+            Some(_) => Ok(()),
+            None => self.holding()?.forget(lease, event).await,
+        }
+    }
+
     async fn checkpoint(&self) -> Result<u64, StoreError> {
         match &self.view {
             Some(view) => view.views.checkpoint(self.name(), view.owner()).await,
@@ -156,7 +188,13 @@ impl Consumer for ProjectorCoordinator {
     }
 
     async fn take(&self, lease: &Lease) -> Result<u64, StoreError> {
-        let Some(view) = &self.view else { return self.checkpoint().await };
+        let Some(view) = &self.view else {
+            let (known, log) = (self.checkpoint().await?, self.store.log_id());
+            let holding = Holding::take(self.views.clone(), log, lease.clone(), known).await?;
+            let checkpoint = holding.checkpoint();
+            *self.holding.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(holding));
+            return Ok(checkpoint);
+        };
         // What an earlier lease left unfinished is handled again by whoever holds the present one.
         *view.lock() = None;
         // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
@@ -168,7 +206,11 @@ impl Consumer for ProjectorCoordinator {
     }
 
     async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
-        let Some(view) = &self.view else { return self.store.save_checkpoint(lease, position).await };
+        let Some(view) = &self.view else {
+            // First where it lies beside what was done.
+            self.holding()?.save_checkpoint(lease, position).await?;
+            return self.store.save_checkpoint(lease, position).await;
+        };
         let writer = view.writer()?;
         if writer.token != lease.token {
             return Err(view.lost());
@@ -180,6 +222,13 @@ impl Consumer for ProjectorCoordinator {
         let changes = changed.into_iter().map(|change| self.change(change)).collect::<Result<_, _>>()?;
         view.views.commit(self.name(), writer, changes, position).await?;
         view.under(writer, |rows| rows.committed(keys))
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        match &self.view {
+            Some(view) => view.views.sync().await,
+            None => self.holding()?.sync().await,
+        }
     }
 }
 
@@ -269,6 +318,10 @@ mod tests {
 
         async fn rebuild(&self, view: &str) -> Result<(), StoreError> {
             self.views.rebuild(view).await
+        }
+
+        async fn sync(&self) -> Result<(), StoreError> {
+            self.views.sync().await
         }
 
         async fn close(&self) -> Result<(), StoreError> {

@@ -21,6 +21,7 @@ mod listener;
 mod rows;
 mod schema;
 mod session;
+mod tables;
 mod text;
 mod url;
 mod views;

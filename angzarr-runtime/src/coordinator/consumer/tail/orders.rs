@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use futures_util::FutureExt;
 
-use super::{Halt, Happened, Tail, WHOLE};
+use super::{Halt, Happened, Tail};
 use crate::coordinator::consumer::attempts::Tried;
 use crate::coordinator::consumer::operate::{Cleared, Order, Request};
 use crate::coordinator::consumer::turn::{Turn, holds};
@@ -152,7 +152,7 @@ impl Turn {
         };
         let mut current = Vec::new();
         self.log.upcasts.current(record.clone(), &mut current)?;
-        let parts = current.iter().filter(|part| event.part == WHOLE || part.part == event.part);
+        let parts = current.iter().filter(|part| event.part == EventRef::WHOLE || part.part == event.part);
         for part in parts.filter(|part| holds(&self.wanted_types, part)) {
             if compensate {
                 self.consumer.compensate(part).await?;
@@ -163,7 +163,7 @@ impl Turn {
                 let message = format!("the row holds events behind position {} already", part.position);
                 return Err(Failure::new("ROW_AHEAD", message).into());
             }
-            self.react(part).await?;
+            self.replay(part).await?;
         }
         Ok(())
     }
@@ -180,6 +180,7 @@ impl Turn {
         for event in done {
             store.unpark(lease, NewParked { lane: lane.to_owned(), event: *event }).await?;
             store.remove_dead_letter(lease, *event).await?;
+            self.consumer.unparked(lease, *event).await?;
         }
         if let Some((event, attempts)) = failed {
             let known = store.dead_letters(consumer, event.before(), 1).await?;
