@@ -116,8 +116,8 @@ impl ConsumerStore for FaultyStore {
     }
 
     async fn unpark(&self, lease: &Lease, event: NewParked) -> Result<(), StoreError> {
-        let _working = self.faults.alive().await?;
-        self.inner.unpark(lease, event).await
+        let (fault, _working) = self.faults.enter(Call::Unpark).await?;
+        answered(fault, self.inner.unpark(lease, event).await)
     }
 
     async fn parks(&self, consumer: &str) -> Result<Vec<Park>, StoreError> {
