@@ -54,6 +54,8 @@ pub(super) struct Attempts {
     pub(super) crowded: watch::Receiver<bool>,
     /// True once the holder is about to end.
     pub(super) halting: watch::Receiver<bool>,
+    /// How many have failed and pause before they try again.
+    pub(super) pausing: watch::Sender<usize>,
 }
 
 /// What those who try are told meanwhile.
@@ -61,6 +63,22 @@ pub(super) struct Attempts {
 pub(super) struct Signals {
     pub(super) crowded: watch::Sender<bool>,
     pub(super) halting: watch::Sender<bool>,
+}
+
+/// One who pauses, for as long as this lives.
+struct Pausing<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Pausing<'a> {
+    fn begin(pausing: &'a watch::Sender<usize>) -> Self {
+        pausing.send_modify(|pausing| *pausing += 1);
+        Self(pausing)
+    }
+}
+
+impl Drop for Pausing<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|pausing| *pausing -= 1);
+    }
 }
 
 /// Pauses from 20 ms, doubling up to a second.
@@ -99,6 +117,7 @@ impl Attempts {
             let (consumer, code) = (self.consumer, error.code());
             tracing::warn!(consumer, position, code, %error, ?pause, "tried again after a pause");
             let (mut crowded, mut halting) = (self.crowded.clone(), self.halting.clone());
+            let _pausing = (!passes).then(|| Pausing::begin(&self.pausing));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.stop.wait() => return Tried::Stopped,

@@ -155,7 +155,7 @@ impl<'a> Tail<'a> {
 
     /// Works until something halts it.
     pub(super) async fn run(mut self, inbox: &mut Inbox) -> Halt {
-        let mut wake = self.turn.log.store.watch();
+        let (mut wake, mut pausing) = (self.turn.log.store.watch(), self.attempts.pausing.subscribe());
         while self.halt.is_none() && !self.turn.stop.is_now() {
             self.start_what_may(&mut wake).await;
             self.show();
@@ -176,6 +176,8 @@ impl<'a> Tail<'a> {
                 }
                 Some(request) = inbox.requests.recv() => self.order(request),
                 Some(asked) = inbox.asked.recv() => self.asked.push(asked),
+                // What holds up the others may be failing by now.
+                Ok(()) = pausing.changed(), if self.window.is_ahead() => {}
                 () = self.turn.stop.wait() => break,
             }
         }
@@ -226,7 +228,12 @@ impl<'a> Tail<'a> {
         if due.is_some_and(|due| time::to_micros(&due) <= time::to_micros(&self.turn.log.clock.now())) {
             self.look_for_deadlines();
         }
-        if !self.reading && !self.at_end && self.window.has_room() && self.unsaved < UNSAVED {
+        // What came meanwhile is read before a checkpoint is written: it may lead to more, and the checkpoint can wait.
+        self.at_end &= !wake.has_changed().unwrap_or(true);
+        // Lanes that fail are no reason to stop: the others have a right to be counted as held up by them.
+        let all_pause = *self.attempts.pausing.borrow() >= LANES;
+        let more = self.window.has_room() && (all_pause || !self.window.is_ahead());
+        if !self.reading && !self.at_end && more && self.unsaved < UNSAVED {
             // Marked as seen before reading: what is appended from here on wakes again.
             wake.mark_unchanged();
             self.read().await;
@@ -237,7 +244,9 @@ impl<'a> Tail<'a> {
             self.join();
         }
         let idle = self.busy == 0 && self.at_end && !self.reading;
-        let wanted = idle || !self.asked.is_empty() || !self.after_next.is_empty() || self.unsaved >= COMMIT;
+        // Those who ask a saga or a process manager need no commit.
+        let asked = !self.asked.is_empty() && self.turn.consumer.is_projector();
+        let wanted = idle || asked || !self.after_next.is_empty() || self.unsaved >= COMMIT;
         let unsaved = self.unsaved > 0 || !self.after_next.is_empty();
         if (unsaved && wanted) || self.window.done_up_to() - self.committed >= STRIDE {
             self.commit();
@@ -436,7 +445,7 @@ impl<'a> Tail<'a> {
             let parked = Some(NewParked { lane, event });
             self.parks.join(Joining { ticket, letter: None, parked });
         } else if self.busy < LANES && self.window.is_free(&lane) {
-            let mut future = self.handle(lane.clone(), Waiting { ticket, event, record: Some(record) });
+            let mut future = self.handle(lane.clone(), Waiting { ticket, event, record: Some(Box::new(record)) });
             match poll_immediate(&mut future).await {
                 Some(Happened::Handled(Handled { tried: Tried::Done(()), .. })) => self.finish(ticket),
                 Some(happened) => {
@@ -470,7 +479,7 @@ impl<'a> Tail<'a> {
         let Waiting { ticket, event, record } = waiting;
         async move {
             let record = match record {
-                Some(record) => Tried::Done(record),
+                Some(record) => Tried::Done(*record),
                 None => attempts.make(event.position, || turn.find(event)).await,
             };
             let tried = match record {

@@ -155,6 +155,7 @@ impl Turn {
             failures: self.failures.clone(),
             crowded: signals.crowded.subscribe(),
             halting: signals.halting.subscribe(),
+            pausing: watch::Sender::new(0),
         };
         tokio::select! {
             halt = Tail::new(self, lease, &attempts, &signals, position, parks).run(inbox) => Ok(halt),

@@ -7,6 +7,9 @@ use crate::store::{EventRef, Record};
 /// How many events may lie between the checkpoint and what is read, done or not.
 const SPAN: usize = 1 << 18;
 
+/// While so many lanes wait for others to be done, what is read could not be begun either.
+const READY: usize = 1024;
+
 /// How many bytes of events that wait are kept; the others are read again when it is their turn.
 const BYTES: usize = 32 << 20;
 
@@ -24,8 +27,8 @@ pub(super) const NO_TICKET: Ticket = Ticket::MAX;
 pub(super) struct Waiting {
     pub(super) ticket: Ticket,
     pub(super) event: EventRef,
-    /// None if there was no room for it.
-    pub(super) record: Option<Record>,
+    /// None if there was no room for it; so a place in a queue is small.
+    pub(super) record: Option<Box<Record>>,
 }
 
 struct Slot {
@@ -67,9 +70,14 @@ impl Window {
         self.read
     }
 
-    /// Whether more may be read.
+    /// Whether more may lie between the checkpoint and what is read.
     pub(super) fn has_room(&self) -> bool {
         self.slots.len() < SPAN
+    }
+
+    /// Whether there is no point in reading more before a lane that is at work is done.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.ready.len() >= READY
     }
 
     /// Everything up to here is done.
@@ -123,7 +131,7 @@ impl Window {
     pub(super) fn wait(&mut self, lane: &str, ticket: Ticket, record: Record) {
         let event = EventRef { position: record.position, part: record.part };
         let bytes = record.payload.value.len() + OVERHEAD;
-        let kept = (self.bytes + bytes <= BYTES).then_some(record);
+        let kept = (self.bytes + bytes <= BYTES).then(|| Box::new(record));
         self.bytes += kept.as_ref().map_or(0, |_| bytes);
         if !self.lanes.contains_key(lane) {
             self.ready.push_back(lane.to_owned());
@@ -231,6 +239,22 @@ mod tests {
         window.wait("even", ticket, record(5, 1));
         assert_eq!(positions(window.start().map(|(_, waiting)| waiting)), Some(5));
         assert_eq!(window.bytes, 0);
+    }
+
+    #[test]
+    fn lanes_that_cannot_be_begun_are_enough_at_some_point() {
+        let mut window = Window::new(0);
+        window.keep_busy("busy".into());
+        for position in 1..=READY as u64 {
+            assert!(!window.is_ahead());
+            for lane in ["busy".to_owned(), position.to_string()] {
+                let ticket = add(&mut window, position);
+                window.wait(&lane, ticket, record(position, 1));
+            }
+        }
+        assert!(window.is_ahead());
+        window.start().unwrap();
+        assert!(!window.is_ahead());
     }
 
     #[test]

@@ -1,21 +1,29 @@
-//! Reading: a handful of connections, each used by one call at a time.
+//! Reading: a handful of connections, each used by one call at a time, by threads that may block; or by the caller
+//! himself, if there is little to read.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::writer::has_other_threads;
 use super::{blocking, connect};
 use crate::store::StoreError;
 
 const CONNECTIONS: usize = 4;
+
+/// A query that takes longer on the caller's thread has the next one run elsewhere.
+const QUICK: Duration = Duration::from_micros(500);
 
 /// The connections; a closed one is none.
 #[derive(Debug)]
 pub(super) struct Readers {
     connections: [Arc<Mutex<Option<Connection>>>; CONNECTIONS],
     next: AtomicUsize,
+    /// Whether the last short query was quick.
+    quick: AtomicBool,
 }
 
 impl Readers {
@@ -26,7 +34,7 @@ impl Readers {
             connection.pragma_update(None, "query_only", true)?;
             *slot = Arc::new(Mutex::new(Some(connection)));
         }
-        Ok(Self { connections, next: AtomicUsize::new(0) })
+        Ok(Self { connections, next: AtomicUsize::new(0), quick: AtomicBool::new(true) })
     }
 
     /// Runs `query` on one of the connections.
@@ -42,6 +50,29 @@ impl Readers {
             query(connection.as_mut().ok_or(StoreError::Closed)?)
         })
         .await
+    }
+
+    /// The same of a query that should take less time than another thread takes to wake up: at once, on this thread. On
+    /// another one all the same if no connection is free, if this thread is all there is, or if the last such query was
+    /// not quick.
+    pub(super) async fn run_short<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if has_other_threads() && self.quick.swap(true, Ordering::Relaxed) {
+            for slot in &self.connections {
+                let mut connection = match slot.try_lock() {
+                    Ok(connection) => connection,
+                    Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                    Err(TryLockError::WouldBlock) => continue,
+                };
+                let begun = Instant::now();
+                let result = query(connection.as_mut().ok_or(StoreError::Closed)?);
+                self.quick.store(begun.elapsed() < QUICK, Ordering::Relaxed);
+                return result;
+            }
+        }
+        self.run(query).await
     }
 
     pub(super) fn close(&self) {

@@ -84,7 +84,8 @@ impl Desk {
     }
 }
 
-fn has_other_threads() -> bool {
+/// Whether one thread of the runtime may be held up for a moment.
+pub(super) fn has_other_threads() -> bool {
     Handle::try_current().is_ok_and(|runtime| runtime.metrics().num_workers() > 1)
 }
 
