@@ -38,7 +38,7 @@ async fn a_sleeping_holder_commits_nothing_when_it_wakes() {
     let awake = backend.open().await.views;
     awake.tables().unwrap().take(LOG, &lease(2)).await.unwrap();
     begun(&awake, 2, 1).await.unwrap().commit(Mark::UntilPassed).await.unwrap();
-    let lost = Err(StoreError::LeaseLost { consumer: lease(1).consumer.to_string() });
+    let lost = Err(StoreError::LeaseLost { consumer: lease(1).consumer.to_string() }.into());
     assert_eq!(transaction.commit(Mark::UntilPassed).await, lost);
     assert_eq!(things(&awake).await, "2/1");
 }

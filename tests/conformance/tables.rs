@@ -17,6 +17,7 @@ cases! {
         older_leases_commit_nothing,
         a_transaction_that_is_dropped_leaves_nothing,
         nothing_is_done_behind_a_statement_that_failed,
+        constraints_may_be_deferred_to_the_end,
         values_of_all_kinds_come_back,
         projectors_without_transactions_are_not_known;
     persistent:
@@ -53,7 +54,7 @@ pub(crate) async fn begun(views: &Arc<dyn ViewStore>, token: u64, at: u64) -> Re
     Ok(transaction)
 }
 
-async fn handle(views: &Arc<dyn ViewStore>, token: u64, at: u64, mark: Mark) -> Result<(), StoreError> {
+async fn handle(views: &Arc<dyn ViewStore>, token: u64, at: u64, mark: Mark) -> Result<(), SqlError> {
     begun(views, token, at).await?.commit(mark).await
 }
 
@@ -101,7 +102,7 @@ async fn older_leases_commit_nothing(backend: impl Backend) {
     let views = &prepared(&backend).await;
     assert_eq!(tables(views).take(LOG, &lease(2)).await.unwrap(), Some(0));
     let lost = Err(StoreError::LeaseLost { consumer: "a.v1.app.Ledger".into() });
-    assert_eq!(handle(views, 1, 1, Mark::UntilPassed).await, lost);
+    assert_eq!(handle(views, 1, 1, Mark::UntilPassed).await, lost.clone().map_err(SqlError::from));
     assert_eq!(tables(views).save_checkpoint(&lease(1), 1).await, lost);
     assert_eq!(tables(views).enrol(LOG, &lease(1), 0).await, lost);
     assert_eq!(tables(views).take(LOG, &lease(1)).await.map(drop), lost);
@@ -125,6 +126,22 @@ async fn nothing_is_done_behind_a_statement_that_failed(backend: impl Backend) {
         assert!(matches!(&failed, Err(SqlError::Refused(reason)) if !reason.is_empty()), "{sql}: {failed:?}");
     }
     assert_eq!(things(views).await, "");
+}
+
+async fn constraints_may_be_deferred_to_the_end(backend: impl Backend) {
+    let views = &prepared(&backend).await;
+    let made = "CREATE TABLE parents (id bigint PRIMARY KEY);
+        CREATE TABLE children (parent bigint REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
+    tables(views).run(made).await.unwrap();
+    let mut transaction = begun(views, 1, 1).await.unwrap();
+    transaction.run("INSERT INTO children VALUES (1)", &[]).await.unwrap();
+    let refused = transaction.commit(Mark::UntilPassed).await;
+    assert!(matches!(&refused, Err(SqlError::Refused(_))), "{refused:?}");
+    assert_eq!((things(views).await.as_str(), is_handled(views, 1).await), ("", false));
+    let mut transaction = begun(views, 1, 1).await.unwrap();
+    transaction.run("INSERT INTO children VALUES (1)", &[]).await.unwrap();
+    transaction.run("INSERT INTO parents VALUES (1)", &[]).await.unwrap();
+    transaction.commit(Mark::UntilPassed).await.unwrap();
 }
 
 async fn values_of_all_kinds_come_back(backend: impl Backend) {

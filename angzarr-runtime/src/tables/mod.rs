@@ -65,8 +65,9 @@ pub trait Transaction: Send + std::fmt::Debug {
     /// Runs one statement. After an error nothing more can be done in the transaction.
     async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Ran, SqlError>;
 
-    /// Commits it with the mark of its event, unless the event has its mark already.
-    async fn commit(self: Box<Self>, mark: Mark) -> Result<(), StoreError>;
+    /// Commits it with the mark of its event, unless the event has its mark already. What the database checks only now
+    /// may be refused.
+    async fn commit(self: Box<Self>, mark: Mark) -> Result<(), SqlError>;
 
     /// Ends it without a trace, so that what it used can be used again at once.
     async fn roll_back(self: Box<Self>);
@@ -91,18 +92,14 @@ pub struct Ran {
 }
 
 /// Why a statement was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {
     /// The database does not take it, for this reason.
+    #[error("{0}")]
     Refused(String),
-    /// The database is away, busy, full or damaged.
-    Store(StoreError),
-}
-
-impl From<StoreError> for SqlError {
-    fn from(error: StoreError) -> Self {
-        SqlError::Store(error)
-    }
+    /// The database is away, busy, full or damaged, or somebody else holds the lease.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl From<SqlError> for crate::error::Error {

@@ -75,9 +75,10 @@ impl Transaction for FaultyTransaction {
         self.inner.run(sql, params).await
     }
 
-    async fn commit(self: Box<Self>, mark: Mark) -> Result<(), StoreError> {
+    async fn commit(self: Box<Self>, mark: Mark) -> Result<(), SqlError> {
         let (fault, _working) = self.faults.enter(Call::CommitTables).await?;
-        answered(fault, self.inner.commit(mark).await)
+        self.inner.commit(mark).await?;
+        Ok(answered(fault, Ok(()))?)
     }
 
     async fn roll_back(self: Box<Self>) {

@@ -1,7 +1,7 @@
 //! Tables of projectors' own in the log's database: where they are, and over which rights, is their users' to say.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -57,16 +57,20 @@ impl PostgresTables {
     pub(super) fn close(&self) {
         self.pool.permits.close();
         // The server notices the end of a connection without being told.
-        self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.pool.idle().clear();
     }
 }
 
 impl Pool {
+    fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn open(self: &Arc<Self>) -> Result<Open, StoreError> {
         let busy = |_| StoreError::Unavailable { reason: "other transactions take their time".to_owned() };
         let permit = timeout(PATIENCE, self.permits.clone().acquire_owned()).await.map_err(busy)?;
         let permit = permit.map_err(|_| StoreError::Closed)?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => self.server.connect().await.map_err(|failed| passing(failed.into()))?,
@@ -86,17 +90,13 @@ impl Open {
     /// Gives the connection back to whoever needs it next.
     fn done(self) {
         if !self.pool.permits.is_closed() {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.connection);
+            self.pool.idle().push(self.connection);
         }
     }
 }
 
 fn lost(lease: &Lease) -> StoreError {
     StoreError::LeaseLost { consumer: lease.consumer.to_string() }
-}
-
-fn failed(error: &Error) -> StoreError {
-    passing(translate(error))
 }
 
 #[async_trait]
@@ -151,7 +151,12 @@ impl TableStore for PostgresTables {
             .fetch_one(&mut open.connection)
             .await
         };
-        let handled: bool = within(ANSWER, begin).await?.map_err(|error| failed(&error))?;
+        let handled: Result<bool, Error> = within(ANSWER, begin).await?;
+        let handled = handled.map_err(|error| {
+            // What happened to one connection has happened to most.
+            self.pool.idle().clear();
+            passing(translate(&error))
+        })?;
         let transaction = Box::new(PostgresTransaction { open: Some(open), lease: lease.clone(), event });
         if handled {
             transaction.roll_back().await;
@@ -240,7 +245,7 @@ impl Transaction for PostgresTransaction {
         Ok(ran)
     }
 
-    async fn commit(mut self: Box<Self>, mark: Mark) -> Result<(), StoreError> {
+    async fn commit(mut self: Box<Self>, mark: Mark) -> Result<(), SqlError> {
         let mut open = self.open.take().ok_or(StoreError::Closed)?;
         let (consumer, position) = (text::encode(&self.lease.consumer), number(self.event.position));
         let commit = async {
@@ -263,9 +268,10 @@ impl Transaction for PostgresTransaction {
             raw_sql(end).execute(&mut open.connection).await?;
             Ok(held == 1)
         };
-        let held = within(ANSWER, commit).await?.map_err(|error| failed(&error))?;
+        // Constraints may be deferred until now.
+        let held = within(ANSWER, commit).await?.map_err(|error| told(&error))?;
         open.done();
-        if held { Ok(()) } else { Err(lost(&self.lease)) }
+        if held { Ok(()) } else { Err(lost(&self.lease).into()) }
     }
 
     async fn roll_back(mut self: Box<Self>) {

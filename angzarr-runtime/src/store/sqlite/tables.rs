@@ -286,18 +286,19 @@ impl Transaction for SqliteTransaction {
         ran
     }
 
-    async fn commit(mut self: Box<Self>, mark: Mark) -> Result<(), StoreError> {
+    async fn commit(mut self: Box<Self>, mark: Mark) -> Result<(), SqlError> {
         let open = self.open.take().ok_or(StoreError::Closed)?;
-        blocking(move || {
+        let committed = blocking(move || {
             let connection = open.connection()?;
             let mut marked = connection.prepare_cached(
                 "INSERT INTO angzarr_handled (writer, position, part, parked) VALUES (?1, ?2, ?3, ?4)",
             )?;
             let parked = mark == Mark::UntilUnparked;
             marked.execute(params![&*self.lease.consumer, number(self.event.position), self.event.part, parked])?;
-            Ok(connection.execute_batch("COMMIT")?)
-        })
-        .await
+            // Constraints may be deferred until now.
+            Ok(connection.execute_batch("COMMIT").map_err(|error| told(&error)))
+        });
+        committed.await?
     }
 
     async fn roll_back(mut self: Box<Self>) {
