@@ -177,7 +177,7 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn __angzarr_key(
         event: &::angzarr_runtime::Payload,
     ) -> ::core::result::Result<
-        ::core::option::Option<::angzarr_runtime::view::Key>,
+        ::core::option::Option<::angzarr_runtime::component::Keyed>,
         ::angzarr_runtime::Failure,
     >
     where
@@ -187,15 +187,14 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
             <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
                 let event: Placed = event.decode()?;
                 ::core::result::Result::Ok(
-                    ::core::option::Option::Some(
-                        ::angzarr_runtime::view::Key::new(
-                            ::std::vec![
-                                ::core::option::Option::Some(& event.order_id)
+                    ::core::option::Option::Some(::angzarr_runtime::component::Keyed {
+                        key: ::angzarr_runtime::view::Key::from([
+                            ::core::option::Option::Some(&event.order_id)
                                 .map(::angzarr_runtime::KeyPart::key_part)
-                                .unwrap_or_default()
-                            ],
-                        ),
-                    ),
+                                .unwrap_or_default(),
+                        ]),
+                        event: ::angzarr_runtime::component::Decoded::new(event),
+                    }),
                 )
             }
             _ => ::core::result::Result::Ok(::core::option::Option::None),

@@ -21,29 +21,29 @@ pub(crate) trait Board: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn __angzarr_react<'a>(
         &'a self,
         row: ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
-        event: &'a ::angzarr_runtime::Payload,
+        event: ::angzarr_runtime::component::Arrival<'a>,
         cx: &'a ::angzarr_runtime::Context,
     ) -> ::angzarr_runtime::component::Handling<
         'a,
-        ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
+        ::core::option::Option<::angzarr_runtime::view::NewRow>,
     >
     where
         Self: ::core::marker::Sized,
     {
         ::std::boxed::Box::pin(async move {
-            match &*event.type_name {
+            match &*event.payload.type_name {
                 <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
                     let row = ::angzarr_runtime::component::row_decoded(row)?;
-                    let row = self.on_placed(row, event.decode()?, cx).await?;
+                    let row = self.on_placed(row, event.into_event()?, cx).await?;
                     ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::row_encoded(row),
+                        ::angzarr_runtime::component::row_stored(row),
                     )
                 }
                 _ => {
                     ::core::result::Result::Err(
                         ::angzarr_runtime::component::unhandled(
                             "shop.v1.app.Board",
-                            event,
+                            event.payload,
                         ),
                     )
                 }
@@ -54,7 +54,7 @@ pub(crate) trait Board: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn __angzarr_key(
         event: &::angzarr_runtime::Payload,
     ) -> ::core::result::Result<
-        ::core::option::Option<::angzarr_runtime::view::Key>,
+        ::core::option::Option<::angzarr_runtime::component::Keyed>,
         ::angzarr_runtime::Failure,
     >
     where

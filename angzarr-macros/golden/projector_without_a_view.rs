@@ -17,26 +17,26 @@ pub(crate) trait Mail: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn __angzarr_react<'a>(
         &'a self,
         row: ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
-        event: &'a ::angzarr_runtime::Payload,
+        event: ::angzarr_runtime::component::Arrival<'a>,
         cx: &'a ::angzarr_runtime::Context,
     ) -> ::angzarr_runtime::component::Handling<
         'a,
-        ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
+        ::core::option::Option<::angzarr_runtime::view::NewRow>,
     >
     where
         Self: ::core::marker::Sized,
     {
         ::std::boxed::Box::pin(async move {
-            match &*event.type_name {
+            match &*event.payload.type_name {
                 <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
-                    self.on_placed(event.decode()?, cx).await?;
+                    self.on_placed(event.into_event()?, cx).await?;
                     ::core::result::Result::Ok(::core::option::Option::None)
                 }
                 _ => {
                     ::core::result::Result::Err(
                         ::angzarr_runtime::component::unhandled(
                             "shop.v1.app.Mail",
-                            event,
+                            event.payload,
                         ),
                     )
                 }
@@ -47,7 +47,7 @@ pub(crate) trait Mail: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn __angzarr_key(
         event: &::angzarr_runtime::Payload,
     ) -> ::core::result::Result<
-        ::core::option::Option<::angzarr_runtime::view::Key>,
+        ::core::option::Option<::angzarr_runtime::component::Keyed>,
         ::angzarr_runtime::Failure,
     >
     where

@@ -40,7 +40,7 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
     #[doc(hidden)]
     fn __angzarr_react<'a>(
         &'a self,
-        event: &'a ::angzarr_runtime::Payload,
+        event: ::angzarr_runtime::component::Arrival<'a>,
         cx: &'a ::angzarr_runtime::Context,
     ) -> ::angzarr_runtime::component::Handling<
         'a,
@@ -50,21 +50,21 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
         Self: ::core::marker::Sized,
     {
         ::std::boxed::Box::pin(async move {
-            match &*event.type_name {
+            match &*event.payload.type_name {
                 <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
-                    let returned = self.on_placed(event.decode()?, cx).await?;
+                    let returned = self.on_placed(event.into_event()?, cx).await?;
                     ::core::result::Result::Ok(
                         ::angzarr_runtime::component::emit::command(&returned),
                     )
                 }
                 <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
-                    let returned = self.on_moved(event.decode()?, cx).await?;
+                    let returned = self.on_moved(event.into_event()?, cx).await?;
                     ::core::result::Result::Ok(
                         ::angzarr_runtime::component::emit::commands(&returned),
                     )
                 }
                 <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
-                    let returned = self.on_paid(event.decode()?, cx).await?;
+                    let returned = self.on_paid(event.into_event()?, cx).await?;
                     ::core::result::Result::Ok(
                         ::angzarr_runtime::component::emit::fact(&returned),
                     )
@@ -73,7 +73,7 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
                     ::core::result::Result::Err(
                         ::angzarr_runtime::component::unhandled(
                             "shop.v1.app.Sends",
-                            event,
+                            event.payload,
                         ),
                     )
                 }
@@ -84,7 +84,7 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn __angzarr_key(
         event: &::angzarr_runtime::Payload,
     ) -> ::core::result::Result<
-        ::core::option::Option<::angzarr_runtime::view::Key>,
+        ::core::option::Option<::angzarr_runtime::component::Keyed>,
         ::angzarr_runtime::Failure,
     >
     where
@@ -94,19 +94,19 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
             <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
                 let event: Placed = event.decode()?;
                 ::core::result::Result::Ok(
-                    ::core::option::Option::Some(
-                        ::angzarr_runtime::view::Key::new(
-                            ::std::vec![
-                                ::core::option::Option::Some(& event.order_id)
+                    ::core::option::Option::Some(::angzarr_runtime::component::Keyed {
+                        key: ::angzarr_runtime::view::Key::from([
+                            ::core::option::Option::Some(&event.order_id)
                                 .map(::angzarr_runtime::KeyPart::key_part)
-                                .unwrap_or_default(), ::core::option::Option::Some(& event
-                                .customer).and_then(::core::option::Option::as_ref).map(|
-                                message | & message.id)
+                                .unwrap_or_default(),
+                            ::core::option::Option::Some(&event.customer)
+                                .and_then(::core::option::Option::as_ref)
+                                .map(|message| &message.id)
                                 .map(::angzarr_runtime::KeyPart::key_part)
-                                .unwrap_or_default()
-                            ],
-                        ),
-                    ),
+                                .unwrap_or_default(),
+                        ]),
+                        event: ::angzarr_runtime::component::Decoded::new(event),
+                    }),
                 )
             }
             _ => ::core::result::Result::Ok(::core::option::Option::None),

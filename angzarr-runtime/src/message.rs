@@ -108,7 +108,7 @@ impl Payload {
     /// # Errors
     /// `PAYLOAD_MALFORMED` if the bytes are no encoding of `M`.
     pub fn decode<M: prost::Message + Default>(&self) -> Result<M, Failure> {
-        M::decode(self.value.clone()).map_err(|error| {
+        M::decode(&*self.value).map_err(|error| {
             let message =
                 format!("a stored or sent `{}` of {} bytes does not decode: {error}", self.type_name, self.value.len());
             Failure::new("PAYLOAD_MALFORMED", message)

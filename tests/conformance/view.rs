@@ -6,7 +6,7 @@ use angzarr_runtime::Row;
 use angzarr_runtime::prost::{self, Message};
 use angzarr_runtime::store::{EventRef, StoreError};
 use angzarr_runtime::view::{
-    Change, Column, Entry, Key, NewRow, Owner, Selection, Shape, Taken, Value, VersionState, ViewStore, Writer, json,
+    Change, Column, Entry, Key, NewRow, Owner, Selection, Shape, Taken, Value, VersionState, ViewStore, Writer,
 };
 use bytes::Bytes;
 use uuid::Uuid;
@@ -60,7 +60,7 @@ pub(crate) fn plain(row: &[u8]) -> NewRow {
 
 /// What the event at a position made of a row.
 pub(crate) fn change(key: impl Into<Key>, position: u64, row: Option<NewRow>) -> Change {
-    Change { key: key.into(), event: EventRef { position, part: 0 }, row }
+    Change { key: key.into(), event: EventRef { position, part: 0 }, row: row.map(Arc::new) }
 }
 
 fn set(rows: &[(&str, &str)]) -> Vec<Change> {
@@ -248,10 +248,6 @@ fn wide() -> Shape {
     Shape { row_type: ROW.to_owned(), columns: Wide::COLUMNS.to_vec() }
 }
 
-fn new_row(row: &Wide) -> NewRow {
-    NewRow { bytes: row.encode_to_vec().into(), values: row.values(), rest: json::rest(row) }
-}
-
 /// Rows with the ends of all ranges, in the order of their keys.
 fn extremes() -> Vec<(Key, Wide)> {
     let texts = ["", "nul\0", "\u{1}0", "日本🦀", "it's \"%\\", "\\x00", "NULL"];
@@ -278,7 +274,7 @@ async fn rows_are_found_by_columns_of_all_kinds(backend: impl Backend) {
     let opened = backend.open().await;
     assert_eq!(take(&opened.views, &wide(), 0, 1).await.unwrap().version, 1);
     let all = extremes();
-    let changes = all.iter().map(|(key, row)| change(key.clone(), 1, Some(new_row(row)))).collect();
+    let changes = all.iter().map(|(key, row)| change(key.clone(), 1, Some(NewRow::of(row)))).collect();
     opened.views.commit(VIEW, by(1, 1), changes, 1).await.unwrap();
     let views = backend.reopen(opened).await.views;
     for (index, Column { name, .. }) in Wide::COLUMNS.iter().enumerate() {
@@ -310,7 +306,7 @@ async fn rows_remember_their_last_event(backend: impl Backend) {
     let opened = backend.open().await;
     taken(&opened.views, 0, 1).await;
     let event = EventRef { position: 1 << 40, part: 3 };
-    let row = Change { key: Key::from("a"), event, row: Some(plain(b"1")) };
+    let row = Change { key: Key::from("a"), event, row: Some(plain(b"1").into()) };
     opened.views.commit(VIEW, by(1, 1), vec![row], 5).await.unwrap();
     let views = backend.reopen(opened).await.views;
     let known = views.entry(VIEW, 1, &Key::from("a")).await.unwrap();
@@ -367,7 +363,7 @@ async fn views_whose_names_are_alike_have_tables_of_their_own(backend: impl Back
     let mut tables = Vec::new();
     for view in &names {
         views.take(view, Owner { log: LOG, shape: &shape }, 0, 1).await.unwrap();
-        let changes = vec![change(view.as_str(), 1, Some(new_row(&Wide::default())))];
+        let changes = vec![change(view.as_str(), 1, Some(NewRow::of(&Wide::default())))];
         views.commit(view, by(1, 1), changes, 1).await.unwrap();
         views.rebuild(view).await.unwrap();
         tables.extend(views.versions(view).await.unwrap().into_iter().map(|version| version.table));
@@ -452,7 +448,7 @@ async fn other_columns_are_built_beside_the_old_ones(backend: impl Backend) {
     assert_eq!(versions(&views).await, [(1, Active, 5), (2, Building, 0)]);
     assert_eq!(views.commit(VIEW, by(2, 1), set(&[("c", "1")]), 6).await, lost(), "only the new one is fed");
 
-    let new = || Some(new_row(&Wide { text: "new".into(), ..Wide::default() }));
+    let new = || Some(NewRow::of(&Wide { text: "new".into(), ..Wide::default() }));
     views.commit(VIEW, by(2, 2), vec![change("a", 3, new()), change("c", 7, new())], 7).await.unwrap();
     assert_eq!(rows(&views).await, owned(&[("a", "old"), ("b", "old")]), "readers see the old one");
     assert_eq!(views.row(VIEW, &Key::from("c")).await.unwrap(), None);
@@ -494,7 +490,7 @@ async fn a_view_is_rebuilt_beside_itself(backend: impl Backend) {
     opened.views.rebuild(VIEW).await.unwrap();
     assert_eq!(versions(&opened.views).await, [], "there is nothing to rebuild");
     take(&opened.views, &wide(), 0, 1).await.unwrap();
-    let row = |text: &str| Some(new_row(&Wide { text: text.into(), ..Wide::default() }));
+    let row = |text: &str| Some(NewRow::of(&Wide { text: text.into(), ..Wide::default() }));
     opened.views.commit(VIEW, by(1, 1), vec![change("a", 4, row("old"))], 5).await.unwrap();
     opened.views.rebuild(VIEW).await.unwrap();
     opened.views.rebuild(VIEW).await.unwrap();
@@ -537,7 +533,7 @@ async fn rows_are_read_by_plain_sql(backend: impl Backend) {
     let opened = backend.open().await;
     take(&opened.views, &wide(), 0, 1).await.unwrap();
     let all = extremes();
-    let changes = all.iter().map(|(key, row)| change(key.clone(), 1, Some(new_row(row)))).collect();
+    let changes = all.iter().map(|(key, row)| change(key.clone(), 1, Some(NewRow::of(row)))).collect();
     opened.views.commit(VIEW, by(1, 1), changes, 1).await.unwrap();
     opened.views.commit(VIEW, by(1, 1), vec![change("6", 9, None)], 1).await.unwrap();
     let table = backend.view_table(TABLE);
@@ -560,11 +556,11 @@ async fn indexes_of_users_survive_a_rebuild(backend: impl Backend) {
     let index = |name: &str, on: &str| backend.view_sql(&format!("CREATE INDEX {name} ON {table} ({on})"));
     index("by_text", "text");
     index("by_order", "\"order\", _key");
-    opened.views.commit(VIEW, by(1, 1), vec![change("a", 1, Some(new_row(&Wide::default())))], 1).await.unwrap();
+    opened.views.commit(VIEW, by(1, 1), vec![change("a", 1, Some(NewRow::of(&Wide::default())))], 1).await.unwrap();
     let mut other = wide();
     other.columns.retain(|column| column.name != "text");
     assert_eq!(take(&opened.views, &other, 9, 1).await.unwrap().version, 2);
-    let mut row = new_row(&Wide::default());
+    let mut row = NewRow::of(&Wide::default());
     row.values.remove(0);
     opened.views.commit(VIEW, by(1, 2), vec![change("a", 1, Some(row))], 1).await.unwrap();
     assert_eq!(versions(&opened.views).await, [(2, Active, 1)]);
@@ -581,7 +577,7 @@ async fn what_users_made_of_a_table_stops_no_commit(backend: impl Backend) {
     let table = backend.view_table(TABLE);
     let theirs = backend.view_table("theirs");
     backend.view_sql(&format!("CREATE VIEW {theirs} AS SELECT _key FROM {table}"));
-    let row = |key: &str, position| change(key, position, Some(new_row(&Wide::default())));
+    let row = |key: &str, position| change(key, position, Some(NewRow::of(&Wide::default())));
     views.commit(VIEW, by(1, 1), vec![row("a", 1)], 1).await.unwrap();
     views.rebuild(VIEW).await.unwrap();
     take(views, &wide(), 9, 1).await.unwrap();

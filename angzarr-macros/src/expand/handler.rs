@@ -216,9 +216,10 @@ pub(super) fn keys(definition: &Definition) -> TokenStream {
         quote! {
             #name => {
                 let event: #path = event.decode()?;
-                ::core::result::Result::Ok(::core::option::Option::Some(
-                    ::angzarr_runtime::view::Key::new(::std::vec![#(#parts),*]),
-                ))
+                ::core::result::Result::Ok(::core::option::Option::Some(::angzarr_runtime::component::Keyed {
+                    key: ::angzarr_runtime::view::Key::from([#(#parts),*]),
+                    event: ::angzarr_runtime::component::Decoded::new(event),
+                }))
             }
         }
     });
@@ -226,7 +227,10 @@ pub(super) fn keys(definition: &Definition) -> TokenStream {
         #[doc(hidden)]
         fn __angzarr_key(
             event: &::angzarr_runtime::Payload,
-        ) -> ::core::result::Result<::core::option::Option<::angzarr_runtime::view::Key>, ::angzarr_runtime::Failure>
+        ) -> ::core::result::Result<
+            ::core::option::Option<::angzarr_runtime::component::Keyed>,
+            ::angzarr_runtime::Failure,
+        >
         where
             Self: ::core::marker::Sized,
         {
@@ -271,16 +275,20 @@ impl Dispatch<'_> {
             fn __angzarr_react<'a>(
                 &'a self,
                 #parameters
-                event: &'a ::angzarr_runtime::Payload,
+                event: ::angzarr_runtime::component::Arrival<'a>,
                 cx: &'a ::angzarr_runtime::Context,
             ) -> ::angzarr_runtime::component::Handling<'a, #yields>
             where
                 Self: ::core::marker::Sized,
             {
                 ::std::boxed::Box::pin(async move {
-                    match &*event.type_name {
+                    match &*event.payload.type_name {
                         #(#arms)*
-                        _ => ::core::result::Result::Err(::angzarr_runtime::component::unhandled(#component, event)),
+                        _ => {
+                            ::core::result::Result::Err(
+                                ::angzarr_runtime::component::unhandled(#component, event.payload),
+                            )
+                        }
                     }
                 })
             }

@@ -20,15 +20,15 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
                 quote! { ::core::option::Option<#row> },
                 quote! {
                     let row = ::angzarr_runtime::component::row_decoded(row)?;
-                    let row = self.#method(row, event.decode()?, cx).await?;
-                    ::core::result::Result::Ok(::angzarr_runtime::component::row_encoded(row))
+                    let row = self.#method(row, event.into_event()?, cx).await?;
+                    ::core::result::Result::Ok(::angzarr_runtime::component::row_stored(row))
                 },
             ),
             None => (
                 TokenStream::new(),
                 quote! { () },
                 quote! {
-                    self.#method(event.decode()?, cx).await?;
+                    self.#method(event.into_event()?, cx).await?;
                     ::core::result::Result::Ok(::core::option::Option::None)
                 },
             ),
@@ -51,7 +51,8 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
         arms.push(quote! { #name => { #call } });
     }
     let bytes = quote! { ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes> };
-    let react = Dispatch { definition, parameters: quote! { row: #bytes, }, yields: bytes, arms }.method();
+    let yields = quote! { ::core::option::Option<::angzarr_runtime::view::NewRow> };
+    let react = Dispatch { definition, parameters: quote! { row: #bytes, }, yields, arms }.method();
     let register = match row {
         Some(row) => quote! { ::angzarr_runtime::component::view::<Self, #row> },
         None => quote! { ::angzarr_runtime::component::effects },

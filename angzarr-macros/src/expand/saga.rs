@@ -30,7 +30,7 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
         });
         arms.push(quote! {
             #name => {
-                let returned = self.#method(event.decode()?, cx).await?;
+                let returned = self.#method(event.into_event()?, cx).await?;
                 ::core::result::Result::Ok(#emissions)
             }
         });

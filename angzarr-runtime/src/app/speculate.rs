@@ -100,7 +100,7 @@ impl App {
     pub async fn speculate_saga(&self, name: &str, event: &Record) -> Result<Vec<Outgoing>, Error> {
         let saga = self.inner.sagas.iter().find(|saga| saga.logic.spec().name == name);
         let saga = saga.ok_or_else(|| Error::Setup(format!("no saga `{name}` is registered")))?;
-        Ok(saga.decide(event).await?)
+        Ok(saga.decide(event, None).await?)
     }
 
     /// The step that an event would lead to in the process manager of that full name, now or then: nothing is stored

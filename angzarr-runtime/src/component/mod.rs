@@ -12,12 +12,13 @@ mod saga;
 mod state;
 mod upcaster;
 
+use std::any::Any;
 use std::sync::Arc;
 
 pub use aggregate::{AggregateLogic, AggregateSpec, Input, Undecided, aggregate, decode_refused};
 pub use delivery::{Delivery, OnFailure};
 pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
-pub use projector::{ProjectorLogic, ProjectorSpec, effects, row_decoded, row_encoded, view};
+pub use projector::{ProjectorLogic, ProjectorSpec, effects, row_decoded, row_stored, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
 pub use state::{SnapshotSpec, State, StateMessage, Stateful};
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
@@ -72,7 +73,59 @@ pub struct Subscription {
 }
 
 /// Finds the key that an event's own fields name; none stands for the default of the component's kind.
-pub type KeyOf = fn(&Payload) -> Result<Option<Key>, Failure>;
+pub type KeyOf = fn(&Payload) -> Result<Option<Keyed>, Failure>;
+
+/// A key, and the event that was decoded to find it.
+#[derive(Debug)]
+pub struct Keyed {
+    /// The key.
+    pub key: Key,
+    /// The event.
+    pub event: Decoded,
+}
+
+/// A message of any type, decoded.
+#[derive(Debug)]
+pub struct Decoded(Box<dyn Any + Send>);
+
+impl Decoded {
+    /// Of a known one.
+    pub fn new(message: impl prost::Message + 'static) -> Self {
+        Self(Box::new(message))
+    }
+}
+
+/// An event that comes to a handler: as stored, and decoded if that was done before.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// As stored.
+    pub payload: &'a Payload,
+    decoded: Option<Decoded>,
+}
+
+impl<'a> Arrival<'a> {
+    /// An event and, if it was decoded before, that.
+    pub fn new(payload: &'a Payload, decoded: Option<Decoded>) -> Self {
+        Self { payload, decoded }
+    }
+
+    /// The event itself; that the types fit is the caller's business.
+    ///
+    /// # Errors
+    /// `PAYLOAD_MALFORMED` if the payload is no encoding of `M`.
+    pub fn into_event<M: prost::Message + Default + 'static>(self) -> Result<M, Failure> {
+        match self.decoded.map(|decoded| decoded.0.downcast()) {
+            Some(Ok(event)) => Ok(*event),
+            Some(Err(_)) | None => self.payload.decode(),
+        }
+    }
+}
+
+impl<'a> From<&'a Payload> for Arrival<'a> {
+    fn from(payload: &'a Payload) -> Self {
+        Self::new(payload, None)
+    }
+}
 
 /// The type name of an event that a component stores; refused by the compiler if the event is retired.
 pub const fn written<E: Event>() -> &'static str {

@@ -89,7 +89,7 @@ impl<T: Send + Sync + 'static, S: StateMessage> ProcessManagerLogic for Typed<T,
     }
 
     fn key(&self, event: &Payload) -> Result<Option<Key>, Failure> {
-        (self.key)(event)
+        Ok((self.key)(event)?.map(|keyed| keyed.key))
     }
 
     fn react<'a>(&'a self, state: &'a State, input: ProcessInput<'a>, cx: &'a Context) -> Handling<'a, Vec<Emission>> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Delivery, Handling, KeyOf, Registration, Subscription};
+use super::{Arrival, Delivery, Handling, KeyOf, Keyed, Registration, Subscription};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::Payload;
-use crate::view::{self, Key, NewRow, Shape};
+use crate::view::{self, NewRow, Shape};
 
 /// What a projector says of itself.
 #[derive(Debug)]
@@ -33,25 +33,18 @@ pub trait ProjectorLogic: Send + Sync {
     ///
     /// # Errors
     /// The event does not decode.
-    fn key(&self, event: &Payload) -> Result<Option<Key>, Failure>;
-
-    /// An encoded row as it is stored.
-    ///
-    /// # Errors
-    /// The row does not decode.
-    fn stored(&self, row: Bytes) -> Result<NewRow, Failure>;
+    fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure>;
 
     /// The row after the event; none deletes it. Without a view both are none.
-    fn project<'a>(&'a self, row: Option<Bytes>, event: &'a Payload, cx: &'a Context) -> Handling<'a, Option<Bytes>>;
+    fn project<'a>(&'a self, row: Option<Bytes>, event: Arrival<'a>, cx: &'a Context) -> Handling<'a, Option<NewRow>>;
 }
 
-type Project<T> = for<'a> fn(&'a T, Option<Bytes>, &'a Payload, &'a Context) -> Handling<'a, Option<Bytes>>;
+type Project<T> = for<'a> fn(&'a T, Option<Bytes>, Arrival<'a>, &'a Context) -> Handling<'a, Option<NewRow>>;
 
 struct Typed<T> {
     component: T,
     spec: &'static ProjectorSpec,
     shape: Option<Shape>,
-    stored: fn(Bytes) -> Result<NewRow, Failure>,
     project: Project<T>,
     key: KeyOf,
 }
@@ -65,15 +58,11 @@ impl<T: Send + Sync + 'static> ProjectorLogic for Typed<T> {
         self.shape.as_ref()
     }
 
-    fn key(&self, event: &Payload) -> Result<Option<Key>, Failure> {
+    fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure> {
         (self.key)(event)
     }
 
-    fn stored(&self, row: Bytes) -> Result<NewRow, Failure> {
-        (self.stored)(row)
-    }
-
-    fn project<'a>(&'a self, row: Option<Bytes>, event: &'a Payload, cx: &'a Context) -> Handling<'a, Option<Bytes>> {
+    fn project<'a>(&'a self, row: Option<Bytes>, event: Arrival<'a>, cx: &'a Context) -> Handling<'a, Option<NewRow>> {
         (self.project)(&self.component, row, event, cx)
     }
 }
@@ -86,7 +75,7 @@ pub fn view<T: Send + Sync + 'static, R: view::Row + prost::Message + prost::Nam
     key: KeyOf,
 ) -> Registration {
     let shape = Some(Shape::of::<R>());
-    Registration::Projector(Arc::new(Typed { component, spec, shape, stored: stored::<R>, project, key }))
+    Registration::Projector(Arc::new(Typed { component, spec, shape, project, key }))
 }
 
 /// Registers a projector that has side effects only.
@@ -96,13 +85,7 @@ pub fn effects<T: Send + Sync + 'static>(
     project: Project<T>,
     key: KeyOf,
 ) -> Registration {
-    let stored = |bytes| Ok(NewRow { bytes, values: Vec::new(), rest: String::new() });
-    Registration::Projector(Arc::new(Typed { component, spec, shape: None, stored, project, key }))
-}
-
-fn stored<R: view::Row + prost::Message + Default>(bytes: Bytes) -> Result<NewRow, Failure> {
-    let row = decoded::<R>(bytes.clone())?;
-    Ok(NewRow { bytes, values: row.values(), rest: view::json::rest(&row) })
+    Registration::Projector(Arc::new(Typed { component, spec, shape: None, project, key }))
 }
 
 /// Decodes a row.
@@ -110,14 +93,11 @@ fn stored<R: view::Row + prost::Message + Default>(bytes: Bytes) -> Result<NewRo
 /// # Errors
 /// `ROW_MALFORMED` if the bytes are no encoding of `R`.
 pub fn row_decoded<R: prost::Message + Default>(row: Option<Bytes>) -> Result<Option<R>, Failure> {
-    row.map(decoded).transpose()
+    let malformed = |error| Failure::new("ROW_MALFORMED", format!("a stored row does not decode: {error}"));
+    row.map(|row| R::decode(row).map_err(malformed)).transpose()
 }
 
-fn decoded<R: prost::Message + Default>(row: Bytes) -> Result<R, Failure> {
-    R::decode(row).map_err(|error| Failure::new("ROW_MALFORMED", format!("a stored row does not decode: {error}")))
-}
-
-/// Encodes a row.
-pub fn row_encoded<R: prost::Message>(row: Option<R>) -> Option<Bytes> {
-    row.map(|row| row.encode_to_vec().into())
+/// What a handler has made of a row, as it is stored.
+pub fn row_stored<R: view::Row + prost::Message>(row: Option<R>) -> Option<NewRow> {
+    row.as_ref().map(NewRow::of)
 }

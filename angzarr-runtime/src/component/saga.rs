@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Delivery, Handling, KeyOf, Registration, Subscription};
+use super::{Arrival, Delivery, Handling, KeyOf, Keyed, Registration, Subscription};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
-use crate::view::Key;
 
 /// What a saga says of itself.
 #[derive(Debug)]
@@ -30,13 +29,13 @@ pub trait SagaLogic: Send + Sync {
     ///
     /// # Errors
     /// The event does not decode.
-    fn key(&self, event: &Payload) -> Result<Option<Key>, Failure>;
+    fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure>;
 
     /// Decides what to send.
-    fn react<'a>(&'a self, event: &'a Payload, cx: &'a Context) -> Handling<'a, Vec<Emission>>;
+    fn react<'a>(&'a self, event: Arrival<'a>, cx: &'a Context) -> Handling<'a, Vec<Emission>>;
 }
 
-type React<T> = for<'a> fn(&'a T, &'a Payload, &'a Context) -> Handling<'a, Vec<Emission>>;
+type React<T> = for<'a> fn(&'a T, Arrival<'a>, &'a Context) -> Handling<'a, Vec<Emission>>;
 
 struct Typed<T> {
     component: T,
@@ -50,11 +49,11 @@ impl<T: Send + Sync + 'static> SagaLogic for Typed<T> {
         self.spec
     }
 
-    fn key(&self, event: &Payload) -> Result<Option<Key>, Failure> {
+    fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure> {
         (self.key)(event)
     }
 
-    fn react<'a>(&'a self, event: &'a Payload, cx: &'a Context) -> Handling<'a, Vec<Emission>> {
+    fn react<'a>(&'a self, event: Arrival<'a>, cx: &'a Context) -> Handling<'a, Vec<Emission>> {
         (self.react)(&self.component, event, cx)
     }
 }

@@ -3,19 +3,24 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::consumer::Consumer;
+use super::consumer::{Consumer, Lane};
 use super::guarded_async;
 use super::outgoing::context;
 use super::rows::Rows;
-use crate::component::{Delivery, ProjectorLogic, Subscription};
+use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, Subscription};
+use crate::context::Context;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
 use crate::tables::{Holding, Mark, Slot};
-use crate::view::{Change, Entry, Key, Owner, Shape, ViewStore, Writer};
+use crate::view::{Entry, Key, NewRow, Owner, Shape, ViewStore, Writer};
+
+/// So many changes are freed sooner than another thread wakes up.
+const FEW: usize = 64;
 
 /// The coordinator of one projector.
 pub(crate) struct ProjectorCoordinator {
@@ -57,27 +62,32 @@ impl ProjectorCoordinator {
     }
 
     /// Handles an event in a transaction, if the handler wants one.
-    async fn handle(&self, event: &Record, mark: Mark) -> Result<(), Error> {
+    async fn handle(&self, event: &Record, decoded: Option<Decoded>, mark: Mark) -> Result<(), Error> {
         let at = EventRef { position: event.position, part: event.part };
         let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at));
-        let handling = self.logic.project(None, &event.payload, &cx);
-        let handled = guarded_async(self.name(), self.delivery.timeout, handling).await.map(drop);
+        let handled = self.project(None, Arrival::new(&event.payload, decoded), &cx).await.map(drop);
         match cx.into_slot() {
             Some(slot) => slot.end(handled, mark).await,
             None => Ok(handled?),
         }
     }
 
-    /// The row's key: what the handler names, or the natural id of the event's root.
-    fn key(&self, event: &Record) -> Result<Key, Failure> {
-        Ok(self.logic.key(&event.payload)?.unwrap_or_else(|| Key::from(&*event.key)))
+    async fn project(&self, row: Option<Bytes>, event: Arrival<'_>, cx: &Context) -> Result<Option<NewRow>, Failure> {
+        guarded_async(self.name(), self.delivery.timeout, self.logic.project(row, event, cx)).await
     }
 
-    /// A change as it is stored.
-    fn change(&self, (key, Entry { event, row }): (Key, Entry)) -> Result<Change, StoreError> {
-        let row = row.map(|row| self.logic.stored(row)).transpose();
-        let row = row.map_err(|failure| StoreError::Damaged { reason: format!("{}: {failure}", self.name()) })?;
-        Ok(Change { key, event, row })
+    /// Makes of the lane's row what the event makes of it.
+    async fn change(&self, view: &View, event: &Record, lane: Lane) -> Result<(), Error> {
+        let (key, at) = (Key::of_text(lane.name), EventRef { position: event.position, part: event.part });
+        let writer = view.writer()?;
+        let entry = view.entry(writer, &key).await?;
+        // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
+        if entry.as_ref().is_some_and(|entry| entry.event >= at) {
+            return Ok(());
+        }
+        let (row, cx) = (entry.and_then(|entry| entry.row), context(self.name(), event));
+        let row = self.project(row, Arrival::new(&event.payload, lane.event), &cx).await?;
+        Ok(view.under(writer, |rows| rows.change(key, at, row.map(Arc::new)))?)
     }
 }
 
@@ -130,8 +140,12 @@ impl Consumer for ProjectorCoordinator {
         true
     }
 
-    fn lane(&self, event: &Record) -> Result<String, Failure> {
-        Ok(self.key(event)?.to_string())
+    /// The row: the one that the handler's key names, or that of the natural id of the event's root.
+    fn lane(&self, event: &Record) -> Result<Lane, Failure> {
+        Ok(match self.logic.key(&event.payload)? {
+            Some(keyed) => keyed.into(),
+            None => Lane::from(Arc::<str>::from(Key::shared(&event.key))),
+        })
     }
 
     fn delivery(&self) -> Delivery {
@@ -141,35 +155,30 @@ impl Consumer for ProjectorCoordinator {
     async fn is_past(&self, event: &Record) -> Result<bool, Error> {
         let Some(view) = &self.view else { return Ok(false) };
         let at = EventRef { position: event.position, part: event.part };
-        let entry = view.entry(view.writer()?, &self.key(event)?).await?;
+        let (writer, key) = (view.writer()?, Key::of_text(self.lane(event)?.name));
+        let entry = match view.under(writer, |rows| rows.find(&key))? {
+            Some(known) => known,
+            None => view.views.entry(view.name, writer.version, &key).await?,
+        };
         Ok(entry.is_some_and(|entry| entry.event > at))
     }
 
-    async fn react(&self, event: &Record) -> Result<(), Error> {
+    async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
         let span = tracing::info_span!("projector.handle", projector = self.name(), correlation_id = %event.trace.correlation_id);
         async {
-            let Some(view) = &self.view else { return self.handle(event, Mark::UntilPassed).await };
-            let cx = context(self.name(), event);
-            let (key, at) = (self.key(event)?, EventRef { position: event.position, part: event.part });
-            let writer = view.writer()?;
-            let entry = view.entry(writer, &key).await?;
-            // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
-            if entry.as_ref().is_some_and(|entry| entry.event >= at) {
-                return Ok(());
+            match &self.view {
+                Some(view) => self.change(view, event, lane).await,
+                None => self.handle(event, lane.event, Mark::UntilPassed).await,
             }
-            let row = entry.and_then(|entry| entry.row);
-            let row =
-                guarded_async(self.name(), self.delivery.timeout, self.logic.project(row, &event.payload, &cx)).await?;
-            Ok(view.under(writer, |rows| rows.change(key, at, row))?)
         }
         .instrument(span)
         .await
     }
 
-    async fn replay(&self, event: &Record) -> Result<(), Error> {
+    async fn replay(&self, event: &Record, lane: Lane) -> Result<(), Error> {
         match &self.view {
-            Some(_) => self.react(event).await,
-            None => self.handle(event, Mark::UntilUnparked).await,
+            Some(_) => self.react(event, lane).await,
+            None => self.handle(event, lane.event, Mark::UntilUnparked).await,
         }
     }
 
@@ -215,13 +224,15 @@ impl Consumer for ProjectorCoordinator {
         if writer.token != lease.token {
             return Err(view.lost());
         }
-        // Handlers of other lanes go on meanwhile, so only what is there now is in it. It stays there until it is
-        // stored, so that a commit that failed can be tried again.
-        let changed = view.under(writer, |rows| rows.changed())?;
-        let keys = changed.iter().map(|(key, entry)| (key.clone(), entry.event)).collect();
-        let changes = changed.into_iter().map(|change| self.change(change)).collect::<Result<_, _>>()?;
+        // Handlers of other lanes go on meanwhile, so only what is there now is in it.
+        let changes = view.under(writer, Rows::commit)?;
         view.views.commit(self.name(), writer, changes, position).await?;
-        view.under(writer, |rows| rows.committed(keys))
+        let committed = view.under(writer, Rows::committed)?;
+        if committed.len() > FEW {
+            // Freeing them takes time for which events would wait.
+            tokio::task::spawn_blocking(|| drop(committed));
+        }
+        Ok(())
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -234,17 +245,16 @@ impl Consumer for ProjectorCoordinator {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use prost_types::Timestamp;
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::component::{Handling, ProjectorSpec};
+    use crate::component::{Handling, Keyed, ProjectorSpec};
     use crate::context::Context;
     use crate::message::Payload;
     use crate::store::memory::{MemoryStore, MemoryViews};
     use crate::store::{Acquired, ConsumerStore, RecordKind, StreamId, Trace};
-    use crate::view::{NewRow, Selection, Taken, Version};
+    use crate::view::{Change, Selection, Taken, Version};
 
     /// Appends what events say to their rows.
     struct Listing(Shape);
@@ -258,21 +268,20 @@ mod tests {
             Some(&self.0)
         }
 
-        fn key(&self, _: &Payload) -> Result<Option<Key>, Failure> {
+        fn key(&self, _: &Payload) -> Result<Option<Keyed>, Failure> {
             Ok(None)
-        }
-
-        fn stored(&self, bytes: Bytes) -> Result<NewRow, Failure> {
-            Ok(NewRow { bytes, values: Vec::new(), rest: "{}".into() })
         }
 
         fn project<'a>(
             &'a self,
             row: Option<Bytes>,
-            event: &'a Payload,
+            event: Arrival<'a>,
             _: &'a Context,
-        ) -> Handling<'a, Option<Bytes>> {
-            Box::pin(async move { Ok(Some([&*row.unwrap_or_default(), &*event.value].concat().into())) })
+        ) -> Handling<'a, Option<NewRow>> {
+            Box::pin(async move {
+                let bytes = [&*row.unwrap_or_default(), &*event.payload.value].concat().into();
+                Ok(Some(NewRow { bytes, values: Vec::new(), rest: "{}".into() }))
+            })
         }
     }
 
@@ -361,16 +370,20 @@ mod tests {
         let shape = Shape { row_type: "Row".into(), columns: Vec::new() };
         let projector =
             ProjectorCoordinator::new(Arc::new(Listing(shape)), store.clone(), views.clone(), Delivery::DEFAULT);
+        let handle = async |event: Record| {
+            let lane = projector.lane(&event).unwrap();
+            projector.react(&event, lane).await
+        };
         let row = async |key: &str| views.row("Listing", &Key::from(key)).await.unwrap();
 
         let lease = leased(&store).await;
         assert_eq!(projector.take(&lease).await.unwrap(), 0);
-        projector.react(&event(1, "a", "1")).await.unwrap();
-        projector.react(&event(4, "b", "4")).await.unwrap();
+        handle(event(1, "a", "1")).await.unwrap();
+        handle(event(4, "b", "4")).await.unwrap();
         let during = async {
             views.begun.acquire().await.unwrap().forget();
-            projector.react(&event(2, "a", "2")).await.unwrap();
-            projector.react(&event(3, "c", "3")).await.unwrap();
+            handle(event(2, "a", "2")).await.unwrap();
+            handle(event(3, "c", "3")).await.unwrap();
             views.go_on.add_permits(1);
         };
         let (committed, ()) = tokio::join!(projector.commit(&lease, 1), during);
@@ -381,7 +394,7 @@ mod tests {
         assert_eq!((row("a").await, row("c").await), (Some("12".into()), Some("3".into())));
 
         // A commit that is given up is made again; what is behind the checkpoint is not handled twice.
-        projector.react(&event(5, "a", "5")).await.unwrap();
+        handle(event(5, "a", "5")).await.unwrap();
         let given_up = async { views.begun.acquire_many(2).await.unwrap().forget() };
         tokio::select! {
             _ = projector.commit(&lease, 2) => panic!("it has to wait"),

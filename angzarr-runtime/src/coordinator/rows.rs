@@ -1,84 +1,130 @@
 //! The rows of a view while its projector is at work: those that were changed and are not committed yet, and those that
 //! are at hand because they were used lately.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use lru::LruCache;
 
 use crate::store::EventRef;
-use crate::view::{Entry, Key, Taken, Writer};
+use crate::view::{Change, Entry, Key, NewRow, Taken, Writer};
 
 /// How many bytes of committed rows a projector keeps at hand.
 const AT_HAND: usize = 32 << 20;
 
 /// What an entry takes beside its key and its row, about.
-const OVERHEAD: usize = 320;
+const OVERHEAD: usize = 256;
 
 /// Everything that is known under one lease.
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) writer: Writer,
-    changed: HashMap<Key, Entry>,
-    at_hand: LruCache<Key, Entry>,
+    known: LruCache<Key, Known>,
     bytes: usize,
     /// Of whom nothing is known here nothing is known in the store.
     all: bool,
+    /// How many commits have begun, and how many had when the last one that succeeded had begun.
+    begun: u64,
+    stored: u64,
+    /// What was changed since the last commit began.
+    changed: Vec<Change>,
+    /// What is in that commit, until it is stored.
+    committing: Vec<Change>,
+}
+
+/// What is known of a key.
+#[derive(Debug)]
+struct Known {
+    entry: Entry,
+    /// How many commits had begun when it was changed, and where it is among the changes since; none if it was read.
+    changed: Option<(u64, usize)>,
 }
 
 fn weight(key: &Key, entry: &Entry) -> usize {
-    let parts: usize = key.parts().iter().map(|part| part.len() + size_of::<String>()).sum();
-    parts + entry.row.as_ref().map_or(0, Bytes::len) + OVERHEAD
+    key.as_str().len() + entry.row.as_ref().map_or(0, Bytes::len) + OVERHEAD
 }
 
 impl Rows {
     pub(super) fn new(token: u64, taken: Taken) -> Self {
         Self {
             writer: Writer { token, version: taken.version },
-            changed: HashMap::new(),
-            at_hand: LruCache::unbounded(),
+            known: LruCache::unbounded(),
             bytes: 0,
             all: taken.empty,
+            begun: 0,
+            stored: 0,
+            changed: Vec::new(),
+            committing: Vec::new(),
         }
     }
 
     /// What is known of a key; none if the store has to be asked.
     pub(super) fn find(&mut self, key: &Key) -> Option<Option<Entry>> {
-        let known = self.changed.get(key).or_else(|| self.at_hand.get(key)).cloned();
+        let known = self.known.get(key).map(|known| known.entry.clone());
         if known.is_some() || self.all { Some(known) } else { None }
     }
 
     /// A handler has made this of a row.
-    pub(super) fn change(&mut self, key: Key, event: EventRef, row: Option<Bytes>) {
-        self.changed.insert(key, Entry { event, row });
-    }
-
-    /// What is to be committed.
-    pub(super) fn changed(&self) -> Vec<(Key, Entry)> {
-        self.changed.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect()
-    }
-
-    /// That was committed. What was changed again meanwhile, by a later event then, waits for the next time.
-    pub(super) fn committed(&mut self, keys: Vec<(Key, EventRef)>) {
-        for (key, event) in keys {
-            if self.changed.get(&key).is_some_and(|entry| entry.event == event)
-                && let Some(entry) = self.changed.remove(&key)
-            {
-                self.keep(key, entry);
+    pub(super) fn change(&mut self, key: Key, event: EventRef, row: Option<Arc<NewRow>>) {
+        let entry = Entry { event, row: row.as_ref().map(|row| row.bytes.clone()) };
+        let change = Change { key: key.clone(), event, row };
+        self.bytes += weight(&key, &entry);
+        let mut changed = Some((self.begun, self.changed.len()));
+        match self.known.get_mut(&key) {
+            Some(known) => {
+                self.bytes -= weight(&key, &known.entry);
+                if known.changed.is_some_and(|(begun, _)| begun == self.begun) {
+                    changed = known.changed;
+                }
+                *known = Known { entry, changed };
+            }
+            None => {
+                self.known.put(key, Known { entry, changed });
             }
         }
+        match changed.and_then(|(_, place)| self.changed.get_mut(place)) {
+            Some(earlier) => *earlier = change,
+            None => self.changed.push(change),
+        }
+        self.let_go();
     }
 
-    /// Keeps an entry at hand, and lets go of what was not used for the longest time.
+    /// What is to be committed: what was changed since this was called before, and what came of that if it was not stored.
+    pub(super) fn commit(&mut self) -> Vec<Change> {
+        let changed = std::mem::take(&mut self.changed);
+        let same =
+            |change: &Change| self.known.peek(&change.key).is_some_and(|known| known.entry.event == change.event);
+        self.committing.retain(same);
+        self.committing.extend(changed);
+        self.begun += 1;
+        self.committing.clone()
+    }
+
+    /// That was committed; what was changed again meanwhile waits for the next time. Gives what is of no more use.
+    pub(super) fn committed(&mut self) -> Vec<Change> {
+        let committed = std::mem::take(&mut self.committing);
+        self.stored = self.begun;
+        self.let_go();
+        committed
+    }
+
+    /// Keeps what the store says of a key, for whoever handles its lane.
     pub(super) fn keep(&mut self, key: Key, entry: Entry) {
-        self.bytes += weight(&key, &entry);
-        if let Some((key, old)) = self.at_hand.push(key, entry) {
-            self.bytes -= weight(&key, &old);
+        if !self.known.contains(&key) {
+            self.bytes += weight(&key, &entry);
+            self.known.put(key, Known { entry, changed: None });
+            self.let_go();
         }
+    }
+
+    /// Lets go of what was not used for the longest time, if it is stored.
+    fn let_go(&mut self) {
         while self.bytes > AT_HAND
-            && let Some((key, entry)) = self.at_hand.pop_lru()
+            && let Some((_, known)) = self.known.peek_lru()
+            && known.changed.is_none_or(|(begun, _)| begun < self.stored)
+            && let Some((key, known)) = self.known.pop_lru()
         {
-            self.bytes -= weight(&key, &entry);
+            self.bytes -= weight(&key, &known.entry);
             self.all = false;
         }
     }
@@ -100,26 +146,69 @@ mod tests {
         Entry { event: at(position), row: Some(Bytes::from(row)) }
     }
 
+    fn stored(row: &'static str) -> Option<Arc<NewRow>> {
+        Some(Arc::new(NewRow { bytes: Bytes::from(row), values: Vec::new(), rest: String::new() }))
+    }
+
+    fn change(key: &str, position: u64, row: &'static str) -> Change {
+        Change { key: Key::from(key), event: at(position), row: stored(row) }
+    }
+
     #[test]
     fn what_changes_while_it_is_committed_waits_for_the_next_time() {
         let (mut rows, key) = (rows(true), Key::from("a"));
         assert_eq!(rows.find(&key), Some(None), "the store has nothing");
-        rows.change(key.clone(), at(1), Some(Bytes::from("1")));
+        rows.change(key.clone(), at(1), stored("0"));
         rows.change(Key::from("b"), at(2), None);
-        let committing: Vec<_> = rows.changed().into_iter().map(|(key, entry)| (key, entry.event)).collect();
-        rows.change(key.clone(), at(3), Some(Bytes::from("3")));
-        rows.committed(committing);
-        assert_eq!(rows.changed(), [(key.clone(), entry(3, "3"))]);
+        rows.change(key.clone(), at(2), stored("1"));
+        let deleted = Change { key: Key::from("b"), event: at(2), row: None };
+        assert_eq!(rows.commit(), [change("a", 2, "1"), deleted], "each once");
+        rows.change(key.clone(), at(3), stored("3"));
+        rows.committed();
         assert_eq!(rows.find(&Key::from("b")), Some(Some(Entry { event: at(2), row: None })), "it is kept at hand");
-        rows.committed(vec![(key.clone(), at(3))]);
-        assert_eq!((rows.changed(), rows.find(&key)), (vec![], Some(Some(entry(3, "3")))));
+        assert_eq!(rows.commit(), [change("a", 3, "3")]);
+        rows.committed();
+        assert_eq!((rows.commit(), rows.find(&key)), (vec![], Some(Some(entry(3, "3")))));
+    }
+
+    #[test]
+    fn a_commit_that_failed_is_made_again_with_the_next_one() {
+        let mut rows = rows(true);
+        for key in ["a", "b"] {
+            rows.change(Key::from(key), at(1), stored("1"));
+        }
+        rows.commit();
+        rows.change(Key::from("b"), at(2), stored("2"));
+        rows.change(Key::from("c"), at(3), stored("3"));
+        assert_eq!(rows.commit(), [change("a", 1, "1"), change("b", 2, "2"), change("c", 3, "3")]);
+        assert_eq!(rows.commit().len(), 3);
+        rows.committed();
+        assert_eq!(rows.commit(), []);
+    }
+
+    #[test]
+    fn what_is_not_stored_stays() {
+        let mut rows = rows(true);
+        let large = || Arc::new(NewRow { bytes: vec![0; AT_HAND / 2].into(), values: Vec::new(), rest: String::new() });
+        let is_known = |rows: &mut Rows, key: &str| rows.find(&Key::from(key)).is_some();
+        for key in ["a", "b", "c"] {
+            rows.change(Key::from(key), at(1), Some(large()));
+        }
+        // It fails the first time.
+        rows.commit();
+        rows.commit();
+        rows.change(Key::from("d"), at(2), Some(large()));
+        assert!(["a", "b", "c", "d"].iter().all(|key| is_known(&mut rows, key)));
+        rows.committed();
+        assert!(!is_known(&mut rows, "a") && is_known(&mut rows, "d"), "the oldest ones are let go");
+        assert!(rows.bytes <= AT_HAND);
     }
 
     #[test]
     fn what_does_not_fit_is_asked_for_again() {
         let mut rows = rows(true);
         let large = || Entry { event: at(1), row: Some(Bytes::from(vec![0; AT_HAND / 2])) };
-        for key in ["a", "b", "a"] {
+        for key in ["b", "a"] {
             rows.keep(Key::from(key), large());
         }
         assert_eq!(rows.find(&Key::from("a")), Some(Some(large())));

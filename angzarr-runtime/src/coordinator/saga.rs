@@ -8,10 +8,10 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::business::{Request, Source, Work};
-use super::consumer::Consumer;
+use super::consumer::{Consumer, Lane, of_stream};
 use super::guarded_async;
 use super::outgoing::{Router, cause, command_book, context, trigger};
-use crate::component::{Delivery, Input, SagaLogic, Subscription};
+use crate::component::{Arrival, Decoded, Delivery, Input, SagaLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::{Purpose, consumer_key};
@@ -41,21 +41,20 @@ impl Consumer for SagaCoordinator {
         false
     }
 
-    fn lane(&self, event: &Record) -> Result<String, Failure> {
-        let key = self.logic.key(&event.payload)?;
-        Ok(key.map_or_else(|| event.stream.root.to_string(), |key| key.to_string()))
+    fn lane(&self, event: &Record) -> Result<Lane, Failure> {
+        Ok(self.logic.key(&event.payload)?.map_or_else(|| of_stream(event).into(), Lane::from))
     }
 
     fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    async fn react(&self, event: &Record) -> Result<(), Error> {
+    async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
         let span =
             tracing::info_span!("saga.orchestrate", saga = self.name(), correlation_id = %event.trace.correlation_id);
         async {
             let mut done = Ok(());
-            for (index, outgoing) in (0..).zip(self.decide(event).await?) {
+            for (index, outgoing) in (0..).zip(self.decide(event, lane.event).await?) {
                 match self.send(event, index, outgoing).await {
                     // The other commands have nothing to do with it.
                     Err(error @ Error::Uncompensated { .. }) => done = done.and(Err(error)),
@@ -69,7 +68,7 @@ impl Consumer for SagaCoordinator {
     }
 
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
-        for (index, outgoing) in (0..).zip(self.decide(event).await?) {
+        for (index, outgoing) in (0..).zip(self.decide(event, None).await?) {
             self.report(event, index, outgoing.payload, Rejection::discarded()).await?;
         }
         Ok(())
@@ -100,10 +99,10 @@ fn commands(saga: &str, emissions: Vec<Emission>) -> Result<Vec<Outgoing>, Failu
 }
 
 impl SagaCoordinator {
-    /// What to send because of an event.
-    pub(crate) async fn decide(&self, event: &Record) -> Result<Vec<Outgoing>, Failure> {
+    /// What to send because of an event, which may be decoded already.
+    pub(crate) async fn decide(&self, event: &Record, decoded: Option<Decoded>) -> Result<Vec<Outgoing>, Failure> {
         let cx = context(self.name(), event);
-        let reaction = self.logic.react(&event.payload, &cx);
+        let reaction = self.logic.react(Arrival::new(&event.payload, decoded), &cx);
         commands(self.name(), guarded_async(self.name(), self.delivery.timeout, reaction).await?)
     }
 

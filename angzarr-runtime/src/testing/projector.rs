@@ -195,9 +195,9 @@ impl ProjectorTest {
             let at = EventRef { position: u64::from(self.count) + 1, part: 0 };
             return finished(Box::pin(self.handle_in_transaction(event, cx, at)));
         }
-        let key = self.logic.key(event)?.unwrap_or_else(|| Key::from(&*self.key));
-        match finished(self.logic.project(self.rows.get(&key).cloned(), event, &cx))? {
-            Some(row) => self.rows.insert(key, row),
+        let key = self.logic.key(event)?.map_or_else(|| Key::from(&*self.key), |keyed| keyed.key);
+        match finished(self.logic.project(self.rows.get(&key).cloned(), event.into(), &cx))? {
+            Some(row) => self.rows.insert(key, row.bytes),
             None => self.rows.remove(&key),
         };
         Ok(())
@@ -205,7 +205,7 @@ impl ProjectorTest {
 
     async fn handle_in_transaction(&self, event: &Payload, cx: Context, at: EventRef) -> Result<(), Failure> {
         let cx = cx.with_slot(Slot::new(self.holding().await?, at));
-        let handled = self.logic.project(None, event, &cx).await.map(drop);
+        let handled = self.logic.project(None, event.into(), &cx).await.map(drop);
         match cx.into_slot() {
             Some(slot) => slot.end(handled, Mark::UntilPassed).await.map_err(failure),
             None => handled,

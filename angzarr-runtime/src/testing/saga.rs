@@ -56,7 +56,7 @@ impl SagaTest {
         let place = Place { domain: E::DOMAIN, key: &self.key };
         let cx = place.context(self.clock.now(), self.count + 1, Some(place.cause(self.name(), self.count)));
         let event = Payload::event(&event);
-        let sent = finished(self.logic.react(&event, &cx));
+        let sent = finished(self.logic.react((&event).into(), &cx));
         self.sent = sent.map(|emissions| emissions.into_iter().map(payload).collect());
         self.count += 1;
         self

@@ -5,6 +5,8 @@ mod key;
 mod value;
 mod version;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -56,7 +58,7 @@ pub struct Change {
     /// The last event that it is made from.
     pub event: EventRef,
     /// The row as of then; none deletes it.
-    pub row: Option<NewRow>,
+    pub row: Option<Arc<NewRow>>,
 }
 
 /// A row as it is stored.
@@ -68,6 +70,13 @@ pub struct NewRow {
     pub values: Vec<Value>,
     /// The other fields, as a JSON object.
     pub rest: String,
+}
+
+impl NewRow {
+    /// A row as its message says.
+    pub fn of<R: Row + prost::Message>(row: &R) -> Self {
+        Self { bytes: row.encode_to_vec().into(), values: row.values(), rest: json::rest(row) }
+    }
 }
 
 /// What is known of a key.

@@ -96,10 +96,28 @@ impl Attempts {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        let first = call().await;
+        self.go_on(position, first, call).await
+    }
+
+    /// The same once the first call was made.
+    pub(super) async fn go_on<T, F>(
+        &self,
+        position: u64,
+        first: Result<T, Error>,
+        mut call: impl FnMut() -> F,
+    ) -> Tried<T>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let (mut passing, mut failing) = (pauses().build(), pauses().build());
-        let mut attempts = Vec::new();
+        let (mut attempts, mut called) = (Vec::new(), Some(first));
         loop {
-            let error = match call().await {
+            let result = match called.take() {
+                Some(first) => first,
+                None => call().await,
+            };
+            let error = match result {
                 Ok(done) => return Tried::Done(done),
                 Err(Error::Store(StoreError::LeaseLost { .. })) => return Tried::Lost,
                 Err(error) => error,

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::log::Log;
-use crate::component::{Delivery, Subscription};
+use crate::component::{Decoded, Delivery, Keyed, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{ConsumerStore, EventRef, Lease, Record, StoreError};
@@ -33,6 +33,30 @@ const INBOX: usize = 256;
 /// Records that set deadlines.
 pub(crate) type DueDeadlines = Vec<Record>;
 
+/// The lane of one event.
+pub(crate) struct Lane {
+    pub(crate) name: Arc<str>,
+    /// The event, if it was decoded to find that out.
+    pub(crate) event: Option<Decoded>,
+}
+
+impl From<Keyed> for Lane {
+    fn from(Keyed { key, event }: Keyed) -> Self {
+        Self { name: key.into(), event: Some(event) }
+    }
+}
+
+impl From<Arc<str>> for Lane {
+    fn from(name: Arc<str>) -> Self {
+        Self { name, event: None }
+    }
+}
+
+/// The lane of all events of a stream: where nothing else is named, or can be told.
+pub(crate) fn of_stream(event: &Record) -> Arc<str> {
+    event.stream.root.to_string().into()
+}
+
 /// What differs between sagas, projectors and process managers.
 #[async_trait]
 pub(crate) trait Consumer: Send + Sync + 'static {
@@ -45,17 +69,17 @@ pub(crate) trait Consumer: Send + Sync + 'static {
     fn is_projector(&self) -> bool;
 
     /// Events of one lane are handled one after the other.
-    fn lane(&self, event: &Record) -> Result<String, Failure>;
+    fn lane(&self, event: &Record) -> Result<Lane, Failure>;
 
     /// How often an event is tried, and what comes after that.
     fn delivery(&self) -> Delivery;
 
-    /// Handles one event; may be called again for it.
-    async fn react(&self, event: &Record) -> Result<(), Error>;
+    /// Handles one event in the lane that was told for it; may be called again for it.
+    async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error>;
 
     /// Handles an event that waits in a park; may be called again for it until it has left that.
-    async fn replay(&self, event: &Record) -> Result<(), Error> {
-        self.react(event).await
+    async fn replay(&self, event: &Record, lane: Lane) -> Result<(), Error> {
+        self.react(event, lane).await
     }
 
     /// An event has left its park, and is not replayed again.
@@ -247,8 +271,8 @@ impl Running {
                 continue;
             }
             // Whatever comes behind the first event of a park waits in it.
-            let lane = self.consumer.0.lane(event).unwrap_or_else(|_| event.stream.root.to_string());
-            if parks.get(&lane).is_some_and(|first| *first <= place) {
+            let lane = self.consumer.0.lane(event).map_or_else(|_| of_stream(event), |lane| lane.name);
+            if parks.get(&*lane).is_some_and(|first| *first <= place) {
                 failed.push((place, "LANE_PARKED".to_owned(), format!("it waits in the park of the lane \"{lane}\"")));
             }
         }

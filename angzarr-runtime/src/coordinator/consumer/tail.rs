@@ -6,6 +6,7 @@
 mod orders;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, poll_immediate};
@@ -20,7 +21,7 @@ use super::operate::{Cleared, Order, Request};
 use super::parking::{self, Joining, Parks};
 use super::turn::{Turn, holds};
 use super::window::{NO_TICKET, Ticket, Waiting, Window};
-use super::{Asked, Inbox};
+use super::{Asked, Inbox, Lane, of_stream};
 use crate::component::OnFailure;
 use crate::coordinator::check_chain;
 use crate::error::Error;
@@ -73,11 +74,14 @@ enum Happened {
 
 /// An event that was handled in its lane.
 struct Handled {
-    lane: String,
+    lane: Arc<str>,
     ticket: Ticket,
     event: EventRef,
     tried: Tried<()>,
 }
+
+/// The first attempt at an event.
+type First<'a> = BoxFuture<'a, (Record, Result<(), Error>)>;
 
 pub(super) struct Tail<'a> {
     turn: &'a Turn,
@@ -229,7 +233,7 @@ impl<'a> Tail<'a> {
             self.look_for_deadlines();
         }
         // What came meanwhile is read before a checkpoint is written: it may lead to more, and the checkpoint can wait.
-        self.at_end &= !wake.has_changed().unwrap_or(true);
+        self.at_end &= !wake.has_changed().unwrap_or(false);
         // Lanes that fail are no reason to stop: the others have a right to be counted as held up by them.
         let all_pause = *self.attempts.pausing.borrow() >= LANES;
         let more = self.window.has_room() && (all_pause || !self.window.is_ahead());
@@ -341,10 +345,7 @@ impl<'a> Tail<'a> {
 
     /// Has a deadline handled behind what its lane is at. One of a parked lane is looked for again when it rejoins.
     fn fire(&mut self, deadline: Record) {
-        let lane = match self.turn.consumer.lane(&deadline) {
-            Ok(lane) => lane,
-            Err(_) => deadline.stream.root.to_string(),
-        };
+        let lane = self.turn.consumer.lane(&deadline).map_or_else(|_| of_stream(&deadline), |lane| lane.name);
         if !self.parks.holds(&lane) && self.firing.insert(deadline.position) {
             self.window.wait(&lane, NO_TICKET, deadline);
         }
@@ -410,16 +411,14 @@ impl<'a> Tail<'a> {
         let reached = records.last().map(|record| record.position);
         let mut events = Vec::new();
         for record in records {
-            if self.ends() {
-                return;
-            }
             if !record.kind.is_event() || !holds(&self.turn.stored_types, &record) {
                 continue;
             }
-            let (whole, root) = (EventRef { position: record.position, part: EventRef::WHOLE }, record.stream.root);
+            let (whole, stream) =
+                (EventRef { position: record.position, part: EventRef::WHOLE }, record.stream.clone());
             if let Err(failure) = self.turn.log.upcasts.current(record, &mut events) {
                 events.clear();
-                self.refuse(whole, root.to_string(), failure);
+                self.refuse(&stream.root.to_string().into(), whole, failure);
             }
             for event in events.drain(..).filter(|event| holds(&self.turn.wanted_types, event)) {
                 if self.ends() {
@@ -438,72 +437,72 @@ impl<'a> Tail<'a> {
         let event = EventRef { position: record.position, part: record.part };
         let lane = match self.turn.consumer.lane(&record) {
             Ok(lane) => lane,
-            Err(failure) => return self.refuse(event, record.stream.root.to_string(), failure),
+            Err(failure) => return self.refuse(&of_stream(&record), event, failure),
         };
         let ticket = self.window.add(event);
-        if self.parks.holds(&lane) {
-            let parked = Some(NewParked { lane, event });
-            self.parks.join(Joining { ticket, letter: None, parked });
-        } else if self.busy < LANES && self.window.is_free(&lane) {
-            let mut future = self.handle(lane.clone(), Waiting { ticket, event, record: Some(Box::new(record)) });
-            match poll_immediate(&mut future).await {
-                Some(Happened::Handled(Handled { tried: Tried::Done(()), .. })) => self.finish(ticket),
-                Some(happened) => {
-                    self.busy += 1;
-                    self.window.keep_busy(lane);
-                    self.under_way.push(async { happened }.boxed());
-                }
-                None => {
-                    self.busy += 1;
-                    self.window.keep_busy(lane);
-                    self.under_way.push(future);
-                }
+        if self.parks.holds(&lane.name) {
+            self.parks.join(Joining { ticket, letter: None, parked: parked(&lane.name, event) });
+        } else if self.busy < LANES && self.window.is_free(&lane.name) {
+            let name = lane.name.clone();
+            if self.begin(ticket, lane, record).await {
+                self.finish(ticket);
+            } else {
+                self.busy += 1;
+                self.window.keep_busy(name);
             }
         } else {
-            self.window.wait(&lane, ticket, record);
+            self.window.wait(&lane.name, ticket, record);
         }
     }
 
     /// Parks what cannot even be given to a handler.
-    fn refuse(&mut self, event: EventRef, lane: String, failure: Failure) {
+    fn refuse(&mut self, lane: &Arc<str>, event: EventRef, failure: Failure) {
         let ticket = self.window.add(event);
         let error = Error::from(failure);
-        if self.parks.holds(&lane) {
-            return self.parks.join(Joining { ticket, letter: None, parked: Some(NewParked { lane, event }) });
+        if self.parks.holds(lane) {
+            return self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
         }
-        self.failed(&lane, ticket, event, vec![super::attempts::attempt(&error)], error);
+        self.failed(lane, ticket, event, vec![super::attempts::attempt(&error)], error);
     }
 
-    fn handle(&self, lane: String, waiting: Waiting) -> BoxFuture<'a, Happened> {
+    /// Begins to handle an event. True if that took no time and went well; else it is under way.
+    async fn begin(&mut self, ticket: Ticket, lane: Lane, record: Record) -> bool {
+        let (event, name) = (EventRef { position: record.position, part: record.part }, lane.name.clone());
+        let mut first = self.turn.try_once(record, lane);
+        let first = match poll_immediate(&mut first).await {
+            Some((_, Ok(()))) => return true,
+            Some(tried) => async { tried }.boxed(),
+            None => first,
+        };
         let (turn, attempts) = (self.turn, self.attempts);
-        let Waiting { ticket, event, record } = waiting;
-        async move {
-            let record = match record {
-                Some(record) => Tried::Done(*record),
-                None => attempts.make(event.position, || turn.find(event)).await,
-            };
-            let tried = match record {
-                Tried::Done(record) => {
-                    let tried = attempts.make(event.position, || turn.react(&record)).await;
-                    let skipped = attempts.delivery.on_failure == OnFailure::Skip && matches!(tried, Tried::Failed(..));
-                    if record.kind == RecordKind::Deadline && skipped {
-                        // Otherwise it would fire for ever.
-                        match attempts.make(event.position, || turn.consumer.forget(&record)).await {
-                            Tried::Lost => Tried::Lost,
-                            Tried::Stopped => Tried::Stopped,
-                            Tried::Done(()) | Tried::Failed(..) => tried,
-                        }
-                    } else {
-                        tried
+        self.under_way.push(
+            async move {
+                let tried = turn.handle(attempts, &name, first).await;
+                Happened::Handled(Handled { lane: name, ticket, event, tried })
+            }
+            .boxed(),
+        );
+        false
+    }
+
+    /// Reads an event again for which there was no room, and handles it.
+    fn begin_without(&mut self, ticket: Ticket, lane: Arc<str>, event: EventRef) {
+        let (turn, attempts) = (self.turn, self.attempts);
+        self.under_way.push(
+            async move {
+                let tried = match attempts.make(event.position, || turn.find(event)).await {
+                    Tried::Done(record) => {
+                        let first = turn.try_once(record, lane.clone().into());
+                        turn.handle(attempts, &lane, first).await
                     }
-                }
-                Tried::Lost => Tried::Lost,
-                Tried::Stopped => Tried::Stopped,
-                Tried::Failed(attempts, error) => Tried::Failed(attempts, error),
-            };
-            Happened::Handled(Handled { lane, ticket, event, tried })
-        }
-        .boxed()
+                    Tried::Lost => Tried::Lost,
+                    Tried::Stopped => Tried::Stopped,
+                    Tried::Failed(attempts, error) => Tried::Failed(attempts, error),
+                };
+                Happened::Handled(Handled { lane, ticket, event, tried })
+            }
+            .boxed(),
+        );
     }
 
     async fn handled(&mut self, handled: Handled) {
@@ -524,35 +523,26 @@ impl<'a> Tail<'a> {
     }
 
     /// Handles a lane's events until one takes time.
-    async fn go_on(&mut self, lane: String, waiting: Waiting) {
-        let mut next = waiting;
-        loop {
-            let (ticket, position) = (next.ticket, next.event.position);
-            let mut future = self.handle(lane.clone(), next);
-            match poll_immediate(&mut future).await {
-                Some(Happened::Handled(Handled { tried: Tried::Done(()), .. })) => {
-                    if ticket == NO_TICKET {
-                        self.firing.remove(&position);
-                    }
-                    self.finish(ticket);
-                }
-                Some(happened) => return self.under_way.push(async { happened }.boxed()),
-                None => return self.under_way.push(future),
+    async fn go_on(&mut self, lane: Arc<str>, waiting: Waiting) {
+        let mut next = Some(waiting);
+        while let Some(Waiting { ticket, event, record }) = next {
+            let Some(record) = record else { return self.begin_without(ticket, lane, event) };
+            if !self.begin(ticket, lane.clone().into(), *record).await {
+                return;
             }
-            match self.window.next(&lane) {
-                Some(waiting) => next = waiting,
-                None => {
-                    self.busy -= 1;
-                    return;
-                }
+            if ticket == NO_TICKET {
+                self.firing.remove(&event.position);
             }
+            self.finish(ticket);
+            next = self.window.next(&lane);
         }
+        self.busy -= 1;
     }
 
     /// What comes when the attempts are used up.
-    fn failed(&mut self, lane: &str, ticket: Ticket, event: EventRef, attempts: Vec<Attempt>, error: Error) {
+    fn failed(&mut self, lane: &Arc<str>, ticket: Ticket, event: EventRef, attempts: Vec<Attempt>, error: Error) {
         let (consumer, position, code) = (self.turn.consumer.name(), event.position, error.code().to_owned());
-        let letter = Some(NewDeadLetter { event, lane: lane.to_owned(), attempts });
+        let letter = Some(NewDeadLetter { event, lane: lane.to_string(), attempts });
         let on_failure = match &error {
             // That a refusal has nobody to compensate it is no reason to hold up what comes later.
             Error::Uncompensated { .. } => OnFailure::Skip,
@@ -565,20 +555,19 @@ impl<'a> Tail<'a> {
         match on_failure {
             OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
             OnFailure::Skip => {
-                tracing::error!(consumer, lane, position, code, %error, "the event became a dead letter and is skipped");
+                tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter and is skipped");
                 self.parks.join(Joining { ticket, letter, parked: None });
             }
             OnFailure::Park if self.parks.open(lane) => {
-                tracing::error!(consumer, lane, position, code, %error, "the event became a dead letter; its lane is parked");
-                let parked = |event| Some(NewParked { lane: lane.to_owned(), event });
-                self.parks.join(Joining { ticket, letter, parked: parked(event) });
+                tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter; its lane is parked");
+                self.parks.join(Joining { ticket, letter, parked: parked(lane, event) });
                 for Waiting { ticket, event, .. } in self.window.clear(lane) {
                     if ticket == NO_TICKET {
                         // Still pending: it is found again when the lane rejoins.
                         self.firing.remove(&event.position);
                         continue;
                     }
-                    self.parks.join(Joining { ticket, letter: None, parked: parked(event) });
+                    self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
                 }
             }
             OnFailure::Park => {
@@ -629,6 +618,10 @@ impl<'a> Tail<'a> {
     }
 }
 
+fn parked(lane: &Arc<str>, event: EventRef) -> Option<NewParked> {
+    Some(NewParked { lane: lane.to_string(), event })
+}
+
 /// Which lanes of a consumer are parked.
 pub(super) async fn parked_lanes(turn: &Turn) -> Result<HashSet<String>, StoreError> {
     let parks = turn.log.store.parks(turn.consumer.name()).await?;
@@ -637,15 +630,40 @@ pub(super) async fn parked_lanes(turn: &Turn) -> Result<HashSet<String>, StoreEr
 
 impl Turn {
     /// Has the consumer handle an event.
-    async fn react(&self, record: &Record) -> Result<(), Error> {
+    async fn react(&self, record: &Record, lane: Lane) -> Result<(), Error> {
         check_chain(record)?;
-        self.consumer.react(record).await
+        self.consumer.react(record, lane).await
+    }
+
+    fn try_once(&self, record: Record, lane: Lane) -> First<'_> {
+        async move {
+            let tried = self.react(&record, lane).await;
+            (record, tried)
+        }
+        .boxed()
+    }
+
+    /// Handles an event to the end, once the first attempt was made or begun.
+    async fn handle(&self, attempts: &Attempts, lane: &Arc<str>, first: First<'_>) -> Tried<()> {
+        let (record, first) = first.await;
+        let again = || self.react(&record, lane.clone().into());
+        let tried = attempts.go_on(record.position, first, again).await;
+        let skipped = attempts.delivery.on_failure == OnFailure::Skip && matches!(tried, Tried::Failed(..));
+        if record.kind != RecordKind::Deadline || !skipped {
+            return tried;
+        }
+        // Otherwise it would fire for ever.
+        match attempts.make(record.position, || self.consumer.forget(&record)).await {
+            Tried::Lost => Tried::Lost,
+            Tried::Stopped => Tried::Stopped,
+            Tried::Done(()) | Tried::Failed(..) => tried,
+        }
     }
 
     /// The same for one that waits in a park.
-    async fn replay(&self, record: &Record) -> Result<(), Error> {
+    async fn replay(&self, record: &Record, lane: Lane) -> Result<(), Error> {
         check_chain(record)?;
-        self.consumer.replay(record).await
+        self.consumer.replay(record, lane).await
     }
 
     /// Reads an event again.

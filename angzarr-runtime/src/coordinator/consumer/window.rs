@@ -1,6 +1,7 @@
 //! What was read and is not done for good: the order of the log, and the lanes. No I/O.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use crate::store::{EventRef, Record};
 
@@ -38,7 +39,7 @@ struct Slot {
 
 /// A lane of which an event is being handled or waits.
 #[derive(Default)]
-struct Lane {
+struct Queue {
     busy: bool,
     waiting: VecDeque<Waiting>,
 }
@@ -51,9 +52,9 @@ pub(super) struct Window {
     first: Ticket,
     /// Everything up to here was read.
     read: u64,
-    lanes: HashMap<String, Lane>,
+    lanes: HashMap<Arc<str>, Queue>,
     /// Lanes that are not busy and have something that waits.
-    ready: VecDeque<String>,
+    ready: VecDeque<Arc<str>>,
     /// Of what waits.
     bytes: usize,
 }
@@ -123,20 +124,20 @@ impl Window {
     }
 
     /// Has a lane's events wait until [`Window::next`] is called for it.
-    pub(super) fn keep_busy(&mut self, lane: String) {
+    pub(super) fn keep_busy(&mut self, lane: Arc<str>) {
         self.lanes.entry(lane).or_default().busy = true;
     }
 
     /// Lets an event wait for its turn in its lane.
-    pub(super) fn wait(&mut self, lane: &str, ticket: Ticket, record: Record) {
+    pub(super) fn wait(&mut self, lane: &Arc<str>, ticket: Ticket, record: Record) {
         let event = EventRef { position: record.position, part: record.part };
         let bytes = record.payload.value.len() + OVERHEAD;
         let kept = (self.bytes + bytes <= BYTES).then(|| Box::new(record));
         self.bytes += kept.as_ref().map_or(0, |_| bytes);
         if !self.lanes.contains_key(lane) {
-            self.ready.push_back(lane.to_owned());
+            self.ready.push_back(lane.clone());
         }
-        self.lanes.entry(lane.to_owned()).or_default().waiting.push_back(Waiting { ticket, event, record: kept });
+        self.lanes.entry(lane.clone()).or_default().waiting.push_back(Waiting { ticket, event, record: kept });
     }
 
     /// What a lane does next; if there is nothing, the lane is free.
@@ -150,7 +151,7 @@ impl Window {
     }
 
     /// A lane that is not busy, and what it does first.
-    pub(super) fn start(&mut self) -> Option<(String, Waiting)> {
+    pub(super) fn start(&mut self) -> Option<(Arc<str>, Waiting)> {
         while let Some(name) = self.ready.pop_front() {
             // One that was cleared may have come again meanwhile, and have started.
             let Some(lane) = self.lanes.get_mut(&name).filter(|lane| !lane.busy) else { continue };
@@ -224,19 +225,19 @@ mod tests {
         let mut window = Window::new(0);
         for position in 1..=4 {
             let ticket = add(&mut window, position);
-            window.wait(if position % 2 == 0 { "even" } else { "odd" }, ticket, record(position, 1));
+            window.wait(&if position % 2 == 0 { "even" } else { "odd" }.into(), ticket, record(position, 1));
         }
         assert!(!window.is_free("odd") && window.is_free("other"));
         let positions = |waiting: Option<Waiting>| waiting.map(|waiting| waiting.event.position);
         let (odd, first) = window.start().unwrap();
-        assert_eq!((odd.as_str(), first.event.position), ("odd", 1));
+        assert_eq!((&*odd, first.event.position), ("odd", 1));
         assert_eq!(positions(window.next("odd")), Some(3));
         assert_eq!(positions(window.next("odd")), None);
         assert!(window.is_free("odd"));
         assert_eq!(window.clear("even").len(), 2);
         assert!(window.start().is_none(), "it was cleared");
         let ticket = add(&mut window, 5);
-        window.wait("even", ticket, record(5, 1));
+        window.wait(&"even".into(), ticket, record(5, 1));
         assert_eq!(positions(window.start().map(|(_, waiting)| waiting)), Some(5));
         assert_eq!(window.bytes, 0);
     }
@@ -247,7 +248,7 @@ mod tests {
         window.keep_busy("busy".into());
         for position in 1..=READY as u64 {
             assert!(!window.is_ahead());
-            for lane in ["busy".to_owned(), position.to_string()] {
+            for lane in ["busy".into(), position.to_string().into()] {
                 let ticket = add(&mut window, position);
                 window.wait(&lane, ticket, record(position, 1));
             }
@@ -262,7 +263,7 @@ mod tests {
         let mut window = Window::new(0);
         for position in 1..=3 {
             let ticket = add(&mut window, position);
-            window.wait("lane", ticket, record(position, BYTES / 2));
+            window.wait(&"lane".into(), ticket, record(position, BYTES / 2));
         }
         let kept: Vec<_> = window.clear("lane").into_iter().map(|waiting| waiting.record.is_some()).collect();
         assert_eq!((kept, window.bytes), (vec![true, false, false], 0));

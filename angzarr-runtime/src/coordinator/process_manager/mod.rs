@@ -11,7 +11,7 @@ use prost::Message;
 use prost_types::Timestamp;
 use tracing::Instrument;
 
-use super::consumer::{Consumer, DueDeadlines};
+use super::consumer::{Consumer, DueDeadlines, Lane};
 use super::log::Log;
 use super::outgoing::{Router, context_in};
 use super::state::{self, Folded, Found};
@@ -68,15 +68,15 @@ impl Consumer for ProcessManagerCoordinator {
         false
     }
 
-    fn lane(&self, event: &Record) -> Result<String, Failure> {
-        self.key(event)
+    fn lane(&self, event: &Record) -> Result<Lane, Failure> {
+        Ok(Arc::<str>::from(self.key(event)?).into())
     }
 
     fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    async fn react(&self, event: &Record) -> Result<(), Error> {
+    async fn react(&self, event: &Record, _lane: Lane) -> Result<(), Error> {
         let span = tracing::info_span!("pm.orchestrate", process_manager = self.name(), correlation_id = %event.trace.correlation_id);
         self.take_step(event).instrument(span).await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -50,7 +50,7 @@ struct View {
     rows: HashMap<u32, Rows>,
 }
 
-type Rows = BTreeMap<String, (EventRef, Option<NewRow>)>;
+type Rows = BTreeMap<String, (EventRef, Option<Arc<NewRow>>)>;
 
 impl View {
     fn begin(&mut self, table: &str, state: VersionState, shape: Shape) {
@@ -138,7 +138,7 @@ impl ViewStore for MemoryViews {
     async fn entry(&self, view: &str, version: u32, key: &Key) -> Result<Option<Entry>, StoreError> {
         let inner = self.open()?;
         let rows = inner.views.get(view).and_then(|found| found.rows.get(&version)).ok_or_else(|| lost(view))?;
-        let entry = |(event, row): &(EventRef, Option<NewRow>)| Entry {
+        let entry = |(event, row): &(EventRef, Option<Arc<NewRow>>)| Entry {
             event: *event,
             row: row.as_ref().map(|row| row.bytes.clone()),
         };

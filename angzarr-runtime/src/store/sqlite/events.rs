@@ -74,7 +74,7 @@ fn range(connection: &Connection, stream: i64, from: u32, to: u32) -> Result<Vec
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream
          WHERE r.stream = ?1 AND r.sequence >= ?2 AND r.sequence < ?3 ORDER BY r.sequence"
     ))?;
-    let records = collect(statement, params![stream, from, to])?;
+    let records = collect(statement, params![stream, from, to], (to - from) as usize)?;
     if !records.iter().map(|record| record.sequence).eq(from..to) {
         let reason = format!("stream {stream} has not all records from {from} to {}", to - 1);
         return Err(StoreError::Damaged { reason });
@@ -110,12 +110,12 @@ fn snapshot(
     }
 }
 
-fn read(connection: &Connection, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+fn read(connection: &Connection, after: u64, limit: usize, expected: usize) -> Result<Vec<Record>, StoreError> {
     let statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream
          WHERE r.position > ?1 ORDER BY r.position LIMIT ?2"
     ))?;
-    collect(statement, params![position(after), count(limit)])
+    collect(statement, params![position(after), count(limit)], expected)
 }
 
 fn read_correlated(
@@ -128,7 +128,7 @@ fn read_correlated(
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream
          WHERE r.correlation_id = ?1 AND r.position > ?2 ORDER BY r.position LIMIT ?3"
     ))?;
-    collect(statement, params![correlation_id, position(after), count(limit)])
+    collect(statement, params![correlation_id, position(after), count(limit)], 1)
 }
 
 /// The record at a position.
@@ -137,7 +137,7 @@ pub(super) fn record_at(connection: &Connection, position: i64) -> Result<Record
         "SELECT {COLUMNS} FROM records r JOIN streams s ON s.id = r.stream WHERE r.position = ?1"
     ))?;
     let missing = || StoreError::Damaged { reason: format!("there is no record at position {position}") };
-    collect(statement, [position])?.pop().ok_or_else(missing)
+    collect(statement, [position], 1)?.pop().ok_or_else(missing)
 }
 
 pub(super) fn last_position(connection: &Connection) -> Result<i64, StoreError> {
@@ -189,7 +189,12 @@ fn save_snapshot(connection: &Connection, stream: &StreamId, snapshot: &Snapshot
 impl SqliteStore {
     /// Whether what lies behind a position is so little, and so new, that it is read within microseconds.
     fn is_short(&self, after: u64) -> bool {
-        self.head.borrow().saturating_sub(after) <= SHORT
+        self.behind(after) <= SHORT
+    }
+
+    /// How many records lie behind a position at most, as far as is known.
+    fn behind(&self, after: u64) -> u64 {
+        self.head.borrow().saturating_sub(after)
     }
 }
 
@@ -205,7 +210,8 @@ impl EventStore for SqliteStore {
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let query = move |connection: &mut Connection| read(connection, after, limit);
+        let expected = usize::try_from(self.behind(after)).unwrap_or(limit).min(limit);
+        let query = move |connection: &mut Connection| read(connection, after, limit, expected);
         if self.is_short(after) { self.readers.run_short(query).await } else { self.readers.run(query).await }
     }
 

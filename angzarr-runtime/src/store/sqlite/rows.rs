@@ -15,18 +15,23 @@ use crate::time;
 pub(super) const COLUMNS: &str = "r.position, r.sequence, r.kind, r.type, r.payload, r.created_at, r.occurred_at, \
                                   r.correlation_id, r.cause, s.domain, s.root, s.key";
 
+/// Reads records, about as many as are `expected`.
 pub(super) fn collect(
     mut statement: CachedStatement<'_>,
     params: impl rusqlite::Params,
+    expected: usize,
 ) -> Result<Vec<Record>, StoreError> {
     let mut rows = statement.query(params)?;
-    let mut records = Vec::new();
+    let mut records = Vec::with_capacity(expected.min(MANY));
     while let Some(row) = rows.next()? {
         let record = record(row, records.last())?;
         records.push(record);
     }
     Ok(records)
 }
+
+/// Room is made for so many records at once.
+const MANY: usize = 1024;
 
 /// Neighbours often share their names: what is the same as in `previous` is not copied.
 fn record(row: &Row<'_>, previous: Option<&Record>) -> Result<Record, StoreError> {

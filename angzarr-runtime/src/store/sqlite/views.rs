@@ -295,8 +295,16 @@ impl ViewStore for SqliteViews {
         self.read(move |transaction| entry(transaction, &view, version, &key)).await
     }
 
-    async fn commit(&self, view: &str, by: Writer, changes: Vec<Change>, checkpoint: u64) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        view: &str,
+        by: Writer,
+        mut changes: Vec<Change>,
+        checkpoint: u64,
+    ) -> Result<(), StoreError> {
         let view = view.to_owned();
+        // In the order of the table each of its pages is written to once.
+        changes.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         self.write(move |transaction| commit(transaction, &view, by, &changes, checkpoint)).await
     }
 

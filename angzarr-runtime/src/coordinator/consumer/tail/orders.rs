@@ -1,6 +1,7 @@
 //! Working at parks on somebody's order: replay, skip, discard.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 
@@ -141,7 +142,7 @@ impl Turn {
     async fn carry_out(&self, order: &Order, lane: &str, event: EventRef, record: &Record) -> Result<(), Error> {
         if record.kind == RecordKind::Deadline {
             return match order {
-                Order::Replay(_) => self.react(record).await,
+                Order::Replay(_) => self.react(record, Arc::<str>::from(lane).into()).await,
                 _ => self.consumer.forget(record).await,
             };
         }
@@ -159,11 +160,12 @@ impl Turn {
                 continue;
             }
             // It was parked before anybody could tell its lane, so later events of that one may have been handled.
-            if self.consumer.lane(part)? != lane && self.consumer.is_past(part).await? {
+            let own = self.consumer.lane(part)?;
+            if &*own.name != lane && self.consumer.is_past(part).await? {
                 let message = format!("the row holds events behind position {} already", part.position);
                 return Err(Failure::new("ROW_AHEAD", message).into());
             }
-            self.replay(part).await?;
+            self.replay(part, own).await?;
         }
         Ok(())
     }
