@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::id::{Purpose, Trigger, consumer_key};
 use crate::message::{Deadline, Payload};
 use crate::store::{Cause, StreamId};
+use crate::tables::{Slot, Tx};
 use crate::time;
 
 /// The circumstances of one decision or reaction.
@@ -27,6 +28,8 @@ pub struct Context {
     ids: AtomicU32,
     /// What a process manager does beside what it returns; none for all others.
     process: Option<Mutex<Planned>>,
+    /// The transaction of a projector without a view; none for all others.
+    slot: Option<Slot>,
 }
 
 /// What the ids of a decision are made from.
@@ -83,7 +86,8 @@ impl Context {
         now: Timestamp,
         decision: Decision,
     ) -> Self {
-        Self { stream, key, correlation_id, cause, now, decision, ids: AtomicU32::new(0), process: None }
+        let ids = AtomicU32::new(0);
+        Self { stream, key, correlation_id, cause, now, decision, ids, process: None, slot: None }
     }
 
     /// Domain of the stream: the component's own one if it has one, else that of the event.
@@ -142,6 +146,60 @@ impl Context {
     /// The context of a process manager.
     pub(crate) fn of_process(self) -> Self {
         Self { process: Some(Mutex::default()), ..self }
+    }
+
+    /// The context of a projector without a view.
+    pub(crate) fn with_slot(self, slot: Slot) -> Self {
+        Self { slot: Some(slot), ..self }
+    }
+
+    pub(crate) fn into_slot(self) -> Option<Slot> {
+        self.slot
+    }
+
+    /// The transaction in which the event is handled, for a projector without a view that keeps tables of its own. What is
+    /// changed in it is committed once, together with the mark that the event is handled.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/example.rs"));
+    /// #[derive(Projector)]
+    /// #[projector(define = Totals, name = "example.v1.app.Totals", on(on_deposited: Deposited => ()))]
+    /// struct KeepTotals {}
+    ///
+    /// impl Totals for KeepTotals {
+    ///     async fn on_deposited(&self, event: Deposited, cx: &Context) -> Result<(), Failure> {
+    ///         let account = [cx.key().into()];
+    ///         let known = cx.tx().query("SELECT total FROM totals WHERE account = $1", &account).await?;
+    ///         let total = match known.first() {
+    ///             Some(row) => row.get::<u64>("total")?,
+    ///             None => 0,
+    ///         };
+    ///         let sql = "INSERT INTO totals (account, total) VALUES ($1, $2)
+    ///                    ON CONFLICT (account) DO UPDATE SET total = excluded.total";
+    ///         cx.tx().execute(sql, &[cx.key().into(), (total + event.amount).into()]).await?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), angzarr_runtime::Error> {
+    /// let app = App::builder(Storage::Memory)
+    ///     .tables("CREATE TABLE IF NOT EXISTS totals (account text PRIMARY KEY, total bigint NOT NULL)")
+    ///     .register(AccountRules {})
+    ///     .register(KeepTotals {})
+    ///     .start()
+    ///     .await?;
+    /// app.send(Deposit { account: "a".into(), amount: 70 }).await?;
+    /// # app.drained().await?;
+    /// # let totals = app.consumer("example.v1.app.Totals")?;
+    /// # assert!(totals.status().failures.is_empty(), "{:?}", totals.dead_letters(None, 1).await?);
+    /// # app.shutdown().await
+    /// # }
+    /// ```
+    ///
+    /// Elsewhere every statement of it fails with `NO_TRANSACTION`.
+    pub fn tx(&self) -> Tx<'_> {
+        Tx::new(self.slot.as_ref())
     }
 
     /// Sets a deadline of this instance: when it is due, the process manager's handler for `deadline` is called, once. One

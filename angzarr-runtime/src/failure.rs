@@ -46,6 +46,10 @@ impl Failure {
             "NOT_A_PROCESS" => "set deadlines in handlers of process managers only",
             "DEADLINE_FOREIGN" => "schedule messages that this process manager has a DEADLINE handler for",
             "DEADLINE_UNNAMED" => "give it a name, like \"payment\"",
+            "SQL_FAILED" => "mend the statement, or the tables that it is about; nothing of the event was committed",
+            "NO_TRANSACTION" => {
+                "ask for a transaction in projectors without a view only, in a storage that keeps tables for them"
+            }
             "NOT_COMPENSABLE" => {
                 "discard it without compensation; only what a saga or process manager sends is compensated"
             }

@@ -29,6 +29,7 @@ mod message;
 pub mod proto;
 mod rejection;
 pub mod store;
+pub mod tables;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

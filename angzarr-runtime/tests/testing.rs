@@ -207,6 +207,19 @@ impl Shelf for Board {
     }
 }
 
+/// Keeps a table of its own.
+#[derive(Projector)]
+#[projector(define = Counts, name = "kit.v1.app.Counts", on(on_lent: Lent => ()))]
+struct Counter;
+
+impl Counts for Counter {
+    async fn on_lent(&self, event: Lent, cx: &Context) -> Result<(), Failure> {
+        let reader = [event.reader.into()];
+        cx.tx().execute("INSERT INTO lent (reader) VALUES ($1)", &reader).await?;
+        failing(&event.book)
+    }
+}
+
 #[derive(Upcaster)]
 #[upcaster(define = History, name = "kit.v1.app.History", domain = "books", upcast(to_lent: LentOld => Lent, hook))]
 struct Past;
@@ -461,6 +474,24 @@ fn a_projector_keeps_rows_under_their_keys() {
     let broken = || testing::projector(Board).when(Lent { book: BROKEN.into(), reader: "ann".into() });
     broken().then_failed("BROKEN");
     assert_eq!(text(|| broken().then_no_row("b")), "`kit.v1.app.Shelf` failed with BROKEN: it is broken");
+}
+
+#[test]
+fn a_projector_writes_tables_of_its_own() {
+    let made = || testing::projector(Counter).given_tables("CREATE TABLE lent (reader text, unknown text)");
+    let all = "SELECT reader, unknown, 7 FROM lent";
+    made().when(lent("ann")).then_done().when(lent("bob")).then_query(all, "ann||7\nbob||7");
+    let broken = Lent { book: BROKEN.into(), reader: "ann".into() };
+    made().when(broken).then_failed("BROKEN").when(lent("bob")).then_query(all, "bob||7");
+    testing::projector(Counter).when(lent("ann")).then_failed("SQL_FAILED");
+    let said = text(|| made().when(lent("ann")).then_query(all, "bob||7"));
+    let expected = "rows of `SELECT reader, unknown, 7 FROM lent` are not as expected (- expected, + actual)
+- bob||7
++ ann||7
+";
+    assert_eq!(said, expected);
+    let said = text(|| testing::projector(Counter).given_tables("CREATE TABLE"));
+    assert!(said.starts_with("the tables of `kit.v1.app.Counts` cannot be made: SQL_FAILED: "), "{said}");
 }
 
 #[test]

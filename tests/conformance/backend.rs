@@ -360,7 +360,7 @@ fn listed(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let mut cases: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let name = line.strip_suffix(": test").unwrap();
-        if let [suite @ ("store" | "view" | "coordinator" | "model"), case, backend] =
+        if let [suite @ ("store" | "tables" | "view" | "coordinator" | "model"), case, backend] =
             *name.split("::").collect::<Vec<_>>()
         {
             cases.entry(backend.to_owned()).or_default().insert(format!("{suite}::{case}"));
@@ -382,7 +382,7 @@ fn all_backends_run() {
     assert_eq!(all.keys().collect::<Vec<_>>(), ["memory", "postgres", "sqlite"]);
     for (name, persistent) in backends {
         assert_eq!(all[name], all["memory"], "{name} has the same cases as the others");
-        for suite in ["store::", "view::", "coordinator::", "model::"] {
+        for suite in ["store::", "tables::", "view::", "coordinator::", "model::"] {
             assert!(all[name].iter().any(|case| case.starts_with(suite)), "{name} runs {suite}");
         }
         assert_eq!(skipped.contains_key(name), !persistent, "{name}: {:?}", skipped.get(name));

@@ -14,7 +14,7 @@ use crate::backend::{Backend, Sqlite};
 /// What the system saw, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
-    /// Something was written to the log's file.
+    /// Something was written to the file.
     Write,
     /// All that was written was forced to disk.
     Sync,
@@ -22,8 +22,13 @@ enum Call {
     Acknowledge,
 }
 
-/// Runs the writer under strace.
+/// Runs the writer under strace; what it does with the log.
 fn traced(mode: &[&str]) -> Vec<Call> {
+    traced_at("log.db-wal>", mode)
+}
+
+/// What it does with this file.
+fn traced_at(file: &str, mode: &[&str]) -> Vec<Call> {
     let backend = Sqlite::new();
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
@@ -32,10 +37,10 @@ fn traced(mode: &[&str]) -> Vec<Call> {
     let ran = strace.arg(env!("CARGO_BIN_EXE_writer")).arg(backend.text()).args(mode).output();
     let ran = ran.unwrap_or_else(|error| panic!("strace is needed (apt-get install strace): {error}"));
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    calls(&trace)
+    calls(file, &trace)
 }
 
-fn calls(trace: &Path) -> Vec<Call> {
+fn calls(file: &str, trace: &Path) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut unfinished: HashMap<&str, bool> = HashMap::new();
     let trace = std::fs::read_to_string(trace).unwrap();
@@ -43,7 +48,7 @@ fn calls(trace: &Path) -> Vec<Call> {
         // `PID fdatasync(9</…/log.db-wal>) = 0`, or in two lines if another thread called something meanwhile.
         let (process, call) = line.split_once(' ').unwrap();
         let call = call.trim_start();
-        let log = call.contains("log.db-wal>");
+        let log = call.contains(file);
         let resumed = call.starts_with("<... ");
         if log && (call.starts_with("write(") || call.starts_with("pwrite")) {
             calls.push(Call::Write);
@@ -100,6 +105,14 @@ fn a_group_is_answered_after_a_sync() {
 fn a_stream_of_many_callers_is_answered_after_a_sync() {
     let calls = traced(&["shared", "00000000-0000-0000-0000-000000000001", "30"]);
     synced_before(&calls, 30, 1);
+}
+
+/// Commits of views and tables need not wait for the disk; where something else relies on them, they do.
+#[test]
+fn views_and_tables_are_on_the_disk_once_they_were_synced() {
+    for (file, what) in [("log.db.views-wal>", "views"), ("log.db.tables-wal>", "tables")] {
+        synced_before(&traced_at(file, &[what]), 1, 1);
+    }
 }
 
 /// A writer to a log that is there, whose syncs of `-wal` fail as strace's `when` says, counted by thread. The first

@@ -98,7 +98,11 @@ fn against_a_descriptor_set() {
     assert_eq!((code, told.starts_with("error[AZ0602]: ")), (Some(1), true), "{told}");
     fs::write(here.join("before.binpb"), "no descriptors").unwrap();
     let (code, _, told) = angzarr(here, &arguments);
-    assert_eq!((code, told.ends_with("error: the protos to compare with cannot be understood\n")), (Some(3), true), "{told}");
+    assert_eq!(
+        (code, told.ends_with("error: the protos to compare with cannot be understood\n")),
+        (Some(3), true),
+        "{told}"
+    );
     let missing = past::descriptor_set(&here.join("nowhere.binpb"), &Request::default()).unwrap_err();
     assert!(missing.to_string().starts_with("cannot read "), "{missing}");
 }

@@ -18,7 +18,9 @@ use crate::coordinator::saga::SagaCoordinator;
 use crate::coordinator::upcast::Upcasts;
 use crate::error::{DEFAULT_WAIT, Error};
 use crate::store::{Opened, Storage};
+use crate::tables::no_tables;
 use crate::time::Clock;
+use crate::view::ViewStore;
 
 /// Collects components. See [`App::builder`].
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct AppBuilder {
     storage: Storage,
     registrations: Vec<Registration>,
     deliveries: HashMap<String, Delivery>,
+    /// Statements that make what projectors write.
+    tables: Vec<String>,
     drain: Duration,
     clock: Clock,
 }
@@ -37,6 +41,7 @@ impl AppBuilder {
             storage,
             registrations: Vec::new(),
             deliveries: HashMap::new(),
+            tables: Vec::new(),
             drain: DEFAULT_WAIT,
             clock: Clock::default(),
         }
@@ -51,6 +56,14 @@ impl AppBuilder {
     /// Sets how events reach the consumer of this full name, whatever its own definition says.
     pub fn delivery(mut self, consumer: impl Into<String>, delivery: Delivery) -> Self {
         self.deliveries.insert(consumer.into(), delivery);
+        self
+    }
+
+    /// Runs SQL at each start before any consumer does, where [`Context::tx`](crate::Context::tx) writes: statements
+    /// divided by `;`, in one transaction, like `CREATE TABLE IF NOT EXISTS …`. Several processes that start at a time do
+    /// so one after the other.
+    pub fn tables(mut self, statements: impl Into<String>) -> Self {
+        self.tables.push(statements.into());
         self
     }
 
@@ -71,12 +84,15 @@ impl AppBuilder {
     /// Opens the storage and starts the consumers at their checkpoints.
     ///
     /// # Errors
-    /// [`Error::Setup`] with everything that does not fit together; nothing was opened then. Otherwise what opening
-    /// the storage can yield.
+    /// [`Error::Setup`] with everything that does not fit together; nothing was opened then. `SQL_FAILED` and
+    /// `NO_TRANSACTION` of [`tables`](AppBuilder::tables). Otherwise what opening the storage can yield.
     pub async fn start(self) -> Result<App, Error> {
         check(&self.registrations, &self.deliveries)?;
         let upcasts = upcasts(&self.registrations)?;
         let Opened { store, views } = self.storage.open().await?;
+        for statements in &self.tables {
+            make_tables(&*views, statements).await?;
+        }
         let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock });
 
         let mut router = Router::default();
@@ -156,6 +172,11 @@ fn upcasts(registrations: &[Registration]) -> Result<Upcasts, Error> {
         })?;
     }
     Ok(upcasts)
+}
+
+async fn make_tables(views: &dyn ViewStore, statements: &str) -> Result<(), Error> {
+    let tables = views.tables().ok_or_else(no_tables)?;
+    Ok(tables.run(statements).await?)
 }
 
 /// What the components demand of each other. Everything that is wrong is told at once.

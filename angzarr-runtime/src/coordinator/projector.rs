@@ -12,9 +12,11 @@ use super::guarded_async;
 use super::outgoing::context;
 use super::rows::Rows;
 use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, ReturnedRow, Subscription};
+use crate::context::Context;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
+use crate::tables::{Holding, Mark, Slot};
 use crate::view::{Entry, Key, Owner, Shape, ViewStore, Writer};
 
 /// So many changes are freed sooner than another thread wakes up.
@@ -27,9 +29,12 @@ const ROW: usize = 64 << 20;
 pub(crate) struct ProjectorCoordinator {
     logic: Arc<dyn ProjectorLogic>,
     store: Arc<dyn Store>,
+    views: Arc<dyn ViewStore>,
     delivery: Delivery,
     /// None if the projector keeps no view.
     view: Option<View>,
+    /// Its own tables, if it keeps no view. None before the first lease.
+    holding: Mutex<Option<Arc<Holding>>>,
 }
 
 struct View {
@@ -49,19 +54,34 @@ impl ProjectorCoordinator {
         delivery: Delivery,
     ) -> Self {
         let (name, log) = (logic.spec().name, store.log_id());
-        let view = logic.shape().cloned().map(|shape| View { name, views, shape, log, rows: Mutex::default() });
-        Self { logic, store, delivery, view }
+        let shape = logic.shape().cloned();
+        let view = shape.map(|shape| View { name, views: views.clone(), shape, log, rows: Mutex::default() });
+        Self { logic, store, views, delivery, view, holding: Mutex::default() }
+    }
+
+    fn holding(&self) -> Result<Arc<Holding>, StoreError> {
+        let holding = self.holding.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        holding.ok_or_else(|| StoreError::LeaseLost { consumer: self.name().to_owned() })
+    }
+
+    /// Handles an event in a transaction, if the handler wants one.
+    async fn handle(&self, event: &Record, decoded: Option<Decoded>, mark: Mark) -> Result<(), Error> {
+        let at = EventRef { position: event.position, part: event.part };
+        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at));
+        let handled = self.project(None, Arrival::new(&event.payload, decoded), &cx).await.map(drop);
+        match cx.into_slot() {
+            Some(slot) => slot.end(handled, mark).await,
+            None => Ok(handled?),
+        }
     }
 
     async fn project(
         &self,
         row: Option<Bytes>,
-        event: &Record,
-        decoded: Option<Decoded>,
+        event: Arrival<'_>,
+        cx: &Context,
     ) -> Result<Option<ReturnedRow>, Failure> {
-        let cx = context(self.name(), event);
-        let projected = self.logic.project(row, Arrival::new(&event.payload, decoded), &cx);
-        guarded_async(self.name(), self.delivery.timeout, projected).await
+        guarded_async(self.name(), self.delivery.timeout, self.logic.project(row, event, cx)).await
     }
 
     /// Makes of the lane's row what the event makes of it.
@@ -73,7 +93,8 @@ impl ProjectorCoordinator {
         if entry.as_ref().is_some_and(|entry| entry.event >= at) {
             return Ok(());
         }
-        let row = self.project(entry.and_then(|entry| entry.row), event, lane.event).await?;
+        let (row, cx) = (entry.and_then(|entry| entry.row), context(self.name(), event));
+        let row = self.project(row, Arrival::new(&event.payload, lane.event), &cx).await?;
         if let Some(row) = row.as_ref().filter(|row| row.bytes.len() > ROW) {
             let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes.len());
             return Err(Failure::new("ROW_TOO_LARGE", message).into());
@@ -158,11 +179,25 @@ impl Consumer for ProjectorCoordinator {
         async {
             match &self.view {
                 Some(view) => self.change(view, event, lane).await,
-                None => Ok(self.project(None, event, lane.event).await.map(drop)?),
+                None => self.handle(event, lane.event, Mark::UntilPassed).await,
             }
         }
         .instrument(span)
         .await
+    }
+
+    async fn replay(&self, event: &Record, lane: Lane) -> Result<(), Error> {
+        match &self.view {
+            Some(_) => self.react(event, lane).await,
+            None => self.handle(event, lane.event, Mark::UntilUnparked).await,
+        }
+    }
+
+    async fn unparked(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
+        match &self.view {
+            Some(_) => Ok(()),
+            None => self.holding()?.forget(lease, event).await,
+        }
     }
 
     async fn checkpoint(&self) -> Result<u64, StoreError> {
@@ -173,7 +208,13 @@ impl Consumer for ProjectorCoordinator {
     }
 
     async fn take(&self, lease: &Lease) -> Result<u64, StoreError> {
-        let Some(view) = &self.view else { return self.checkpoint().await };
+        let Some(view) = &self.view else {
+            let (known, log) = (self.checkpoint().await?, self.store.log_id());
+            let holding = Holding::take(self.views.clone(), log, lease.clone(), known).await?;
+            let checkpoint = holding.checkpoint();
+            *self.holding.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(holding));
+            return Ok(checkpoint);
+        };
         // What an earlier lease left unfinished is handled again by whoever holds the present one.
         *view.lock() = None;
         // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
@@ -185,7 +226,11 @@ impl Consumer for ProjectorCoordinator {
     }
 
     async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
-        let Some(view) = &self.view else { return self.store.save_checkpoint(lease, position).await };
+        let Some(view) = &self.view else {
+            // First where it lies beside what was done.
+            self.holding()?.save_checkpoint(lease, position).await?;
+            return self.store.save_checkpoint(lease, position).await;
+        };
         let writer = view.writer()?;
         if writer.token != lease.token {
             return Err(view.lost());
@@ -199,6 +244,13 @@ impl Consumer for ProjectorCoordinator {
             tokio::task::spawn_blocking(|| drop(committed));
         }
         Ok(())
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        match &self.view {
+            Some(view) => view.views.sync().await,
+            None => self.holding()?.sync().await,
+        }
     }
 }
 
@@ -288,6 +340,10 @@ mod tests {
             self.views.rebuild(view).await
         }
 
+        async fn sync(&self) -> Result<(), StoreError> {
+            self.views.sync().await
+        }
+
         async fn close(&self) -> Result<(), StoreError> {
             self.views.close().await
         }
@@ -374,12 +430,16 @@ mod tests {
         let projector =
             ProjectorCoordinator::new(logic, store.clone(), Arc::new(MemoryViews::new()), Delivery::DEFAULT);
         projector.take(&leased(&store).await).await.unwrap();
+        let handle = async |event: Record| {
+            let lane = projector.lane(&event).unwrap();
+            projector.react(&event, lane).await
+        };
         let of_size = |position, size| {
             let payload = Payload { type_name: "Said".into(), value: vec![b'x'; size].into() };
             Record { payload, ..event(position, "a", "") }
         };
-        projector.react(&of_size(1, ROW)).await.unwrap();
-        assert_eq!(projector.react(&of_size(2, 1)).await.unwrap_err().code(), "ROW_TOO_LARGE");
-        projector.react(&Record { key: "b".into(), ..of_size(3, 1) }).await.unwrap();
+        handle(of_size(1, ROW)).await.unwrap();
+        assert_eq!(handle(of_size(2, 1)).await.unwrap_err().code(), "ROW_TOO_LARGE");
+        handle(Record { key: "b".into(), ..of_size(3, 1) }).await.unwrap();
     }
 }

@@ -46,6 +46,9 @@ pub struct EventRef {
 }
 
 impl EventRef {
+    /// The part that stands for all parts of a record that could not be upcast.
+    pub const WHOLE: u32 = u32::MAX;
+
     /// What comes right before it.
     pub(crate) fn before(self) -> Option<Self> {
         match self.part.checked_sub(1) {

@@ -17,6 +17,7 @@ pub(crate) use version::{Next, Plan, Stamp, names};
 pub use version::{Version, VersionState};
 
 use crate::store::{EventRef, StoreError};
+use crate::tables::TableStore;
 
 /// What a view belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +156,14 @@ pub trait ViewStore: Send + Sync + std::fmt::Debug + 'static {
     /// Begins a version of the same shape beside the active one, in the place of one that was building. Whoever feeds
     /// the view is refused from here on, until it takes it anew. Nothing happens if there is no such view.
     async fn rebuild(&self, view: &str) -> Result<(), StoreError>;
+
+    /// Waits until everything that was committed has reached the disk.
+    async fn sync(&self) -> Result<(), StoreError>;
+
+    /// Where the tables of projectors' own lie; none if it keeps none.
+    fn tables(&self) -> Option<&dyn TableStore> {
+        None
+    }
 
     /// Lets go of files. Later calls fail.
     async fn close(&self) -> Result<(), StoreError>;

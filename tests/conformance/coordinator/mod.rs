@@ -26,6 +26,7 @@ mod snapshots;
 mod speculative;
 mod stale;
 mod standing_by;
+mod tables;
 mod trace;
 mod upcasting;
 mod views;
@@ -145,6 +146,11 @@ use standing_by::{
     an_application_that_stands_by_goes_on_at_once, an_application_that_stands_by_lets_go,
     an_application_whose_store_fails_right_after_a_lease_was_taken_asks_again, applications_share_the_work_once,
 };
+use tables::{
+    tables_are_committed_with_their_marks, tables_are_made_before_consumers_start,
+    tables_are_not_written_twice_after_a_kill, tables_are_written_once_by_a_replay, tables_show_nothing_of_what_failed,
+    tables_whose_commit_was_not_answered_are_written_once,
+};
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
 use upcasting::{
     upcasting_knows_fields_and_stored_names, upcasting_leaves_stored_bytes_alone,
@@ -245,6 +251,12 @@ cases! {
         cascade_ends_at_the_deadline,
         follow_catches_up_and_goes_on,
         follow_ends_after_a_count_or_a_time,
+        tables_are_committed_with_their_marks,
+        tables_are_made_before_consumers_start,
+        tables_are_not_written_twice_after_a_kill,
+        tables_are_written_once_by_a_replay,
+        tables_show_nothing_of_what_failed,
+        tables_whose_commit_was_not_answered_are_written_once,
         views_follow_their_keys,
         views_are_read_in_pages_and_by_column,
         views_are_rebuilt_when_they_are_told_to,

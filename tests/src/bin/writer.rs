@@ -7,6 +7,7 @@
 //! - `shared ROOT COUNT`: books of two records to one stream, each naming its sequence, decided anew on a conflict.
 //! - `steps SIZE`: for each line on standard input, a book of one record of so many bytes to one stream; prints
 //!   `CODE retryable` or `CODE final` where that fails.
+//! - `views`, `tables`: commits to a view, or to tables of a projector's own, waits for the disk, and prints `synced`.
 //! - `lease CONSUMER`: takes a lease, prints its token, and gives signs of life until it is killed.
 
 use std::error::Error;
@@ -18,13 +19,15 @@ use std::time::Duration;
 use angzarr_runtime::Payload;
 use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::store::{
-    Acquired, Appended, Load, NewBook, NewRecord, RecordKind, Storage, Store, StoreError, StreamId, Trace,
+    Acquired, Appended, EventRef, Lease, Load, NewBook, NewRecord, RecordKind, Storage, Store, StoreError, StreamId,
+    Trace,
 };
+use angzarr_runtime::tables::{Mark, TableStore};
+use angzarr_runtime::view::{Change, NewRow, Owner, Shape, ViewStore, Writer};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-const USAGE: &str =
-    "usage: writer STORAGE forever | rounds COUNT CALLERS | shared ROOT COUNT | steps SIZE | lease CONSUMER";
+const USAGE: &str = "usage: writer STORAGE forever | rounds COUNT CALLERS | shared ROOT COUNT | steps SIZE | views | tables | lease CONSUMER";
 
 /// Streams that are written at once.
 const STREAMS: u128 = 16;
@@ -59,6 +62,8 @@ async fn run() -> Done {
         }
         ["shared", root, count] => shared(store, root.parse()?, count.parse()?).await?,
         ["steps", size] => steps(store, size.parse()?).await?,
+        ["views"] => views(&*opened.views).await?,
+        ["tables"] => tables(opened.views.tables().ok_or("there are none")?).await?,
         ["lease", consumer] => lease(store, consumer).await?,
         _ => return Err(USAGE.into()),
     }
@@ -114,6 +119,29 @@ async fn steps(store: &Arc<dyn Store>, size: usize) -> Done {
         }
     }
     Ok(())
+}
+
+async fn views(views: &dyn ViewStore) -> Done {
+    let shape = Shape { row_type: "test.Row".into(), columns: Vec::new() };
+    let taken = views.take("test.View", Owner { log: Uuid::nil(), shape: &shape }, 0, 1).await?;
+    for position in 1..4 {
+        let row = NewRow { bytes: vec![7; 5_000].into(), values: Vec::new(), rest: "{}".into() };
+        let change = Change { key: "a".into(), event: EventRef { position, part: 0 }, row: Some(row.into()) };
+        views.commit("test.View", Writer { token: 1, version: taken.version }, vec![change], position).await?;
+    }
+    views.sync().await?;
+    Ok(say("synced")?)
+}
+
+async fn tables(tables: &dyn TableStore) -> Done {
+    let lease = Lease { consumer: "test.Ledger".into(), token: 1 };
+    tables.enrol(Uuid::nil(), &lease, 0).await?;
+    for position in 1..4 {
+        let begun = tables.begin(&lease, EventRef { position, part: 0 }).await?;
+        begun.ok_or("it was handled before")?.commit(Mark::UntilPassed).await?;
+    }
+    tables.sync().await?;
+    Ok(say("synced")?)
 }
 
 async fn lease(store: &Arc<dyn Store>, consumer: &str) -> Done {

@@ -2,6 +2,7 @@
 
 mod gates;
 mod store;
+mod tables;
 mod views;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use tokio::sync::{Notify, OwnedRwLockReadGuard, RwLock};
 
 use gates::{Gates, Passage};
 use store::FaultyStore;
+use tables::FaultyTables;
 use views::FaultyViews;
 
 /// What can be made to go wrong, or to wait.
@@ -40,6 +42,12 @@ pub enum Call {
     ViewEntry,
     /// Committing a view.
     CommitView,
+    /// Committing a transaction of a projector's own.
+    CommitTables,
+    /// Moving a consumer's checkpoint where its own tables lie.
+    SaveTables,
+    /// Waiting until what was committed to views or tables has reached the disk.
+    Sync,
 }
 
 /// How a call goes wrong.
@@ -83,7 +91,11 @@ impl StoreFaults {
         self.state().wrapped.push(opened.store.clone());
         Opened {
             store: Arc::new(FaultyStore { inner: opened.store, faults: self.clone() }),
-            views: Arc::new(FaultyViews { inner: opened.views, faults: self.clone() }),
+            views: Arc::new(FaultyViews {
+                tables: FaultyTables { inner: opened.views.clone(), faults: self.clone() },
+                inner: opened.views,
+                faults: self.clone(),
+            }),
         }
     }
 

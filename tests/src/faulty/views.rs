@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use angzarr_runtime::store::StoreError;
+use angzarr_runtime::tables::TableStore;
 use angzarr_runtime::view::{Change, Entry, Key, Owner, Selection, Taken, Version, ViewStore, Writer};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::tables::FaultyTables;
 use super::{Call, StoreFaults, answered};
 
 #[derive(Debug)]
 pub(super) struct FaultyViews {
     pub(super) inner: Arc<dyn ViewStore>,
     pub(super) faults: StoreFaults,
+    pub(super) tables: FaultyTables,
 }
 
 #[async_trait]
@@ -55,6 +58,15 @@ impl ViewStore for FaultyViews {
     async fn rebuild(&self, view: &str) -> Result<(), StoreError> {
         let _working = self.faults.alive().await?;
         self.inner.rebuild(view).await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        let (fault, _working) = self.faults.enter(Call::Sync).await?;
+        answered(fault, self.inner.sync().await)
+    }
+
+    fn tables(&self) -> Option<&dyn TableStore> {
+        Some(&self.tables)
     }
 
     async fn close(&self) -> Result<(), StoreError> {

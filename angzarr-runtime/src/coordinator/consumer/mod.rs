@@ -76,6 +76,16 @@ pub(crate) trait Consumer: Send + Sync + 'static {
     /// Handles one event in the lane that was told for it; may be called again for it.
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error>;
 
+    /// Handles an event that waits in a park; may be called again for it until it has left that.
+    async fn replay(&self, event: &Record, lane: Lane) -> Result<(), Error> {
+        self.react(event, lane).await
+    }
+
+    /// An event has left its park, and is not replayed again.
+    async fn unparked(&self, _lease: &Lease, _event: EventRef) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Reports the commands that an event would have led to as refused, since it will not be handled.
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
         let message = format!("`{}` sends no commands because of `{}`", self.name(), event.payload.type_name);
@@ -115,6 +125,11 @@ pub(crate) trait Consumer: Send + Sync + 'static {
 
     /// Makes the work up to `position` count.
     async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError>;
+
+    /// Waits until what was committed outlives a loss of power.
+    async fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Tells when to stop: once that was said, or once the application is gone.

@@ -50,9 +50,6 @@ const DELAY: Duration = Duration::from_millis(50);
 /// ... and for so many records even if none of them mattered.
 const STRIDE: u64 = 4096;
 
-/// Stands for all parts of a record that could not be upcast.
-const WHOLE: u32 = u32::MAX;
-
 /// Why a holder does not go on.
 pub(super) enum Halt {
     /// It was told to stop. What it was at is handled again after the next start.
@@ -440,7 +437,8 @@ impl<'a> Tail<'a> {
             if !record.kind.is_event() || !holds(&self.turn.stored_types, &record) {
                 continue;
             }
-            let (whole, stream) = (EventRef { position: record.position, part: WHOLE }, record.stream.clone());
+            let (whole, stream) =
+                (EventRef { position: record.position, part: EventRef::WHOLE }, record.stream.clone());
             if let Err(failure) = self.turn.log.upcasts.current(record, &mut events) {
                 events.clear();
                 self.refuse(&stream.root.to_string().into(), whole, failure);
@@ -629,9 +627,17 @@ impl<'a> Tail<'a> {
         let answered: Vec<_> = self.done_for().collect();
         self.answered.extend(answered);
         self.after_this.append(&mut self.after_next);
+        let replayed = !self.after_this.is_empty();
         self.under_way.push(
             async move {
-                let commit = || async { Ok(turn.consumer.commit(lease, position).await?) };
+                let commit = || async {
+                    turn.consumer.commit(lease, position).await?;
+                    // The parks that forget it may lie on a disk that is faster.
+                    if replayed {
+                        turn.consumer.sync().await?;
+                    }
+                    Ok(())
+                };
                 Happened::Committed(position, attempts.make(position, commit).await)
             }
             .boxed(),
@@ -679,6 +685,12 @@ impl Turn {
             Tried::Stopped => Tried::Stopped,
             Tried::Done(()) | Tried::Failed(..) => tried,
         }
+    }
+
+    /// The same for one that waits in a park.
+    async fn replay(&self, record: &Record, lane: Lane) -> Result<(), Error> {
+        check_chain(record)?;
+        self.consumer.replay(record, lane).await
     }
 
     /// Reads an event again.

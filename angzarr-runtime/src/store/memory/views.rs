@@ -7,16 +7,32 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+#[cfg(feature = "sqlite")]
+use crate::store::sqlite::SqliteTables;
 use crate::store::{EventRef, StoreError};
+#[cfg(feature = "sqlite")]
+use crate::tables::TableStore;
 use crate::view::{
     Change, Entry, Key, NewRow, Next, Owner, Plan, Selection, Shape, Stamp, Taken, Version, VersionState, ViewStore,
     Writer, names,
 };
 
 /// Views in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryViews {
     inner: Mutex<Inner>,
+    #[cfg(feature = "sqlite")]
+    tables: SqliteTables,
+}
+
+impl Default for MemoryViews {
+    fn default() -> Self {
+        Self {
+            inner: Mutex::default(),
+            #[cfg(feature = "sqlite")]
+            tables: SqliteTables::in_memory(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -184,8 +200,19 @@ impl ViewStore for MemoryViews {
         Ok(())
     }
 
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.open().map(drop)
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn tables(&self) -> Option<&dyn TableStore> {
+        Some(&self.tables)
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        #[cfg(feature = "sqlite")]
+        self.tables.close().await?;
         Ok(())
     }
 }

@@ -29,7 +29,13 @@ impl From<StoreError> for Failed {
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        if is_lost(&error) { Failed::Lost(translate(&error)) } else { Failed::Refused(translate(&error)) }
+        Failed::from_driver(&error)
+    }
+}
+
+impl Failed {
+    pub(super) fn from_driver(error: &Error) -> Self {
+        if is_lost(error) { Failed::Lost(translate(error)) } else { Failed::Refused(translate(error)) }
     }
 }
 

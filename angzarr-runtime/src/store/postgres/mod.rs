@@ -22,6 +22,7 @@ mod orders;
 mod rows;
 mod schema;
 mod session;
+mod tables;
 mod text;
 mod url;
 mod views;

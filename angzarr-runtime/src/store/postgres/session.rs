@@ -48,6 +48,18 @@ const SETTINGS: &[(&str, &str)] = &[
     ("enable_mergejoin", "off"),
 ];
 
+/// What a session is set to in which users' SQL runs: whatever else is up to them. Their commits need not wait for the
+/// disk, since the checkpoint is in the same database.
+const USERS_SETTINGS: &[(&str, &str)] = &[
+    ("synchronous_commit", "off"),
+    ("default_transaction_isolation", "read committed"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+];
+
 /// The pauses between two attempts.
 pub(super) fn pauses() -> ExponentialBuilder {
     ExponentialBuilder::default()
@@ -68,14 +80,23 @@ pub(super) async fn within<T>(limit: Duration, answer: impl Future<Output = T>) 
 /// How to connect.
 #[derive(Clone)]
 pub(super) struct Server {
+    /// Without settings.
+    plain: Arc<PgConnectOptions>,
     options: Arc<PgConnectOptions>,
     place: Arc<str>,
 }
 
 impl Server {
     pub(super) fn new(url: &PostgresUrl) -> Result<Self, StoreError> {
-        let options = url.options()?.application_name("angzarr").options(SETTINGS.iter().copied());
-        Ok(Self { options: Arc::new(options.disable_statement_logging()), place: url.place().into() })
+        let plain = url.options()?.application_name("angzarr").disable_statement_logging();
+        let options = plain.clone().options(SETTINGS.iter().copied());
+        Ok(Self { plain: Arc::new(plain), options: Arc::new(options), place: url.place().into() })
+    }
+
+    /// The same for users' SQL.
+    pub(super) fn for_users(&self) -> Self {
+        let options = (*self.plain).clone().options(USERS_SETTINGS.iter().copied());
+        Self { options: Arc::new(options), ..self.clone() }
     }
 
     /// Host, port and database.

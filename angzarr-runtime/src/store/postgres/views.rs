@@ -10,8 +10,10 @@ use sqlx::{Row, query, query_scalar};
 
 use super::error::Failed;
 use super::session::Sessions;
+use super::tables::PostgresTables;
 use super::{PostgresStore, count, number, text};
 use crate::store::{EventRef, StoreError};
+use crate::tables::TableStore;
 use crate::view::{
     Change, Entry, Key, Kind, Owner, Selection, Shape, Taken, Value, Version, VersionState, ViewStore, Writer, names,
 };
@@ -22,12 +24,15 @@ pub struct PostgresViews {
     sessions: Arc<Sessions>,
     /// Numbers commits, so that the server can tell one that comes late.
     commits: AtomicI64,
+    tables: PostgresTables,
 }
 
 impl PostgresViews {
     /// The views that lie beside a log, over connections of their own.
     pub fn beside(log: &PostgresStore) -> Self {
-        Self { sessions: Arc::new(Sessions::new(log.sessions.server().clone())), commits: AtomicI64::new(0) }
+        let sessions = Arc::new(Sessions::new(log.sessions.server().clone()));
+        let tables = PostgresTables::new(sessions.clone());
+        Self { sessions, commits: AtomicI64::new(0), tables }
     }
 
     async fn select(
@@ -292,7 +297,17 @@ impl ViewStore for PostgresViews {
             .await
     }
 
+    /// Parks lie in the same database: whatever is flushed of them, so is what came before it.
+    async fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn tables(&self) -> Option<&dyn TableStore> {
+        Some(&self.tables)
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
+        self.tables.close();
         self.sessions.close().await;
         Ok(())
     }

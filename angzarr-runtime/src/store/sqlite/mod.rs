@@ -17,6 +17,7 @@ mod orders;
 mod reader;
 mod rows;
 mod schema;
+mod tables;
 mod view_tables;
 mod views;
 mod watcher;
@@ -27,7 +28,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -38,6 +39,7 @@ use reader::Readers;
 use watcher::Watcher;
 use writer::Writer;
 
+pub(crate) use tables::SqliteTables;
 pub use views::SqliteViews;
 
 /// How long a connection waits for a lock that another one holds, before it is called in use.
@@ -175,6 +177,32 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(StoreError::Unavailable { reason: error.to_string() }))
+}
+
+/// Does something in a transaction of a connection whose commits need not wait for the disk; this one does, and with it
+/// all that were before it are there.
+fn durably<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let done = (|| {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    })();
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    done
+}
+
+/// Returns when everything that was committed is on the disk.
+fn force(connection: &mut Connection) -> Result<(), StoreError> {
+    durably(connection, |connection| {
+        // What changes nothing is not written, but for this: its page is, whatever the number was before.
+        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(connection.pragma_update(None, "user_version", version)?)
+    })
 }
 
 /// SQLite's errors in our words.

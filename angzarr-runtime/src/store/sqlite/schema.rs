@@ -34,7 +34,16 @@ pub(super) const VIEWS: Schema = Schema {
     prefix: "angzarr_",
 };
 
+/// "ANGT": tables of projectors' own, beside a few of ours.
+pub(super) const TABLES: Schema =
+    Schema { application_id: 0x414e_4754, migrations: &[include_str!("migrations/tables-1.sql")], prefix: "angzarr_" };
+
 impl Schema {
+    /// Takes all steps in an empty database.
+    pub(super) fn make(&self, connection: &Connection) -> Result<(), StoreError> {
+        Ok(self.migrations.iter().try_for_each(|migration| connection.execute_batch(migration))?)
+    }
+
     fn version(&self) -> i32 {
         i32::try_from(self.migrations.len()).unwrap_or(i32::MAX)
     }
@@ -100,7 +109,7 @@ impl Schema {
     /// Compares the tables with those that the steps make in an empty database.
     fn compare(&self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
         let expected = Connection::open_in_memory()?;
-        self.migrations.iter().try_for_each(|migration| expected.execute_batch(migration))?;
+        self.make(&expected)?;
         let (expected, found) = (parts(&expected)?, parts(connection)?);
         let missing = expected.iter().find(|part| !found.contains(part));
         let strange = found.iter().find(|part| part.name.starts_with(self.prefix) && !expected.contains(part));

@@ -10,8 +10,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, Transactio
 use super::lock::beside;
 use super::reader::Readers;
 use super::view_tables::{Wanted, active, begin, drop_version, forget_lost, number, quoted, stamp, stored, switch};
-use super::{blocking, connect, schema};
+use super::{SqliteTables, blocking, connect, force, schema};
 use crate::store::{EventRef, StoreError};
+use crate::tables::TableStore;
 use crate::view::{
     Change, Entry, Key, Next, Owner, Plan, Selection, Shape, Stamp, Taken, Version, VersionState, ViewStore, Writer,
 };
@@ -23,6 +24,7 @@ pub struct SqliteViews {
     /// Writes.
     connection: Arc<Mutex<Option<Connection>>>,
     readers: Readers,
+    tables: SqliteTables,
 }
 
 impl SqliteViews {
@@ -31,11 +33,11 @@ impl SqliteViews {
     /// # Errors
     /// As for the log.
     pub async fn open(log_path: &Path) -> Result<Self, StoreError> {
-        let path = beside(log_path, "views");
+        let (path, tables) = (beside(log_path, "views"), SqliteTables::beside(log_path));
         blocking(move || {
             let opened = open(&path).and_then(|connection| Ok((connection, Readers::open(&path)?)));
             let (connection, readers) = opened.map_err(|error| unusable(&path, error))?;
-            Ok(Self { path, connection: Arc::new(Mutex::new(Some(connection))), readers })
+            Ok(Self { path, connection: Arc::new(Mutex::new(Some(connection))), readers, tables })
         })
         .await
     }
@@ -348,8 +350,22 @@ impl ViewStore for SqliteViews {
         .await
     }
 
+    async fn sync(&self) -> Result<(), StoreError> {
+        let (path, connection) = (self.path.clone(), self.connection.clone());
+        blocking(move || {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            force(connection.as_mut().ok_or(StoreError::Closed)?).map_err(|error| unusable(&path, error))
+        })
+        .await
+    }
+
+    fn tables(&self) -> Option<&dyn TableStore> {
+        Some(&self.tables)
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.readers.close();
+        self.tables.close().await?;
         let closing = self.connection.clone();
         blocking(move || {
             drop(closing.lock().unwrap_or_else(PoisonError::into_inner).take());

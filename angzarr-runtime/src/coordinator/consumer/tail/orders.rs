@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::{Halt, Happened, Tail, WHOLE};
+use super::{Halt, Happened, Tail};
 use crate::coordinator::consumer::attempts::Tried;
 use crate::coordinator::consumer::turn::{Turn, holds};
 use crate::error::Error;
@@ -221,6 +221,9 @@ impl<'a> Tail<'a> {
                 };
                 let clean = || async {
                     turn.log.store.carry_out(lease, step.clone()).await?;
+                    for event in &step.removed {
+                        turn.consumer.unparked(lease, *event).await?;
+                    }
                     Ok(turn.log.store.parked(turn.consumer.name(), &work.lane, 1).await?.is_empty())
                 };
                 let tried = attempts.make(0, clean).await;
@@ -284,7 +287,9 @@ impl Turn {
             return Ok(current);
         }
         self.log.upcasts.current(record.clone(), &mut current)?;
-        current.retain(|part| (event.part == WHOLE || part.part == event.part) && holds(&self.wanted_types, part));
+        current.retain(|part| {
+            (event.part == EventRef::WHOLE || part.part == event.part) && holds(&self.wanted_types, part)
+        });
         Ok(current)
     }
 
@@ -312,7 +317,7 @@ impl Turn {
             if *own.name != *work.lane {
                 self.check_order(page, part).await?;
             }
-            self.react(part, own).await?;
+            self.replay(part, own).await?;
         }
         Ok(())
     }

@@ -1,0 +1,147 @@
+//! Tables that projectors write with SQL of their own, each event in a transaction that says that it is handled.
+
+mod row;
+mod tx;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+pub use row::{FromValue, SqlRow};
+pub use tx::Tx;
+pub(crate) use tx::{Holding, Slot};
+
+use crate::failure::Failure;
+use crate::store::{EventRef, Lease, StoreError};
+use crate::view::Value;
+
+/// Where the tables of projectors' own lie.
+///
+/// A projector gets there only when one of its handlers asks for a transaction; until then nothing is kept here for it.
+///
+/// # Contract
+/// - **Once.** What a transaction changed is committed together with the mark that its event is handled, or not at all;
+///   an event that has its mark gets no transaction. Marks go away with the checkpoint that passes their events, in one
+///   commit.
+/// - **Fencing.** A transaction under a lease that somebody else has taken over commits nothing and gets
+///   [`StoreError::LeaseLost`].
+/// - **Durability.** Commits need not have reached the disk when they return, as long as those before them have
+///   when they have. [`sync`](TableStore::sync) waits for the disk.
+#[async_trait]
+pub trait TableStore: Send + Sync + std::fmt::Debug + 'static {
+    /// Takes the tables of a projector for whoever holds its lease: older ones are fenced off. Gives where to go on;
+    /// none if the projector never had a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if a newer token was here before, [`StoreError::Foreign`] if they were written from
+    /// another log.
+    async fn take(&self, log: Uuid, lease: &Lease) -> Result<Option<u64>, StoreError>;
+
+    /// Makes a projector known that is about to have its first transaction, beginning behind `checkpoint`. It is on the
+    /// disk when this returns.
+    ///
+    /// # Errors
+    /// As for [`take`](TableStore::take).
+    async fn enrol(&self, log: Uuid, lease: &Lease, checkpoint: u64) -> Result<(), StoreError>;
+
+    /// Begins the transaction in which an event is handled; none if it was handled before.
+    async fn begin(&self, lease: &Lease, event: EventRef) -> Result<Option<Box<dyn Transaction>>, StoreError>;
+
+    /// Moves the checkpoint of a projector that is known, and removes the marks that it has passed.
+    async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), StoreError>;
+
+    /// Removes the marks of an event that has left its park. No-op if there are none.
+    async fn forget(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError>;
+
+    /// Waits until everything that was committed has reached the disk.
+    async fn sync(&self) -> Result<(), StoreError>;
+
+    /// Runs statements, divided by `;`, in one transaction: to make tables, say.
+    async fn run(&self, statements: &str) -> Result<(), SqlError>;
+}
+
+/// A transaction. It is rolled back when it is dropped.
+#[async_trait]
+pub trait Transaction: Send + std::fmt::Debug {
+    /// Runs one statement. After an error nothing more can be done in the transaction.
+    async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Ran, SqlError>;
+
+    /// Commits it with the mark of its event, unless the event has its mark already. What the database checks only now
+    /// may be refused.
+    async fn commit(self: Box<Self>, mark: Mark) -> Result<(), SqlError>;
+
+    /// Ends it without a trace, so that what it used can be used again at once.
+    async fn roll_back(self: Box<Self>);
+}
+
+/// How long the mark of an event is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Until the checkpoint has passed the event.
+    UntilPassed,
+    /// Until the event has left its park, which the checkpoint has nothing to do with.
+    UntilUnparked,
+}
+
+/// What came of a statement.
+#[derive(Clone, Debug, Default)]
+pub struct Ran {
+    /// How many rows it changed.
+    pub affected: u64,
+    /// The rows that it gave.
+    pub rows: Vec<SqlRow>,
+}
+
+/// Why a statement was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    /// The database does not take it, for this reason.
+    #[error("{0}")]
+    Refused(String),
+    /// The database is away, busy, full or damaged, or somebody else holds the lease.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<SqlError> for crate::error::Error {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Refused(reason) => refused(reason).into(),
+            SqlError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn refused(reason: String) -> Failure {
+    Failure::new("SQL_FAILED", reason)
+}
+
+fn no_transaction() -> Failure {
+    Failure::new("NO_TRANSACTION", "only projectors without a view have transactions")
+}
+
+pub(crate) fn no_tables() -> Failure {
+    Failure::new("NO_TRANSACTION", "the storage has no place for tables of projectors' own")
+}
+
+/// Whether a statement would begin or end a transaction, which is the runtime's to do.
+pub(crate) fn is_about_transactions(sql: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["ABORT", "BEGIN", "COMMIT", "END", "PREPARE", "RELEASE", "ROLLBACK", "SAVEPOINT", "START"];
+    let word = sql.split(|character: char| !character.is_ascii_alphabetic()).find(|word| !word.is_empty());
+    word.is_some_and(|word| WORDS.iter().any(|other| other.eq_ignore_ascii_case(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_about_transactions;
+
+    #[test]
+    fn transactions_are_the_runtimes_to_end() {
+        for sql in ["COMMIT", "  rollback to a", "begin;", "End", "SAVEPOINT a"] {
+            assert!(is_about_transactions(sql), "{sql}");
+        }
+        for sql in ["", "SELECT 'COMMIT'", "INSERT INTO commits VALUES (1)", "CREATE TABLE begun (a integer)"] {
+            assert!(!is_about_transactions(sql), "{sql}");
+        }
+    }
+}

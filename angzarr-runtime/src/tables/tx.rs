@@ -1,0 +1,237 @@
+//! The transaction of a handler, as the handler and the coordinator see it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OnceCell};
+use uuid::Uuid;
+
+use super::{
+    Mark, Ran, SqlError, SqlRow, TableStore, Transaction, is_about_transactions, no_tables, no_transaction, refused,
+};
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::store::{EventRef, Lease, StoreError};
+use crate::view::{Value, ViewStore};
+
+/// The transaction in which an event is handled: what [`Context::tx`](crate::Context::tx) gives.
+///
+/// It begins with the first statement. It is committed when the handler has succeeded, together with the mark that the
+/// event is handled; if the handler fails, panics or takes too long, nothing of it stays.
+///
+/// Parameters are `$1`, `$2`, … in both databases. After a statement that failed nothing more can be done, and nothing is
+/// committed, whatever the handler returns.
+#[derive(Clone, Copy, Debug)]
+pub struct Tx<'a> {
+    slot: Option<&'a Slot>,
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(slot: Option<&'a Slot>) -> Self {
+        Self { slot }
+    }
+
+    /// Runs a statement, and gives how many rows it changed. (PostgreSQL also counts those that a query gives.)
+    ///
+    /// # Errors
+    /// `SQL_FAILED` with the database's words. `HANDLED_ALREADY` if what the event does was committed before: the event
+    /// is taken for done then. `NO_TRANSACTION` outside of projectors without a view.
+    pub async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, Failure> {
+        Ok(self.run(sql, params).await?.affected)
+    }
+
+    /// Runs a query, and gives its rows. They show what the transaction has done so far.
+    ///
+    /// # Errors
+    /// As for [`Tx::execute`].
+    pub async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<SqlRow>, Failure> {
+        Ok(self.run(sql, params).await?.rows)
+    }
+
+    async fn run(&self, sql: &str, params: &[Value]) -> Result<Ran, Failure> {
+        let slot = self.slot.ok_or_else(no_transaction)?;
+        slot.run(sql, params).await
+    }
+}
+
+/// What the holder of a projector's lease knows of the projector's tables.
+pub(crate) struct Holding {
+    views: Arc<dyn ViewStore>,
+    log: Uuid,
+    lease: Lease,
+    /// Where it began.
+    checkpoint: u64,
+    /// Set once the tables know the projector.
+    enrolled: OnceCell<()>,
+}
+
+impl Holding {
+    /// Begins under a lease; `checkpoint` is what the log knows.
+    pub(crate) async fn take(
+        views: Arc<dyn ViewStore>,
+        log: Uuid,
+        lease: Lease,
+        checkpoint: u64,
+    ) -> Result<Self, StoreError> {
+        let known = match views.tables() {
+            Some(tables) => tables.take(log, &lease).await?,
+            None => None,
+        };
+        let enrolled = OnceCell::new_with(known.map(|_| ()));
+        Ok(Self { views, log, lease, checkpoint: known.unwrap_or(checkpoint), enrolled })
+    }
+
+    /// Where to go on: what the tables know counts, since it lies beside what was done.
+    pub(crate) fn checkpoint(&self) -> u64 {
+        self.checkpoint
+    }
+
+    /// The tables, if there is anything of the projector in them.
+    fn tables(&self) -> Option<&dyn TableStore> {
+        self.enrolled.initialized().then(|| self.views.tables()).flatten()
+    }
+
+    pub(crate) async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
+        match self.tables() {
+            Some(tables) => tables.save_checkpoint(lease, position).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn forget(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
+        match self.tables() {
+            Some(tables) => tables.forget(lease, event).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn sync(&self) -> Result<(), StoreError> {
+        match self.tables() {
+            Some(tables) => tables.sync().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn begin(&self, event: EventRef) -> Result<Option<Box<dyn Transaction>>, Begun> {
+        let tables = self.views.tables().ok_or(Begun::NoTables)?;
+        self.enrolled.get_or_try_init(|| tables.enrol(self.log, &self.lease, self.checkpoint)).await?;
+        Ok(tables.begin(&self.lease, event).await?)
+    }
+}
+
+/// Why no transaction was begun.
+enum Begun {
+    NoTables,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Begun {
+    fn from(error: StoreError) -> Self {
+        Begun::Failed(error)
+    }
+}
+
+/// The transaction of one event, wherever it stands.
+pub(crate) struct Slot {
+    holding: Arc<Holding>,
+    event: EventRef,
+    state: Mutex<State>,
+}
+
+enum State {
+    Unbegun,
+    Open(Box<dyn Transaction>),
+    /// What the event does was committed before.
+    Handled,
+    /// A statement failed.
+    Refused(String),
+    Broken(StoreError),
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("event", &self.event).finish_non_exhaustive()
+    }
+}
+
+impl Slot {
+    pub(crate) fn new(holding: Arc<Holding>, event: EventRef) -> Self {
+        Self { holding, event, state: Mutex::new(State::Unbegun) }
+    }
+
+    async fn run(&self, sql: &str, params: &[Value]) -> Result<Ran, Failure> {
+        let mut state = self.state.lock().await;
+        // Stays so if the handler gives up waiting.
+        let before = std::mem::replace(&mut *state, State::Refused("a statement was given up half-way".to_owned()));
+        let mut transaction = match before {
+            State::Open(transaction) => transaction,
+            State::Unbegun => match self.holding.begin(self.event).await {
+                Ok(Some(transaction)) => transaction,
+                Ok(None) => {
+                    *state = State::Handled;
+                    return Err(handled());
+                }
+                Err(Begun::NoTables) => {
+                    *state = State::Unbegun;
+                    return Err(no_tables());
+                }
+                Err(Begun::Failed(error)) => {
+                    *state = State::Broken(error.clone());
+                    return Err(error.into());
+                }
+            },
+            ended => {
+                let failure = match &ended {
+                    State::Handled => handled(),
+                    State::Broken(error) => error.clone().into(),
+                    _ => refused("an earlier statement of this transaction failed".to_owned()),
+                };
+                *state = ended;
+                return Err(failure);
+            }
+        };
+        let ran = if is_about_transactions(sql) {
+            Err(SqlError::Refused("the runtime begins and ends the transaction".to_owned()))
+        } else {
+            transaction.run(sql, params).await
+        };
+        let (after, ran) = match ran {
+            Ok(ran) => (State::Open(transaction), Ok(ran)),
+            Err(SqlError::Refused(reason)) => (State::Refused(reason.clone()), Err(refused(reason))),
+            Err(SqlError::Store(error)) => (State::Broken(error.clone()), Err(error.into())),
+        };
+        *state = after;
+        ran
+    }
+
+    /// Commits if the handler succeeded; tells what is to become of the event.
+    pub(crate) async fn end(self, handled: Result<(), Failure>, mark: Mark) -> Result<(), Error> {
+        match (self.state.into_inner(), handled) {
+            (State::Handled, _) => Ok(()),
+            // Whatever the handler made of it.
+            (State::Broken(error), _) => Err(error.into()),
+            (State::Open(transaction), Ok(())) => Ok(transaction.commit(mark).await?),
+            (State::Open(transaction), Err(failure)) => {
+                transaction.roll_back().await;
+                Err(failure.into())
+            }
+            (State::Refused(reason), Ok(())) => Err(refused(reason).into()),
+            (State::Unbegun | State::Refused(_), handled) => Ok(handled?),
+        }
+    }
+}
+
+fn handled() -> Failure {
+    Failure::new("HANDLED_ALREADY", "what this event does was committed before; the event is done")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tx;
+
+    #[tokio::test]
+    async fn only_projectors_without_a_view_have_transactions() {
+        let failure = Tx::new(None).execute("SELECT 1", &[]).await.unwrap_err();
+        assert_eq!(failure.to_string(), "NO_TRANSACTION: only projectors without a view have transactions");
+    }
+}
