@@ -14,6 +14,9 @@ use crate::{Place, Report, Request};
 /// Name of the file that [`Project::find`] looks for.
 pub const PROJECT_FILE: &str = "angzarr.yaml";
 
+/// Name of the file that fingerprints of what is stored are kept in, where nothing else is said.
+pub const LOCK_FILE: &str = "angzarr.lock";
+
 /// Whether a file is one of those that travel with the generator; copies of them are for other tools, and are never
 /// generated.
 pub(crate) fn travels_along(name: &Path) -> bool {
@@ -31,7 +34,7 @@ pub struct Project {
     pub files: Vec<Pattern>,
     /// Patterns of files to read without generating them, and without those to generate.
     pub with: Vec<Pattern>,
-    /// Where the fingerprints of what is stored are kept.
+    /// Where the fingerprints of what is stored are kept, if it says so; see [`Project::lock_file`].
     pub lock: Option<PathBuf>,
     /// What to generate Rust like; none if the project does not name the language.
     pub rust: Option<RustSettings>,
@@ -85,6 +88,11 @@ impl Project {
     pub fn read(path: &Path) -> Result<Self, ProjectError> {
         let text = fs::read_to_string(path).map_err(|source| ProjectError::Io { path: path.to_path_buf(), source })?;
         reader::read(path, &text).map_err(ProjectError::Findings)
+    }
+
+    /// Where the fingerprints of what is stored are kept: where the project says, or else beside its file.
+    pub fn lock_file(&self) -> PathBuf {
+        self.lock.clone().unwrap_or_else(|| self.path.with_file_name(LOCK_FILE))
     }
 
     /// What to read for this project.

@@ -126,6 +126,11 @@ pub struct Handler {
     pub key: Vec<String>,
     /// Whether it creates an instance of its process manager.
     pub starts: bool,
+    /// Whether it does I/O, of an aggregate.
+    pub io: bool,
+    /// Whether it is an upcast to one message that user code does, although fields could say it. The other upcasts to
+    /// one message need no code.
+    pub hook: bool,
     /// Comment above it.
     pub comment: String,
     /// `file:line:column`.
@@ -206,6 +211,8 @@ pub struct Message {
     pub domain: Option<String>,
     /// Whether it is an event that is no longer written.
     pub retired: bool,
+    /// Full names under which earlier releases stored this very shape.
+    pub stored_as: Vec<String>,
     /// Fingerprint of its shape: of its fields, and of all messages and enums that it reaches.
     pub fingerprint: String,
     /// Its fields, in the order of declaration.
@@ -271,6 +278,10 @@ pub struct Field {
     pub root: bool,
     /// Whether it is the external id of a fact.
     pub idempotency_key: bool,
+    /// The field of the older version that an upcast takes its value from.
+    pub renamed_from: Option<String>,
+    /// Its value after an upcast, if the older version lacks it; as it was written.
+    pub upcast_default: Option<String>,
     /// Comment above it.
     pub comment: String,
 }

@@ -13,9 +13,10 @@ use crate::input::Input;
 pub(crate) struct Breaking {
     #[command(flatten)]
     input: Input,
-    /// Compare with this lock file.
-    #[arg(long, value_name = "FILE", default_value = "angzarr.lock")]
-    against_lock: PathBuf,
+    /// Compare with this lock file. Without any of these flags: with `lock` of the project file, or angzarr.lock beside
+    /// that or in the current directory.
+    #[arg(long, value_name = "FILE")]
+    against_lock: Option<PathBuf>,
     /// Compare with the protos as of a commit, branch or tag instead.
     #[arg(long, value_name = "REF", conflicts_with = "against_lock")]
     against_git: Option<String>,
@@ -25,14 +26,14 @@ pub(crate) struct Breaking {
 }
 
 pub(crate) fn run(Breaking { input, against_lock, against_git, against_descriptor_set }: &Breaking) -> Exit {
-    let (request, understood) = match input.understand() {
-        Ok(understood) => understood,
+    let work = match input.understand() {
+        Ok(work) => work,
         Err(exit) => return exit,
     };
     let before = match (against_git, against_descriptor_set) {
-        (Some(reference), _) => past::git(reference, &request),
-        (None, Some(set)) => past::descriptor_set(set, &request),
-        (None, None) => past::lock(against_lock),
+        (Some(reference), _) => past::git(reference, &work.request),
+        (None, Some(set)) => past::descriptor_set(set, &work.request),
+        (None, None) => past::lock(&work.lock_file(against_lock.as_deref())),
     };
     let before = match before {
         Ok(before) => before,
@@ -42,7 +43,7 @@ pub(crate) fn run(Breaking { input, against_lock, against_git, against_descripto
         }
         Err(error) => return unusable(&error),
     };
-    let broken = evolution::breaking(&before, &understood);
+    let broken = evolution::breaking(&before, &work.understood);
     if broken.is_empty() {
         print(&"nothing that is stored breaks");
         return Exit::Done;

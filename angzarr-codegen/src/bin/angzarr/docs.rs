@@ -22,7 +22,7 @@ pub(crate) struct Docs {
 
 pub(crate) fn run(Docs { input, out }: &Docs) -> Exit {
     let document = match input.understand() {
-        Ok((_, understood)) => Document::of(&understood),
+        Ok(work) => Document::of(&work.understood),
         Err(exit) => return exit,
     };
     let one_file = |path: &Path| path.extension().is_some_and(|extension| extension == "md");

@@ -36,7 +36,7 @@ enum Form {
 
 pub(crate) fn run(Draw { input, form, out }: &Draw) -> Exit {
     let document = match input.understand() {
-        Ok((_, understood)) => Document::of(&understood),
+        Ok(work) => Document::of(&work.understood),
         Err(exit) => return exit,
     };
     let drawn = match form {

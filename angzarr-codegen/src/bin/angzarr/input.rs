@@ -1,8 +1,8 @@
 //! What to read: the same words for every subcommand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use angzarr_codegen::{Project, Request, Understood};
+use angzarr_codegen::{LOCK_FILE, Project, Request, Understood};
 use clap::Args;
 
 use crate::console::{Exit, findings, project_error, unusable, usage};
@@ -34,6 +34,21 @@ pub(crate) struct Settings {
     pub(crate) project: Option<Project>,
 }
 
+/// What was read and checked, and where from.
+pub(crate) struct Work {
+    pub(crate) request: Request,
+    pub(crate) understood: Understood,
+    project: Option<Project>,
+}
+
+impl Work {
+    /// The lock file: the given one, or else that of the project, or else `angzarr.lock` in the current directory.
+    pub(crate) fn lock_file(&self, given: Option<&Path>) -> PathBuf {
+        let project = || self.project.as_ref().map(Project::lock_file);
+        given.map(Path::to_path_buf).or_else(project).unwrap_or_else(|| LOCK_FILE.into())
+    }
+}
+
 impl Input {
     /// The project file that is in force.
     pub(crate) fn project_file(&self) -> Option<PathBuf> {
@@ -62,11 +77,11 @@ impl Input {
     }
 
     /// Reads and checks what there is to work on, and tells what somebody should look at.
-    pub(crate) fn understand(&self) -> Result<(Request, Understood), Exit> {
-        let request = self.settings()?.request;
+    pub(crate) fn understand(&self) -> Result<Work, Exit> {
+        let Settings { request, project } = self.settings()?;
         let understood = angzarr_codegen::understand(&request).map_err(|reports| findings(&reports))?;
         findings(&understood.warnings);
-        Ok((request, understood))
+        Ok(Work { request, understood, project })
     }
 
     /// Reads the project file, and lets flags replace what it says.

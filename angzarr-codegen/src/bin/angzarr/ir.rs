@@ -21,7 +21,7 @@ pub(crate) fn run(Ir { input, schema }: &Ir) -> Exit {
         pictures::schema()
     } else {
         match input.understand() {
-            Ok((_, understood)) => pictures::json(&Document::of(&understood)),
+            Ok(work) => pictures::json(&Document::of(&work.understood)),
             Err(exit) => return exit,
         }
     };

@@ -14,9 +14,9 @@ use crate::input::Input;
 pub(crate) struct Write {
     #[command(flatten)]
     input: Input,
-    /// The lock file.
-    #[arg(long, value_name = "FILE", default_value = "angzarr.lock")]
-    lock: PathBuf,
+    /// The lock file. Without it: `lock` of the project file, or angzarr.lock beside that or in the current directory.
+    #[arg(long, value_name = "FILE")]
+    lock: Option<PathBuf>,
     /// Write nothing, and fail if the lock is not up to date.
     #[arg(long)]
     check: bool,
@@ -25,20 +25,21 @@ pub(crate) struct Write {
     force: bool,
 }
 
-pub(crate) fn run(Write { input, lock: path, check, force }: &Write) -> Exit {
-    let understood = match input.understand() {
-        Ok((_, understood)) => understood,
+pub(crate) fn run(Write { input, lock, check, force }: &Write) -> Exit {
+    let work = match input.understand() {
+        Ok(work) => work,
         Err(exit) => return exit,
     };
-    let before = match past::lock(path) {
+    let path = work.lock_file(lock.as_deref());
+    let before = match past::lock(&path) {
         Ok(lock) => Some(lock),
         Err(PastError::NoLock(_)) => None,
         Err(PastError::Lock { .. }) if *force => None,
         Err(error) => return unusable(&error),
     };
-    let mut now = Lock::of(&understood.model);
+    let mut now = Lock::of(&work.understood.model);
     if let Some(before) = &before {
-        let broken = evolution::breaking(before, &understood);
+        let broken = evolution::breaking(before, &work.understood);
         if !broken.is_empty() && !*force {
             return findings(&broken);
         }
@@ -50,9 +51,9 @@ pub(crate) fn run(Write { input, lock: path, check, force }: &Write) -> Exit {
         return Exit::Done;
     }
     if *check {
-        return out_of_date(path, before.as_ref(), &now);
+        return out_of_date(&path, before.as_ref(), &now);
     }
-    match output::save(path, &now.to_string()) {
+    match output::save(&path, &now.to_string()) {
         Ok(()) => {
             print(&format!("{name}: {} stored messages in {} domains", now.stored.len(), now.domains.len()));
             Exit::Done

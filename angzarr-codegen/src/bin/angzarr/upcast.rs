@@ -7,7 +7,7 @@ use angzarr_codegen::{Request, output};
 use clap::Args;
 
 use crate::console::{Exit, output_error, print, unusable};
-use crate::input::Input;
+use crate::input::{Input, Work};
 
 #[derive(Args, Debug)]
 pub(crate) struct Upcast {
@@ -22,8 +22,8 @@ pub(crate) struct Upcast {
 }
 
 pub(crate) fn run(Upcast { event, input, write }: &Upcast) -> Exit {
-    let (request, understood) = match input.understand() {
-        Ok(understood) => understood,
+    let Work { request, understood, .. } = match input.understand() {
+        Ok(work) => work,
         Err(exit) => return exit,
     };
     let skeleton = match upcast::skeleton(&understood, event) {

@@ -109,6 +109,8 @@ fn handler(understood: &Understood, handler: &ir::Handler) -> Handler {
         output: members.iter().map(member).collect(),
         key: handler.key.iter().map(ToString::to_string).collect(),
         starts: handler.starts,
+        io: handler.io,
+        hook: handler.hook,
         comment: handler.doc.clone(),
         place: understood.place(handler.span),
     }
@@ -148,6 +150,7 @@ fn message(understood: &Understood, relations: &Relations<'_>, message: &ir::Mes
         uses: uses(understood, relations, message),
         domain: owner(relations, name).map(str::to_owned),
         retired: message.retired,
+        stored_as: message.stored_as.iter().map(|name| name.text.clone()).collect(),
         fingerprint: message.shape.clone(),
         fields: message.fields.iter().map(field).collect(),
         written_by: handlers().filter(|(_, handler)| written(handler)).map(named).collect(),
@@ -205,6 +208,8 @@ fn field(field: &ir::Field) -> Field {
         oneof: field.oneof.clone(),
         root: field.root,
         idempotency_key: field.idempotency_key,
+        renamed_from: field.renamed_from.as_ref().map(|name| name.text.clone()),
+        upcast_default: field.upcast_default.as_ref().map(|default| default.written.text.clone()),
         comment: field.doc.clone(),
     }
 }
