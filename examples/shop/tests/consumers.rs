@@ -1,14 +1,16 @@
 //! What follows from events: the saga, the checkout, the board and the upcaster, each by itself.
 
+use angzarr_runtime::Rejection;
 use angzarr_runtime::testing::{self, ProcessManagerTest};
-use shop::checkout::v1::{CheckoutStarted, PaymentOverdue};
+use shop::checkout::v1::{CheckoutStarted, PaymentOverdue, RefundDue};
 use shop::components::{Board, Cashier, OldOrders, StockClerk, TIME_TO_PAY};
 use shop::orders::v1::order::Status;
 use shop::orders::v1::{
-    CancelOrder, ConfirmOrder, OrderCancelled, OrderConfirmed, OrderHeld, OrderPlaced, OrderPlacedV2, OrderRow,
+    CancelOrder, ConfirmOrder, OrderCancelled, OrderConfirmed, OrderHeld, OrderPlaced, OrderPlacedV2, OrderRejection,
+    OrderRow,
 };
-use shop::payments::v1::{PaymentCaptured, PaymentDeclined, RequestPayment};
-use shop::stock::v1::{ReleaseStock, ReserveStock, StockReserved};
+use shop::payments::v1::{PaymentCaptured, PaymentDeclined, PaymentRejection, RequestPayment};
+use shop::stock::v1::{ReleaseStock, ReserveStock, StockRejection, StockReserved};
 
 fn placed() -> OrderPlacedV2 {
     OrderPlacedV2 {
@@ -64,9 +66,11 @@ fn a_paid_order_is_confirmed_and_never_overdue() {
     waiting()
         .when(captured())
         .then_commands(ConfirmOrder { order_id: "1".into() })
-        .then_completed()
+        .then_no_deadline("payment")
         .advance(TIME_TO_PAY)
-        .then_nothing();
+        .then_nothing()
+        .when(OrderConfirmed { order_id: "1".into() })
+        .then_completed();
 }
 
 #[test]
@@ -74,7 +78,8 @@ fn a_declined_payment_undoes_everything() {
     waiting()
         .when(PaymentDeclined { order_id: "1".into(), reason: "over the card's limit".into() })
         .then_commands(undone("over the card's limit"))
-        .then_completed();
+        .advance(TIME_TO_PAY)
+        .then_nothing();
 }
 
 #[test]
@@ -83,9 +88,40 @@ fn a_bill_that_is_not_paid_in_time_undoes_everything() {
         .advance(TIME_TO_PAY / 2)
         .then_nothing()
         .advance(TIME_TO_PAY / 2)
-        .then_commands(undone("not paid in time"))
-        .then_completed()
+        .then_commands(undone("not paid in time"));
+}
+
+#[test]
+fn money_that_comes_too_late_is_to_be_paid_back() {
+    let confirm = ConfirmOrder { order_id: "1".into() };
+    let refused = Rejection::new(OrderRejection::NotPending, "order 1 is CANCELLED");
+    waiting()
+        .advance(TIME_TO_PAY)
         .when(captured())
+        .then_commands(confirm.clone())
+        .when_refused(confirm, refused)
+        .then_events(RefundDue { order_id: "1".into(), cents: 9_000, currency: "USD".into() })
+        .then_completed();
+}
+
+#[test]
+fn without_a_bill_everything_is_undone() {
+    let request = RequestPayment { order_id: "1".into(), cents: 9_000, currency: "USD".into() };
+    waiting()
+        .when_refused(request, Rejection::new(PaymentRejection::Answered, "requested before"))
+        .then_commands(undone("requested before"))
+        .advance(TIME_TO_PAY)
+        .then_nothing();
+}
+
+#[test]
+fn what_is_undone_already_leads_to_nothing() {
+    let (release, cancel) = undone("not paid in time");
+    waiting()
+        .advance(TIME_TO_PAY)
+        .when_refused(cancel, Rejection::new(OrderRejection::NotPending, "order 1 is CANCELLED"))
+        .then_nothing()
+        .when_refused(release, Rejection::new(StockRejection::NotReserved, "0 reserved"))
         .then_nothing();
 }
 

@@ -3,6 +3,7 @@
 
 use angzarr_runtime::testing::{self, AppTest};
 use angzarr_runtime::{Event, Storage, SyncMode};
+use shop::checkout::v1::{CheckoutStarted, RefundDue};
 use shop::components::{self, TIME_TO_PAY};
 use shop::demo::{self, Day};
 use shop::orders::v1::order::Status;
@@ -37,6 +38,10 @@ fn order(sku: &str, quantity: u32) -> PlaceOrder {
 
 fn placed(sku: &str, quantity: u32, total_cents: u64) -> OrderPlacedV2 {
     OrderPlacedV2 { order_id: "1".into(), sku: sku.into(), quantity, total_cents, currency: "USD".into() }
+}
+
+fn started(sku: &str, quantity: u32, total_cents: u64) -> CheckoutStarted {
+    CheckoutStarted { order_id: "1".into(), sku: sku.into(), quantity, total_cents, currency: "USD".into() }
 }
 
 fn cancelled(reason: &str) -> OrderCancelled {
@@ -118,8 +123,10 @@ async fn a_bill_that_is_not_paid_in_time_cancels_the_order() {
     let pieces = (received("kettle", 2), reserved("kettle", 1), released("kettle", 1));
     app.stream("stock", "kettle").await.then_events(pieces);
 
-    // Money that comes too late is there all the same, but confirms nothing.
+    // Money that comes too late is there all the same, but confirms nothing, and is to be paid back.
     app.when_recorded(transfer(4_500)).await;
+    let refund = RefundDue { order_id: "1".into(), cents: 4_500, currency: "USD".into() };
+    app.stream("checkout", "1").await.then_events((started("kettle", 1, 4_500), refund));
     app.stream("orders", "1").await.then_events((placed("kettle", 1, 4_500), cancelled("not paid in time")));
     assert_eq!(app.dead_letters().await, []);
 }

@@ -213,7 +213,8 @@ impl Reference {
                 "Checkout: checkout: CheckoutStarted",
                 "Enquiries: enquiries: EnquiryPlanned",
             ],
-            "OrderConfirmed" | "OrderCancelled" | "OrderHeld" => &["Enquiries: enquiries: Answered"],
+            "OrderConfirmed" => &["Checkout: checkout: COMMANDS", "Enquiries: enquiries: Answered"],
+            "OrderCancelled" | "OrderHeld" => &["Enquiries: enquiries: Answered"],
             "StockReserved" if order(&decode::<StockReserved>(record).order_id).total_cents > LIMIT_CENTS => {
                 &["Checkout: checkout: COMMANDS", "Checkout: payments: PaymentDeclined"]
             }

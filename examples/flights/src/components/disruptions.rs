@@ -1,6 +1,6 @@
 //! The watch over cancellations.
 
-use angzarr_runtime::{Context, Failure, ProcessManager};
+use angzarr_runtime::{Context, Failure, ProcessManager, Refused};
 
 use crate::disruptions::v1::app::{DisruptionWatch, WatchStep};
 use crate::disruptions::v1::{CancellationCount, CancellationCounted};
@@ -28,6 +28,15 @@ impl DisruptionWatch for Watch {
             steps.push(DeclareDisruption { disruption: format!("{origin}/{date}"), origin, date }.into());
         }
         Ok(steps)
+    }
+
+    async fn on_declare_refused(
+        &self,
+        _: &CancellationCount,
+        _: Refused<DeclareDisruption>,
+        _: &Context,
+    ) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn apply_cancellation_counted(count: &mut CancellationCount, _: CancellationCounted) {

@@ -3,7 +3,7 @@
 use angzarr_runtime::prost_types::{Duration, Timestamp};
 use angzarr_runtime::{Aggregate, Context, Failure, Refused, Rejection, Upcaster, ensure};
 
-use crate::aircraft::v1::TakeOff;
+use crate::aircraft::v1::{Land, TakeOff};
 use crate::calendar::MINUTE;
 use crate::departures::LATE_MINUTES;
 use crate::flights::v1::app::{FlightHistory, Flights};
@@ -90,6 +90,10 @@ impl Flights for FlightRules {
     }
 
     fn record_conflict(&self, _: &Flight, refused: Refused<TakeOff>, _: &Context) -> FlightConflicted {
+        FlightConflicted { flight: refused.command.flight, tail_number: refused.command.tail_number }
+    }
+
+    fn record_landing_conflict(&self, _: &Flight, refused: Refused<Land>, _: &Context) -> FlightConflicted {
         FlightConflicted { flight: refused.command.flight, tail_number: refused.command.tail_number }
     }
 
