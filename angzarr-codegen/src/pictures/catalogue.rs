@@ -221,6 +221,10 @@ impl<'a> Catalogue<'a> {
         if one.retired {
             lines.push("retired: no longer written".to_owned());
         }
+        if !one.stored_as.is_empty() {
+            let names: Vec<String> = one.stored_as.iter().map(|name| code(name)).collect();
+            lines.push(format!("stored before as: {}", names.join(", ")));
+        }
         if !one.upcast_to.is_empty() {
             lines.push(format!("becomes: {}", self.links(&one.upcast_to)));
         }
@@ -260,6 +264,8 @@ impl<'a> Catalogue<'a> {
         if field.idempotency_key {
             notes.push("external id".to_owned());
         }
+        notes.extend(field.renamed_from.iter().map(|name| format!("renamed from {}", code(name))));
+        notes.extend(field.upcast_default.iter().map(|value| format!("upcast default {}", code(value))));
         notes.extend(field.oneof.iter().map(|oneof| format!("one of {}", code(oneof))));
         let notes = [notes.join(", "), cell(&field.comment)].into_iter().filter(|text| !text.is_empty());
         vec![

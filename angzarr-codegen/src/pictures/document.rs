@@ -128,8 +128,7 @@ pub struct Handler {
     pub starts: bool,
     /// Whether it does I/O, of an aggregate.
     pub io: bool,
-    /// Whether it is an upcast to one message that user code does, although fields could say it. The other upcasts to
-    /// one message need no code.
+    /// Whether it is an upcast to one message that user code does; the others need none.
     pub hook: bool,
     /// Comment above it.
     pub comment: String,
