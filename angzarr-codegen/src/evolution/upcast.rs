@@ -238,12 +238,13 @@ fn service(model: &Model, owner: &Component) -> String {
 
 /// What has to change by hand, in an order in which it can be done.
 fn steps(model: &Model, old: &Message, new: &str, upcaster: Option<&Component>) -> Vec<String> {
-    let mut steps = vec![format!(
-        "Change `{new}` to what it shall be. A new field takes `[(angzarr.v1.field).upcast_default = \"…\"]`, one with \
-         another name `[(angzarr.v1.field).renamed_from = \"…\"]`; what neither of them can say is computed by code of \
-         yours: `option (angzarr.v1.handler).hook = true` on the rpc."
-    )];
     let name = last(&old.name.0);
+    let mut steps = vec![format!(
+        "Change `{new}` to what it shall be. Fields of the same name and type are copied from `{name}` without code of \
+         yours; a new one takes `[(angzarr.v1.field).upcast_default = \"…\"]` or is `optional`, one with another name \
+         takes `[(angzarr.v1.field).renamed_from = \"…\"]`. What they cannot say is a method that you write: \
+         `option (angzarr.v1.handler).hook = true` on the rpc."
+    )];
     let handlers = || {
         let components = model.components.iter().filter(|component| component.generate);
         components.flat_map(|component| component.handlers.iter().map(move |handler| (component, handler)))

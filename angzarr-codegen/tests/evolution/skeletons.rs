@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use angzarr_codegen::Understood;
 use angzarr_codegen::evolution::lock::Lock;
 use angzarr_codegen::evolution::{breaking, upcast};
 
@@ -75,7 +76,37 @@ fn a_skeleton_that_is_filled_in() {
             text = edit(&text, from, to);
         }
         let now = read(&text);
+        assert_eq!(without_user_code(&now, event), Some(format!("t.v1.{new}")));
         assert_eq!(breaking(before(), &now), []);
         assert!(Lock::of(&now.model).stored.contains_key(&format!("t.v1.{new}")));
     }
+}
+
+/// What an upcast of an event makes of it, if fields alone say that.
+fn without_user_code(now: &Understood, event: &str) -> Option<String> {
+    let handlers = now.model.components.iter().flat_map(|component| &component.handlers);
+    let mut upcasts = handlers.filter(|handler| handler.input.0 == format!("t.v1.{event}"));
+    upcasts.find_map(|handler| handler.declared()).map(|new| new.0.clone())
+}
+
+/// The changes that the first of the next steps names, each as it is told.
+#[test]
+fn a_skeleton_that_is_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("t.proto");
+    fs::write(&file, BEFORE).unwrap();
+    assert_eq!(angzarr(directory.path(), &["upcast", "Paid", "--write", "t.proto"]).0, Some(0));
+    let mut text = fs::read_to_string(&file).unwrap();
+    let at = text.find("message PaidV2").unwrap();
+    let new = edit(
+        &text[at..],
+        "  uint64 cents = 2;\n",
+        "  uint64 amount = 2 [(angzarr.v1.field).renamed_from = \"cents\"];\n  \
+         string currency = 3 [(angzarr.v1.field).upcast_default = \"USD\"];\n  optional string payer = 4;\n",
+    );
+    text.replace_range(at.., &new);
+    text = edit(&edit(&text, "returns (Paid);", "returns (PaidV2);"), "OnPaid(Paid)", "OnPaid(PaidV2)");
+    let now = read(&text);
+    assert_eq!(without_user_code(&now, "Paid").as_deref(), Some("t.v1.PaidV2"));
+    assert_eq!(breaking(before(), &now), []);
 }
