@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use angzarr_codegen::{Request, generate, understand};
 use angzarr_model::Span;
-use angzarr_model::ir::{Component, ComponentKind, FieldPath, Model, Output, Payload, TypeName};
+use angzarr_model::ir::{Component, ComponentKind, Model, Output, Payload, TypeName};
 use angzarr_model::names::{rust_field, rust_type};
 
 use super::{Parsed, Vocabulary, parse};
@@ -40,7 +40,7 @@ fn request(case: &Path) -> Request {
         .filter_map(|line| line.split_once('='))
         .map(|(package, path)| (package.to_owned(), path.to_owned()))
         .collect();
-    Request { includes: vec![include], files, with, extern_paths }
+    Request { includes: vec![include], files, with, extern_paths, ..Request::default() }
 }
 
 /// Full names by where their types lie: modules from the root of what is generated, or an absolute path.
@@ -115,8 +115,8 @@ fn said(mut component: Component) -> Component {
     component.doc = String::new();
     for handler in &mut component.handlers {
         handler.method = rust_field(&handler.method);
-        for FieldPath(path) in &mut handler.key {
-            path.iter_mut().for_each(|segment| *segment = rust_field(segment));
+        for path in &mut handler.key {
+            path.segments.iter_mut().for_each(|segment| *segment = rust_field(segment));
         }
     }
     unplaced(component)
@@ -124,7 +124,10 @@ fn said(mut component: Component) -> Component {
 
 fn unplaced(mut component: Component) -> Component {
     component.span = Span::default();
-    component.handlers.iter_mut().for_each(|handler| handler.span = Span::default());
+    for handler in &mut component.handlers {
+        handler.span = Span::default();
+        handler.key.iter_mut().for_each(|path| path.span = Span::default());
+    }
     component
 }
 
