@@ -21,12 +21,18 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn run(page: &str) {
+/// A copy of the shop's protos and lock.
+fn shop() -> tempfile::TempDir {
     let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop");
     let directory = tempfile::tempdir().unwrap();
+    copy(&shop.join("proto"), &directory.path().join("proto"));
+    fs::copy(shop.join("angzarr.lock"), directory.path().join("angzarr.lock")).unwrap();
+    directory
+}
+
+fn run(page: &str) {
+    let directory = shop();
     let here = directory.path();
-    copy(&shop.join("proto"), &here.join("proto"));
-    fs::copy(shop.join("angzarr.lock"), here.join("angzarr.lock")).unwrap();
     let expected = session(page);
     let mut script = "git init --quiet; git add .\n".to_owned();
     for command in expected.iter().filter_map(|line| line.strip_prefix("$ ")) {
@@ -48,4 +54,32 @@ fn evolution() {
 #[test]
 fn pictures() {
     run("pictures.md");
+}
+
+/// The table of subcommands names all of them, and its examples run.
+#[test]
+fn cli() {
+    let directory = shop();
+    fs::write(directory.path().join("angzarr.yaml"), "include: [proto]\n").unwrap();
+    let angzarr = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_angzarr")).current_dir(directory.path()).args(arguments).output().unwrap()
+    };
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md")).unwrap();
+    let mut shown = Vec::new();
+    for example in text.lines().filter_map(|line| line.strip_prefix("| `angzarr ")?.split('`').next()) {
+        let arguments: Vec<&str> = example.split(' ').collect();
+        let output = angzarr(&arguments);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), told.contains("warning")), (Some(0), false), "{example}: {told}");
+        shown.push(arguments[0]);
+    }
+    let help = String::from_utf8(angzarr(&["--help"]).stdout).unwrap();
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().map_while(|line| line.strip_prefix("  ")?.split(' ').next());
+    assert_eq!(shown, commands.filter(|command| *command != "help").collect::<Vec<_>>());
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    for line in codes.lines() {
+        let (code, meaning) = line.trim().split_once("  ").unwrap();
+        assert!(text.contains(&format!("| {code} | {meaning} |")), "{line}");
+    }
 }

@@ -165,3 +165,28 @@ fn the_exit_codes_are_documented_as_they_are() {
         assert!(page.contains(&format!("| {code} | {meaning} |")), "docs/cli.md lacks `{line}`");
     }
 }
+
+#[test]
+fn the_lock_lies_where_the_project_says() {
+    for (said, file) in [("", "angzarr.lock"), ("lock: stored/events.lock\n", "stored/events.lock")] {
+        let directory = project(&format!("include: [\"SHOP\"]\n{said}"));
+        fs::create_dir_all(directory.path().join("stored")).unwrap();
+        let below = directory.path().join("deep/below");
+        let none = angzarr(&below, &["breaking"]);
+        assert_eq!(none.status.code(), Some(3));
+        assert!(
+            text(&none.stderr).starts_with(&format!("error: there is no ../../{file}; ")),
+            "{}",
+            text(&none.stderr)
+        );
+        assert_eq!(angzarr(&below, &["lock"]).status.code(), Some(0));
+        assert!(directory.path().join(file).is_file());
+        assert_eq!(text(&angzarr(directory.path(), &["lock", "--check"]).stdout), format!("{file} is up to date\n"));
+        assert_eq!(text(&angzarr(&below, &["breaking"]).stdout), "nothing that is stored breaks\n");
+        // A flag is relative to where it is given.
+        let flag = angzarr(&below, &["breaking", "--against-lock", "mine.lock"]);
+        assert!(text(&flag.stderr).starts_with("error: there is no mine.lock; "), "{}", text(&flag.stderr));
+        assert_eq!(angzarr(&below, &["lock", "--lock", "mine.lock"]).status.code(), Some(0));
+        assert!(below.join("mine.lock").is_file());
+    }
+}

@@ -43,6 +43,9 @@ fn no_skeleton() {
         "no event that is written today is called `Closed`; there are: t.v1.OpenedV2, t.v1.Paid, t.v1.Reminded"
     );
     assert_eq!(error("Opened"), "`t.v1.Opened` is upcast by `History.to_v2` already; begin with what that leads to");
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("t.proto"), BEFORE).unwrap();
+    assert_eq!(angzarr(directory.path(), &["upcast", "Closed", "t.proto"]).0, Some(2));
 }
 
 /// With the steps that are left to the user, what was inserted is complete, and nothing that was stored breaks.

@@ -13,14 +13,15 @@ use crate::input::Input;
 pub(crate) struct Breaking {
     #[command(flatten)]
     input: Input,
-    /// Compare with this lock file. Without any of these flags: with `lock` of the project file, or angzarr.lock beside
-    /// that or in the current directory.
+    /// Lock file to compare with. Without any of these flags: `lock` of the project file, or else angzarr.lock, beside
+    /// the project file or in the current directory.
     #[arg(long, value_name = "FILE")]
     against_lock: Option<PathBuf>,
-    /// Compare with the protos as of a commit, branch or tag instead.
+    /// Commit, branch or tag to compare with instead: the protos as they were then.
     #[arg(long, value_name = "REF", conflicts_with = "against_lock")]
     against_git: Option<String>,
-    /// Compare with a descriptor set instead, as `protoc --include_imports --descriptor_set_out` writes it.
+    /// Descriptor set to compare with instead, as `protoc --include_imports --descriptor_set_out` or `buf build`
+    /// writes it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["against_lock", "against_git"])]
     against_descriptor_set: Option<PathBuf>,
 }

@@ -13,11 +13,11 @@ use clap::ValueEnum;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
-    /// Mistakes in the input, or files that are not as generated; warnings are none.
+    /// Mistakes in the input, changes that break what is stored, or files that are not up to date; warnings are none.
     Findings = 1,
     /// Wrong usage, as clap has it too.
     Usage = 2,
-    /// Files that cannot be read or written.
+    /// Files that cannot be read or written, or nothing to compare with.
     Io = 3,
     /// A mistake of Angzarr itself.
     Internal = 4,
@@ -27,9 +27,9 @@ pub(crate) enum Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done; warnings do not count
-  1  mistakes in the input, or files that are not as generated
+  1  mistakes in the input, changes that break what is stored, or files that are not up to date
   2  wrong usage
-  3  a file cannot be read or written
+  3  a file cannot be read or written, or there is nothing to compare with
   4  a mistake of angzarr itself";
 
 /// What only a mistake of Angzarr itself can cause.

@@ -14,8 +14,8 @@ use crate::save;
 pub(crate) struct Docs {
     #[command(flatten)]
     input: Input,
-    /// Where to write to: one file, if the name ends in `.md`, otherwise a directory with a file a domain. Without it,
-    /// standard output.
+    /// File to write to, if the name ends in `.md`; otherwise directory, with a file a domain. Without it, standard
+    /// output.
     #[arg(long, value_name = "FILE|DIR")]
     out: Option<PathBuf>,
 }

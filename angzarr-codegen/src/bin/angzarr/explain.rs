@@ -8,7 +8,7 @@ use crate::console::{Exit, print, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
-    /// Code of a finding, like AZ0301; without any, all codes are listed.
+    /// Code of a finding, like AZ0301. Without it, all codes are listed.
     code: Option<String>,
 }
 

@@ -18,7 +18,7 @@ enum Language {
 
 #[derive(Args, Debug)]
 pub(crate) struct Generate {
-    /// What to generate; without it, every language of the project file.
+    /// What to generate. Without it, every language of the project file.
     language: Option<Language>,
     #[command(flatten)]
     input: Input,

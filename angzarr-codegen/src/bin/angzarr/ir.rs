@@ -11,7 +11,7 @@ use crate::input::Input;
 pub(crate) struct Ir {
     #[command(flatten)]
     input: Input,
-    /// Print the JSON schema of the output instead; takes no files.
+    /// Print the schema of the output instead; takes no files.
     #[arg(long, exclusive = true)]
     schema: bool,
 }

@@ -14,10 +14,11 @@ use crate::input::Input;
 pub(crate) struct Write {
     #[command(flatten)]
     input: Input,
-    /// The lock file. Without it: `lock` of the project file, or angzarr.lock beside that or in the current directory.
+    /// Lock file. Without it: `lock` of the project file, or else angzarr.lock, beside the project file or in the
+    /// current directory.
     #[arg(long, value_name = "FILE")]
     lock: Option<PathBuf>,
-    /// Write nothing, and fail if the lock is not up to date.
+    /// Write nothing; list what is new or different, and end with 1 if anything is.
     #[arg(long)]
     check: bool,
     /// Write it in spite of breaking changes: for what was never stored, or is stored nowhere any more.

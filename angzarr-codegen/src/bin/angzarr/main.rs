@@ -32,7 +32,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Generate code.
+    /// Generate code from annotated protos.
     Gen(generate::Generate),
     /// Write down what is stored, so that later changes can be held against it.
     Lock(lock::Write),

@@ -22,7 +22,7 @@ pub(crate) struct New {
     /// What it is written in.
     #[arg(long)]
     lang: Language,
-    /// Folder to write to; without it, one of the project's name. Files that are there are left alone.
+    /// Directory to write to. Without it, one of the project's name. Files that are there are left alone.
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
     /// Where Angzarr's crates come from: a version, the path of a checkout, or the URL of a git repository.

@@ -8,13 +8,13 @@ use crate::console::{Exit, print_text, unusable, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct Completions {
-    /// Which shell.
+    /// Shell that the script is for.
     shell: Shell,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Man {
-    /// Whose page; without it, the command's own.
+    /// Subcommand whose page is wanted. Without it, the page of the command itself.
     subcommand: Option<String>,
 }
 

@@ -6,12 +6,12 @@ use angzarr_codegen::evolution::upcast::{self, Skeleton};
 use angzarr_codegen::{Request, output};
 use clap::Args;
 
-use crate::console::{Exit, output_error, print, unusable};
+use crate::console::{Exit, output_error, print, unusable, usage};
 use crate::input::{Input, Work};
 
 #[derive(Args, Debug)]
 pub(crate) struct Upcast {
-    /// The event that gets a new version: its full name, or the last part of it.
+    /// Event that gets a new version: its full name, or the last part of it.
     #[arg(value_name = "EVENT")]
     event: String,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub(crate) fn run(Upcast { event, input, write }: &Upcast) -> Exit {
     };
     let skeleton = match upcast::skeleton(&understood, event) {
         Ok(skeleton) => skeleton,
-        Err(error) => return unusable(&error),
+        Err(error) => return usage(&error),
     };
     if !*write {
         show(&skeleton);
