@@ -226,7 +226,7 @@ pub(super) fn keys(definition: &Definition) -> TokenStream {
             #name => {
                 let event: #path = event.decode()?;
                 ::core::result::Result::Ok(::core::option::Option::Some(::angzarr_runtime::component::Keyed {
-                    key: ::angzarr_runtime::view::Key::from([#(#parts),*]),
+                    key: ::core::convert::From::from([#(#parts),*]),
                     event: ::angzarr_runtime::component::Decoded::new(event),
                 }))
             }
