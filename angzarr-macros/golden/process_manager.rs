@@ -188,7 +188,7 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
                 let event: Placed = event.decode()?;
                 ::core::result::Result::Ok(
                     ::core::option::Option::Some(::angzarr_runtime::component::Keyed {
-                        key: ::angzarr_runtime::view::Key::from([
+                        key: ::core::convert::From::from([
                             ::core::option::Option::Some(&event.order_id)
                                 .map(::angzarr_runtime::KeyPart::key_part)
                                 .unwrap_or_default(),

@@ -16,11 +16,11 @@ pub(crate) trait Board: ::core::marker::Send + ::core::marker::Sync + 'static {
             ::angzarr_runtime::Failure,
         >,
     > + ::core::marker::Send;
-    #[allow(unused_variables, reason = "a projector without a view gets no row")]
     #[doc(hidden)]
     fn __angzarr_react<'a>(
         &'a self,
         row: ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
+        returned: fn(Row) -> ::angzarr_runtime::component::ReturnedRow,
         event: ::angzarr_runtime::component::Arrival<'a>,
         cx: &'a ::angzarr_runtime::Context,
     ) -> ::angzarr_runtime::component::Handling<
@@ -35,9 +35,7 @@ pub(crate) trait Board: ::core::marker::Send + ::core::marker::Sync + 'static {
                 <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
                     let row = ::angzarr_runtime::component::row_decoded(row)?;
                     let row = self.on_placed(row, event.into_event()?, cx).await?;
-                    ::core::result::Result::Ok(
-                        row.map(::angzarr_runtime::component::ReturnedRow::new),
-                    )
+                    ::core::result::Result::Ok(row.map(returned))
                 }
                 _ => {
                     ::core::result::Result::Err(

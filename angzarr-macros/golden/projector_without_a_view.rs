@@ -12,11 +12,9 @@ pub(crate) trait Mail: ::core::marker::Send + ::core::marker::Sync + 'static {
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<(), ::angzarr_runtime::Failure>,
     > + ::core::marker::Send;
-    #[allow(unused_variables, reason = "a projector without a view gets no row")]
     #[doc(hidden)]
     fn __angzarr_react<'a>(
         &'a self,
-        row: ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
         event: ::angzarr_runtime::component::Arrival<'a>,
         cx: &'a ::angzarr_runtime::Context,
     ) -> ::angzarr_runtime::component::Handling<

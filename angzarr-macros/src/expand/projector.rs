@@ -21,7 +21,7 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
                 quote! {
                     let row = ::angzarr_runtime::component::row_decoded(row)?;
                     let row = self.#method(row, event.into_event()?, cx).await?;
-                    ::core::result::Result::Ok(row.map(::angzarr_runtime::component::ReturnedRow::new))
+                    ::core::result::Result::Ok(row.map(returned))
                 },
             ),
             None => (
@@ -50,9 +50,15 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
         });
         arms.push(quote! { #name => { #call } });
     }
-    let bytes = quote! { ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes> };
-    let yields = quote! { ::core::option::Option<::angzarr_runtime::component::ReturnedRow> };
-    let react = Dispatch { definition, parameters: quote! { row: #bytes, }, yields, arms }.method();
+    let returned = quote! { ::angzarr_runtime::component::ReturnedRow };
+    let parameters = row.map(|row| {
+        quote! {
+            row: ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
+            returned: fn(#row) -> #returned,
+        }
+    });
+    let (parameters, yields) = (parameters.unwrap_or_default(), quote! { ::core::option::Option<#returned> });
+    let react = Dispatch { definition, parameters, yields, arms }.method();
     let register = match row {
         Some(row) => quote! { ::angzarr_runtime::component::view::<Self, #row> },
         None => quote! { ::angzarr_runtime::component::effects },
@@ -61,7 +67,6 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
     let delivery = delivery(definition);
     quote! {
         #(#methods)*
-        #[allow(unused_variables, reason = "a projector without a view gets no row")]
         #react
         #keys
 

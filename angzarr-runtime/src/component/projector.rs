@@ -76,7 +76,7 @@ impl std::fmt::Debug for ReturnedRow {
 
 impl ReturnedRow {
     /// Encodes it.
-    pub fn new(row: impl view::Row + prost::Message + 'static) -> Self {
+    fn new(row: impl view::Row + prost::Message + 'static) -> Self {
         Self { bytes: row.encode_to_vec().into(), message: Box::new(row) }
     }
 
@@ -86,23 +86,36 @@ impl ReturnedRow {
     }
 }
 
-type Project<T> = for<'a> fn(&'a T, Option<Bytes>, Arrival<'a>, &'a Context) -> Handling<'a, Option<ReturnedRow>>;
+/// What makes a returned row of a message.
+type Returned<R> = fn(R) -> ReturnedRow;
 
-struct Typed<T> {
+/// A definition's handlers, of a projector that keeps a view. How a row is returned is handed in, so that a message that
+/// is no row is told of once, where it is registered.
+type Project<T, R> =
+    for<'a> fn(&'a T, Option<Bytes>, Returned<R>, Arrival<'a>, &'a Context) -> Handling<'a, Option<ReturnedRow>>;
+
+/// The same of a projector that has side effects only.
+type React<T> = for<'a> fn(&'a T, Arrival<'a>, &'a Context) -> Handling<'a, Option<ReturnedRow>>;
+
+struct Viewing<T, R> {
     component: T,
     spec: &'static ProjectorSpec,
-    shape: Option<Shape>,
-    project: Project<T>,
+    shape: Shape,
+    project: Project<T, R>,
     key: KeyOf,
 }
 
-impl<T: Send + Sync + 'static> ProjectorLogic for Typed<T> {
+impl<T, R> ProjectorLogic for Viewing<T, R>
+where
+    T: Send + Sync + 'static,
+    R: view::Row + prost::Message + 'static,
+{
     fn spec(&self) -> &'static ProjectorSpec {
         self.spec
     }
 
     fn shape(&self) -> Option<&Shape> {
-        self.shape.as_ref()
+        Some(&self.shape)
     }
 
     fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure> {
@@ -115,29 +128,58 @@ impl<T: Send + Sync + 'static> ProjectorLogic for Typed<T> {
         event: Arrival<'a>,
         cx: &'a Context,
     ) -> Handling<'a, Option<ReturnedRow>> {
-        (self.project)(&self.component, row, event, cx)
+        (self.project)(&self.component, row, ReturnedRow::new, event, cx)
+    }
+}
+
+struct Reacting<T> {
+    component: T,
+    spec: &'static ProjectorSpec,
+    react: React<T>,
+    key: KeyOf,
+}
+
+impl<T: Send + Sync + 'static> ProjectorLogic for Reacting<T> {
+    fn spec(&self) -> &'static ProjectorSpec {
+        self.spec
+    }
+
+    fn shape(&self) -> Option<&Shape> {
+        None
+    }
+
+    fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure> {
+        (self.key)(event)
+    }
+
+    fn project<'a>(
+        &'a self,
+        _: Option<Bytes>,
+        event: Arrival<'a>,
+        cx: &'a Context,
+    ) -> Handling<'a, Option<ReturnedRow>> {
+        (self.react)(&self.component, event, cx)
     }
 }
 
 /// Registers a projector that keeps a view with rows of type `R`.
-pub fn view<T: Send + Sync + 'static, R: view::Row + prost::Message + prost::Name + Default>(
+pub fn view<T: Send + Sync + 'static, R: view::Row + prost::Message + prost::Name + Default + 'static>(
     component: T,
     spec: &'static ProjectorSpec,
-    project: Project<T>,
+    project: Project<T, R>,
     key: KeyOf,
 ) -> Registration {
-    let shape = Some(Shape::of::<R>());
-    Registration::Projector(Arc::new(Typed { component, spec, shape, project, key }))
+    Registration::Projector(Arc::new(Viewing { component, spec, shape: Shape::of::<R>(), project, key }))
 }
 
 /// Registers a projector that has side effects only.
 pub fn effects<T: Send + Sync + 'static>(
     component: T,
     spec: &'static ProjectorSpec,
-    project: Project<T>,
+    react: React<T>,
     key: KeyOf,
 ) -> Registration {
-    Registration::Projector(Arc::new(Typed { component, spec, shape: None, project, key }))
+    Registration::Projector(Arc::new(Reacting { component, spec, react, key }))
 }
 
 /// Decodes a row.
