@@ -126,11 +126,16 @@ impl TableStore for PostgresTables {
     async fn enrol(&self, log: Uuid, lease: &Lease, checkpoint: u64) -> Result<(), StoreError> {
         let consumer = &text::encode(&lease.consumer);
         let enrolled = self.sessions.run(|mut session| async move {
-            query("INSERT INTO angzarr.table_writers VALUES ($1, 0, $2) ON CONFLICT DO NOTHING")
-                .bind(&**consumer)
-                .bind(number(checkpoint))
-                .execute(session.connection())
-                .await?;
+            query(
+                "INSERT INTO angzarr.table_writers AS w (consumer, token, position) VALUES ($1, 0, $2)
+                 ON CONFLICT (consumer) DO UPDATE SET position = greatest(w.position, excluded.position)
+                    WHERE w.token <= $3",
+            )
+            .bind(&**consumer)
+            .bind(number(checkpoint))
+            .bind(number(lease.token))
+            .execute(session.connection())
+            .await?;
             session.done(())
         });
         enrolled.await?;
