@@ -379,7 +379,9 @@ fn told(error: &Error) -> SqlError {
         "40001" | "40P01" | "55P03" => {
             SqlError::Store(StoreError::Unavailable { reason: database.message().to_owned() })
         }
-        "53100" | "XX001" | "XX002" => SqlError::Store(translate(error)),
+        // A server that takes no writes any more since another one has its place, or that has no memory or disk to spare.
+        "25006" | "XX001" | "XX002" => SqlError::Store(translate(error)),
+        code if code.starts_with("53") || code.starts_with("58") => SqlError::Store(passing(translate(error))),
         // Ended by the server, since nothing was asked for too long; and another number of values than of parameters.
         "25P03" | "08P01" => SqlError::Refused(format!("{} ({code})", database.message())),
         _ => match Failed::from_driver(error) {
