@@ -71,6 +71,22 @@ async fn transactions_that_wait_for_each_other_may_be_tried_again() {
     assert!(matches!(&failed, SqlError::Store(error) if error.retryable()), "{failed:?}");
 }
 
+/// A server that another one has taken the place of, or that has nothing to spare.
+#[tokio::test]
+async fn what_ails_the_server_is_no_fault_of_the_statement() {
+    let views = &prepared(&Postgres::new()).await;
+    for code in ["53200", "53400", "58030"] {
+        let mut transaction = begun(views, 1, 1).await.unwrap();
+        let raised = format!("DO $$ BEGIN RAISE EXCEPTION 'no more' USING ERRCODE = '{code}'; END $$");
+        let failed = transaction.run(&raised, &[]).await.unwrap_err();
+        assert!(matches!(&failed, SqlError::Store(error) if error.retryable()), "{code}: {failed:?}");
+    }
+    let mut transaction = views.tables().unwrap().begin(&lease(1), event(1)).await.unwrap().unwrap();
+    transaction.run("SET TRANSACTION READ ONLY", &[]).await.unwrap();
+    let failed = transaction.run("INSERT INTO things VALUES ('a')", &[]).await.unwrap_err();
+    assert!(matches!(&failed, SqlError::Store(error) if error.retryable()), "{failed:?}");
+}
+
 #[tokio::test]
 async fn columns_of_other_types_are_cast() {
     let views = &prepared(&Postgres::new()).await;

@@ -226,22 +226,16 @@ async fn views_of_something_else() {
     .await;
 }
 
-/// The tables as the first release made them, with a checkpoint.
+/// A file after the first step, with a checkpoint.
 #[tokio::test]
 async fn a_log_of_an_older_release_is_brought_up_to_date() {
-    let (_folder, path) = used().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
     let connection = Connection::open(&path).unwrap();
-    for table in ["parked", "attempts", "dead_letters", "deadlines", "consumers"] {
-        connection.execute_batch(&format!("DROP TABLE {table}")).unwrap();
-    }
-    connection
-        .execute_batch(
-            "DROP INDEX records_correlated;
-             CREATE TABLE checkpoints (consumer TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
-             INSERT INTO checkpoints VALUES ('a.Consumer', 7);
-             PRAGMA user_version = 1",
-        )
-        .unwrap();
+    connection.execute_batch(include_str!("../../angzarr-runtime/src/store/sqlite/migrations/1.sql")).unwrap();
+    connection.execute("INSERT INTO checkpoints VALUES ('a.Consumer', 7)", []).unwrap();
+    connection.pragma_update(None, "application_id", 0x414e_475a).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
     drop(connection);
     let opened = open(&path).await.unwrap();
     assert_eq!(opened.store.checkpoint("a.Consumer").await.unwrap(), 7);

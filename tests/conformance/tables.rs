@@ -19,7 +19,8 @@ cases! {
         nothing_is_done_behind_a_statement_that_failed,
         constraints_may_be_deferred_to_the_end,
         values_of_all_kinds_come_back,
-        projectors_without_transactions_are_not_known;
+        projectors_without_transactions_are_not_known,
+        projectors_become_known_where_they_are;
     persistent:
         tables_and_marks_are_kept;
 }
@@ -171,6 +172,14 @@ async fn projectors_without_transactions_are_not_known(backend: impl Backend) {
     assert_eq!(tables(&views).take(LOG, &lease(5)).await.unwrap(), None);
     tables(&views).enrol(LOG, &lease(5), 40).await.unwrap();
     assert_eq!(tables(&views).take(LOG, &lease(6)).await.unwrap(), Some(40));
+}
+
+async fn projectors_become_known_where_they_are(backend: impl Backend) {
+    let views = &prepared(&backend).await;
+    tables(views).enrol(LOG, &lease(2), 40).await.unwrap();
+    tables(views).enrol(LOG, &lease(3), 30).await.unwrap();
+    assert!(tables(views).enrol(LOG, &lease(2), 50).await.is_err(), "an older lease changes nothing");
+    assert_eq!(tables(views).take(LOG, &lease(3)).await.unwrap(), Some(40));
 }
 
 async fn tables_and_marks_are_kept(backend: impl Backend) {

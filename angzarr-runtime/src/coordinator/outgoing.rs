@@ -23,12 +23,25 @@ pub(crate) struct Router {
 impl Router {
     /// Has a book decided by the aggregate that owns its domain.
     pub(crate) async fn execute(&self, book: proto::CommandBook) -> Result<Outcome, Error> {
-        let coordinator = {
-            let cover = book.cover.as_ref().ok_or(BadBook::NoCover)?;
-            self.find(&cover.domain).ok_or_else(|| BadBook::UnknownDomain(cover.domain.clone()))?
-        };
+        let coordinator = self.owner(&book)?;
         let request = Request::parse(book, coordinator.logic.spec(), coordinator.now())?;
         coordinator.execute(request).await
+    }
+
+    /// What a book was answered with earlier; none if it was not.
+    ///
+    /// # Errors
+    /// The refusal that is recorded. What loading can yield.
+    pub(crate) async fn answered(&self, book: proto::CommandBook) -> Result<Option<Outcome>, Error> {
+        let coordinator = self.owner(&book)?;
+        // What is no request was never accepted.
+        let Ok(request) = Request::parse(book, coordinator.logic.spec(), coordinator.now()) else { return Ok(None) };
+        coordinator.answered(request).await
+    }
+
+    fn owner(&self, book: &proto::CommandBook) -> Result<&Arc<BusinessCoordinator>, BadBook> {
+        let cover = book.cover.as_ref().ok_or(BadBook::NoCover)?;
+        self.find(&cover.domain).ok_or_else(|| BadBook::UnknownDomain(cover.domain.clone()))
     }
 
     pub(crate) fn find(&self, domain: &str) -> Option<&Arc<BusinessCoordinator>> {

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::{Purpose, consumer_key};
 use crate::message::{Emission, Outgoing, Payload};
+use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{Lease, Record, Store, StoreError, Trace};
 
@@ -69,7 +70,15 @@ impl Consumer for SagaCoordinator {
 
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
         for (index, outgoing) in (0..).zip(self.decide(event, None).await?) {
-            self.report(event, index, outgoing.payload, Rejection::discarded()).await?;
+            let command = outgoing.payload.clone();
+            let rejection = match self.router.answered(self.book(event, index, outgoing)).await {
+                // It was sent before the event was parked, and is done.
+                Ok(Some(_)) => continue,
+                Ok(None) => Rejection::discarded(),
+                Err(Error::Rejected(rejection)) => rejection,
+                Err(error) => return Err(error),
+            };
+            self.report(event, index, command, rejection).await?;
         }
         Ok(())
     }
@@ -106,9 +115,13 @@ impl SagaCoordinator {
         commands(self.name(), guarded_async(self.name(), self.delivery.timeout, reaction).await?)
     }
 
+    fn book(&self, event: &Record, index: u32, outgoing: Outgoing) -> proto::CommandBook {
+        command_book(self.name(), event, event.created_at, index, outgoing)
+    }
+
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
         let command = outgoing.payload.clone();
-        match self.router.execute(command_book(self.name(), event, event.created_at, index, outgoing)).await {
+        match self.router.execute(self.book(event, index, outgoing)).await {
             Ok(_) => Ok(()),
             Err(Error::Rejected(rejection)) => self.report(event, index, command, rejection).await,
             Err(error) => Err(error),

@@ -36,8 +36,8 @@ pub trait TableStore: Send + Sync + std::fmt::Debug + 'static {
     /// another log.
     async fn take(&self, log: Uuid, lease: &Lease) -> Result<Option<u64>, StoreError>;
 
-    /// Makes a projector known that is about to have its first transaction, beginning behind `checkpoint`. It is on the
-    /// disk when this returns.
+    /// Makes a projector known that is about to have its first transaction, and has come to `checkpoint` without one. If
+    /// it is known already, the later checkpoint counts. It is on the disk when this returns.
     ///
     /// # Errors
     /// As for [`take`](TableStore::take).

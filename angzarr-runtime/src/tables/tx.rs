@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
@@ -59,8 +60,8 @@ pub(crate) struct Holding {
     views: Arc<dyn ViewStore>,
     log: Uuid,
     lease: Lease,
-    /// Where it began.
-    checkpoint: u64,
+    /// Where it is.
+    checkpoint: AtomicU64,
     /// Set once the tables know the projector.
     enrolled: OnceCell<()>,
 }
@@ -78,12 +79,12 @@ impl Holding {
             None => None,
         };
         let enrolled = OnceCell::new_with(known.map(|_| ()));
-        Ok(Self { views, log, lease, checkpoint: known.unwrap_or(checkpoint), enrolled })
+        Ok(Self { views, log, lease, checkpoint: known.unwrap_or(checkpoint).into(), enrolled })
     }
 
     /// Where to go on: what the tables know counts, since it lies beside what was done.
     pub(crate) fn checkpoint(&self) -> u64 {
-        self.checkpoint
+        self.checkpoint.load(Ordering::Acquire)
     }
 
     /// The tables, if there is anything of the projector in them.
@@ -92,6 +93,8 @@ impl Holding {
     }
 
     pub(crate) async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
+        // Whoever enrols the projector from now on begins here.
+        self.checkpoint.fetch_max(position, Ordering::AcqRel);
         match self.tables() {
             Some(tables) => tables.save_checkpoint(lease, position).await,
             None => Ok(()),
@@ -114,7 +117,7 @@ impl Holding {
 
     async fn begin(&self, event: EventRef) -> Result<Option<Box<dyn Transaction>>, Begun> {
         let tables = self.views.tables().ok_or(Begun::NoTables)?;
-        self.enrolled.get_or_try_init(|| tables.enrol(self.log, &self.lease, self.checkpoint)).await?;
+        self.enrolled.get_or_try_init(|| tables.enrol(self.log, &self.lease, self.checkpoint())).await?;
         Ok(tables.begin(&self.lease, event).await?)
     }
 }
@@ -227,7 +230,20 @@ fn handled() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::Tx;
+    use super::*;
+    use crate::store::memory::MemoryViews;
+
+    #[tokio::test]
+    async fn a_projector_is_enrolled_where_it_is() {
+        let views: Arc<dyn ViewStore> = Arc::new(MemoryViews::default());
+        let lease = |token| Lease { consumer: "a.v1.app.Ledger".into(), token };
+        let held = async |token| Holding::take(views.clone(), Uuid::nil(), lease(token), 1).await.unwrap();
+        let holding = held(1).await;
+        holding.save_checkpoint(&lease(1), 7).await.unwrap();
+        assert!(holding.begin(EventRef { position: 8, part: 0 }).await.is_ok_and(|begun| begun.is_some()));
+        // Whoever comes next has not seen it end.
+        assert_eq!(held(2).await.checkpoint(), 7);
+    }
 
     #[tokio::test]
     async fn only_projectors_without_a_view_have_transactions() {

@@ -102,9 +102,9 @@ use orders::{
 };
 use parks::{
     chains_that_never_end_end_in_a_park, parks_are_discarded_and_compensated, parks_are_kept_and_replayed_in_order,
-    parks_are_skipped_and_discarded, parks_that_are_many_pause_the_consumer, parks_that_fail_again_stay,
-    parks_under_other_policies, parks_without_a_lane_and_strangers_are_told,
-    refusals_without_compensation_become_dead_letters,
+    parks_are_skipped_and_discarded, parks_keep_what_was_accepted_before_they_are_discarded,
+    parks_that_are_many_pause_the_consumer, parks_that_fail_again_stay, parks_under_other_policies,
+    parks_without_a_lane_and_strangers_are_told, refusals_without_compensation_become_dead_letters,
 };
 use pipelined::{
     a_caller_may_go_away_at_any_time, a_slow_store_refuses_nobody, a_store_that_is_away_tells_everybody_soon,
@@ -310,6 +310,7 @@ cases! {
         speculative_commands_store_nothing,
         speculative_reactions_send_nothing;
     persistent:
+        parks_keep_what_was_accepted_before_they_are_discarded,
         facts_stay_recorded_after_a_restart,
         once_redelivered_events_double_nothing,
         a_process_manager_step_is_one_book,

@@ -12,7 +12,8 @@ use angzarr_tests::{Fault, Faults, register};
 
 use super::lanes::transfer;
 use super::{
-    BALANCES, NOTICES, TRANSFERS, WATCH, balance, code, decode, event_names, log, open, start, status, stream,
+    BALANCES, NOTICES, TRANSFERS, WATCH, balance, beneath, code, decode, event_names, forget, log, open, start, status,
+    stream,
 };
 use crate::backend::Backend;
 
@@ -142,6 +143,28 @@ pub(super) async fn parks_are_discarded_and_compensated(backend: impl Backend) {
     app.drained().await.unwrap();
     let none = consumer(&app, BALANCES).discard_and_compensate("a").await.unwrap();
     assert_eq!(none.failed.unwrap().1.code, "NOT_COMPENSABLE");
+}
+
+pub(super) async fn parks_keep_what_was_accepted_before_they_are_discarded(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start(&backend, &faults).await;
+    open(&app, "a", 1_000).await;
+    open(&app, "b", 1_000).await;
+    transfer(&app, "a", "b", 1).await;
+    transfer(&app, "a", "nobody", 2).await;
+    app.drained().await.unwrap();
+    let before = log(&app).await;
+    app.shutdown().await.unwrap();
+    beneath(&backend, async |opened| forget(&opened.store, TRANSFERS).await).await;
+
+    faults.set_for("Transfers", "a", Fault::Fails);
+    let app = start(&backend, &faults).await;
+    app.drained().await.unwrap();
+    faults.mend("Transfers");
+    assert_eq!(consumer(&app, TRANSFERS).discard_and_compensate(lane("a")).await.unwrap().events, 2);
+    app.drained().await.unwrap();
+    assert_eq!(log(&app).await, before);
+    app.shutdown().await.unwrap();
 }
 
 pub(super) async fn parks_that_are_many_pause_the_consumer(backend: impl Backend) {

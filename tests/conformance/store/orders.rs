@@ -174,6 +174,9 @@ pub(super) async fn orders_make_room_for_newer_ones(backend: impl Backend) {
         assert_eq!(store.order(id).await.unwrap().is_some(), index >= 10, "{index}");
     }
     assert_eq!(store.order(theirs).await.unwrap(), answered(0, DONE));
+    // One that took long is older than those that were answered meanwhile.
+    answer(&store, &held, pending, DONE).await.unwrap();
+    assert_eq!(store.order(pending).await.unwrap(), answered(0, DONE));
 }
 
 pub(super) async fn orders_wake_those_who_watch(backend: impl Backend) {

@@ -28,7 +28,7 @@ use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::message::Payload;
 use crate::proto;
-use crate::store::{AsOf, Record, RecordKind, StoreError, StreamId};
+use crate::store::{AsOf, Load, Record, RecordKind, StoreError, StreamId};
 use decide::{Answer, Step, plan};
 use turns::{Pending, Running, Turns};
 
@@ -83,6 +83,17 @@ impl BusinessCoordinator {
         );
         match self.take_turn(request).instrument(span).await? {
             Reply::Stored(outcome) => Ok(outcome),
+            Reply::Found(_) => Err(mismatched()),
+        }
+    }
+
+    /// What is recorded under the key of a request; none if it has none, or nothing is.
+    pub(crate) async fn answered(&self, request: Request) -> Result<Option<Outcome>, Error> {
+        let idempotency_key = request.idempotency_key.clone();
+        let load = Load { idempotency_key, from: u32::MAX, ..Load::of(request.stream.clone()) };
+        let Some(records) = self.log.store.load(load).await?.recorded else { return Ok(None) };
+        match self.recorded(&request, records)? {
+            Reply::Stored(outcome) => Ok(Some(outcome)),
             Reply::Found(_) => Err(mismatched()),
         }
     }

@@ -54,6 +54,8 @@ impl Running {
                     return cleared;
                 }
                 Ok(Some(OrderState::Taken)) => taken = true,
+                // It has been answered, and newer answers took the place of that one.
+                Ok(None) if taken => return Err(self.under_way()),
                 Err(error) if !error.retryable() => return Err(error.clone().into()),
                 _ => {}
             }
@@ -107,12 +109,16 @@ impl Running {
         let consumer = self.name.to_owned();
         match store.withdraw_order(id).await? {
             Some(OrderState::Answered { events, answer }) => self.cleared(order, events, answer),
-            Some(OrderState::Given | OrderState::Taken) => Err(Error::OrderUnderWay { consumer }),
+            Some(OrderState::Given | OrderState::Taken) => Err(self.under_way()),
             None => Err(match self.progress.borrow().stopped.clone() {
                 Some((position, reason)) => Error::ConsumerStopped { consumer, position, reason },
                 None => Error::ConsumerNotRunning { consumer },
             }),
         }
+    }
+
+    fn under_way(&self) -> Error {
+        Error::OrderUnderWay { consumer: self.name.to_owned() }
     }
 
     fn cleared(&self, order: &Order, events: u64, answer: Answer) -> Result<Cleared, Error> {

@@ -46,12 +46,12 @@ impl Inner {
         consumer.ok_or_else(|| StoreError::LeaseLost { consumer: lease.consumer.to_string() })
     }
 
-    /// Older answers make room for newer ones.
-    fn forget_answers(&mut self, consumer: &str) {
-        let answered = self.orders.iter().filter(|order| order.consumer == consumer && order.is_answered());
-        let mut surplus = answered.count().saturating_sub(ANSWERS);
+    /// Answers of older orders make room for that of this one.
+    fn forget_answers(&mut self, consumer: &str, id: Uuid) {
+        let other = |order: &Ordered| order.consumer == consumer && order.is_answered() && order.taken.id != id;
+        let mut surplus = self.orders.iter().filter(|order| other(order)).count().saturating_sub(ANSWERS - 1);
         self.orders.retain(|order| {
-            let old = surplus > 0 && order.consumer == consumer && order.is_answered();
+            let old = surplus > 0 && other(order);
             surplus -= usize::from(old);
             !old
         });
@@ -197,9 +197,9 @@ impl ConsumerStore for MemoryStore {
             order.taken.events = step.events;
             if let Some(answer) = step.answer {
                 order.state = OrderState::Answered { events: step.events, answer };
+                inner.forget_answers(&lease.consumer, step.id);
             }
         }
-        inner.forget_answers(&lease.consumer);
         drop(inner);
         self.orders.send_modify(|changes| *changes += 1);
         Ok(())

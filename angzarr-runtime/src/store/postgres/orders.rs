@@ -183,7 +183,7 @@ async fn save_letter(connection: &mut PgConnection, name: &str, letter: &NewDead
     Ok(())
 }
 
-/// Keeps an answer; older ones make room for it.
+/// Keeps an answer; those of older orders make room for it.
 async fn end(connection: &mut PgConnection, name: &str, id: Uuid, answer: AnswerRow) -> Result<(), Failed> {
     let (at, part) = columns(answer.event);
     query(
@@ -202,12 +202,13 @@ async fn end(connection: &mut PgConnection, name: &str, id: Uuid, answer: Answer
     .await?;
     query(
         "DELETE FROM angzarr.orders WHERE number IN (
-             SELECT o.number FROM angzarr.orders o WHERE o.consumer = $1 AND o.answer IS NOT NULL
+             SELECT o.number FROM angzarr.orders o WHERE o.consumer = $1 AND o.answer IS NOT NULL AND o.id <> $3
              ORDER BY o.number DESC OFFSET $2
          )",
     )
     .bind(name)
-    .bind(count(ANSWERS))
+    .bind(count(ANSWERS - 1))
+    .bind(id)
     .execute(connection)
     .await?;
     Ok(())

@@ -126,11 +126,16 @@ impl TableStore for PostgresTables {
     async fn enrol(&self, log: Uuid, lease: &Lease, checkpoint: u64) -> Result<(), StoreError> {
         let consumer = &text::encode(&lease.consumer);
         let enrolled = self.sessions.run(|mut session| async move {
-            query("INSERT INTO angzarr.table_writers VALUES ($1, 0, $2) ON CONFLICT DO NOTHING")
-                .bind(&**consumer)
-                .bind(number(checkpoint))
-                .execute(session.connection())
-                .await?;
+            query(
+                "INSERT INTO angzarr.table_writers AS w (consumer, token, position) VALUES ($1, 0, $2)
+                 ON CONFLICT (consumer) DO UPDATE SET position = greatest(w.position, excluded.position)
+                    WHERE w.token <= $3",
+            )
+            .bind(&**consumer)
+            .bind(number(checkpoint))
+            .bind(number(lease.token))
+            .execute(session.connection())
+            .await?;
             session.done(())
         });
         enrolled.await?;
@@ -374,7 +379,9 @@ fn told(error: &Error) -> SqlError {
         "40001" | "40P01" | "55P03" => {
             SqlError::Store(StoreError::Unavailable { reason: database.message().to_owned() })
         }
-        "53100" | "XX001" | "XX002" => SqlError::Store(translate(error)),
+        // A server that takes no writes any more since another one has its place, or that has no memory or disk to spare.
+        "25006" | "XX001" | "XX002" => SqlError::Store(translate(error)),
+        code if code.starts_with("53") || code.starts_with("58") => SqlError::Store(passing(translate(error))),
         // Ended by the server, since nothing was asked for too long; and another number of values than of parameters.
         "25P03" | "08P01" => SqlError::Refused(format!("{} ({code})", database.message())),
         _ => match Failed::from_driver(error) {

@@ -47,7 +47,7 @@ pub(super) fn take(connection: &Connection, consumer: &str) -> Result<Vec<TakenO
     taken.collect()
 }
 
-/// Keeps how far an order is; older answers make room for a newer one.
+/// Keeps how far an order is. Answers of older orders make room for this one.
 pub(super) fn go_on(
     connection: &Connection,
     consumer: &str,
@@ -69,11 +69,11 @@ pub(super) fn go_on(
     connection
         .prepare_cached(
             "DELETE FROM orders WHERE number IN (
-                 SELECT number FROM orders WHERE consumer = ?1 AND answer IS NOT NULL
+                 SELECT number FROM orders WHERE consumer = ?1 AND answer IS NOT NULL AND id <> ?3
                  ORDER BY number DESC LIMIT -1 OFFSET ?2
              )",
         )?
-        .execute(params![consumer, count(ANSWERS)])?;
+        .execute(params![consumer, count(ANSWERS - 1), id])?;
     count_change(connection)
 }
 

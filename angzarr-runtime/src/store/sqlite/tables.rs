@@ -154,12 +154,13 @@ impl TableStore for SqliteTables {
         let lease = lease.clone();
         self.at(move |place| {
             durably(place.made()?, |connection| {
-                if writer(connection, log, &lease)?.is_none() {
-                    connection.execute(
-                        "INSERT INTO angzarr_writers (name, log, token, position) VALUES (?1, ?2, 0, ?3)",
-                        params![&*lease.consumer, log.as_bytes().as_slice(), number(checkpoint)],
-                    )?;
-                }
+                // Refuses another log, and an older lease.
+                writer(connection, log, &lease)?;
+                connection.execute(
+                    "INSERT INTO angzarr_writers (name, log, token, position) VALUES (?1, ?2, 0, ?3)
+                     ON CONFLICT DO UPDATE SET position = max(position, excluded.position)",
+                    params![&*lease.consumer, log.as_bytes().as_slice(), number(checkpoint)],
+                )?;
                 raise(connection, &lease)
             })
         })
