@@ -6,7 +6,7 @@ use angzarr_runtime::Row;
 use angzarr_runtime::prost::{self, Message};
 use angzarr_runtime::store::{EventRef, StoreError};
 use angzarr_runtime::view::{
-    Change, Column, Entry, Key, NewRow, Owner, Selection, Shape, Taken, Value, VersionState, ViewStore, Writer,
+    Change, Column, Entry, Key, NewRow, Owner, Selection, Served, Shape, Taken, Value, VersionState, ViewStore, Writer,
 };
 use bytes::Bytes;
 use uuid::Uuid;
@@ -76,6 +76,11 @@ async fn taken(views: &Arc<dyn ViewStore>, head: u64, token: u64) -> Taken {
     take(views, &shape(ROW), head, token).await.unwrap()
 }
 
+/// One version is fed.
+fn fed(version: u32, checkpoint: u64, empty: bool) -> Taken {
+    Taken { version, checkpoint, empty, served: None }
+}
+
 fn by(token: u64, version: u32) -> Writer {
     Writer { token, version }
 }
@@ -101,11 +106,11 @@ fn owned(rows: &[(&str, &str)]) -> Vec<(String, String)> {
 
 async fn rows_and_checkpoint_are_kept_together(backend: impl Backend) {
     let opened = backend.open().await;
-    assert_eq!(taken(&opened.views, 0, 1).await, Taken { version: 1, checkpoint: 0, empty: true });
+    assert_eq!(taken(&opened.views, 0, 1).await, fed(1, 0, true));
     opened.views.commit(VIEW, by(1, 1), set(&[("a", "1"), ("b", "")]), 9).await.unwrap();
     opened.views.commit(VIEW, by(1, 1), Vec::new(), 12).await.unwrap();
     let views = backend.reopen(opened).await.views;
-    assert_eq!(taken(&views, 12, 1).await, Taken { version: 1, checkpoint: 12, empty: false });
+    assert_eq!(taken(&views, 12, 1).await, fed(1, 12, false));
     assert_eq!(rows(&views).await, owned(&[("a", "1"), ("b", "")]));
     assert_eq!(views.row(VIEW, &Key::from("a")).await.unwrap(), Some(Bytes::from_static(b"1")));
     assert_eq!(views.row(VIEW, &Key::from("b")).await.unwrap(), Some(Bytes::new()));
@@ -121,7 +126,7 @@ async fn emptied(backend: impl Backend, row_type: &str, log: Uuid, head: u64) {
     opened.views.commit(VIEW, by(1, 1), set(&[("a", "1")]), 9).await.unwrap();
     assert_eq!(taken(&opened.views, 9, 1).await.checkpoint, 9, "as it was, it is kept");
     let new = opened.views.take(VIEW, owner, head, 1).await.unwrap();
-    assert_eq!(new, Taken { version: 2, checkpoint: 0, empty: true });
+    assert_eq!(new, fed(2, 0, true));
     assert_eq!(rows(&opened.views).await, []);
     assert_eq!(opened.views.commit(VIEW, by(1, 1), set(&[("a", "1")]), 9).await, lost());
     opened.views.commit(VIEW, by(1, 2), set(&[("b", "2")]), 3).await.unwrap();
@@ -442,7 +447,7 @@ async fn other_columns_are_built_beside_the_old_ones(backend: impl Backend) {
     taken(&opened.views, 0, 1).await;
     let old = vec![change("a", 3, Some(plain(b"old"))), change("b", 8, Some(plain(b"old")))];
     opened.views.commit(VIEW, by(1, 1), old, 5).await.unwrap();
-    assert_eq!(take(&opened.views, &wide(), 9, 2).await.unwrap(), Taken { version: 2, checkpoint: 0, empty: true });
+    assert_eq!(take(&opened.views, &wide(), 9, 2).await.unwrap(), fed(2, 0, true));
     let views = backend.reopen(opened).await.views;
     assert_eq!(take(&views, &wide(), 9, 2).await.unwrap().version, 2, "it goes on with that");
     assert_eq!(versions(&views).await, [(1, Active, 5), (2, Building, 0)]);
@@ -463,7 +468,7 @@ async fn other_columns_are_built_beside_the_old_ones(backend: impl Backend) {
     assert_eq!(views.rows(VIEW, by_text).await.unwrap().len(), 3);
     views.commit(VIEW, by(2, 2), vec![change("b", 9, None)], 9).await.unwrap();
     assert_eq!(views.rows(VIEW, Selection::ALL).await.unwrap().len(), 2);
-    assert_eq!(take(&views, &wide(), 9, 3).await.unwrap(), Taken { version: 2, checkpoint: 9, empty: false });
+    assert_eq!(take(&views, &wide(), 9, 3).await.unwrap(), fed(2, 9, false));
     assert_eq!(views.versions(VIEW).await.unwrap()[0].table, TABLE);
 }
 
@@ -478,7 +483,7 @@ async fn a_building_version_makes_room_for_another(backend: impl Backend) {
     assert_eq!(take(&views, &narrow, 9, 3).await.unwrap().version, 3);
     assert_eq!(versions(&views).await, [(1, Active, 5), (3, Building, 0)]);
     assert_eq!(views.entry(VIEW, 2, &Key::from("a")).await, lost());
-    assert_eq!(taken(&views, 9, 4).await, Taken { version: 1, checkpoint: 5, empty: false });
+    assert_eq!(taken(&views, 9, 4).await, fed(1, 5, false));
     assert_eq!(versions(&views).await, [(1, Active, 5)]);
     assert_eq!(take(&views, &wide(), 9, 5).await.unwrap().version, 4);
     assert_eq!(take(&views, &wide(), 4, 5).await.unwrap().version, 5, "it must not be ahead of the log");
@@ -496,22 +501,41 @@ async fn a_view_is_rebuilt_beside_itself(backend: impl Backend) {
     opened.views.rebuild(VIEW).await.unwrap();
     let views = backend.reopen(opened).await.views;
     assert_eq!(versions(&views).await, [(1, Active, 5), (3, Building, 0)]);
-    assert_eq!(views.commit(VIEW, by(1, 1), vec![], 6).await, lost(), "whoever fed it has to take it anew");
-    assert_eq!(take(&views, &wide(), 9, 2).await.unwrap(), Taken { version: 3, checkpoint: 0, empty: true });
+    views.commit(VIEW, by(1, 1), vec![], 6).await.unwrap();
+    assert_eq!(views.commit(VIEW, by(1, 2), vec![], 6).await, lost(), "that one was given up");
+    let beside = Taken { served: Some(Served { version: 1, checkpoint: 6 }), ..fed(3, 0, true) };
+    assert_eq!(take(&views, &wide(), 9, 2).await.unwrap(), beside);
+    assert_eq!(views.commit(VIEW, by(1, 3), vec![], 1).await, lost(), "the token is an older one");
     views.commit(VIEW, by(2, 3), vec![change("b", 3, row("new"))], 3).await.unwrap();
     let keys =
         async || views.rows(VIEW, Selection::ALL).await.unwrap().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
-    assert_eq!(keys().await, [Key::from("a")]);
-    views.commit(VIEW, by(2, 3), vec![], 4).await.unwrap();
-    assert_eq!(keys().await, [Key::from("b")]);
-    assert_eq!(versions(&views).await, [(3, Active, 4)]);
+    views.commit(VIEW, by(2, 1), vec![change("c", 7, row("live"))], 6).await.unwrap();
+    assert_eq!(keys().await, ["a", "c"].map(Key::from), "the active one goes on");
+    assert_eq!(checkpoint(&views, ROW, LOG).await, 6, "whoever waits, waits for that one");
+    let known = async |version, key: &str| views.entry(VIEW, version, &Key::from(key)).await.unwrap().is_some();
+    assert_eq!((known(1, "b").await, known(3, "b").await, known(3, "c").await), (false, true, false));
+
+    views.commit(VIEW, by(2, 3), vec![change("c", 7, row("new"))], 7).await.unwrap();
+    assert_eq!(versions(&views).await, [(1, Active, 6), (3, Building, 7)], "nobody has said that it is all");
+    assert_eq!(views.switch(VIEW, by(1, 3), 7).await, Err(StoreError::LeaseLost { consumer: VIEW.into() }));
+    assert_eq!(views.switch(VIEW, by(2, 2), 7).await, Err(StoreError::LeaseLost { consumer: VIEW.into() }));
+    assert_eq!(views.switch(VIEW, by(2, 3), 6).await, Ok(false), "the active one is made from more");
+    assert_eq!(keys().await, ["a", "c"].map(Key::from));
+    for _ in ["at first", "again, after the answer was lost"] {
+        assert_eq!(views.switch(VIEW, by(2, 3), 7).await, Ok(true));
+    }
+    assert_eq!(keys().await, ["b", "c"].map(Key::from));
+    assert_eq!(versions(&views).await, [(3, Active, 7)]);
+    assert_eq!(views.commit(VIEW, by(2, 1), vec![], 8).await, lost(), "that one is gone");
+    views.commit(VIEW, by(2, 3), vec![], 8).await.unwrap();
+    assert_eq!(take(&views, &wide(), 9, 3).await.unwrap(), fed(3, 8, false));
 }
 
 async fn a_view_without_rows_changes_its_columns_at_once(backend: impl Backend) {
     let views = backend.open().await.views;
     taken(&views, 0, 1).await;
     views.commit(VIEW, by(1, 1), vec![], 5).await.unwrap();
-    assert_eq!(take(&views, &wide(), 9, 2).await.unwrap(), Taken { version: 2, checkpoint: 0, empty: true });
+    assert_eq!(take(&views, &wide(), 9, 2).await.unwrap(), fed(2, 0, true));
     assert_eq!(versions(&views).await, [(2, Active, 0)]);
 }
 
@@ -582,9 +606,11 @@ async fn what_users_made_of_a_table_stops_no_commit(backend: impl Backend) {
     views.rebuild(VIEW).await.unwrap();
     take(views, &wide(), 9, 1).await.unwrap();
     views.commit(VIEW, by(1, 2), vec![row("a", 1), row("b", 2)], 2).await.unwrap();
-    assert_eq!(checkpoint(views, ROW, LOG).await, 2);
+    let switched = views.switch(VIEW, by(1, 2), 2).await.unwrap();
+    views.commit(VIEW, by(1, if switched { 2 } else { 1 }), vec![row("c", 3)], 3).await.unwrap();
     backend.view_sql(&format!("DROP VIEW {theirs}"));
     views.commit(VIEW, by(1, 2), vec![row("c", 3)], 3).await.unwrap();
+    assert_eq!(views.switch(VIEW, by(1, 2), 3).await, Ok(true));
     assert_eq!(versions(views).await, [(2, Active, 3)]);
     assert_eq!(views.rows(VIEW, Selection::ALL).await.unwrap().len(), 3);
     views.close().await.unwrap();
@@ -597,7 +623,7 @@ async fn a_view_whose_table_was_dropped_is_built_anew(backend: impl Backend) {
     opened.views.commit(VIEW, by(1, 1), set(&[("a", "1")]), 1).await.unwrap();
     backend.view_sql(&format!("DROP TABLE {}", backend.view_table(TABLE)));
     let views = backend.reopen(opened).await.views;
-    assert_eq!(taken(&views, 9, 2).await, Taken { version: 2, checkpoint: 0, empty: true });
+    assert_eq!(taken(&views, 9, 2).await, fed(2, 0, true));
     views.commit(VIEW, by(2, 2), set(&[("a", "1")]), 1).await.unwrap();
     assert_eq!(rows(&views).await, owned(&[("a", "1")]));
 }

@@ -92,6 +92,9 @@ pub struct ViewStatus {
     pub table: String,
     /// Everything up to here is in it.
     pub checkpoint: u64,
+    /// Set if this process runs the projector and has given this version up until it begins anew: before which position,
+    /// and why.
+    pub stopped: Option<(u64, String)>,
 }
 
 impl App {
@@ -199,19 +202,22 @@ impl App {
     pub async fn view_status(&self) -> Result<Vec<ViewStatus>, Error> {
         let mut found = Vec::new();
         for (name, _) in &self.inner.view_names {
+            let running = self.inner.consumers.iter().find(|running| running.name == *name);
+            let stopped = running.and_then(|running| running.progress.borrow().unbuilt.clone());
             found.extend(self.inner.views.versions(name).await?.into_iter().map(|version| ViewStatus {
                 name,
                 version: version.number,
                 state: version.state,
                 table: version.table,
                 checkpoint: version.checkpoint,
+                stopped: stopped.clone().filter(|_| version.state == VersionState::Building),
             }));
         }
         Ok(found)
     }
 
     /// Builds the view whose rows are of type `R` anew, from the beginning of the log, beside the rows that are there.
-    /// Those are read until the new ones take their place: [`App::view_status`] tells how far it is.
+    /// Those are read, and follow the log, until the new ones take their place: [`App::view_status`] tells how far it is.
     ///
     /// It is begun by whoever runs the projector, within a few seconds, wherever that is.
     ///

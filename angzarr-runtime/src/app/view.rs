@@ -83,8 +83,8 @@ use crate::view::{Column, Key, Row, Selection, Value, ViewStore};
 /// # }
 /// ```
 ///
-/// Each call sees the rows of one moment. While a version with other columns is being built, that is the old version,
-/// as it was when the building began.
+/// Each call sees the rows of one moment. While another version is being built, those are the old version's: as they
+/// follow the log, or, if the new one has other columns, as they were when the building began.
 #[derive(Clone, Debug)]
 pub struct View<R> {
     views: Arc<dyn ViewStore>,

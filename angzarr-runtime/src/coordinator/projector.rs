@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::consumer::{Consumer, Lane};
+use super::consumer::{Build, Consumer, Lane};
 use super::guarded_async;
 use super::outgoing::context;
 use super::rows::Rows;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
 use crate::tables::{Holding, Mark, Slot};
-use crate::view::{Entry, Key, Owner, Shape, ViewStore, Writer};
+use crate::view::{Entry, Key, Owner, Shape, Taken, ViewStore, Writer};
 
 /// So many changes are freed sooner than another thread wakes up.
 const FEW: usize = 64;
@@ -44,6 +44,10 @@ struct View {
     log: Uuid,
     /// None before the first lease.
     rows: Mutex<Option<Rows>>,
+    /// Kept by whoever commits, or wants that nothing is committed.
+    committing: Arc<tokio::sync::Mutex<()>>,
+    /// What is built beside it under the present lease, and from where on.
+    built: Mutex<Option<(Arc<ProjectorCoordinator>, u64)>>,
 }
 
 impl ProjectorCoordinator {
@@ -55,8 +59,25 @@ impl ProjectorCoordinator {
     ) -> Self {
         let (name, log) = (logic.spec().name, store.log_id());
         let shape = logic.shape().cloned();
-        let view = shape.map(|shape| View { name, views: views.clone(), shape, log, rows: Mutex::default() });
+        let view = shape.map(|shape| View {
+            name,
+            views: views.clone(),
+            shape,
+            log,
+            rows: Mutex::default(),
+            committing: Arc::default(),
+            built: Mutex::default(),
+        });
         Self { logic, store, views, delivery, view, holding: Mutex::default() }
+    }
+
+    /// The same projector, for the version of the view that is built.
+    fn beside(&self, token: u64, taken: Taken) -> Self {
+        let built = Self::new(self.logic.clone(), self.store.clone(), self.views.clone(), self.delivery);
+        if let Some(view) = &built.view {
+            *view.lock() = Some(Rows::new(Writer { token, version: taken.version }, taken.empty));
+        }
+        built
     }
 
     fn holding(&self) -> Result<Arc<Holding>, StoreError> {
@@ -221,8 +242,15 @@ impl Consumer for ProjectorCoordinator {
         view.views.take(self.name(), view.owner(), u64::MAX, lease.token).await?;
         let head = self.store.head().await?;
         let taken = view.views.take(self.name(), view.owner(), head, lease.token).await?;
-        *view.lock() = Some(Rows::new(lease.token, taken));
-        Ok(taken.checkpoint)
+        let token = lease.token;
+        let (version, checkpoint, empty) = match taken.served {
+            Some(served) => (served.version, served.checkpoint, false),
+            None => (taken.version, taken.checkpoint, taken.empty),
+        };
+        *view.lock() = Some(Rows::new(Writer { token, version }, empty));
+        *view.built.lock().unwrap_or_else(PoisonError::into_inner) =
+            taken.served.map(|_| (Arc::new(self.beside(token, taken)), taken.checkpoint));
+        Ok(checkpoint)
     }
 
     async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
@@ -235,6 +263,7 @@ impl Consumer for ProjectorCoordinator {
         if writer.token != lease.token {
             return Err(view.lost());
         }
+        let _committing = view.committing.lock().await;
         // Handlers of other lanes go on meanwhile, so only what is there now is in it.
         let changes = view.under(writer, Rows::commit)?;
         view.views.commit(self.name(), writer, changes, position).await?;
@@ -244,6 +273,20 @@ impl Consumer for ProjectorCoordinator {
             tokio::task::spawn_blocking(|| drop(committed));
         }
         Ok(())
+    }
+
+    fn build(&self) -> Option<Build> {
+        let view = self.view.as_ref()?;
+        let built = view.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let (built, position) = built.as_ref()?;
+        Some(Build { consumer: built.clone(), position: *position, feeding: view.committing.clone() })
+    }
+
+    async fn switch(&self, known: u64) -> Result<bool, StoreError> {
+        match &self.view {
+            Some(view) => view.views.switch(self.name(), view.writer()?, known).await,
+            None => Ok(false),
+        }
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -322,6 +365,10 @@ mod tests {
             self.begun.add_permits(1);
             self.go_on.acquire().await.map_err(|_| StoreError::Closed)?.forget();
             self.views.commit(view, by, changes, to).await
+        }
+
+        async fn switch(&self, view: &str, by: Writer, known: u64) -> Result<bool, StoreError> {
+            self.views.switch(view, by, known).await
         }
 
         async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {

@@ -6,7 +6,7 @@ use lru::LruCache;
 
 use crate::component::ReturnedRow;
 use crate::store::EventRef;
-use crate::view::{Change, Entry, Key, Taken, Writer};
+use crate::view::{Change, Entry, Key, Writer};
 
 /// How many bytes of committed rows a projector keeps at hand.
 const AT_HAND: usize = 32 << 20;
@@ -58,12 +58,13 @@ fn weight(key: &Key, entry: &Entry) -> usize {
 }
 
 impl Rows {
-    pub(super) fn new(token: u64, taken: Taken) -> Self {
+    /// Nothing is known yet; the store knows nothing either if it is `empty`.
+    pub(super) fn new(writer: Writer, empty: bool) -> Self {
         Self {
-            writer: Writer { token, version: taken.version },
+            writer,
             known: LruCache::unbounded(),
             bytes: 0,
-            all: taken.empty,
+            all: empty,
             begun: 0,
             stored: 0,
             changed: Vec::new(),
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     fn rows(empty: bool) -> Rows {
-        Rows::new(1, Taken { version: 1, checkpoint: 0, empty })
+        Rows::new(Writer { token: 1, version: 1 }, empty)
     }
 
     fn at(position: u64) -> EventRef {

@@ -31,12 +31,23 @@ pub struct Owner<'a> {
 /// The answer to [`ViewStore::take`]: what is to be fed from here on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// The version of the view.
+    /// The version of the view: the building one, if there is one.
     pub version: u32,
     /// How far it is.
     pub checkpoint: u64,
     /// Nothing is known of any key.
     pub empty: bool,
+    /// The active version, if it goes on being fed while this one is built.
+    pub served: Option<Served>,
+}
+
+/// An active version beside which another one is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The version of the view.
+    pub version: u32,
+    /// How far it is.
+    pub checkpoint: u64,
 }
 
 /// What a commit is made under.
@@ -110,13 +121,16 @@ impl Selection<'_> {
 ///   reached the disk when it returns, as long as rows and checkpoint stay together.
 /// - A row remembers the last event that it is made from. So does a deleted one, until the checkpoint has passed that
 ///   event: what is behind the checkpoint may be handled already, and is delivered again after a restart.
-/// - A view has one **active** version, which readers see, and at most one that is **building** beside it. Only the
-///   building one is fed then; the active one stays as it is. The building one takes its place in the commit, or at the
-///   taking, at which its checkpoint has reached the last event that the active one is made from. That event does not
-///   move any more, so no amount of new events puts it off; and whoever waited for an event finds it among the rows.
+/// - A view has one **active** version, which readers see, and at most one that is **building** beside it.
+/// - If both have the same columns, both are fed, and the building one takes the place of the active one when
+///   [`switch`](ViewStore::switch) says so.
+/// - If their columns differ, only the building one is fed; the active one stays as it is. The building one takes its
+///   place in the commit, or at the taking, at which its checkpoint has reached the last event that the active one is
+///   made from. That event does not move any more, so no amount of new events puts it off.
+/// - In both cases whoever waited for an event finds it among the rows.
 #[async_trait]
 pub trait ViewStore: Send + Sync + std::fmt::Debug + 'static {
-    /// Takes a view for whoever holds its projector's lease under `token`, and tells which version is to be fed. From
+    /// Takes a view for whoever holds its projector's lease under `token`, and tells which versions are to be fed. From
     /// here on, commits under an older token, or to another version, are refused.
     ///
     /// If the columns have changed, a version is built beside the old one. A view of another log, one that is ahead of
@@ -126,7 +140,8 @@ pub trait ViewStore: Send + Sync + std::fmt::Debug + 'static {
     /// [`StoreError::LeaseLost`] if a newer token was here before.
     async fn take(&self, view: &str, owner: Owner<'_>, head: u64, token: u64) -> Result<Taken, StoreError>;
 
-    /// The checkpoint of the version that is being fed; 0 if there is no such view of this log with rows of this type.
+    /// The checkpoint of the active version, or of the building one if only that is fed; 0 if there is no such view of
+    /// this log with rows of this type.
     async fn checkpoint(&self, view: &str, owner: Owner<'_>) -> Result<u64, StoreError>;
 
     /// What a version knows of a key; for whoever feeds it.
@@ -138,8 +153,16 @@ pub trait ViewStore: Send + Sync + std::fmt::Debug + 'static {
     /// Stores changed rows, one for a key at most, and the new checkpoint.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] if a newer token has taken the view, or another version is fed by now.
+    /// [`StoreError::LeaseLost`] if a newer token has taken the view, or the version is not fed any more.
     async fn commit(&self, view: &str, by: Writer, changes: Vec<Change>, checkpoint: u64) -> Result<(), StoreError>;
+
+    /// Lets a building version take the place of the active one, for whoever has put into it what there is up to `known`.
+    /// False if the active one is made from later events, or if the database does not give its table away now. True if
+    /// it has that place already.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] as for a commit.
+    async fn switch(&self, view: &str, by: Writer, known: u64) -> Result<bool, StoreError>;
 
     /// One row of the active version.
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError>;
@@ -154,7 +177,7 @@ pub trait ViewStore: Send + Sync + std::fmt::Debug + 'static {
     async fn versions(&self, view: &str) -> Result<Vec<Version>, StoreError>;
 
     /// Begins a version of the same shape beside the active one, in the place of one that was building. Whoever feeds
-    /// the view is refused from here on, until it takes it anew. Nothing happens if there is no such view.
+    /// the view has to take it anew to find it. Nothing happens if there is no such view.
     async fn rebuild(&self, view: &str) -> Result<(), StoreError>;
 
     /// Waits until everything that was committed has reached the disk.

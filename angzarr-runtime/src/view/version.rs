@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Column, Owner, Shape, Value};
+use super::{Column, Owner, Served, Shape, Value};
 use crate::store::StoreError;
 
 /// What a version of a view is for.
@@ -65,20 +65,39 @@ impl Stamp {
         self.versions.iter().find(|version| version.state == VersionState::Active)
     }
 
-    /// The version that is fed.
-    pub(crate) fn fed(&self) -> Option<&Version> {
-        self.versions.iter().find(|version| version.state == VersionState::Building).or_else(|| self.active())
+    /// The version that is filled beside it.
+    pub(crate) fn building(&self) -> Option<&Version> {
+        self.versions.iter().find(|version| version.state == VersionState::Building)
     }
 
-    /// How far the version that is fed is, if it belongs to this owner.
+    /// The version that is to become the active one, or is it.
+    pub(crate) fn newest(&self) -> Option<&Version> {
+        self.building().or_else(|| self.active())
+    }
+
+    /// The active version, if it goes on being fed beside one that is built.
+    pub(crate) fn served(&self) -> Option<Served> {
+        let (active, building) = (self.active()?, self.building()?);
+        (active.shape == building.shape).then_some(Served { version: active.number, checkpoint: active.checkpoint })
+    }
+
+    /// The version of this number, if it is fed.
+    pub(crate) fn fed(&self, number: u32) -> Option<&Version> {
+        let served = self.served().is_some_and(|served| served.version == number);
+        let newest = self.newest().filter(|newest| newest.number == number);
+        if served { self.active() } else { newest }
+    }
+
+    /// How far the view is, if it belongs to this owner.
     pub(crate) fn checkpoint(&self, owner: Owner<'_>) -> u64 {
-        let fed = self.fed().filter(|fed| self.log == owner.log && fed.shape.row_type == owner.shape.row_type);
-        fed.map_or(0, |fed| fed.checkpoint)
+        let newest = self.newest().filter(|one| self.log == owner.log && one.shape.row_type == owner.shape.row_type);
+        newest.map_or(0, |newest| self.served().map_or(newest.checkpoint, |served| served.checkpoint))
     }
 
-    /// Whether a building version that has come to `checkpoint` takes the place of the active one.
-    pub(crate) fn is_complete(&self, checkpoint: u64) -> bool {
-        self.versions.len() > 1 && self.active().is_some_and(|active| checkpoint >= active.last)
+    /// The active version and the building one, if the latter takes its place without being told to.
+    pub(crate) fn complete(&self) -> Option<(&Version, &Version)> {
+        let (active, building) = (self.active()?, self.building()?);
+        (active.shape != building.shape && building.checkpoint >= active.last).then_some((active, building))
     }
 }
 
@@ -113,7 +132,7 @@ impl Plan {
             let drop = stamp.versions.iter().map(|version| version.number).collect();
             return Some(Self { drop, next: Next::Begin(VersionState::Active) });
         };
-        let building = stamp.fed().filter(|fed| fed.state == VersionState::Building);
+        let building = stamp.building();
         if let Some(building) = building
             && building.shape == *owner.shape
         {

@@ -1,10 +1,14 @@
 //! Views follow the log, whatever happens to them.
 
-use angzarr_runtime::view::VersionState::{Active, Building};
+use std::time::Duration;
+
+use angzarr_runtime::component::{Delivery, OnFailure};
+use angzarr_runtime::view::VersionState::{self, Active, Building};
 use angzarr_runtime::view::{Key, NewRow, Owner, Shape, Value, Writer};
 use angzarr_runtime::{App, SyncMode};
 use angzarr_tests::bank::v1::{BalanceRow, Branch, BranchRow, CloseAccount, Deposit, OpenAccount, Transfer};
-use angzarr_tests::{Call, Faults, StoreFaults, register};
+use angzarr_tests::{Call, Fault, Faults, StoreFault, StoreFaults, register};
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{BALANCES, BRANCHES, beneath, faulty, open, start, start_accounts_over, start_beside};
@@ -120,30 +124,194 @@ pub(super) async fn views_skip_what_is_in_their_rows(backend: impl Backend) {
     app.shutdown().await.unwrap();
 }
 
+/// Number and state of the versions of the balances.
+async fn versions(app: &App) -> Vec<(u32, VersionState)> {
+    let status = app.view_status().await.unwrap().into_iter().filter(|one| one.name == BALANCES);
+    status.map(|one| (one.version, one.state)).collect()
+}
+
+/// Waits until nothing is built any more.
+async fn built(app: &App) {
+    let waits = async {
+        while versions(app).await.len() > 1 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), waits).await.unwrap();
+}
+
+async fn balance(app: &App, account: &str) -> Option<u64> {
+    app.view::<BalanceRow>().unwrap().get(account).await.unwrap().map(|row| row.balance)
+}
+
+/// What is served goes on being fed.
 pub(super) async fn views_are_rebuilt_when_they_are_told_to(backend: impl Backend) {
     let (faults, store) = (Faults::default(), StoreFaults::default());
     let app = register(App::builder(faulty(&backend, &store).await), &faults).start().await.unwrap();
     fill(&app).await;
     let before = rows(&app).await;
     let calls = faults.calls("Balances");
-    store.hold(Call::CommitView);
+    store.hold(Call::CommitBuilding);
     app.rebuild_view::<BalanceRow>().await.unwrap();
     // Whoever holds the lease notices that it was lost when it renews it.
-    store.reached(Call::CommitView).await;
-    let states = async || {
-        let status = app.view_status().await.unwrap();
-        status.into_iter().map(|one| (one.name, one.version, one.state)).collect::<Vec<_>>()
-    };
-    let building = [(BALANCES, 1, Active), (BALANCES, 2, Building), (BRANCHES, 1, Active)];
-    assert_eq!(states().await, building);
+    store.reached(Call::CommitBuilding).await;
+    assert_eq!(versions(&app).await, [(1, Active), (2, Building)]);
     assert_eq!(app.view::<BalanceRow>().unwrap().all().await.unwrap(), before.0, "they are read meanwhile");
-    store.open(Call::CommitView);
-    // Waits for the version that is built.
-    assert_eq!(rows(&app).await, before);
-    assert_eq!(states().await, [(BALANCES, 2, Active), (BRANCHES, 1, Active)]);
     open(&app, "c", 1).await;
-    assert_eq!(rows(&app).await.0.len(), before.0.len() + 1);
+    app.send(Deposit { account: "c".into(), amount: 2 }).sync(SyncMode::Simple).await.unwrap();
+    assert_eq!(balance(&app, "c").await, Some(3), "whoever waits finds it in what is read");
+    app.send(CloseAccount { account: "b".into() }).sync(SyncMode::Simple).await.unwrap();
+    assert_eq!(balance(&app, "b").await, None);
+    assert_eq!(versions(&app).await, [(1, Active), (2, Building)]);
+    let live = rows(&app).await;
+
+    store.open(Call::CommitBuilding);
+    built(&app).await;
+    assert_eq!(versions(&app).await, [(2, Active)]);
+    assert_eq!(rows(&app).await, live, "nothing is lost, and nothing is there twice");
+    open(&app, "d", 1).await;
+    assert_eq!(rows(&app).await.0.len(), live.0.len() + 1);
     assert!(faults.calls("Balances") >= 2 * calls, "all events were handled again");
+    app.shutdown().await.unwrap();
+}
+
+/// Whether it is killed before anything was built, or right before the switch, or while the answer is on its way.
+pub(super) async fn views_that_are_being_rebuilt_survive_a_kill(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start_beside(&backend, &faults).await;
+    fill(&app).await;
+    app.shutdown().await.unwrap();
+    for (round, call) in [Call::CommitBuilding, Call::SwitchView, Call::SwitchView].into_iter().enumerate() {
+        let store = StoreFaults::default();
+        let app = register(App::builder(faulty(&backend, &store).await), &faults).start().await.unwrap();
+        let before = rows(&app).await;
+        store.hold(call);
+        app.rebuild_view::<BalanceRow>().await.unwrap();
+        if round == 2 {
+            store.pass(call, Some(StoreFault::LosesAnswer)).await;
+            built(&app).await;
+        } else {
+            store.reached(call).await;
+        }
+        store.kill().await;
+        let next = start_beside(&backend, &faults).await;
+        built(&next).await;
+        assert_eq!(rows(&next).await, before, "{call:?}");
+        open(&next, &format!("after {round}"), 1).await;
+        assert_eq!(rows(&next).await.0.len(), before.0.len() + 1);
+        next.shutdown().await.unwrap();
+        drop(app);
+    }
+}
+
+/// However many events come meanwhile, it ends, and every one of them is in the rows once.
+pub(super) async fn views_are_rebuilt_while_events_come(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start_beside(&backend, &faults).await;
+    fill(&app).await;
+    let deposits = async {
+        let mut made = 0;
+        for _ in 0..2 {
+            app.rebuild_view::<BalanceRow>().await.unwrap();
+            while versions(&app).await.len() > 1 {
+                app.send(Deposit { account: "a".into(), amount: 1 }).sync(SyncMode::Simple).await.unwrap();
+                made += 1;
+            }
+        }
+        made
+    };
+    let made = timeout(Duration::from_secs(60), deposits).await.unwrap();
+    assert_eq!(versions(&app).await, [(3, Active)]);
+    app.drained().await.unwrap();
+    let row = app.view::<BalanceRow>().unwrap().get("a").await.unwrap().unwrap();
+    let events = app.events("accounts", "a").await.unwrap().len() as u64;
+    assert_eq!((row.balance, row.events), (70 + made, events.try_into().unwrap()));
+    app.shutdown().await.unwrap();
+}
+
+/// A lane that fails in what is built is read as it was until then, and parked afterwards; the others wait for nothing.
+pub(super) async fn views_are_rebuilt_past_what_fails(backend: impl Backend) {
+    let (faults, store) = (Faults::default(), StoreFaults::default());
+    let app = register(App::builder(faulty(&backend, &store).await), &faults).start().await.unwrap();
+    fill(&app).await;
+    let before = rows(&app).await;
+    faults.set_for("Balances", "a", Fault::Fails);
+    store.hold(Call::CommitBuilding);
+    app.rebuild_view::<BalanceRow>().await.unwrap();
+    store.reached(Call::CommitBuilding).await;
+    app.send(Deposit { account: "b".into(), amount: 1 }).sync(SyncMode::Simple).await.unwrap();
+    assert_eq!((balance(&app, "a").await, balance(&app, "b").await), (Some(70), Some(31)));
+    assert_eq!(
+        app.consumer(BALANCES).unwrap().parks().await.unwrap(),
+        [],
+        "nothing is parked because of what is built"
+    );
+    store.open(Call::CommitBuilding);
+    built(&app).await;
+    assert_eq!((balance(&app, "a").await, balance(&app, "b").await), (None, Some(31)));
+    let parked = async {
+        loop {
+            if let Some(park) = app.consumer(BALANCES).unwrap().parks().await.unwrap().pop() {
+                return (park.lane, park.first.position);
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert_eq!(timeout(Duration::from_secs(30), parked).await.unwrap(), ("a".to_owned(), 1));
+    app.drained().await.unwrap();
+
+    // A lane that is parked is no reason to stop, whatever becomes of it meanwhile.
+    app.rebuild_view::<BalanceRow>().await.unwrap();
+    built(&app).await;
+    faults.mend("Balances");
+    store.hold(Call::CommitBuilding);
+    app.rebuild_view::<BalanceRow>().await.unwrap();
+    store.reached(Call::CommitBuilding).await;
+    app.consumer(BALANCES).unwrap().replay("a").await.unwrap();
+    assert_eq!(balance(&app, "a").await, Some(70));
+    store.open(Call::CommitBuilding);
+    built(&app).await;
+    app.send(Deposit { account: "a".into(), amount: 0 }).await.unwrap();
+    let after = rows(&app).await;
+    assert_eq!((balance(&app, "a").await, after.0.len(), after.1), (Some(70), before.0.len(), before.1));
+    app.shutdown().await.unwrap();
+}
+
+/// A consumer that is to stop at what fails does not stop because of what is built.
+pub(super) async fn views_that_cannot_be_rebuilt_say_so(backend: impl Backend) {
+    let faults = Faults::default();
+    let stop = Delivery { on_failure: OnFailure::Stop, ..Delivery::DEFAULT };
+    let start = async || {
+        let builder = App::builder(faulty(&backend, &StoreFaults::default()).await);
+        register(builder, &faults).delivery(BALANCES, stop).start().await.unwrap()
+    };
+    let app = start().await;
+    fill(&app).await;
+    rows(&app).await;
+    faults.set_for("Balances", "a", Fault::Fails);
+    app.rebuild_view::<BalanceRow>().await.unwrap();
+    let stopped = async || {
+        let status = app.view_status().await.unwrap();
+        status.into_iter().find(|one| one.state == Building).and_then(|one| one.stopped)
+    };
+    let waits = async {
+        loop {
+            if let Some(stopped) = stopped().await {
+                return stopped;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (position, reason) = timeout(Duration::from_secs(30), waits).await.unwrap();
+    assert_eq!((position, reason.starts_with("FAULT: ")), (1, true), "{reason}");
+    app.send(Deposit { account: "b".into(), amount: 1 }).sync(SyncMode::Simple).await.unwrap();
+    assert_eq!((balance(&app, "a").await, balance(&app, "b").await), (Some(70), Some(31)));
+    app.shutdown().await.unwrap();
+
+    faults.mend("Balances");
+    let app = start().await;
+    built(&app).await;
+    assert_eq!((versions(&app).await, balance(&app, "a").await), (vec![(2, Active)], Some(70)));
     app.shutdown().await.unwrap();
 }
 

@@ -40,8 +40,12 @@ pub enum Call {
     TakeView,
     /// Asking what a view knows of a key.
     ViewEntry,
-    /// Committing a view.
+    /// Committing the version of a view that readers see.
     CommitView,
+    /// Committing one that is built beside it.
+    CommitBuilding,
+    /// Letting that one take its place.
+    SwitchView,
     /// Committing a transaction of a projector's own.
     CommitTables,
     /// Moving a consumer's checkpoint where its own tables lie.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use angzarr_runtime::store::StoreError;
 use angzarr_runtime::tables::TableStore;
-use angzarr_runtime::view::{Change, Entry, Key, Owner, Selection, Taken, Version, ViewStore, Writer};
+use angzarr_runtime::view::{Change, Entry, Key, Owner, Selection, Taken, Version, VersionState, ViewStore, Writer};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -36,8 +36,16 @@ impl ViewStore for FaultyViews {
     }
 
     async fn commit(&self, view: &str, by: Writer, changes: Vec<Change>, checkpoint: u64) -> Result<(), StoreError> {
-        let (fault, _working) = self.faults.enter(Call::CommitView).await?;
+        let known = self.inner.versions(view).await?;
+        let is_building = |one: &Version| one.number == by.version && one.state == VersionState::Building;
+        let call = if known.iter().any(is_building) { Call::CommitBuilding } else { Call::CommitView };
+        let (fault, _working) = self.faults.enter(call).await?;
         answered(fault, self.inner.commit(view, by, changes, checkpoint).await)
+    }
+
+    async fn switch(&self, view: &str, by: Writer, known: u64) -> Result<bool, StoreError> {
+        let (fault, _working) = self.faults.enter(Call::SwitchView).await?;
+        answered(fault, self.inner.switch(view, by, known).await)
     }
 
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {

@@ -2,6 +2,7 @@
 //! The others stand by, so that somebody goes on if the holder dies.
 
 mod attempts;
+mod build;
 mod operate;
 mod parking;
 mod tail;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use prost_types::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::log::Log;
@@ -126,10 +127,30 @@ pub(crate) trait Consumer: Send + Sync + 'static {
     /// Makes the work up to `position` count.
     async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError>;
 
+    /// What is to be built beside what it feeds, as it was found when the lease was taken.
+    fn build(&self) -> Option<Build> {
+        None
+    }
+
+    /// Lets what this consumer has built up to `known` take the place of what is fed; false if that cannot be now.
+    async fn switch(&self, _known: u64) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Waits until what was committed outlives a loss of power.
     async fn sync(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+/// Something that is built from the beginning of the log beside what a consumer feeds, to take its place.
+pub(crate) struct Build {
+    /// Handles events for it.
+    pub(crate) consumer: Arc<dyn Consumer>,
+    /// Everything up to here is in it.
+    pub(crate) position: u64,
+    /// While this is kept, what is fed stays as it was committed last.
+    pub(crate) feeding: Arc<Mutex<()>>,
 }
 
 /// Tells when to stop: once that was said, or once the application is gone.
@@ -160,6 +181,8 @@ pub(crate) struct Progress {
     pub(crate) stopped: Option<(u64, String)>,
     /// Set while it waits to be resumed: before which position, and why.
     pub(crate) paused: Option<(u64, String)>,
+    /// Set once what is built beside what it feeds was given up: before which position, and why.
+    pub(crate) unbuilt: Option<(u64, String)>,
     /// How many of its lanes are parked.
     pub(crate) parks: usize,
     /// False only if no event has failed for good since this process became the holder, and no lane is parked.
@@ -311,8 +334,15 @@ pub(crate) async fn start(
     log: Arc<Log>,
     stop: Stop,
 ) -> Result<(Running, JoinHandle<()>), StoreError> {
-    let (progress, receiver) =
-        watch::channel(Progress { position: 0, stopped: None, paused: None, parks: 0, troubled: true, firing: 0 });
+    let (progress, receiver) = watch::channel(Progress {
+        position: 0,
+        stopped: None,
+        paused: None,
+        unbuilt: None,
+        parks: 0,
+        troubled: true,
+        firing: 0,
+    });
     let (asked, inbox) = mpsc::channel(INBOX);
     let wanted = Arc::new(watch::Sender::new(0));
     let (name, is_projector) = (consumer.name(), consumer.is_projector());

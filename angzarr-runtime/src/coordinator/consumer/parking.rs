@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::store::{ConsumerStore, Lease, NewDeadLetter, NewParked};
 
 /// How many lanes are parked before the consumer pauses instead.
-const PARKS: usize = 100;
+pub(super) const PARKS: usize = 100;
 
 /// What has to be written before an event counts as done.
 pub(super) struct Joining {

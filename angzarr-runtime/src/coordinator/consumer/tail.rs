@@ -36,7 +36,7 @@ use orders::Work;
 pub(super) const BATCH: usize = 1024;
 
 /// How many lanes are handled side by side.
-const LANES: usize = 64;
+pub(super) const LANES: usize = 64;
 
 /// A checkpoint is written for so many events that are done, ...
 const COMMIT: usize = 1024;
@@ -56,6 +56,8 @@ pub(super) enum Halt {
     Stopped,
     /// Its lease is somebody else's.
     Lost,
+    /// What was built beside what it fed has taken the place of that.
+    Switched,
     /// It waits before this position until it is resumed.
     Paused(u64, String),
     /// It gives up at this position.
@@ -392,7 +394,7 @@ impl<'a> Tail<'a> {
     /// Of several reasons the earliest counts; a lost lease counts before all.
     fn halt_at(&mut self, halt: Halt) {
         let place = |halt: &Halt| match halt {
-            Halt::Lost => 0,
+            Halt::Lost | Halt::Switched => 0,
             Halt::Failed(position, _) | Halt::Paused(position, _) => *position,
             Halt::Stopped => u64::MAX,
         };

@@ -1,6 +1,7 @@
 //! Whose turn it is: taking the lease, keeping it, and standing by while another process has it.
 
 use std::collections::HashSet;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::attempts::{Attempts, Failures, Signals};
 use super::parking::Parks;
 use super::tail::{BATCH, Halt, Tail, parked_lanes};
-use super::{Consumer, Inbox, Progress, Stop};
+use super::{Consumer, Inbox, Progress, Stop, build};
 use crate::coordinator::log::Log;
 use crate::error::Error;
 use crate::store::{Acquired, Answer, Beat, Lease, Order, OrderStep, Pause, Record, Refusal, StoreError, TakenOrder};
@@ -112,6 +113,13 @@ impl Turn {
                             self.know_nothing();
                             Ok(Some(lost(lease)))
                         }
+                        Ok(Halt::Switched) => match self.consumer.take(lease).await {
+                            Ok(position) => {
+                                self.progress.send_modify(|progress| progress.position = position);
+                                Ok(Some(Standing::Holds { lease: lease.clone(), position, resumed: *resumed }))
+                            }
+                            Err(error) => begin_again(&self.log, lease, error).await,
+                        },
                         Ok(Halt::Stopped) => break,
                         Ok(Halt::Paused(position, reason)) => {
                             match self.pause(lease, Pause { position, reason }).await {
@@ -152,17 +160,10 @@ impl Turn {
         alive.spawn(keep(self.log.clone(), lease.clone()));
         let parks = Parks::new(parked_lanes(self).await?, resumed);
         let signals = Signals { crowded: watch::Sender::new(false), halting: watch::Sender::new(false) };
-        let attempts = Attempts {
-            consumer: self.consumer.name(),
-            delivery: self.consumer.delivery(),
-            stop: self.stop.clone(),
-            failures: self.failures.clone(),
-            crowded: signals.crowded.subscribe(),
-            halting: signals.halting.subscribe(),
-            pausing: watch::Sender::new(0),
-        };
+        let attempts = self.attempts(&signals);
         tokio::select! {
             halt = Tail::new(self, lease, &attempts, &signals, position, parks).run(inbox) => Ok(halt),
+            halt = self.build(lease) => Ok(halt),
             _ = alive.join_next() => {
                 let consumer = self.consumer.name();
                 tracing::warn!(consumer, "the lease was lost; whoever has it goes on from the last checkpoint");
@@ -171,10 +172,45 @@ impl Turn {
         }
     }
 
+    fn attempts(&self, signals: &Signals) -> Attempts {
+        Attempts {
+            consumer: self.consumer.name(),
+            delivery: self.consumer.delivery(),
+            stop: self.stop.clone(),
+            failures: self.failures.clone(),
+            crowded: signals.crowded.subscribe(),
+            halting: signals.halting.subscribe(),
+            pausing: watch::Sender::new(0),
+        }
+    }
+
+    /// Builds what is to be built beside what is fed; ends only if that makes an end of feeding.
+    async fn build(&self, lease: &Lease) -> Halt {
+        self.progress.send_modify(|progress| progress.unbuilt = None);
+        let signals = Signals { crowded: watch::Sender::new(false), halting: watch::Sender::new(false) };
+        let attempts = self.attempts(&signals);
+        let Some(build) = self.consumer.build() else { return pending().await };
+        let consumer = self.consumer.name();
+        match build::run(self, lease, &attempts, build).await {
+            build::Ended::Switched => {
+                tracing::info!(consumer, "the new version of the view has taken the place of the old one");
+                Halt::Switched
+            }
+            build::Ended::Lost => Halt::Lost,
+            build::Ended::Stopped => pending().await,
+            build::Ended::Failed(position, reason) => {
+                tracing::error!(consumer, position, reason, "the new version of the view is not built any further");
+                self.progress.send_modify(|progress| progress.unbuilt = Some((position, reason)));
+                pending().await
+            }
+        }
+    }
+
     /// Whoever holds the lease now may park what he cannot handle.
     fn know_nothing(&self) {
         self.progress.send_modify(|progress| {
             (progress.parks, progress.firing, progress.troubled) = (0, 0, true);
+            progress.unbuilt = None;
         });
     }
 

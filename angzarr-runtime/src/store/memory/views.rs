@@ -65,14 +65,17 @@ impl View {
         self.rows.remove(&number);
     }
 
-    /// Lets the version that is building take the place of the active one, if it is complete.
+    /// Lets the version that is building take the place of the active one.
     fn switch(&mut self) {
-        let Some(fed) = self.stamp.fed() else { return };
-        if self.stamp.is_complete(fed.checkpoint) {
-            let number = fed.number;
-            let others = self.stamp.versions.iter().map(|version| version.number).filter(|other| *other != number);
-            others.collect::<Vec<_>>().into_iter().for_each(|other| self.drop(other));
+        if let (Some(active), Some(_)) = (self.stamp.active(), self.stamp.building()) {
+            self.drop(active.number);
             self.stamp.versions.iter_mut().for_each(|version| version.state = VersionState::Active);
+        }
+    }
+
+    fn switch_if_complete(&mut self) {
+        if self.stamp.complete().is_some() {
+            self.switch();
         }
     }
 
@@ -125,10 +128,11 @@ impl ViewStore for MemoryViews {
         if let Next::Begin(state) = plan.next {
             found.begin(&table, state, owner.shape.clone());
         }
-        found.switch();
-        let fed = found.stamp.fed().ok_or_else(|| lost(view))?;
-        let empty = found.rows.get(&fed.number).is_none_or(BTreeMap::is_empty);
-        Ok(Taken { version: fed.number, checkpoint: fed.checkpoint, empty })
+        found.switch_if_complete();
+        let newest = found.stamp.newest().ok_or_else(|| lost(view))?;
+        let empty = found.rows.get(&newest.number).is_none_or(BTreeMap::is_empty);
+        let served = found.stamp.served();
+        Ok(Taken { version: newest.number, checkpoint: newest.checkpoint, empty, served })
     }
 
     async fn checkpoint(&self, view: &str, owner: Owner<'_>) -> Result<u64, StoreError> {
@@ -148,7 +152,7 @@ impl ViewStore for MemoryViews {
     async fn commit(&self, view: &str, by: Writer, changes: Vec<Change>, checkpoint: u64) -> Result<(), StoreError> {
         let mut inner = self.open()?;
         let found = inner.views.get_mut(view).ok_or_else(|| lost(view))?;
-        if found.stamp.token != by.token || found.stamp.fed().is_none_or(|fed| fed.number != by.version) {
+        if found.stamp.token != by.token || found.stamp.fed(by.version).is_none() {
             return Err(lost(view));
         }
         let last = changes.iter().map(|change| change.event.position).max().unwrap_or(0);
@@ -160,8 +164,23 @@ impl ViewStore for MemoryViews {
         for version in found.stamp.versions.iter_mut().filter(|version| version.number == by.version) {
             (version.checkpoint, version.last) = (checkpoint, version.last.max(last));
         }
-        found.switch();
+        found.switch_if_complete();
         Ok(())
+    }
+
+    async fn switch(&self, view: &str, by: Writer, known: u64) -> Result<bool, StoreError> {
+        let mut inner = self.open()?;
+        let found = inner.views.get_mut(view).filter(|found| found.stamp.token == by.token);
+        let found = found.ok_or_else(|| lost(view))?;
+        let version = found.stamp.fed(by.version).ok_or_else(|| lost(view))?;
+        if version.state == VersionState::Active {
+            return Ok(true);
+        }
+        let may = found.stamp.active().is_none_or(|active| active.last <= known);
+        if may {
+            found.switch();
+        }
+        Ok(may)
     }
 
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
@@ -193,8 +212,8 @@ impl ViewStore for MemoryViews {
         let mut inner = self.open()?;
         let Some(found) = inner.views.get_mut(view) else { return Ok(()) };
         let Some(active) = found.stamp.active().cloned() else { return Ok(()) };
-        if let Some(fed) = found.stamp.fed().map(|fed| fed.number).filter(|fed| *fed != active.number) {
-            found.drop(fed);
+        if let Some(building) = found.stamp.building().map(|building| building.number) {
+            found.drop(building);
         }
         found.begin(&active.table, VersionState::Building, active.shape);
         Ok(())

@@ -15,7 +15,8 @@ use super::{PostgresStore, count, number, text};
 use crate::store::{EventRef, StoreError};
 use crate::tables::TableStore;
 use crate::view::{
-    Change, Entry, Key, Kind, Owner, Selection, Shape, Taken, Value, Version, VersionState, ViewStore, Writer, names,
+    Change, Entry, Key, Kind, Owner, Selection, Served, Shape, Taken, Value, Version, VersionState, ViewStore, Writer,
+    names,
 };
 
 /// Views in a PostgreSQL database.
@@ -162,7 +163,8 @@ impl ViewStore for PostgresViews {
             .sessions
             .run(|mut session| async move {
                 let row = query(
-                    "SELECT version, checkpoint, is_empty FROM angzarr.take_view($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                    "SELECT version, checkpoint, is_empty, served_version, served_checkpoint
+                     FROM angzarr.take_view($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                 )
                 .bind(&**name)
                 .bind(owner.log)
@@ -177,7 +179,12 @@ impl ViewStore for PostgresViews {
                 .await?;
                 let Some(version) = row.try_get::<Option<i32>, _>(0)? else { return session.done(None) };
                 let checkpoint = row.try_get::<i64, _>(1)?.unsigned_abs();
-                let taken = Taken { version: version.unsigned_abs(), checkpoint, empty: row.try_get(2)? };
+                let served = row.try_get::<Option<i32>, _>(3)?.zip(row.try_get::<Option<i64>, _>(4)?);
+                let served = served.map(|(version, checkpoint)| Served {
+                    version: version.unsigned_abs(),
+                    checkpoint: checkpoint.unsigned_abs(),
+                });
+                let taken = Taken { version: version.unsigned_abs(), checkpoint, empty: row.try_get(2)?, served };
                 session.done(Some(taken))
             })
             .await?;
@@ -190,7 +197,10 @@ impl ViewStore for PostgresViews {
             .run(|mut session| async move {
                 let found: Option<i64> = query_scalar(
                     "SELECT f.checkpoint FROM angzarr.views v CROSS JOIN LATERAL (
-                        SELECT * FROM angzarr.view_versions f WHERE f.view = v.name ORDER BY f.active LIMIT 1
+                        SELECT f.* FROM angzarr.view_versions f WHERE f.view = v.name AND NOT EXISTS (
+                            SELECT FROM angzarr.view_versions b
+                            WHERE f.active AND b.view = f.view AND NOT b.active AND b.shape <> f.shape
+                        ) ORDER BY f.active DESC LIMIT 1
                      ) AS f WHERE v.name = $1 AND v.log = $2 AND f.row_type = $3",
                 )
                 .bind(&**name)
@@ -260,6 +270,24 @@ impl ViewStore for PostgresViews {
             })
             .await?;
         if held { Ok(()) } else { Err(lost(view)) }
+    }
+
+    async fn switch(&self, view: &str, by: Writer, known: u64) -> Result<bool, StoreError> {
+        let name = &text::encode(view);
+        let switched: Option<bool> = self
+            .sessions
+            .run(|mut session| async move {
+                let switched = query_scalar("SELECT angzarr.switch_view($1, $2, $3, $4)")
+                    .bind(&**name)
+                    .bind(i32::try_from(by.version).unwrap_or(i32::MAX))
+                    .bind(number(by.token))
+                    .bind(number(known))
+                    .fetch_one(session.connection())
+                    .await?;
+                session.done(switched)
+            })
+            .await?;
+        switched.ok_or_else(|| lost(view))
     }
 
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {

@@ -122,24 +122,22 @@ fn take(
         begin(transaction, view, owner.shape, beside.filter(|_| state == VersionState::Building))?;
     }
     let mut found = stamp(transaction, view)?.ok_or_else(|| lost(view))?;
-    switch_if_complete(transaction, view, &mut found)?;
-    let fed = found.fed().ok_or_else(|| lost(view))?;
+    if let Some((old, new)) = found.complete() {
+        switch(transaction, view, old, new)?;
+        found = stamp(transaction, view)?.ok_or_else(|| lost(view))?;
+    }
+    let newest = found.newest().ok_or_else(|| lost(view))?;
     let known = format!(
         "SELECT EXISTS (SELECT 1 FROM {}) OR EXISTS (SELECT 1 FROM angzarr_tombstones WHERE view = ?1 AND number = ?2)",
-        quoted(&fed.table)
+        quoted(&newest.table)
     );
-    let known: bool = transaction.query_row(&known, params![view, fed.number], |row| row.get(0))?;
-    Ok(Taken { version: fed.number, checkpoint: fed.checkpoint, empty: !known })
+    let known: bool = transaction.query_row(&known, params![view, newest.number], |row| row.get(0))?;
+    Ok(Taken { version: newest.number, checkpoint: newest.checkpoint, empty: !known, served: found.served() })
 }
 
-fn switch_if_complete(transaction: &Transaction<'_>, view: &str, found: &mut Stamp) -> Result<(), StoreError> {
-    if let (Some(old), Some(new)) = (found.active(), found.fed())
-        && found.is_complete(new.checkpoint)
-    {
-        switch(transaction, view, old, new)?;
-        *found = stamp(transaction, view)?.ok_or_else(|| lost(view))?;
-    }
-    Ok(())
+/// What is known of a view, if whoever wants to write holds its lease.
+fn held(transaction: &Transaction<'_>, view: &str, by: Writer) -> Result<Stamp, StoreError> {
+    stamp(transaction, view)?.filter(|found| found.token == by.token).ok_or_else(|| lost(view))
 }
 
 fn commit(
@@ -149,18 +147,30 @@ fn commit(
     changes: &[Change],
     checkpoint: u64,
 ) -> Result<(), StoreError> {
-    let mut found = stamp(transaction, view)?.filter(|found| found.token == by.token).ok_or_else(|| lost(view))?;
-    let version = found.fed().filter(|fed| fed.number == by.version).ok_or_else(|| lost(view))?;
+    let found = held(transaction, view, by)?;
+    let version = found.fed(by.version).ok_or_else(|| lost(view))?;
     let last = changes.iter().map(|change| change.event.position).max().unwrap_or(0).max(version.last);
     apply(transaction, view, version, changes, checkpoint)?;
     transaction
         .prepare_cached("UPDATE angzarr_versions SET checkpoint = ?3, last = ?4 WHERE view = ?1 AND number = ?2")?
         .execute(params![view, by.version, number(checkpoint), number(last)])?;
-    if found.versions.len() > 1 {
-        found = stamp(transaction, view)?.ok_or_else(|| lost(view))?;
-        switch_if_complete(transaction, view, &mut found)?;
+    if found.versions.len() > 1
+        && let Some((old, new)) = stamp(transaction, view)?.as_ref().and_then(Stamp::complete)
+    {
+        switch(transaction, view, old, new)?;
     }
     Ok(())
+}
+
+fn switch_known(transaction: &Transaction<'_>, view: &str, by: Writer, known: u64) -> Result<bool, StoreError> {
+    let found = held(transaction, view, by)?;
+    let new = found.fed(by.version).ok_or_else(|| lost(view))?;
+    let Some(old) = found.active().filter(|old| old.number != new.number) else { return Ok(true) };
+    let may = old.last <= known;
+    if may {
+        switch(transaction, view, old, new)?;
+    }
+    Ok(may)
 }
 
 fn apply(
@@ -308,6 +318,11 @@ impl ViewStore for SqliteViews {
         self.write(move |transaction| commit(transaction, &view, by, &changes, checkpoint)).await
     }
 
+    async fn switch(&self, view: &str, by: Writer, known: u64) -> Result<bool, StoreError> {
+        let view = view.to_owned();
+        self.write(move |transaction| switch_known(transaction, &view, by, known)).await
+    }
+
     async fn row(&self, view: &str, key: &Key) -> Result<Option<Bytes>, StoreError> {
         let (view, key) = (view.to_owned(), key.to_string());
         self.read(move |transaction| {
@@ -342,7 +357,7 @@ impl ViewStore for SqliteViews {
         self.write(move |transaction| {
             let Some(found) = stamp(transaction, &view)? else { return Ok(()) };
             let Some(active) = found.active() else { return Ok(()) };
-            for building in found.versions.iter().filter(|version| version.state == VersionState::Building) {
+            if let Some(building) = found.building() {
                 drop_version(transaction, &view, building)?;
             }
             begin(transaction, &view, &active.shape, Some(active))
