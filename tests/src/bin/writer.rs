@@ -126,7 +126,7 @@ async fn views(views: &dyn ViewStore) -> Done {
     let taken = views.take("test.View", Owner { log: Uuid::nil(), shape: &shape }, 0, 1).await?;
     for position in 1..4 {
         let row = NewRow { bytes: vec![7; 5_000].into(), values: Vec::new(), rest: "{}".into() };
-        let change = Change { key: "a".into(), event: EventRef { position, part: 0 }, row: Some(row.into()) };
+        let change = Change { key: "a".into(), event: EventRef { position, part: 0 }, row: Some(row) };
         views.commit("test.View", Writer { token: 1, version: taken.version }, vec![change], position).await?;
     }
     views.sync().await?;
