@@ -13,6 +13,7 @@ use crate::backend::Backend;
 cases! {
     every:
         events_get_one_transaction,
+        marks_of_events_that_join_a_park_are_kept,
         marks_of_parked_events_stay_until_they_are_forgotten,
         older_leases_commit_nothing,
         a_transaction_that_is_dropped_leaves_nothing,
@@ -84,6 +85,24 @@ async fn events_get_one_transaction(backend: impl Backend) {
     assert!(!is_handled(views, 3).await, "the checkpoint says it now");
     assert_eq!(tables(views).take(LOG, &lease(1)).await.unwrap(), Some(3));
     assert_eq!(things(views).await, "1/3");
+}
+
+async fn marks_of_events_that_join_a_park_are_kept(backend: impl Backend) {
+    let views = &prepared(&backend).await;
+    for position in [1, 2, 3] {
+        handle(views, 1, position, Mark::UntilPassed).await.unwrap();
+    }
+    // Of the last one there is none.
+    let joining = [event(1), EventRef { position: 2, part: EventRef::WHOLE }, event(4)];
+    tables(views).keep(&lease(1), &joining).await.unwrap();
+    tables(views).save_checkpoint(&lease(1), 9).await.unwrap();
+    let handled = async |at| is_handled(views, at).await;
+    assert_eq!([handled(1).await, handled(2).await, handled(3).await, handled(4).await], [true, true, false, false]);
+    tables(views).forget(&lease(1), event(1)).await.unwrap();
+    assert!(!handled(1).await);
+    tables(views).take(LOG, &lease(2)).await.unwrap();
+    let lost = Err(StoreError::LeaseLost { consumer: "a.v1.app.Ledger".into() });
+    assert_eq!(tables(views).keep(&lease(1), &[event(2)]).await, lost);
 }
 
 async fn marks_of_parked_events_stay_until_they_are_forgotten(backend: impl Backend) {

@@ -158,6 +158,10 @@ pub trait ConsumerStore: Send + Sync + std::fmt::Debug + 'static {
     /// The first `limit` events of a park, in the order of the log.
     async fn parked(&self, consumer: &str, lane: &str, limit: usize) -> Result<Vec<Parked>, StoreError>;
 
+    /// The events behind a position that are in a consumer's parks, in the order of the log; one that is in several parks
+    /// may come several times.
+    async fn parked_behind(&self, consumer: &str, position: u64) -> Result<Vec<EventRef>, StoreError>;
+
     /// Keeps a dead letter, in place of an older one of that event.
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError>;
 

@@ -49,6 +49,9 @@ pub trait TableStore: Send + Sync + std::fmt::Debug + 'static {
     /// Moves the checkpoint of a projector that is known, and removes the marks that it has passed.
     async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), StoreError>;
 
+    /// Keeps the marks of events that join a park until they are forgotten. No-op for events that have none.
+    async fn keep(&self, lease: &Lease, events: &[EventRef]) -> Result<(), StoreError>;
+
     /// Removes the marks of an event that has left its park. No-op if there are none.
     async fn forget(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError>;
 
@@ -78,7 +81,7 @@ pub trait Transaction: Send + std::fmt::Debug {
 pub enum Mark {
     /// Until the checkpoint has passed the event.
     UntilPassed,
-    /// Until the event has left its park, which the checkpoint has nothing to do with.
+    /// Until the event has left its park, though the checkpoint passes it before.
     UntilUnparked,
 }
 

@@ -60,6 +60,10 @@ pub(super) async fn parks_keep_the_order_of_the_log(backend: impl Backend) {
         assert_eq!(found, inside[..limit.min(5)], "records come as they are stored");
     }
     assert_eq!(store.parked(CONSUMER, "nothing", 10).await.unwrap(), []);
+    let behind = store.parked_behind(CONSUMER, records[2].position).await.unwrap();
+    assert_eq!(behind, [3, 3, 5, 7, 9].map(at), "whatever their lanes");
+    assert_eq!(store.parked_behind(CONSUMER, records[9].position).await.unwrap(), []);
+    assert_eq!(store.parked_behind(OTHER, 0).await.unwrap(), []);
 }
 
 pub(super) async fn parks_know_the_parts_of_an_event(backend: impl Backend) {

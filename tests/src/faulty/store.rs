@@ -126,6 +126,11 @@ impl ConsumerStore for FaultyStore {
         self.inner.parked(consumer, lane, limit).await
     }
 
+    async fn parked_behind(&self, consumer: &str, position: u64) -> Result<Vec<EventRef>, StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.parked_behind(consumer, position).await
+    }
+
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError> {
         let _working = self.faults.alive().await?;
         self.inner.save_dead_letter(lease, letter).await

@@ -46,6 +46,11 @@ impl TableStore for FaultyTables {
         answered(fault, self.inner()?.save_checkpoint(lease, position).await)
     }
 
+    async fn keep(&self, lease: &Lease, events: &[EventRef]) -> Result<(), StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner()?.keep(lease, events).await
+    }
+
     async fn forget(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
         let _working = self.faults.alive().await?;
         self.inner()?.forget(lease, event).await

@@ -125,6 +125,14 @@ impl ConsumerStore for MemoryStore {
         Ok(here.filter_map(|(_, event)| Some(Parked { event: *event, record: inner.record(*event)? })).collect())
     }
 
+    async fn parked_behind(&self, consumer: &str, position: u64) -> Result<Vec<EventRef>, StoreError> {
+        let inner = self.open()?;
+        let parked = inner.consumers.get(consumer).into_iter().flat_map(|found| &found.parked);
+        let mut behind: Vec<_> = parked.map(|(_, event)| *event).filter(|event| event.position > position).collect();
+        behind.sort_unstable();
+        Ok(behind)
+    }
+
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError> {
         self.open()?.fenced(lease)?.letters.insert(letter.event, letter);
         Ok(())

@@ -207,6 +207,24 @@ impl ConsumerStore for PostgresStore {
             .await
     }
 
+    async fn parked_behind(&self, consumer: &str, position: u64) -> Result<Vec<EventRef>, StoreError> {
+        let name = &text::encode(consumer);
+        self.sessions
+            .run(|mut session| async move {
+                let rows = query(
+                    "SELECT position, part FROM angzarr.parked WHERE consumer = $1 AND position > $2
+                     ORDER BY position, part",
+                )
+                .bind(&**name)
+                .bind(number(position))
+                .fetch_all(session.connection())
+                .await?;
+                let events = rows.iter().map(|row| event(row, 0, 1)).collect::<Result<Vec<_>, _>>()?;
+                session.done(events)
+            })
+            .await
+    }
+
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError> {
         let LetterRow { lane, times, codes, reasons } = (&letter).into();
         fenced!(

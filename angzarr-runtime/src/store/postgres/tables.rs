@@ -190,6 +190,32 @@ impl TableStore for PostgresTables {
         if saved.await? == 0 { Err(lost(lease)) } else { Ok(()) }
     }
 
+    async fn keep(&self, lease: &Lease, events: &[EventRef]) -> Result<(), StoreError> {
+        let consumer = &text::encode(&lease.consumer);
+        let positions: &Vec<i64> = &events.iter().map(|event| number(event.position)).collect();
+        let parts: &Vec<i64> = &events.iter().map(|event| event.part.into()).collect();
+        let held = self.sessions.run(|mut session| async move {
+            let held: i64 = query_scalar(
+                "WITH held AS (SELECT consumer FROM angzarr.table_writers WHERE consumer = $1 AND token = $2
+                        FOR KEY SHARE),
+                     kept AS (UPDATE angzarr.handled h SET parked = true
+                        FROM held, unnest($3::bigint[], $4::bigint[]) AS u (position, part)
+                        WHERE h.consumer = held.consumer AND h.position = u.position
+                            AND (h.part = u.part OR u.part = $5))
+                 SELECT count(*) FROM held",
+            )
+            .bind(&**consumer)
+            .bind(number(lease.token))
+            .bind(positions)
+            .bind(parts)
+            .bind(i64::from(EventRef::WHOLE))
+            .fetch_one(session.connection())
+            .await?;
+            session.done(held)
+        });
+        if held.await? == 0 { Err(lost(lease)) } else { Ok(()) }
+    }
+
     async fn forget(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
         let consumer = &text::encode(&lease.consumer);
         let forgotten = self.sessions.run(|mut session| async move {

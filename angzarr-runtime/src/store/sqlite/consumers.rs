@@ -135,6 +135,19 @@ impl ConsumerStore for SqliteStore {
         self.readers.run(move |connection| parked(connection, &consumer, &lane, limit)).await
     }
 
+    async fn parked_behind(&self, consumer: &str, after: u64) -> Result<Vec<EventRef>, StoreError> {
+        let consumer = consumer.to_owned();
+        let query = move |connection: &mut Connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT position, part FROM parked WHERE consumer = ?1 AND position > ?2 ORDER BY position, part",
+            )?;
+            let events =
+                statement.query_map(params![consumer, position(after)], |row| Ok(event(row.get(0)?, row.get(1)?)))?;
+            Ok(events.collect::<Result<_, _>>()?)
+        };
+        self.readers.run(query).await
+    }
+
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError> {
         self.write_fenced(lease, move |connection, consumer| save_letter(connection, consumer, &letter)).await
     }

@@ -204,6 +204,25 @@ impl TableStore for SqliteTables {
         .await
     }
 
+    async fn keep(&self, lease: &Lease, events: &[EventRef]) -> Result<(), StoreError> {
+        let (lease, events) = (lease.clone(), events.to_vec());
+        self.at(move |place| {
+            let transaction = place.made()?.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            fence(&transaction, &lease)?;
+            {
+                let mut keep = transaction.prepare_cached(
+                    "UPDATE angzarr_handled SET parked = true
+                     WHERE writer = ?1 AND position = ?2 AND (part = ?3 OR ?3 = ?4)",
+                )?;
+                for event in events {
+                    keep.execute(params![&*lease.consumer, number(event.position), event.part, EventRef::WHOLE])?;
+                }
+            }
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
     async fn forget(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
         let lease = lease.clone();
         self.at(move |place| {
