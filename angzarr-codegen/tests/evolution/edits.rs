@@ -54,6 +54,11 @@ const UNSAFE: &[(&str, &str, &str)] = &[
         "string account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
         "uint64 account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
     ),
+    (
+        "AZ0608",
+        "string account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
+        "string owner = 1 [(angzarr.v1.field).root = true];\n  string account = 2;",
+    ),
     ("AZ0609", "(angzarr.v1.handler).key = \"account\"", "(angzarr.v1.handler).key = \"ledger\""),
     ("AZ0609", "      key: \"account\"\n", ""),
 ];
