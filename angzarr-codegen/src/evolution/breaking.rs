@@ -43,6 +43,24 @@ impl<'a> Findings<'a> {
         field.map(|field| field.span).or(found.map(|one| one.span)).unwrap_or(NOWHERE)
     }
 
+    /// Whether a field of this number has a new name only: no other field took the name that it had.
+    fn renamed(&self, message: &str, before: &str) -> bool {
+        let found = self.model.messages.iter().find(|one| one.name.0 == message);
+        found.is_none_or(|one| one.fields.iter().all(|field| field.name != before))
+    }
+
+    /// Whether the fields of a path have new names only; the message is that which the path begins in.
+    fn renamed_path(&self, message: &str, before: &str, now: &str) -> bool {
+        let mut message = message.to_owned();
+        before.split('.').zip(now.split('.')).all(|(before, now)| {
+            let same = before == now || self.renamed(&message, before);
+            let inside = self.model.messages.iter().find(|one| one.name.0 == message);
+            let field = inside.and_then(|one| one.fields.iter().find(|field| field.name == now));
+            message = field.map(|field| field.spelling.clone()).unwrap_or_default();
+            same
+        })
+    }
+
     /// Where a component is declared.
     fn component(&self, full_name: &str) -> Span {
         let mut components = self.model.components.iter();
@@ -118,8 +136,8 @@ fn same_domain(name: &str, before: &Domain, now: &Domain, found: &mut Findings<'
 }
 
 fn same_root(message: &str, before: &Root, now: &Root, found: &mut Findings<'_>) {
-    let same_field = before.number == now.number || before.name == now.name;
-    if same_field && same_text(&before.ty, &now.ty) {
+    let renamed = || before.number == now.number && found.renamed(message, &before.name);
+    if (before.name == now.name || renamed()) && same_text(&before.ty, &now.ty) {
         return;
     }
     let text = format!(
@@ -133,7 +151,8 @@ fn keys(before: &BTreeMap<String, Vec<KeyPart>>, now: &Domain, found: &mut Findi
     for (event, parts) in before {
         let Some(current) = now.keys.get(event) else { continue };
         let same = |(part, other): (&KeyPart, &KeyPart)| {
-            (part.numbers == other.numbers || part.path == other.path) && same_text(&part.ty, &other.ty)
+            let renamed = || part.numbers == other.numbers && found.renamed_path(event, &part.path, &other.path);
+            (part.path == other.path || renamed()) && same_text(&part.ty, &other.ty)
         };
         if parts.len() == current.len() && parts.iter().zip(current).all(same) {
             continue;

@@ -53,7 +53,7 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
             self.field(place, field, current, open);
         }
         for field in &shape.removed {
-            self.removed(place, field, current);
+            self.removed(place, field, current, open);
         }
         let known =
             |field: &&Field| shape.fields.iter().any(|one| one.number == field.number || one.name == field.name);
@@ -83,8 +83,11 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
             self.enumeration(place, before, now);
             self.label(place, before, now);
         } else if now.name == *name {
-            let why =
-                format!("was `{}` and is `{}` now; stored bytes would be read as something else", before.ty, now.ty);
+            let why = format!(
+                "was `{}` and is `{}` now; stored bytes would be read as something else",
+                typed(before),
+                typed(now)
+            );
             self.report(codes::TYPE_CHANGED, place, now, &why);
         } else {
             let why = format!(
@@ -112,8 +115,7 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
         match (message, ty) {
             ((Some(shape), Some(current)), _) => {
                 // Another message is another type, unless it holds all that this one does.
-                let holds = |field: &Field| current.numbered(field.number).is_some_and(|now| now.name == field.name);
-                let same = before == now || shape.fields.iter().all(holds);
+                let same = before == now || shape.is_held_by(current);
                 if same {
                     open.push(Pair { before, now });
                 }
@@ -123,6 +125,8 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
                 before == now || values.values.iter().all(|value| current.values.contains(value))
             }
             (_, (Some(_), None)) => reads_enum(now),
+            // The name may be that of an enum now.
+            ((Some(_), None), _) => false,
             _ => reads_scalar(before, now),
         }
     }
@@ -153,11 +157,17 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
     }
 
     /// A field that was there once: neither its number nor its name may be another's.
-    fn removed(&mut self, place: Place<'_>, before: &'a Field, shape: &'a Shape) {
+    fn removed(&mut self, place: Place<'_>, before: &'a Field, shape: &'a Shape, open: &mut Vec<Pair<'a>>) {
         let (number, name) = (before.number, &before.name);
         if let Some(now) = shape.numbered(number) {
             // The field itself may come back.
-            if &now.name != name || !self.same_type(&before.ty, &now.ty, &mut Vec::new()) {
+            if &now.name == name && self.same_type(&before.ty, &now.ty, open) {
+                self.enumeration(place, before, now);
+                // One that is required is reported as new.
+                if now.label != Some(Label::Required) {
+                    self.label(place, before, now);
+                }
+            } else {
                 let why = format!(
                     "has the number {number}, which once was `{} {name}`; stored bytes may hold that under the number",
                     before.ty
@@ -202,6 +212,12 @@ struct Place<'a> {
     message: &'a str,
     /// Of what it is part, if it is not stored by itself.
     part: &'a str,
+}
+
+/// The type of a field, and whether it holds many.
+fn typed(field: &Field) -> String {
+    let many = field.label.filter(|label| *label == Label::Repeated);
+    many.map_or_else(|| field.ty.clone(), |label| format!("{} {}", label.words(), field.ty))
 }
 
 /// Why a stored value of an enum would not be read as what it is.

@@ -4,6 +4,7 @@
 
 mod build;
 mod print;
+mod remember;
 
 use std::collections::BTreeMap;
 
@@ -212,18 +213,6 @@ impl Lock {
             return Err(LockError::Format(format));
         }
         toml::from_str(text).map_err(damaged)
-    }
-
-    /// Keeps in mind which fields an earlier lock knew that are gone: their numbers and names must not come back as
-    /// something else, as long as there may be bytes that hold them. What has come back all the same was forced.
-    pub fn remember(&mut self, earlier: &Lock) {
-        for (name, shape) in &mut self.messages {
-            let Some(before) = earlier.messages.get(name) else { continue };
-            let gone = before.fields.iter().chain(&before.removed);
-            let gone = gone.filter(|one| shape.numbered(one.number).is_none() && shape.named(&one.name).is_none());
-            shape.removed = gone.cloned().collect();
-            shape.removed.sort_by(|a, b| (a.number, &a.name).cmp(&(b.number, &b.name)));
-        }
     }
 }
 

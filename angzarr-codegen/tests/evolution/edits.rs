@@ -23,6 +23,7 @@ const UNSAFE: &[(&str, &str, &str)] = &[
     ("AZ0603", "sint32 shift = 13;", "int32 shift = 13;"),
     ("AZ0603", "repeated Tag tags = 5;", "repeated Account tags = 5;"),
     ("AZ0603", "map<string, Tag> named = 6;", "map<int32, Tag> named = 6;"),
+    ("AZ0603", "map<string, Tag> named = 6;", "repeated Account named = 6;"),
     ("AZ0603", "google.protobuf.Timestamp at = 7;", "string at = 7;"),
     ("AZ0603", "Kind kind = 3;", "string kind = 3;"),
     ("AZ0603", "int32 weight = 3;", "fixed32 weight = 3;"),
@@ -53,6 +54,11 @@ const UNSAFE: &[(&str, &str, &str)] = &[
         "AZ0608",
         "string account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
         "uint64 account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
+    ),
+    (
+        "AZ0608",
+        "string account = 1 [(angzarr.v1.field).root = true];\n  string owner = 2;",
+        "string owner = 1 [(angzarr.v1.field).root = true];\n  string account = 2;",
     ),
     ("AZ0609", "(angzarr.v1.handler).key = \"account\"", "(angzarr.v1.handler).key = \"ledger\""),
     ("AZ0609", "      key: \"account\"\n", ""),
@@ -261,6 +267,58 @@ fn what_was_removed_must_not_come_back_as_something_else() {
     let mut third = lock(&without);
     third.remember(&second);
     assert_eq!(third, second);
+}
+
+/// A release after another that compares with the lock of the one before, which has to be safe, and writes its own.
+fn release(before: &Lock, text: &str) -> Lock {
+    let now = read(text);
+    assert_eq!(breaking(before, &now), []);
+    let mut lock = Lock::of(&now.model);
+    lock.remember(before);
+    // A lock that is up to date stays so.
+    let mut again = Lock::of(&now.model);
+    again.remember(&lock);
+    assert_eq!(again, lock);
+    assert_eq!(Lock::parse(&lock.to_string()), Ok(lock.clone()));
+    lock
+}
+
+fn found(before: &Lock, text: &str) -> Vec<&'static str> {
+    breaking(before, &read(text)).iter().map(|report| report.code).collect()
+}
+
+#[test]
+fn what_was_removed_is_known_under_new_names() {
+    // Of what is stored by itself, and of what is part of that.
+    let without = edit(&edit(BEFORE, "  string note = 12;\n", ""), "  int32 weight = 3;\n", "");
+    let second = release(before(), &without);
+    let option = "  option (angzarr.v1.message).stored_as = \"t.v1.OpenedV2\";\n";
+    let renamed = without.replace("OpenedV2", "Begun").replace("Tag ", "Label ").replace("Tag>", "Label>");
+    let renamed = edit(&renamed, "message Begun {\n", &format!("message Begun {{\n{option}"));
+    let third = release(&second, &renamed);
+    let reused = edit(&renamed, "  sint32 shift = 13;\n", "  sint32 shift = 13;\n  uint32 stars = 12;\n");
+    assert_eq!(found(&third, &reused), ["AZ0606"]);
+    let reused = edit(&renamed, "  Label parent = 2;\n", "  Label parent = 2;\n  string colour = 3;\n");
+    assert_eq!(found(&third, &reused), ["AZ0606"]);
+}
+
+#[test]
+fn what_was_removed_has_its_shape_still() {
+    let message = "message Tag {\n  string text = 1;\n  Tag parent = 2;\n  int32 weight = 3;\n}\n";
+    let kind = "enum Kind {\n  KIND_UNSPECIFIED = 0;\n  KIND_PRIVATE = 1;\n  KIND_COMPANY = 2;\n}\n";
+    let fields = "  repeated Tag tags = 5;\n  map<string, Tag> named = 6;\n";
+    let without = edit(&edit(&edit(BEFORE, message, ""), kind, ""), fields, "");
+    let without = edit(&without, "  Kind kind = 3;\n", "");
+    let second = release(before(), &without);
+    release(&second, BEFORE);
+    let third = release(&second, &without);
+    assert_eq!(found(&third, &edit(BEFORE, "string text = 1;", "uint64 text = 1;")), ["AZ0603"]);
+    assert_eq!(found(&third, &edit(BEFORE, "KIND_COMPANY = 2;", "KIND_COMPANY = 3;")), ["AZ0605"]);
+    assert_eq!(found(&third, &edit(BEFORE, "repeated Tag tags = 5;", "Tag tags = 5;")), ["AZ0604"]);
+    // The name alone does not make an enum of a message.
+    let other = edit(&edit(BEFORE, message, "enum Tag {\n  NONE = 0;\n}\n"), "map<string, Tag> named = 6;\n", "");
+    assert_eq!(found(&third, &other), ["AZ0606"]);
+    assert_eq!(found(before(), &other), ["AZ0603"]);
 }
 
 #[test]

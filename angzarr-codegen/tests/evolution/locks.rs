@@ -43,6 +43,24 @@ fn other_recipes() {
     golden("recipes.txt", &texts);
 }
 
+/// The same number is the same field, unless another one took its name.
+#[test]
+fn keys_by_number() {
+    let event = |account: &str, other: &str| {
+        let paid = format!(
+            "message Paid {{\n  Party party = 1;\n}}\n\nmessage Party {{\n  string {account} = 1;\n  string {other} = 2;\n}}\n"
+        );
+        let text = edit(BEFORE, "message Paid {\n  string account = 1;\n  uint64 cents = 2;\n}\n", &paid);
+        edit(&text, "handler).key = \"account\"", &format!("handler).key = \"party.{account}\""))
+    };
+    // As if the event were another program's, whose shape is not in this lock.
+    let mut before = lock(&event("account", "payer"));
+    before.stored.remove("t.v1.Paid");
+    let codes = |text: &str| -> Vec<&str> { breaking(&before, &read(text)).iter().map(|report| report.code).collect() };
+    assert_eq!(codes(&event("customer", "payer")), [""; 0]);
+    assert_eq!(codes(&event("payer", "account")), ["AZ0609"]);
+}
+
 #[test]
 fn namespaces_are_those_of_the_vectors() {
     let vectors = fs::read_to_string(here().join("../docs/semantics/vectors.json")).unwrap();
