@@ -40,7 +40,7 @@ use angzarr_model::{Span, check};
 pub use angzarr_model::{self as model, Severity};
 pub use build::{Build, BuildError, BuildResult};
 pub use project::{PROJECT_FILE, Project, ProjectError, RustSettings};
-pub use report::{Format, Place, RelatedPlace, Report};
+pub use report::{Failure, Format, Place, RelatedPlace, Report};
 
 use frontend::{FOREIGN_PACKAGES, Protos};
 use resolve::{Resolved, Spans};
