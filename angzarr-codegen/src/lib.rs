@@ -40,7 +40,7 @@ use angzarr_model::{Span, check};
 pub use angzarr_model::{self as model, Severity};
 pub use build::{Build, BuildError, BuildResult};
 pub use project::{LOCK_FILE, PROJECT_FILE, Project, ProjectError, RustSettings};
-pub use report::{Format, Place, RelatedPlace, Report};
+pub use report::{Failure, Format, Place, RelatedPlace, Report};
 
 use frontend::{FOREIGN_PACKAGES, Protos};
 use resolve::{Resolved, Spans};
@@ -138,11 +138,11 @@ pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
 /// What can be understood, and everything that is wrong with it.
 fn examine(request: &Request) -> Result<(Understood, Vec<Report>), Vec<Report>> {
     let (protos, mut reports) = frontend::read(request)?;
-    let Resolved { model, spans, mut found, complete } = resolve::resolve(&protos);
+    let Resolved { model, spans, mut found, undecided } = resolve::resolve(&protos);
     check::alone(&model, &mut found);
-    // What a file that cannot be read would have said is not held against the others.
-    if complete && reports.is_empty() {
-        check::together(&model, &mut found);
+    // What a file that cannot be read would have said is not held against the others, and nobody knows what that is.
+    if reports.is_empty() {
+        check::together(&model, &undecided, &mut found);
     }
     let (Ok(found) | Err(found)) = found.finish();
     reports.extend(spans.reports(found));

@@ -1,5 +1,6 @@
 //! Findings in the words and forms that a user reads.
 
+mod failure;
 mod github;
 mod json;
 mod sources;
@@ -9,6 +10,7 @@ use std::fmt;
 
 use angzarr_model::{Code, Severity};
 
+pub use failure::Failure;
 pub(crate) use sources::{Columns, Source, Sources, characters};
 
 /// A place in a proto file.

@@ -13,8 +13,9 @@ mod spans;
 use std::collections::BTreeSet;
 
 use angzarr_model::ir::{Enum, EnumValue, Model, TypeName};
+use angzarr_model::relations::Undecided;
 use angzarr_model::{Diagnostics, codes};
-use prost_reflect::{FileDescriptor, MessageDescriptor};
+use prost_reflect::{FileDescriptor, MessageDescriptor, ServiceDescriptor};
 
 use crate::frontend::{FOREIGN_PACKAGES, Protos};
 use layout::Layout;
@@ -27,8 +28,8 @@ pub(crate) struct Resolved {
     pub(crate) spans: Spans,
     /// Annotations that are refused, names that resolve to nothing, unions that are none.
     pub(crate) found: Diagnostics,
-    /// Whether all components could be understood; one that could not is not in the model.
-    pub(crate) complete: bool,
+    /// Components that could not be understood.
+    pub(crate) undecided: Undecided,
 }
 
 /// What every part of this stage needs.
@@ -61,18 +62,30 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
     model.enums = enums(&mut context);
     let layout = Layout::of(&context);
     layout.cycles(&mut context);
-    let mut complete = true;
+    let mut undecided = Undecided::default();
     for service in protos.pool.services().filter(|s| protos.services.contains(s.parent_file().name())) {
         if context.annotations.component(&service).is_some() {
             layout.check(&mut context, &service);
-            let component = component::component(&mut context, &service);
-            complete &= component.is_some();
-            model.components.extend(component);
+            match component::component(&mut context, &service) {
+                Some(component) => model.components.push(component),
+                None => leave_undecided(&service, &mut undecided),
+            }
         }
     }
     model.components.sort_by(|a, b| a.full_name.cmp(&b.full_name));
     let Context { spans, found, .. } = context;
-    Resolved { model, spans, found, complete }
+    Resolved { model, spans, found, undecided }
+}
+
+/// Notes what a service names that could not be understood.
+fn leave_undecided(service: &ServiceDescriptor, undecided: &mut Undecided) {
+    undecided.services.insert(service.full_name().to_owned());
+    let ends = service.methods().flat_map(|method| [method.input(), method.output()]);
+    let members = |message: &MessageDescriptor| {
+        message.fields().filter_map(|field| field.kind().as_message().cloned()).collect::<Vec<_>>()
+    };
+    let named = ends.flat_map(|message| [members(&message), vec![message]].concat());
+    undecided.messages.extend(named.map(|message| TypeName(message.full_name().to_owned())));
 }
 
 /// What aggregates take in one way. Known before anything else is resolved, since it decides what becomes of the members

@@ -172,3 +172,86 @@ fn codes_are_explained() {
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).starts_with("error: there is no code AZ0310x; did you mean AZ0310?\n"));
 }
+
+/// The device takes nothing, so whoever believes in the output would be wrong.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_lost_is_a_failure() {
+    let directory = workspace();
+    for arguments in [&["graph", "good.proto"][..], &["ir", "good.proto"], &["explain"], &["--help"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let command = Command::new(env!("CARGO_BIN_EXE_angzarr"))
+            .current_dir(directory.path())
+            .args(arguments)
+            .stdout(full)
+            .output();
+        let output = command.unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}");
+        assert!(text(&output.stderr).starts_with("error: cannot write to standard output: "), "{arguments:?}");
+    }
+}
+
+/// A reader like `head` has what it wanted.
+#[test]
+fn a_reader_that_went_away_is_no_failure() {
+    let directory = workspace();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_angzarr"))
+        .current_dir(directory.path())
+        .arg("explain")
+        .stdout(writer)
+        .output();
+    let output = output.unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}
+
+#[test]
+fn failures_obey_the_format() {
+    let directory = workspace();
+    let failure = |message: &str, place: &str| {
+        format!(
+            r#"{{"severity":"error","code":null,"message":"{message}","place":{place},"related":[],"suggestion":null,"help":null}}"#
+        ) + "\n"
+    };
+    let whole = r#"{"file":"no.bin","path":"no.bin","line":0,"column":0,"end_line":0,"end_column":0,"text":null}"#;
+    let missing = "cannot read no.bin: No such file or directory (os error 2)";
+    let misspelt = "unexpected argument '--nonsense' found";
+    for (arguments, exit, json, github) in [
+        (
+            &["gen", "rust", "--out", "gen", "--descriptor-set", "no.bin"][..],
+            3,
+            failure(missing, whole),
+            format!("::error file=no.bin,title=angzarr::{missing}\n"),
+        ),
+        (&["gen", "--nonsense"], 2, failure(misspelt, "null"), format!("::error title=angzarr::{misspelt}\n")),
+        (
+            &["explain", "AZ0310x"],
+            2,
+            failure("there is no code AZ0310x; did you mean AZ0310?", "null"),
+            "::error title=angzarr::there is no code AZ0310x; did you mean AZ0310?\n".to_owned(),
+        ),
+    ] {
+        for (format, expected) in [("json", json), ("github", github)] {
+            let output = angzarr(directory.path(), &[&["--format", format], arguments].concat());
+            assert_eq!((output.status.code(), text(&output.stderr)), (Some(exit), expected.as_str()));
+        }
+    }
+}
+
+#[test]
+fn what_is_not_as_generated_is_annotated() {
+    let directory = workspace();
+    let check = |format| {
+        angzarr(directory.path(), &["--format", format, "gen", "rust", "--out", "gen", "--check", "good.proto"])
+    };
+    let output = check("github");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "missing: gen/.angzarr-manifest\nmissing: gen/mod.rs\nmissing: gen/t.v1.rs\n");
+    let lines: Vec<&str> = text(&output.stderr).lines().collect();
+    assert_eq!(lines.len(), 3);
+    let expected = "::error file=gen/mod.rs,title=AZ0707::`gen/mod.rs` is generated, and not there%0Ahelp: ";
+    assert!(lines[1].starts_with(expected), "{lines:?}");
+    let output = check("json");
+    assert!(text(&output.stderr).lines().all(|line| line.contains(r#""code":"AZ0707""#)), "{}", text(&output.stderr));
+}

@@ -158,4 +158,6 @@ codes! {
     Error BAD_MANIFEST = "AZ0705", "take the manifest from version control, or remove it: the next run writes a new one";
     /// A file that is not generated any more, but was edited since it was.
     Warning EDITED_ORPHAN = "AZ0706", "remove it, or move what you need of it elsewhere";
+    /// A file that `--check` finds to be other than a run would leave it.
+    Error NOT_AS_GENERATED = "AZ0707", "run `angzarr gen` without --check and commit what comes of it; what no run wrote belongs elsewhere";
 }

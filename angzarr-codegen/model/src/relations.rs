@@ -1,7 +1,7 @@
 //! Who owns what: which component takes a command, stores an event, answers a query, sets a deadline, upcasts an old
 //! version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::{Component, ComponentKind, Handler, HandlerKind, Message, Model, TypeName};
 
@@ -15,6 +15,17 @@ pub struct Relations<'a> {
     queries: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
     deadlines: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
     upcasts: BTreeMap<&'a TypeName, Vec<Claim<'a>>>,
+    undecided: Option<&'a Undecided>,
+}
+
+/// Services that could not be understood, so that they are not in the model. What they name may be theirs, and that
+/// nobody else owns it means nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undecided {
+    /// Their full names.
+    pub services: BTreeSet<String>,
+    /// The messages that they take and return, members of unions too.
+    pub messages: BTreeSet<TypeName>,
 }
 
 /// One owner of a message type.
@@ -39,11 +50,27 @@ impl<'a> Relations<'a> {
             queries: BTreeMap::new(),
             deadlines: BTreeMap::new(),
             upcasts: BTreeMap::new(),
+            undecided: None,
         };
         for component in &model.components {
             relations.add(component);
         }
         relations
+    }
+
+    /// The same, beside services that are not in the model.
+    pub(crate) fn beside(model: &'a Model, undecided: &'a Undecided) -> Self {
+        Relations { undecided: Some(undecided), ..Relations::of(model) }
+    }
+
+    /// Whether a service that is not in the model may own a message.
+    pub(crate) fn undecided(&self, name: &TypeName) -> bool {
+        self.undecided.is_some_and(|undecided| undecided.messages.contains(name))
+    }
+
+    /// Whether a service is not in the model, which may own any domain.
+    pub(crate) fn incomplete(&self) -> bool {
+        self.undecided.is_some_and(|undecided| !undecided.services.is_empty())
     }
 
     fn add(&mut self, component: &'a Component) {

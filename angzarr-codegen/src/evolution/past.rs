@@ -110,9 +110,9 @@ fn understood((protos, unread): (Protos, Vec<Report>)) -> Result<Lock, PastError
     if !unread.is_empty() {
         return Err(PastError::Findings(unread));
     }
-    let Resolved { model, spans, found, complete } = resolve::resolve(&protos);
+    let Resolved { model, spans, found, undecided } = resolve::resolve(&protos);
     match found.finish() {
-        Err(found) if !complete => Err(PastError::Findings(spans.reports(found))),
+        Err(found) if !undecided.services.is_empty() => Err(PastError::Findings(spans.reports(found))),
         _ => Ok(Lock::of(&model)),
     }
 }

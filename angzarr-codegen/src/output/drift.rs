@@ -7,7 +7,10 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
+use angzarr_model::codes;
+
 use super::{Difference, OutputError, Plan};
+use crate::{Place, Report};
 
 /// One file that is not as it should be; `Display` is a line without its end, like `different: src/generated/mod.rs`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +25,23 @@ pub struct Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind, self.path)
+    }
+}
+
+impl Drift {
+    /// The same as a finding, for programs and workflows.
+    pub fn report(&self) -> Report {
+        let Drift { path, kind } = self;
+        let what = match *kind {
+            "missing" => "is generated, and not there",
+            "orphaned" => "is not generated any more",
+            "edited" => "is not generated any more, but was edited",
+            "stray" => "was not generated",
+            "untracked" => "is as generated, but not known to git",
+            _ => "is not as generated",
+        };
+        let report = Report::of(codes::NOT_AS_GENERATED, format!("`{path}` {what}"));
+        report.at(Place::file(path))
     }
 }
 

@@ -1,6 +1,6 @@
 //! For GitHub Actions: `::error file=…,line=…,col=…,title=…::message`.
 
-use super::Report;
+use super::{Failure, Report};
 
 pub(super) fn command(report: &Report) -> String {
     let mut properties = Vec::new();
@@ -22,6 +22,11 @@ pub(super) fn command(report: &Report) -> String {
     let text: String = related.chain(suggestion).collect();
     let message = data(&format!("{}{text}\nhelp: {}", report.message, report.help));
     format!("::{} {}::{message}", report.severity, properties.join(","))
+}
+
+pub(super) fn failure(failure: &Failure) -> String {
+    let file = failure.file.iter().map(|file| format!("file={},", property(file))).collect::<String>();
+    format!("::error {file}title=angzarr::{}", data(&failure.message))
 }
 
 /// What a line of the log cannot hold as it is.

@@ -1,18 +1,19 @@
 //! For programs: one object in a line. `docs/diagnostics/README.md` is where it is described.
 
+use angzarr_model::Severity;
 use serde::Serialize;
 
-use super::{Place, Report, sources};
+use super::{Failure, Place, Report, sources};
 
 #[derive(Serialize)]
 struct Finding<'a> {
     severity: String,
-    code: &'a str,
+    code: Option<&'a str>,
     message: &'a str,
     place: Option<Location<'a>>,
     related: Vec<Beside<'a>>,
     suggestion: Option<&'a str>,
-    help: &'a str,
+    help: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -36,15 +37,40 @@ pub(super) fn line(report: &Report) -> String {
     let related = report.related.iter();
     let finding = Finding {
         severity: report.severity.to_string(),
-        code: report.code,
+        code: Some(report.code),
         message: &report.message,
         place: report.place.as_ref().map(|place| location(report, place)),
         related: related.map(|one| Beside { label: &one.label, place: location(report, &one.place) }).collect(),
         suggestion: report.suggestion.as_deref(),
-        help: &report.help,
+        help: Some(&report.help),
     };
-    // Text and numbers alone; nothing in it can fail.
-    serde_json::to_string(&finding).unwrap_or_default()
+    object(&finding)
+}
+
+pub(super) fn failure(failure: &Failure) -> String {
+    let place = failure.file.as_deref().map(|file| Location {
+        file,
+        path: Some(file.to_owned()),
+        line: 0,
+        column: 0,
+        end_line: 0,
+        end_column: 0,
+        text: None,
+    });
+    object(&Finding {
+        severity: Severity::Error.to_string(),
+        code: None,
+        message: &failure.message,
+        place,
+        related: Vec::new(),
+        suggestion: None,
+        help: None,
+    })
+}
+
+/// Text and numbers alone; nothing in it can fail.
+fn object(finding: &Finding<'_>) -> String {
+    serde_json::to_string(finding).unwrap_or_default()
 }
 
 fn location<'a>(report: &'a Report, place: &'a Place) -> Location<'a> {

@@ -39,7 +39,8 @@ pub(super) fn claims(model: &Model, relations: &Relations<'_>, found: &mut Diagn
             found,
         );
     }
-    for (event, claims) in relations.events() {
+    // What a process manager returns is an event of its own only if no aggregate takes it.
+    for (event, claims) in relations.events().filter(|(event, _)| !relations.undecided(event)) {
         twice(claims, |first, second| format!("`{first}` and `{second}` both store the event `{}`", event.0), found);
     }
     for (old, claims) in relations.upcasts() {

@@ -31,7 +31,7 @@ pub(super) fn consumers(model: &Model, relations: &Relations<'_>, found: &mut Di
 }
 
 fn input(component: &Component, handler: &Handler, relations: &Relations<'_>, found: &mut Diagnostics) {
-    if !relations.writers(&handler.input).is_empty() {
+    if !relations.writers(&handler.input).is_empty() || relations.undecided(&handler.input) {
         return;
     }
     let name = &handler.input.0;
@@ -105,7 +105,8 @@ fn current<'a>(relations: &Relations<'a>, old: &TypeName) -> Option<&'a TypeName
 
 fn outputs(component: &Component, handler: &Handler, relations: &Relations<'_>, found: &mut Diagnostics) {
     for member in handler.output.payload().into_iter().flat_map(|payload| payload.members()) {
-        if !relations.takers(&member.ty).is_empty() || !relations.recorders(&member.ty).is_empty() {
+        let owned = !relations.takers(&member.ty).is_empty() || !relations.recorders(&member.ty).is_empty();
+        if owned || relations.undecided(&member.ty) {
             continue;
         }
         // A process manager's member that nobody takes is its own event, unless its root shows that it was meant to be
@@ -152,6 +153,9 @@ fn compensation(
     let Some(domain) = component.own_domain() else { return };
     let name = super::name(component, handler);
     let command = &handler.input;
+    if relations.undecided(command) {
+        return;
+    }
     if relations.takers(command).is_empty() {
         let message = format!(
             "no aggregate in this run takes `{}`, which `{name}` compensates{}",
@@ -218,7 +222,8 @@ fn uncompensated(model: &Model, component: &Component, relations: &Relations<'_>
             let handlers = answering.into_iter().flat_map(|component| &component.handlers);
             handlers.into_iter().any(|one| one.kind == HandlerKind::Compensation && &one.input == command)
         };
-        for command in handler.yields(Role::Command) {
+        let decided = |command: &&TypeName| !relations.undecided(&handler.input) && !relations.undecided(command);
+        for command in handler.yields(Role::Command).filter(decided) {
             let Some(taker) = relations.takers(command).first() else { continue };
             let rejects = matches!(&taker.component.kind, ComponentKind::Aggregate(one) if one.rejections.is_some());
             if rejects && !compensates(command) {

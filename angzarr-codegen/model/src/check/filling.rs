@@ -19,7 +19,8 @@ pub(super) fn filling(model: &Model, relations: &Relations<'_>, found: &mut Diag
             read.extend(new.fields.iter().filter(|field| step.reads_option(field)).map(|f| (&new.name, &*f.name)));
         }
     }
-    for message in model.messages.iter().filter(|message| message.generate) {
+    let decided = |message: &&Message| message.generate && !relations.undecided(&message.name);
+    for message in model.messages.iter().filter(decided) {
         for field in message.fields.iter().filter(|field| !read.contains(&(&message.name, &*field.name))) {
             // What is no value is reported as that.
             let default = field.upcast_default.as_ref().filter(|default| default.value.is_ok());

@@ -35,6 +35,7 @@ pub(super) fn facts(model: &Model, relations: &Relations<'_>, found: &mut Diagno
             && !message.retired
             && relations.recorders(&message.name).is_empty()
             && relations.upcasters(&message.name).is_empty()
+            && !relations.undecided(&message.name)
     };
     for message in model.messages.iter().filter(other) {
         for field in message.fields.iter().filter(|field| field.idempotency_key) {

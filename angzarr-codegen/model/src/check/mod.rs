@@ -15,7 +15,7 @@ pub use component::component;
 
 use crate::Diagnostics;
 use crate::ir::{Component, Handler, Model};
-use crate::relations::Relations;
+use crate::relations::{Relations, Undecided};
 
 /// Checks components, messages and keys, each for itself.
 pub fn alone(model: &Model, found: &mut Diagnostics) {
@@ -28,16 +28,16 @@ pub fn alone(model: &Model, found: &mut Diagnostics) {
     clashes::clashes(model, found);
 }
 
-/// Checks what components demand of each other. Only a complete model can answer for that.
-pub fn together(model: &Model, found: &mut Diagnostics) {
-    let relations = Relations::of(model);
+/// Checks what components demand of each other, without what may only follow from services that are missing.
+pub fn together(model: &Model, undecided: &Undecided, found: &mut Diagnostics) {
+    let relations = Relations::beside(model, undecided);
     claims::claims(model, &relations, found);
     messages::facts(model, &relations, found);
     consumers::consumers(model, &relations, found);
     upcasts::upcasts(model, &relations, found);
     filling::filling(model, &relations, found);
     stored_names::stored_names(model, &relations, found);
-    unions::unions(model, found);
+    unions::unions(model, &relations, found);
 }
 
 /// In the order in which front ends came across them, so that of two that collide it is the later one that is wrong.

@@ -12,6 +12,7 @@ pub(super) fn stored_names(model: &Model, relations: &Relations<'_>, found: &mut
         if message.generate
             && let Some(first) = message.stored_as.first()
             && relations.event_domain(&message.name).is_none()
+            && !relations.undecided(&message.name)
         {
             let text = format!("`{}` has a stored name, but is no event", message.name.0);
             found.report(codes::IDLE_UPCAST_OPTION, first.span, text);

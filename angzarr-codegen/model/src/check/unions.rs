@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::ir::{Component, Handler, Member, Model, Payload, TypeName};
+use crate::relations::Relations;
 use crate::{Diagnostic, Diagnostics, codes};
 
-pub(super) fn unions(model: &Model, found: &mut Diagnostics) {
+pub(super) fn unions(model: &Model, relations: &Relations<'_>, found: &mut Diagnostics) {
     let mut first: BTreeMap<&TypeName, (&Component, &Handler, &[Member])> = BTreeMap::new();
     for component in super::as_written(&model.components) {
         for handler in &component.handlers {
             let Some(Payload::Union { ty, members }) = handler.output.payload() else { continue };
             let (other, before, expected) = *first.entry(ty).or_insert((component, handler, members));
-            for (member, _) in members.iter().zip(expected).filter(|(member, expected)| member.role != expected.role) {
+            let differ = members.iter().zip(expected).filter(|(member, expected)| member.role != expected.role);
+            for (member, _) in differ.filter(|(member, _)| !relations.undecided(&member.ty)) {
                 let message = format!(
                     "`{}` and `{}` both return the union `{}`, but only one of them sends `{}`",
                     super::name(other, before),

@@ -1,12 +1,13 @@
 //! What is printed where, and how the command ends.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use angzarr_codegen::output::OutputError;
-use angzarr_codegen::{ProjectError, Report, Severity};
+use angzarr_codegen::{Failure, ProjectError, Report, Severity};
 use clap::ValueEnum;
 
 /// How the command ends; the numbers are part of its interface and stand in `docs/cli.md`.
@@ -43,14 +44,20 @@ impl From<Exit> for ExitCode {
 
 /// Prints a line of data.
 pub(crate) fn print(line: &dyn Display) {
-    say(&mut std::io::stdout(), line);
+    print_text(&format!("{line}\n"));
 }
 
-/// Prints text that has its line ends already.
+/// Prints text that has its line ends already. What cannot be written is told by [`end`].
 pub(crate) fn print_text(text: &str) {
     let mut out = std::io::stdout();
-    // A reader that went away is no reason to fail.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    keep(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Keeps the first error of printing for [`end`].
+pub(crate) fn keep(printed: std::io::Result<()>) {
+    if let Err(error) = printed {
+        LOST.get_or_init(|| error);
+    }
 }
 
 /// Prints a line for whoever watches, not for programs.
@@ -58,7 +65,21 @@ pub(crate) fn tell(line: &dyn Display) {
     say(&mut std::io::stderr(), line);
 }
 
-/// In which form findings are written to standard error.
+/// Why data did not reach standard output.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// How the command ends, once everything is printed.
+pub(crate) fn end(exit: Exit) -> Exit {
+    match LOST.get() {
+        // A reader that went away has what it wanted.
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+            unusable(&format!("cannot write to standard output: {error}"))
+        }
+        _ => exit,
+    }
+}
+
+/// In which form findings and failures are written to standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people; in colours if standard error is a terminal and NO_COLOR is not set.
@@ -72,14 +93,27 @@ pub(crate) enum Format {
 
 static FORMAT: OnceLock<Format> = OnceLock::new();
 
-/// Settles the form in which this process writes findings; the first call counts.
+/// Settles the form in which this process writes findings and failures; the first call counts.
 pub(crate) fn write_findings_as(format: Format) {
     FORMAT.get_or_init(|| format);
 }
 
+/// The form in which this process writes findings and failures.
+pub(crate) fn format() -> Format {
+    FORMAT.get().copied().unwrap_or_default()
+}
+
+/// The form that arguments ask for, though they cannot be understood as a whole.
+pub(crate) fn wanted_format(arguments: &[String]) -> Format {
+    let beside = arguments.iter().zip(arguments.iter().skip(1));
+    let apart = beside.filter(|(flag, _)| *flag == "--format").map(|(_, value)| value.as_str());
+    let joined = arguments.iter().filter_map(|argument| argument.strip_prefix("--format="));
+    apart.chain(joined).find_map(|value| Format::from_str(value, false).ok()).unwrap_or_default()
+}
+
 /// Prints findings, and gives the end they lead to.
 pub(crate) fn findings(reports: &[Report]) -> Exit {
-    let format = FORMAT.get().copied().unwrap_or_default();
+    let format = format();
     // It drops the colours where nobody could see them.
     let mut error = anstream::stderr();
     for report in reports {
@@ -102,13 +136,22 @@ pub(crate) fn findings(reports: &[Report]) -> Exit {
 
 /// Prints why there is nothing to do as it was asked for.
 pub(crate) fn usage(error: &dyn Display) -> Exit {
-    tell(&format!("error: {error}\n\nFor more information, try '--help'."));
+    fail(&Failure::new(error));
+    if format() == Format::Text {
+        tell(&"\nFor more information, try '--help'.");
+    }
     Exit::Usage
 }
 
-/// Prints which file cannot be read or written.
+/// Prints why something cannot be done that has to do with no file in particular.
 pub(crate) fn unusable(error: &dyn Display) -> Exit {
-    tell(&format!("error: {error}"));
+    fail(&Failure::new(error));
+    Exit::Io
+}
+
+/// Prints why a file cannot be read or written.
+pub(crate) fn unusable_file(error: &dyn Display, path: &Path) -> Exit {
+    fail(&Failure::new(error).about(path));
     Exit::Io
 }
 
@@ -116,7 +159,7 @@ pub(crate) fn unusable(error: &dyn Display) -> Exit {
 pub(crate) fn output_error(error: &OutputError) -> Exit {
     match error {
         OutputError::Refused(reports) => findings(reports),
-        OutputError::Io { .. } => unusable(error),
+        OutputError::Io { path, .. } => unusable_file(error, path),
     }
 }
 
@@ -124,11 +167,19 @@ pub(crate) fn output_error(error: &OutputError) -> Exit {
 pub(crate) fn project_error(error: &ProjectError) -> Exit {
     match error {
         ProjectError::Findings(reports) => findings(reports),
-        ProjectError::Io { .. } => unusable(error),
+        ProjectError::Io { path, .. } => unusable_file(error, path),
     }
 }
 
-/// A reader that went away is no reason to fail.
+fn fail(failure: &Failure) {
+    tell(&failure.render(match format() {
+        Format::Text => angzarr_codegen::Format::Text,
+        Format::Json => angzarr_codegen::Format::Json,
+        Format::Github => angzarr_codegen::Format::Github,
+    }));
+}
+
+/// There is nobody left to tell that this failed.
 fn say(to: &mut dyn Write, line: &dyn Display) {
     let _ = writeln!(to, "{line}");
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use angzarr_codegen::output::{self, Plan};
-use angzarr_codegen::{GeneratedFile, RustSettings};
+use angzarr_codegen::output::{self, Drift, Plan};
+use angzarr_codegen::{GeneratedFile, Report, RustSettings};
 use clap::{Args, ValueEnum};
 
-use crate::console::{Exit, findings, output_error, print, print_text, tell, usage};
+use crate::console::{self, Exit, Format, findings, output_error, print, print_text, tell, usage};
 use crate::input::{Input, Settings};
 use crate::watch;
 
@@ -100,14 +100,22 @@ fn deliver(mode: &Mode, out: &Path, files: &[GeneratedFile]) -> Result<Exit, Exi
     Ok(Exit::Done)
 }
 
-/// With `--diff` the list goes where it does not spoil the diff.
+/// For people a list; for programs and workflows a finding for each file besides. With `--diff` the list goes where it does not spoil the diff.
 fn check(plan: &Plan, out: &Path, diff: bool) -> Result<Exit, Exit> {
     let drifts = plan.drift_and_strays().map_err(|error| output_error(&error))?;
     for drift in &drifts {
-        if diff { tell(drift) } else { print(drift) }
+        match (diff, console::format()) {
+            (false, _) => print(drift),
+            (true, Format::Text) => tell(drift),
+            (true, _) => {}
+        }
     }
     if drifts.is_empty() {
         return Ok(Exit::Done);
+    }
+    if console::format() != Format::Text {
+        let reports: Vec<Report> = drifts.iter().map(Drift::report).collect();
+        return Ok(findings(&reports));
     }
     tell(&format!(
         "error: {} is not as generated; run the same without --check, and commit what comes of it",

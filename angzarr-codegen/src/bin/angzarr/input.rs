@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use angzarr_codegen::{LOCK_FILE, Project, Request, Understood};
 use clap::Args;
 
-use crate::console::{Exit, findings, project_error, unusable, usage};
+use crate::console::{Exit, findings, project_error, unusable_file, usage};
 
 #[derive(Args, Debug)]
 pub(crate) struct Input {
@@ -106,7 +106,7 @@ impl Input {
             request.with.clone_from(&self.with);
         }
         if let Some(path) = &self.descriptor_set {
-            let read = |error| unusable(&format!("cannot read {}: {error}", path.display()));
+            let read = |error| unusable_file(&format!("cannot read {}: {error}", path.display()), path);
             request.descriptors = Some(std::fs::read(path).map_err(read)?);
         }
         Ok(Settings { request, project })

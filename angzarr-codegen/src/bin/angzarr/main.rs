@@ -18,6 +18,7 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use console::Exit;
 
 /// Code generation for event sourcing and CQRS from annotated protos.
 #[derive(Debug, Parser)]
@@ -57,7 +58,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Arguments { format, command } = Arguments::parse();
+    let Arguments { format, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error).into(),
+    };
     console::write_findings_as(format);
     let exit = match command {
         Command::Gen(arguments) => generate::run(&arguments),
@@ -72,5 +76,24 @@ fn main() -> ExitCode {
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     };
-    exit.into()
+    console::end(exit).into()
+}
+
+/// Prints help that was asked for, or what is wrong with the arguments.
+fn misused(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        console::keep(error.print());
+        return console::end(Exit::Done);
+    }
+    let arguments: Vec<String> = std::env::args_os().map(|one| one.to_string_lossy().into_owned()).collect();
+    let format = console::wanted_format(&arguments);
+    if format == console::Format::Text {
+        console::keep(error.print());
+        return Exit::Usage;
+    }
+    console::write_findings_as(format);
+    // The paragraphs behind the first one show the usage.
+    let text = error.render().to_string();
+    let what = text.split("\n\n").next().unwrap_or_default();
+    console::usage(&what.strip_prefix("error: ").unwrap_or(what))
 }
