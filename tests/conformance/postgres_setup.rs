@@ -319,6 +319,7 @@ async fn rights_to_views() {
         let version = opened.views.take("a.View", of, 9, token).await.unwrap().version;
         let by = Writer { token, version };
         opened.views.commit("a.View", by, vec![change("key", token, Some(plain(b"row")))], token).await.unwrap();
+        assert!(opened.views.switch("a.View", by, token).await.unwrap());
         assert_eq!(opened.views.rows("a.View", Selection::ALL).await.unwrap().len(), 1);
         assert_eq!(opened.views.versions("a.View").await.unwrap().len(), 1);
         if token == 1 {

@@ -194,9 +194,12 @@ pub(super) async fn views_that_are_being_rebuilt_survive_a_kill(backend: impl Ba
             store.reached(call).await;
         }
         store.kill().await;
+        let calls = faults.calls("Balances");
         let next = start_beside(&backend, &faults).await;
         built(&next).await;
         assert_eq!(rows(&next).await, before, "{call:?}");
+        let handled_again = faults.calls("Balances") - calls;
+        assert_eq!(handled_again > 0, call == Call::CommitBuilding, "what was committed is not handled again");
         open(&next, &format!("after {round}"), 1).await;
         assert_eq!(rows(&next).await.0.len(), before.0.len() + 1);
         next.shutdown().await.unwrap();
