@@ -88,7 +88,7 @@ impl ProjectorCoordinator {
     /// Handles an event in a transaction, if the handler wants one.
     async fn handle(&self, event: &Record, decoded: Option<Decoded>, mark: Mark) -> Result<(), Error> {
         let at = EventRef { position: event.position, part: event.part };
-        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at));
+        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at, self.delivery.timeout));
         let handled = self.project(None, Arrival::new(&event.payload, decoded), &cx).await.map(drop);
         match cx.into_slot() {
             Some(slot) => slot.end(handled, mark).await,
@@ -232,6 +232,8 @@ impl Consumer for ProjectorCoordinator {
         let Some(view) = &self.view else {
             let (known, log) = (self.checkpoint().await?, self.store.log_id());
             let holding = Holding::take(self.views.clone(), log, lease.clone(), known).await?;
+            // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
+            holding.check_end(self.store.head().await?).await?;
             let checkpoint = holding.checkpoint();
             *self.holding.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(holding));
             return Ok(checkpoint);

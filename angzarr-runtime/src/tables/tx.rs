@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
@@ -82,6 +83,18 @@ impl Holding {
         Ok(Self { views, log, lease, checkpoint: known.unwrap_or(checkpoint).into(), enrolled })
     }
 
+    /// Refuses tables in which more is handled than the log has: new events would be taken for those.
+    pub(crate) async fn check_end(&self, head: u64) -> Result<(), StoreError> {
+        let Some(tables) = self.tables() else { return Ok(()) };
+        let last = tables.last_handled(&self.lease).await?;
+        if last <= head {
+            return Ok(());
+        }
+        let place = format!("what the tables of {} were written from", self.lease.consumer);
+        let reason = format!("position {last} is handled, but this log ends at {head}: it is an older one");
+        Err(StoreError::Foreign { place, reason })
+    }
+
     /// Where to go on: what the tables know counts, since it lies beside what was done.
     pub(crate) fn checkpoint(&self) -> u64 {
         self.checkpoint.load(Ordering::Acquire)
@@ -115,10 +128,10 @@ impl Holding {
         }
     }
 
-    async fn begin(&self, event: EventRef) -> Result<Option<Box<dyn Transaction>>, Begun> {
+    async fn begin(&self, event: EventRef, limit: Duration) -> Result<Option<Box<dyn Transaction>>, Begun> {
         let tables = self.views.tables().ok_or(Begun::NoTables)?;
         self.enrolled.get_or_try_init(|| tables.enrol(self.log, &self.lease, self.checkpoint())).await?;
-        Ok(tables.begin(&self.lease, event).await?)
+        Ok(tables.begin(&self.lease, event, limit).await?)
     }
 }
 
@@ -138,6 +151,8 @@ impl From<StoreError> for Begun {
 pub(crate) struct Slot {
     holding: Arc<Holding>,
     event: EventRef,
+    /// How long the handler may take.
+    limit: Duration,
     state: Mutex<State>,
 }
 
@@ -158,8 +173,8 @@ impl fmt::Debug for Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(holding: Arc<Holding>, event: EventRef) -> Self {
-        Self { holding, event, state: Mutex::new(State::Unbegun) }
+    pub(crate) fn new(holding: Arc<Holding>, event: EventRef, limit: Duration) -> Self {
+        Self { holding, event, limit, state: Mutex::new(State::Unbegun) }
     }
 
     async fn run(&self, sql: &str, params: &[Value]) -> Result<Ran, Failure> {
@@ -168,7 +183,7 @@ impl Slot {
         let before = std::mem::replace(&mut *state, State::Refused("a statement was given up half-way".to_owned()));
         let mut transaction = match before {
             State::Open(transaction) => transaction,
-            State::Unbegun => match self.holding.begin(self.event).await {
+            State::Unbegun => match self.holding.begin(self.event, self.limit).await {
                 Ok(Some(transaction)) => transaction,
                 Ok(None) => {
                     *state = State::Handled;
@@ -240,9 +255,26 @@ mod tests {
         let held = async |token| Holding::take(views.clone(), Uuid::nil(), lease(token), 1).await.unwrap();
         let holding = held(1).await;
         holding.save_checkpoint(&lease(1), 7).await.unwrap();
-        assert!(holding.begin(EventRef { position: 8, part: 0 }).await.is_ok_and(|begun| begun.is_some()));
+        assert!(
+            holding
+                .begin(EventRef { position: 8, part: 0 }, Duration::from_secs(1))
+                .await
+                .is_ok_and(|begun| begun.is_some())
+        );
         // Whoever comes next has not seen it end.
         assert_eq!(held(2).await.checkpoint(), 7);
+    }
+
+    #[tokio::test]
+    async fn tables_that_are_ahead_of_the_log_are_refused() {
+        let views: Arc<dyn ViewStore> = Arc::new(MemoryViews::default());
+        let lease = Lease { consumer: "a.v1.app.Ledger".into(), token: 1 };
+        let holding = Holding::take(views, Uuid::nil(), lease, 1).await.unwrap();
+        holding.check_end(0).await.unwrap();
+        let begun = holding.begin(EventRef { position: 8, part: 0 }, Duration::from_secs(1)).await;
+        begun.ok().flatten().unwrap().commit(Mark::UntilPassed).await.unwrap();
+        holding.check_end(8).await.unwrap();
+        assert_eq!(holding.check_end(7).await.unwrap_err().code(), "STORE_FOREIGN");
     }
 
     #[tokio::test]

@@ -6,9 +6,10 @@ use std::time::Duration;
 use angzarr_runtime::App;
 use angzarr_runtime::app::SendCommand;
 use angzarr_tests::bank::v1::{AdjustBalance, Deposit, Withdraw};
-use angzarr_tests::{Fault, Faults};
+use angzarr_tests::{Call, Fault, Faults, StoreFaults, register};
 
-use super::{code, event_names, open, start, start_beside};
+use super::pipelined::sent;
+use super::{code, event_names, faulty, open, start, start_beside};
 use crate::backend::Backend;
 
 const HANDLER: &str = "Adjust";
@@ -40,6 +41,24 @@ pub(super) async fn io_holds_up_one_root_only(backend: impl Backend) {
     faults.mend(HANDLER);
     let sequences = [slow.await.unwrap().unwrap(), next.await.unwrap().unwrap()].map(|done| done.events[0].sequence);
     assert_eq!(sequences, [2, 3]);
+}
+
+pub(super) async fn io_holds_up_nobody_who_came_before(backend: impl Backend) {
+    let (faults, store) = (Faults::default(), StoreFaults::default());
+    let app = register(App::builder(faulty(&backend, &store).await), &faults).start().await.unwrap();
+    open(&app, "a", 100).await;
+    faults.set_for(HANDLER, "a", Fault::Waits);
+    // While a commit is under way, both gather for the next round.
+    store.hold(Call::Append);
+    let first = sent(app.send(Deposit { account: "a".into(), amount: 0 }));
+    store.reached(Call::Append).await;
+    let (before, slow) = (sent(app.send(Withdraw { account: "a".into(), amount: 1 })), sent(adjust(&app, "a", 5)));
+    store.open(Call::Append);
+    first.await.unwrap();
+    assert_eq!(before.await.unwrap().events[0].sequence, 3);
+    called(&faults, 1).await;
+    faults.mend(HANDLER);
+    assert_eq!(slow.await.unwrap().events[0].sequence, 4);
 }
 
 pub(super) async fn io_that_hangs_or_panics_changes_nothing(backend: impl Backend) {

@@ -57,8 +57,8 @@ use bad_books::{
 };
 use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_that_cannot_be_upcast};
 use cascade::{
-    cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_tells_of_refusals_and_their_compensation,
-    cascade_waits_for_all_that_follows,
+    cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_ends_where_it_never_would,
+    cascade_tells_of_refusals_and_their_compensation, cascade_waits_for_all_that_follows,
 };
 use deadlines::{
     compensation_of_what_is_discarded_reaches_process_managers, compensation_reaches_process_managers,
@@ -81,7 +81,10 @@ use import::{
     imports_are_stored_once, imports_are_taken_as_they_are, imports_check_the_sequence, imports_refuse_strangers,
     imports_without_a_key_are_stored_each_time,
 };
-use io::{io_holds_up_one_root_only, io_is_done_again_on_a_conflict, io_that_hangs_or_panics_changes_nothing};
+use io::{
+    io_holds_up_nobody_who_came_before, io_holds_up_one_root_only, io_is_done_again_on_a_conflict,
+    io_that_hangs_or_panics_changes_nothing,
+};
 use lanes::{
     lanes_do_not_wait_for_a_hanging_one, lanes_keep_their_order, lanes_of_a_failing_handler_try_again_alone,
     lanes_of_handlers_that_hang_are_parked,
@@ -183,6 +186,7 @@ cases! {
         targets_without_an_aggregate_are_told,
         snapshots_that_do_not_decode_are_ignored_and_replaced,
         io_holds_up_one_root_only,
+        io_holds_up_nobody_who_came_before,
         io_that_hangs_or_panics_changes_nothing,
         io_is_done_again_on_a_conflict,
         upcasting_reaches_all_readers,
@@ -250,6 +254,7 @@ cases! {
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
         cascade_ends_at_the_deadline,
+        cascade_ends_where_it_never_would,
         follow_catches_up_and_goes_on,
         follow_ends_after_a_count_or_a_time,
         tables_are_committed_with_their_marks,

@@ -29,7 +29,7 @@ fn adjust(app: &App, balance: u64) -> SendCommand {
 }
 
 /// Sends it, so that it waits for its turn.
-fn sent(send: SendCommand) -> Answer {
+pub(super) fn sent(send: SendCommand) -> Answer {
     // A test that sends many would be told to let others run first.
     let mut answer = tokio::task::unconstrained(send.into_future()).boxed();
     assert!((&mut answer).now_or_never().is_none(), "it is answered after its turn");

@@ -43,7 +43,8 @@ pub(super) enum Answer {
 
 /// What becomes of a round.
 pub(super) struct Plan {
-    /// Of the first requests, in order. Those beyond have to be decided on a state that is loaded anew.
+    /// Of the first requests, in order. Those beyond have to be decided later; on a state that is loaded anew, unless
+    /// this one is clean.
     pub(super) steps: Vec<Step>,
     /// Whether the state is what it will be once all books are stored.
     pub(super) clean: bool,
@@ -52,7 +53,16 @@ pub(super) struct Plan {
 /// How long a handler that does I/O may take; less, if the caller gives up earlier.
 const IO_LIMIT: Duration = Delivery::DEFAULT.timeout;
 
-/// Decides on requests in order, each on the state that the earlier ones leave.
+/// Whether a handler may do I/O now.
+#[derive(Clone, Copy)]
+enum Io {
+    Done,
+    /// Not while others wait who are decided already.
+    PutOff,
+}
+
+/// Decides on requests in order, each on the state that the earlier ones leave. Ends before one whose handler does I/O,
+/// so that only those behind it wait for that.
 pub(super) async fn plan<'a>(
     logic: &dyn AggregateLogic,
     folded: &mut Folded,
@@ -62,6 +72,7 @@ pub(super) async fn plan<'a>(
     let mut steps = Vec::new();
     let mut recorded = i64::MIN;
     for request in requests {
+        let io = if steps.is_empty() { Io::Done } else { Io::PutOff };
         let actual = folded.next_sequence;
         if let Some(expected) = request.expected
             && expected != actual
@@ -70,17 +81,21 @@ pub(super) async fn plan<'a>(
             continue;
         }
         let decision = match &request.work {
-            Work::Decide(inputs) => decide(logic, &mut folded.state, request, inputs).await,
+            Work::Decide(inputs) => decide(logic, &mut folded.state, request, inputs, io).await,
             // Imports may be old versions, which are not folded here.
             Work::Import(records) => (Ok(Decision::Append(records.clone())), false),
             Work::Query(query) => {
-                steps.push(Step::Answer(answer(logic, &folded.state, request, query).await));
+                let Some(answer) = answer(logic, &folded.state, request, query, io).await else {
+                    return Plan { steps, clean: true };
+                };
+                steps.push(Step::Answer(answer));
                 continue;
             }
         };
         let (decision, clean) = decision;
         let mut step = match decision {
             Err(failure) => Step::Answer(Answer::Failed(failure)),
+            Ok(Decision::PutOff) => return Plan { steps, clean },
             Ok(Decision::Append(records)) if records.is_empty() && request.idempotency_key.is_none() => {
                 Step::Answer(Answer::Unchanged { next_sequence: actual })
             }
@@ -119,6 +134,8 @@ enum Decision {
     Append(Vec<NewRecord>),
     /// Store none of them.
     Refuse { command: Payload, rejection: Rejection },
+    /// Ask again when nobody else waits.
+    PutOff,
 }
 
 /// Decides on all inputs in order. False if the state was folded with something that is not stored.
@@ -127,13 +144,15 @@ async fn decide(
     state: &mut State,
     request: &Request,
     inputs: &[Input],
+    io: Io,
 ) -> (Result<Decision, Failure>, bool) {
     let name = logic.spec().name;
     let cx = request.context();
     let mut records = Vec::new();
     for input in inputs {
-        let emissions = match settled(name, request, || logic.decide(state, input, &cx)).await {
-            Ok(emissions) => emissions,
+        let emissions = match settled(name, request, io, || logic.decide(state, input, &cx)).await {
+            Ok(Some(emissions)) => emissions,
+            Ok(None) => return (Ok(Decision::PutOff), records.is_empty()),
             Err(Undecided::Failed(failure)) => return (Err(failure), false),
             Err(Undecided::Rejected(rejection)) => return (refuse(name, input, rejection), records.is_empty()),
         };
@@ -157,23 +176,36 @@ async fn decide(
     (Ok(Decision::Append(records)), true)
 }
 
-/// Leaves the state as it is, whatever comes of it.
-async fn answer(logic: &dyn AggregateLogic, state: &State, request: &Request, query: &Payload) -> Answer {
+/// Leaves the state as it is, whatever comes of it. None if it is put off.
+async fn answer(
+    logic: &dyn AggregateLogic,
+    state: &State,
+    request: &Request,
+    query: &Payload,
+    io: Io,
+) -> Option<Answer> {
     let cx = request.context();
-    match settled(logic.spec().name, request, || logic.query(state, query, &cx)).await {
-        Ok(found) => Answer::Found(found),
-        Err(Undecided::Rejected(rejection)) => Answer::Rejected(rejection),
-        Err(Undecided::Failed(failure)) => Answer::Failed(failure),
+    match settled(logic.spec().name, request, io, || logic.query(state, query, &cx)).await {
+        Ok(found) => found.map(Answer::Found),
+        Err(Undecided::Rejected(rejection)) => Some(Answer::Rejected(rejection)),
+        Err(Undecided::Failed(failure)) => Some(Answer::Failed(failure)),
     }
 }
 
-/// Runs a handler to its end. A panic becomes a failure, and so does taking too long.
-async fn settled<'a, T>(name: &str, request: &Request, call: impl FnOnce() -> Deciding<'a, T>) -> Result<T, Undecided> {
-    match guarded(name, || Ok::<_, Undecided>(call()))? {
-        Deciding::Done(decided) => decided,
-        Deciding::Waiting(handler) => {
+/// Runs a handler to its end; gives none if it is put off. A panic becomes a failure, and so does taking too long.
+async fn settled<'a, T>(
+    name: &str,
+    request: &Request,
+    io: Io,
+    call: impl FnOnce() -> Deciding<'a, T>,
+) -> Result<Option<T>, Undecided> {
+    match (guarded(name, || Ok::<_, Undecided>(call()))?, io) {
+        (Deciding::Done(decided), _) => decided.map(Some),
+        // It has not begun: a future does nothing before it is polled.
+        (Deciding::Waiting(_), Io::PutOff) => Ok(None),
+        (Deciding::Waiting(handler), Io::Done) => {
             let left = request.deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default());
-            guarded_async(name, left.map_or(IO_LIMIT, |left| left.min(IO_LIMIT)), handler).await
+            guarded_async(name, left.map_or(IO_LIMIT, |left| left.min(IO_LIMIT)), handler).await.map(Some)
         }
     }
 }
@@ -446,7 +478,7 @@ mod tests {
             ),
             // Queries leave everything as it is, whatever becomes of them.
             (
-                vec![query(b""), free(b"12"), query(b"io "), query(b"reject"), query(b"panic"), at(2, b"1")],
+                vec![query(b"io "), free(b"12"), query(b""), query(b"reject"), query(b"panic"), at(2, b"1")],
                 &["found 0", "0 [Event, Event]", "found 2", "rejected NO", "failed HANDLER_PANICKED", "2 [Event]"],
             ),
             // Only the store knows keys: the second one is decided, and found to be a duplicate there.
@@ -455,6 +487,21 @@ mod tests {
         for (requests, words) in table {
             assert_eq!(planned(&requests), (words.iter().map(|word| (*word).to_owned()).collect(), true));
         }
+    }
+
+    #[test]
+    fn nobody_who_is_decided_waits_for_the_io_of_those_behind() {
+        let words = |requests: &[Vec<Input>]| planned(&requests.iter().cloned().map(request).collect::<Vec<_>>());
+        let (io, plain) = (vec![command(b"io 1")], vec![command(b"1")]);
+        assert_eq!(words(&[plain.clone(), io.clone(), plain.clone()]), (vec!["0 [Event]".into()], true));
+        let both = vec!["0 [Event]".into(), "1 [Event]".into()];
+        assert_eq!(words(&[io.clone(), plain.clone(), io.clone()]), (both, true));
+        // Its first page has changed the state by then.
+        let half = [plain.clone(), io].concat();
+        assert_eq!(words(&[plain, half]), (vec!["0 [Event]".into()], false));
+        let query = Request { work: Work::Query(payload("Sum", b"io ")), ..request(Vec::new()) };
+        let queried = planned(&[request(vec![command(b"1")]), query.clone(), query]);
+        assert_eq!(queried, (vec!["0 [Event]".into()], true));
     }
 
     #[test]
