@@ -18,6 +18,7 @@ mod pipelined;
 mod process_manager;
 mod processes;
 mod queries;
+mod redelivery;
 mod roots;
 mod setup;
 mod shared;
@@ -97,8 +98,9 @@ use orders::{
     orders_are_carried_out_from_any_process, orders_outlive_a_holder_that_dies_before_it_answers,
     orders_that_nobody_takes_up_are_taken_back, orders_that_take_long_go_on_without_their_caller,
     orders_that_were_carried_out_are_not_carried_out_again, pauses_outlive_their_holder,
-    replay_behind_later_events_of_its_row_is_refused, replay_finishes_what_a_dead_holder_had_put_into_rows,
-    replay_keeps_live_events_of_its_rows_waiting, resuming_waits_for_a_store_that_fails,
+    redelivery_leaves_events_in_their_parks_that_can_be_read_now, replay_behind_later_events_of_its_row_is_refused,
+    replay_finishes_what_a_dead_holder_had_put_into_rows, replay_keeps_live_events_of_its_rows_waiting,
+    replay_takes_lanes_that_are_parked_in_their_order, resuming_waits_for_a_store_that_fails,
 };
 use parks::{
     chains_that_never_end_end_in_a_park, parks_are_discarded_and_compensated, parks_are_kept_and_replayed_in_order,
@@ -120,6 +122,10 @@ use processes::{a_killed_holder_is_followed, a_sleeping_holder_changes_nothing_w
 use queries::{
     queries_as_of_then_see_what_was_then, queries_see_what_others_wrote, queries_see_what_was_acknowledged,
     queries_write_nothing,
+};
+use redelivery::{
+    redelivery_adds_nothing_before_the_first_event_of_a_park, redelivery_brings_nothing_back_that_left_a_park,
+    replay_of_what_nobody_compensates_leaves_a_dead_letter, replay_waits_for_the_checkpoint,
 };
 use roots::roots_in_both_cases_are_one;
 use setup::{a_start_that_fails_gives_leases_back, targets_without_an_aggregate_are_told};
@@ -148,7 +154,8 @@ use standing_by::{
 };
 use tables::{
     tables_are_committed_with_their_marks, tables_are_made_before_consumers_start,
-    tables_are_not_written_twice_after_a_kill, tables_are_written_once_by_a_replay, tables_show_nothing_of_what_failed,
+    tables_are_not_written_twice_after_a_kill, tables_are_written_once_around_a_park,
+    tables_are_written_once_by_a_later_replay, tables_are_written_once_by_a_replay, tables_show_nothing_of_what_failed,
     tables_whose_commit_was_not_answered_are_written_once,
 };
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
@@ -233,6 +240,12 @@ cases! {
         replay_behind_later_events_of_its_row_is_refused,
         replay_finishes_what_a_dead_holder_had_put_into_rows,
         replay_keeps_live_events_of_its_rows_waiting,
+        replay_of_what_nobody_compensates_leaves_a_dead_letter,
+        replay_takes_lanes_that_are_parked_in_their_order,
+        replay_waits_for_the_checkpoint,
+        redelivery_adds_nothing_before_the_first_event_of_a_park,
+        redelivery_brings_nothing_back_that_left_a_park,
+        redelivery_leaves_events_in_their_parks_that_can_be_read_now,
         resuming_waits_for_a_store_that_fails,
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
@@ -254,6 +267,8 @@ cases! {
         tables_are_committed_with_their_marks,
         tables_are_made_before_consumers_start,
         tables_are_not_written_twice_after_a_kill,
+        tables_are_written_once_around_a_park,
+        tables_are_written_once_by_a_later_replay,
         tables_are_written_once_by_a_replay,
         tables_show_nothing_of_what_failed,
         tables_whose_commit_was_not_answered_are_written_once,
