@@ -164,9 +164,10 @@ use upcasting::{
     upcasting_passes_what_becomes_nothing, upcasting_reaches_all_readers,
 };
 use views::{
-    views_are_read_in_pages_and_by_column, views_are_rebuilt_when_they_are_told_to, views_catch_up_from_memory,
-    views_follow_their_keys, views_of_another_log_are_rebuilt, views_skip_what_is_in_their_rows,
-    views_that_are_lost_are_rebuilt, views_that_run_ahead_are_rebuilt,
+    views_are_read_in_pages_and_by_column, views_are_rebuilt_up_to_what_is_parked,
+    views_are_rebuilt_when_they_are_told_to, views_catch_up_from_memory, views_follow_their_keys,
+    views_of_another_log_are_rebuilt, views_skip_what_is_in_their_rows, views_that_are_lost_are_rebuilt,
+    views_that_run_ahead_are_rebuilt,
 };
 use waiting::{
     a_dropped_send_is_whole, deadlines_are_kept, deadlines_beyond_the_end_of_time_are_none, shutting_down_drains,
@@ -274,6 +275,7 @@ cases! {
         tables_whose_commit_was_not_answered_are_written_once,
         views_follow_their_keys,
         views_are_read_in_pages_and_by_column,
+        views_are_rebuilt_up_to_what_is_parked,
         views_are_rebuilt_when_they_are_told_to,
         views_catch_up_from_memory,
         views_skip_what_is_in_their_rows,

@@ -4,10 +4,10 @@ use angzarr_runtime::view::VersionState::{Active, Building};
 use angzarr_runtime::view::{Key, NewRow, Owner, Shape, Value, Writer};
 use angzarr_runtime::{App, SyncMode};
 use angzarr_tests::bank::v1::{BalanceRow, Branch, BranchRow, CloseAccount, Deposit, OpenAccount, Transfer};
-use angzarr_tests::{Call, Faults, StoreFaults, register};
+use angzarr_tests::{Call, Fault, Faults, StoreFaults, register};
 use uuid::Uuid;
 
-use super::{BALANCES, BRANCHES, beneath, faulty, open, start, start_accounts_over, start_beside};
+use super::{BALANCES, BRANCHES, balance, beneath, faulty, open, start, start_accounts_over, start_beside};
 use crate::backend::Backend;
 use crate::view::{change, plain};
 
@@ -144,6 +144,30 @@ pub(super) async fn views_are_rebuilt_when_they_are_told_to(backend: impl Backen
     open(&app, "c", 1).await;
     assert_eq!(rows(&app).await.0.len(), before.0.len() + 1);
     assert!(faults.calls("Balances") >= 2 * calls, "all events were handled again");
+    app.shutdown().await.unwrap();
+}
+
+/// What comes again before the first event of a park is put into the row; what waits in the park stays there.
+pub(super) async fn views_are_rebuilt_up_to_what_is_parked(backend: impl Backend) {
+    let (faults, store) = (Faults::default(), StoreFaults::default());
+    let app = register(App::builder(faulty(&backend, &store).await), &faults).start().await.unwrap();
+    open(&app, "a", 100).await;
+    app.drained().await.unwrap();
+    faults.set_for("Balances", "a", Fault::Fails);
+    for amount in [1, 2] {
+        app.send(Deposit { account: "a".into(), amount }).await.unwrap();
+    }
+    app.drained().await.unwrap();
+    faults.mend("Balances");
+    store.hold(Call::CommitView);
+    app.rebuild_view::<BalanceRow>().await.unwrap();
+    store.reached(Call::CommitView).await;
+    store.open(Call::CommitView);
+    app.drained().await.unwrap();
+    let balances = app.consumer(BALANCES).unwrap();
+    assert_eq!((balance(&app, "a").await, balances.parks().await.unwrap()[0].events), (Some(100), 2));
+    assert_eq!(balances.replay("a").await.unwrap().events, 2);
+    assert_eq!(balance(&app, "a").await, Some(103));
     app.shutdown().await.unwrap();
 }
 
