@@ -17,7 +17,7 @@ use crate::faults::Faults;
 #[derive(Projector, Debug)]
 #[projector(Ledger)]
 pub struct LedgerBook {
-    /// Called "Ledger" there, behind all that it wrote.
+    /// Called "Ledger's beginning" there before it writes anything, and "Ledger" behind all that it wrote.
     pub faults: Faults,
 }
 
@@ -28,6 +28,7 @@ pub const LEDGER_TABLES: &str = "
 
 impl LedgerBook {
     async fn moved(&self, account: String, amount: i64, cx: &Context) -> Result<(), Failure> {
+        self.faults.enter("Ledger's beginning", &account).await?;
         let tx = cx.tx();
         tx.execute("INSERT INTO movements VALUES ($1, $2)", &[account.as_str().into(), amount.into()]).await?;
         let known = "SELECT sum, movements FROM sums WHERE account = $1";

@@ -214,6 +214,13 @@ impl Consumer for ProjectorCoordinator {
         }
     }
 
+    async fn parked(&self, lease: &Lease, events: &[EventRef]) -> Result<(), StoreError> {
+        match &self.view {
+            Some(_) => Ok(()),
+            None => self.holding()?.keep(lease, events).await,
+        }
+    }
+
     async fn unparked(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
         match &self.view {
             Some(_) => Ok(()),

@@ -114,6 +114,13 @@ impl Holding {
         }
     }
 
+    pub(crate) async fn keep(&self, lease: &Lease, events: &[EventRef]) -> Result<(), StoreError> {
+        match self.tables() {
+            Some(tables) if !events.is_empty() => tables.keep(lease, events).await,
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) async fn forget(&self, lease: &Lease, event: EventRef) -> Result<(), StoreError> {
         match self.tables() {
             Some(tables) => tables.forget(lease, event).await,

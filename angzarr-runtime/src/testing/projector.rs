@@ -164,7 +164,7 @@ impl ProjectorTest {
             // Behind all events, so that no mark says that it is handled.
             let place = Place { domain: "test", key: SOME_KEY };
             let cx = place.context(self.clock.now(), 0, None);
-            let cx = cx.with_slot(Slot::new(holding, EventRef { position: u64::MAX, part: 0 }));
+            let cx = cx.with_slot(self.slot(holding, EventRef { position: u64::MAX, part: 0 }));
             cx.tx().query(query, &[]).await
         }));
         let found = match found {
@@ -204,12 +204,16 @@ impl ProjectorTest {
     }
 
     async fn handle_in_transaction(&self, event: &Payload, cx: Context, at: EventRef) -> Result<(), Failure> {
-        let cx = cx.with_slot(Slot::new(self.holding().await?, at));
+        let cx = cx.with_slot(self.slot(self.holding().await?, at));
         let handled = self.logic.project(None, event.into(), &cx).await.map(drop);
         match cx.into_slot() {
             Some(slot) => slot.end(handled, Mark::UntilPassed).await.map_err(failure),
             None => handled,
         }
+    }
+
+    fn slot(&self, holding: Arc<Holding>, at: EventRef) -> Slot {
+        Slot::new(holding, at, self.logic.spec().delivery.timeout)
     }
 
     async fn holding(&self) -> Result<Arc<Holding>, Failure> {

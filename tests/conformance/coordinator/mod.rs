@@ -18,6 +18,7 @@ mod pipelined;
 mod process_manager;
 mod processes;
 mod queries;
+mod redelivery;
 mod roots;
 mod setup;
 mod shared;
@@ -100,8 +101,9 @@ use orders::{
     orders_are_carried_out_from_any_process, orders_outlive_a_holder_that_dies_before_it_answers,
     orders_that_nobody_takes_up_are_taken_back, orders_that_take_long_go_on_without_their_caller,
     orders_that_were_carried_out_are_not_carried_out_again, pauses_outlive_their_holder,
-    replay_behind_later_events_of_its_row_is_refused, replay_finishes_what_a_dead_holder_had_put_into_rows,
-    replay_keeps_live_events_of_its_rows_waiting, resuming_waits_for_a_store_that_fails,
+    redelivery_leaves_events_in_their_parks_that_can_be_read_now, replay_behind_later_events_of_its_row_is_refused,
+    replay_finishes_what_a_dead_holder_had_put_into_rows, replay_keeps_live_events_of_its_rows_waiting,
+    replay_takes_lanes_that_are_parked_in_their_order, resuming_waits_for_a_store_that_fails,
 };
 use parks::{
     chains_that_never_end_end_in_a_park, parks_are_discarded_and_compensated, parks_are_kept_and_replayed_in_order,
@@ -123,6 +125,10 @@ use processes::{a_killed_holder_is_followed, a_sleeping_holder_changes_nothing_w
 use queries::{
     queries_as_of_then_see_what_was_then, queries_see_what_others_wrote, queries_see_what_was_acknowledged,
     queries_write_nothing,
+};
+use redelivery::{
+    redelivery_adds_nothing_before_the_first_event_of_a_park, redelivery_brings_nothing_back_that_left_a_park,
+    replay_of_what_nobody_compensates_leaves_a_dead_letter, replay_waits_for_the_checkpoint,
 };
 use roots::roots_in_both_cases_are_one;
 use setup::{a_start_that_fails_gives_leases_back, targets_without_an_aggregate_are_told};
@@ -151,7 +157,8 @@ use standing_by::{
 };
 use tables::{
     tables_are_committed_with_their_marks, tables_are_made_before_consumers_start,
-    tables_are_not_written_twice_after_a_kill, tables_are_written_once_by_a_replay, tables_show_nothing_of_what_failed,
+    tables_are_not_written_twice_after_a_kill, tables_are_written_once_around_a_park,
+    tables_are_written_once_by_a_later_replay, tables_are_written_once_by_a_replay, tables_show_nothing_of_what_failed,
     tables_whose_commit_was_not_answered_are_written_once,
 };
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
@@ -160,10 +167,11 @@ use upcasting::{
     upcasting_passes_what_becomes_nothing, upcasting_reaches_all_readers,
 };
 use views::{
-    views_are_read_in_pages_and_by_column, views_are_rebuilt_past_what_fails, views_are_rebuilt_when_they_are_told_to,
-    views_are_rebuilt_while_events_come, views_catch_up_from_memory, views_follow_their_keys,
-    views_of_another_log_are_rebuilt, views_skip_what_is_in_their_rows, views_that_are_being_rebuilt_survive_a_kill,
-    views_that_are_lost_are_rebuilt, views_that_cannot_be_rebuilt_say_so, views_that_run_ahead_are_rebuilt,
+    views_are_read_in_pages_and_by_column, views_are_rebuilt_past_what_fails, views_are_rebuilt_up_to_what_is_parked,
+    views_are_rebuilt_when_they_are_told_to, views_are_rebuilt_while_events_come, views_catch_up_from_memory,
+    views_follow_their_keys, views_of_another_log_are_rebuilt, views_skip_what_is_in_their_rows,
+    views_that_are_being_rebuilt_survive_a_kill, views_that_are_lost_are_rebuilt, views_that_cannot_be_rebuilt_say_so,
+    views_that_run_ahead_are_rebuilt,
 };
 use waiting::{
     a_dropped_send_is_whole, deadlines_are_kept, deadlines_beyond_the_end_of_time_are_none, shutting_down_drains,
@@ -238,6 +246,12 @@ cases! {
         replay_behind_later_events_of_its_row_is_refused,
         replay_finishes_what_a_dead_holder_had_put_into_rows,
         replay_keeps_live_events_of_its_rows_waiting,
+        replay_of_what_nobody_compensates_leaves_a_dead_letter,
+        replay_takes_lanes_that_are_parked_in_their_order,
+        replay_waits_for_the_checkpoint,
+        redelivery_adds_nothing_before_the_first_event_of_a_park,
+        redelivery_brings_nothing_back_that_left_a_park,
+        redelivery_leaves_events_in_their_parks_that_can_be_read_now,
         resuming_waits_for_a_store_that_fails,
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
@@ -260,11 +274,14 @@ cases! {
         tables_are_committed_with_their_marks,
         tables_are_made_before_consumers_start,
         tables_are_not_written_twice_after_a_kill,
+        tables_are_written_once_around_a_park,
+        tables_are_written_once_by_a_later_replay,
         tables_are_written_once_by_a_replay,
         tables_show_nothing_of_what_failed,
         tables_whose_commit_was_not_answered_are_written_once,
         views_follow_their_keys,
         views_are_read_in_pages_and_by_column,
+        views_are_rebuilt_up_to_what_is_parked,
         views_are_rebuilt_when_they_are_told_to,
         views_are_rebuilt_while_events_come,
         views_are_rebuilt_past_what_fails,

@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::lanes::transfer;
+use super::redelivery::parked;
 use super::{
     BALANCES, NOTICES, TRANSFERS, balance, code, decode, faulty, lease, open, start_beside, status, stopped, stream,
 };
@@ -355,6 +356,13 @@ impl Turnovers {
     async fn park(&self, backend: &impl Backend, app: &App) {
         open(app, "a", 100).await;
         app.drained().await.unwrap();
+        self.append(backend).await;
+        parked(app, BALANCES, 2).await;
+        self.broken.store(false, Ordering::SeqCst);
+    }
+
+    /// Appends the turnovers; from here on they cannot be read.
+    async fn append(&self, backend: &impl Backend) {
         self.broken.store(true, Ordering::SeqCst);
         let turnover = Turnover { account: "a".into(), deposited: 10, withdrawn: 1 };
         let payload = Payload { type_name: "bank.v1.Turnover".into(), value: turnover.encode_to_vec().into() };
@@ -370,13 +378,6 @@ impl Turnovers {
             trace: Trace { correlation_id: "talk".into(), cause: None },
         };
         backend.open().await.store.append(book).await.unwrap();
-        let parked = async {
-            while consumer(app, BALANCES).parks().await.unwrap().first().map(|park| park.events) != Some(2) {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(SOON, parked).await.unwrap();
-        self.broken.store(false, Ordering::SeqCst);
     }
 }
 
@@ -450,4 +451,50 @@ pub(super) async fn replay_behind_later_events_of_its_row_is_refused(backend: im
     app.drained().await.unwrap();
     assert_eq!(row(&app).await, (102, 4));
     app.shutdown().await.unwrap();
+}
+
+/// A lane cannot take later events while earlier ones wait in its park.
+pub(super) async fn replay_takes_lanes_that_are_parked_in_their_order(backend: impl Backend) {
+    let turnovers = Turnovers::new();
+    let app = turnovers.start(&backend, &StoreFaults::default()).await;
+    open(&app, "a", 100).await;
+    app.drained().await.unwrap();
+    turnovers.faults.set_for("Balances", "a", Fault::Fails);
+    deposit(&app, 1_000).await;
+    parked(&app, BALANCES, 1).await;
+    turnovers.append(&backend).await;
+    parked(&app, BALANCES, 3).await;
+    turnovers.faults.mend("Balances");
+    turnovers.broken.store(false, Ordering::SeqCst);
+    let balances = consumer(&app, BALANCES);
+    let cleared = balances.replay(lane("a")).await.unwrap();
+    let (_, last) = cleared.failed.unwrap();
+    assert_eq!((cleared.events, last.code.as_str()), (0, "LANE_PARKED"));
+    assert!(last.reason.contains("\"a\""), "it says which one: {}", last.reason);
+    assert_eq!(row(&app).await, (100, 2));
+    assert_eq!(balances.replay("a").await.map(|cleared| (cleared.events, cleared.failed)).unwrap(), (1, None));
+    assert_eq!(balances.replay(lane("a")).await.map(|cleared| (cleared.events, cleared.failed)).unwrap(), (2, None));
+    assert_eq!(row(&app).await, (1_118, 7));
+    app.shutdown().await.unwrap();
+}
+
+pub(super) async fn redelivery_leaves_events_in_their_parks_that_can_be_read_now(backend: impl Backend) {
+    let (turnovers, store) = (Turnovers::new(), StoreFaults::default());
+    let killed = turnovers.start(&backend, &store).await;
+    open(&killed, "a", 100).await;
+    killed.drained().await.unwrap();
+    store.hold(Call::CommitView);
+    turnovers.append(&backend).await;
+    parked(&killed, BALANCES, 2).await;
+    store.kill().await;
+    turnovers.broken.store(false, Ordering::SeqCst);
+
+    let app = turnovers.start(&backend, &StoreFaults::default()).await;
+    app.drained().await.unwrap();
+    assert_eq!(row(&app).await, (100, 2));
+    // Nothing follows that would move the checkpoint.
+    let replayed = consumer(&app, BALANCES).replay(lane("a")).await.unwrap();
+    assert_eq!((replayed.events, replayed.failed, row(&app).await), (2, None, (118, 6)));
+    app.shutdown().await.unwrap();
+    drop(killed);
 }

@@ -12,6 +12,7 @@ use angzarr_tests::{
     AccountRules, Call, Fault, Faults, LEDGER_TABLES, LedgerBook, OldAccounts, StoreFault, StoreFaults, query_tables,
 };
 
+use super::redelivery::parked;
 use super::{code, open, status};
 use crate::backend::Backend;
 
@@ -52,6 +53,12 @@ impl Started {
     async fn sums(&self) -> String {
         self.app.drained().await.unwrap();
         self.rows("SELECT account, sum, movements FROM sums ORDER BY account").await
+    }
+
+    /// How many events left the park, and the code of the one that failed.
+    async fn replay(&self, account: &str) -> (u64, Option<String>) {
+        let cleared = self.app.consumer(LEDGER).unwrap().replay(account).await.unwrap();
+        (cleared.events, cleared.failed.map(|(_, attempt)| attempt.code))
     }
 }
 
@@ -161,12 +168,53 @@ pub(super) async fn tables_are_written_once_by_a_replay(backend: impl Backend) {
     assert!(replaying.await.unwrap().is_err());
 
     let again = Started::over(&backend, &faults, &StoreFaults::default()).await;
-    // It goes on with the order.
-    while !again.app.consumer(LEDGER).unwrap().parks().await.unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    // The order outlives its holder.
+    parked(&again.app, LEDGER, 0).await;
     again.deposit("a", 2).await;
     assert_eq!(again.sums().await, "a|103|3\nb|11|2");
+}
+
+/// An event that was committed comes again, before the first one of its park.
+pub(super) async fn tables_are_written_once_around_a_park(backend: impl Backend) {
+    let (faults, store) = (Faults::default(), StoreFaults::default());
+    let started = Started::over(&backend, &faults, &store).await;
+    open(&started.app, "a", 100).await;
+    started.app.drained().await.unwrap();
+    store.hold(Call::SaveTables);
+    started.deposit("a", 1).await;
+    store.reached(Call::SaveTables).await;
+    faults.set_for("Ledger", "a", Fault::Fails);
+    started.deposit("a", 2).await;
+    parked(&started.app, LEDGER, 1).await;
+    store.kill().await;
+    faults.mend("Ledger");
+
+    let again = Started::over(&backend, &faults, &StoreFaults::default()).await;
+    assert_eq!(again.sums().await, "a|101|2");
+    assert_eq!(again.replay("a").await, (1, None));
+    assert_eq!(again.sums().await, "a|103|3");
+}
+
+/// An event that was committed comes again, and is parked by a handler that fails before it asks for a transaction.
+pub(super) async fn tables_are_written_once_by_a_later_replay(backend: impl Backend) {
+    let (faults, store) = (Faults::default(), StoreFaults::default());
+    let started = Started::over(&backend, &faults, &store).await;
+    open(&started.app, "a", 100).await;
+    started.app.drained().await.unwrap();
+    store.hold(Call::SaveTables);
+    started.deposit("a", 1).await;
+    store.reached(Call::SaveTables).await;
+    store.kill().await;
+
+    faults.set_for("Ledger's beginning", "a", Fault::Fails);
+    let again = Started::over(&backend, &faults, &StoreFaults::default()).await;
+    open(&again.app, "b", 10).await;
+    assert_eq!(again.sums().await, "a|101|2\nb|10|1");
+    parked(&again.app, LEDGER, 1).await;
+    faults.mend("Ledger's beginning");
+    assert_eq!(again.replay("a").await, (1, None));
+    again.deposit("a", 2).await;
+    assert_eq!(again.sums().await, "a|103|3\nb|10|1");
 }
 
 /// What an application makes at its start, it makes whole.

@@ -11,7 +11,7 @@ use angzarr_tests::{Call, Fault, Faults, StoreFault, StoreFaults, register};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{BALANCES, BRANCHES, beneath, faulty, open, start, start_accounts_over, start_beside};
+use super::{BALANCES, BRANCHES, balance, beneath, faulty, open, start, start_accounts_over, start_beside};
 use crate::backend::Backend;
 use crate::view::{change, plain};
 
@@ -315,6 +315,30 @@ pub(super) async fn views_that_cannot_be_rebuilt_say_so(backend: impl Backend) {
     let app = start().await;
     built(&app).await;
     assert_eq!((versions(&app).await, balance(&app, "a").await), (vec![(2, Active)], Some(70)));
+    app.shutdown().await.unwrap();
+}
+
+/// What comes again before the first event of a park is put into the row; what waits in the park stays there.
+pub(super) async fn views_are_rebuilt_up_to_what_is_parked(backend: impl Backend) {
+    let (faults, store) = (Faults::default(), StoreFaults::default());
+    let app = register(App::builder(faulty(&backend, &store).await), &faults).start().await.unwrap();
+    open(&app, "a", 100).await;
+    app.drained().await.unwrap();
+    faults.set_for("Balances", "a", Fault::Fails);
+    for amount in [1, 2] {
+        app.send(Deposit { account: "a".into(), amount }).await.unwrap();
+    }
+    app.drained().await.unwrap();
+    faults.mend("Balances");
+    store.hold(Call::CommitBuilding);
+    app.rebuild_view::<BalanceRow>().await.unwrap();
+    store.reached(Call::CommitBuilding).await;
+    store.open(Call::CommitBuilding);
+    app.drained().await.unwrap();
+    let balances = app.consumer(BALANCES).unwrap();
+    assert_eq!((balance(&app, "a").await, balances.parks().await.unwrap()[0].events), (Some(100), 2));
+    assert_eq!(balances.replay("a").await.unwrap().events, 2);
+    assert_eq!(balance(&app, "a").await, Some(103));
     app.shutdown().await.unwrap();
 }
 

@@ -82,6 +82,11 @@ pub(crate) trait Consumer: Send + Sync + 'static {
         self.react(event, lane).await
     }
 
+    /// Events are about to join a park, or are in one: the checkpoint will pass them without their being handled.
+    async fn parked(&self, _lease: &Lease, _events: &[EventRef]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// An event has left its park, and is not replayed again.
     async fn unparked(&self, _lease: &Lease, _event: EventRef) -> Result<(), StoreError> {
         Ok(())

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Consumer;
 use super::window::Ticket;
 use crate::error::Error;
-use crate::store::{ConsumerStore, Lease, NewDeadLetter, NewParked};
+use crate::store::{ConsumerStore, EventRef, Lease, NewDeadLetter, NewParked, StoreError};
 
 /// How many lanes are parked before the consumer pauses instead.
 pub(super) const PARKS: usize = 100;
@@ -18,7 +19,10 @@ pub(super) struct Joining {
 
 /// The parks of a consumer, as its holder knows them.
 pub(super) struct Parks {
-    lanes: HashSet<String>,
+    /// From where on events of each wait: the first one in it, or before that.
+    first: HashMap<String, EventRef>,
+    /// Events behind the checkpoint that were in a park when the holder began, in whatever lane: they come again.
+    inside: HashSet<EventRef>,
     limit: usize,
     /// Whether any event has become a dead letter, or any lane been parked, as far as this holder knows.
     troubled: bool,
@@ -30,15 +34,33 @@ pub(super) struct Parks {
 }
 
 impl Parks {
-    /// Those that there are. Once it was `resumed`, a consumer may park as many lanes again before it pauses.
-    pub(super) fn new(lanes: HashSet<String>, resumed: bool) -> Self {
-        let limit = if resumed { lanes.len() + PARKS } else { PARKS };
-        let troubled = !lanes.is_empty();
-        Self { lanes, limit, troubled, joining: Vec::new(), on_the_way: HashMap::new(), joins: HashMap::new() }
+    /// Those that there are, for a holder that begins behind `position`. Once it was `resumed`, a consumer may park as
+    /// many lanes again before it pauses.
+    pub(super) async fn load(
+        store: &dyn ConsumerStore,
+        consumer: &dyn Consumer,
+        lease: &Lease,
+        position: u64,
+        resumed: bool,
+    ) -> Result<Self, StoreError> {
+        let parks = store.parks(consumer.name()).await?;
+        let inside = store.parked_behind(consumer.name(), position).await?;
+        // What keeps them may have been lost with the power.
+        consumer.parked(lease, &inside).await?;
+        let limit = if resumed { parks.len() + PARKS } else { PARKS };
+        Ok(Self {
+            troubled: !parks.is_empty(),
+            first: parks.into_iter().map(|park| (park.lane, park.first)).collect(),
+            inside: inside.into_iter().collect(),
+            limit,
+            joining: Vec::new(),
+            on_the_way: HashMap::new(),
+            joins: HashMap::new(),
+        })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lanes.len()
+        self.first.len()
     }
 
     pub(super) fn troubled(&self) -> bool {
@@ -46,16 +68,38 @@ impl Parks {
     }
 
     pub(super) fn holds(&self, lane: &str) -> bool {
-        !self.lanes.is_empty() && self.lanes.contains(lane)
+        !self.first.is_empty() && self.first.contains_key(lane)
     }
 
-    /// Parks a lane; false if there are too many already.
-    pub(super) fn open(&mut self, lane: &str) -> bool {
-        if !self.lanes.contains(lane) && self.lanes.len() >= self.limit {
+    /// Whether an event of a lane has to wait in its park: what lies before the park's first event was handled, or is to
+    /// be.
+    pub(super) fn holds_up(&self, lane: &str, event: EventRef) -> bool {
+        !self.first.is_empty() && self.first.get(lane).is_some_and(|first| *first <= event)
+    }
+
+    /// Whether an event that was read is in a park already; each comes once.
+    pub(super) fn has_inside(&mut self, event: EventRef) -> bool {
+        !self.inside.is_empty() && self.inside.remove(&event)
+    }
+
+    /// Parks a lane from an event on; false if there are too many already.
+    pub(super) fn open(&mut self, lane: &str, event: EventRef) -> bool {
+        if let Some(first) = self.first.get_mut(lane) {
+            *first = event.min(*first);
+            return true;
+        }
+        if self.first.len() >= self.limit {
             return false;
         }
-        self.lanes.insert(lane.to_owned());
+        self.first.insert(lane.to_owned(), event);
         true
+    }
+
+    /// Keeps what the first event of a park is after others have left it.
+    pub(super) fn begins_at(&mut self, lane: &str, event: EventRef) {
+        if let Some(first) = self.first.get_mut(lane) {
+            *first = event;
+        }
     }
 
     pub(super) fn join(&mut self, joining: Joining) {
@@ -96,7 +140,7 @@ impl Parks {
     pub(super) fn close(&mut self, lane: &str, joins: u64) -> bool {
         let empty = !self.on_the_way.contains_key(lane) && self.joins(lane) == joins;
         if empty {
-            self.lanes.remove(lane);
+            self.first.remove(lane);
             self.joins.remove(lane);
         }
         empty
@@ -104,12 +148,19 @@ impl Parks {
 }
 
 /// Letters first: an event in a park without its letter would not say why it is there.
-pub(super) async fn write(store: &dyn ConsumerStore, lease: &Lease, joining: &[Joining]) -> Result<(), Error> {
+pub(super) async fn write(
+    store: &dyn ConsumerStore,
+    consumer: &dyn Consumer,
+    lease: &Lease,
+    joining: &[Joining],
+) -> Result<(), Error> {
     for letter in joining.iter().filter_map(|joining| joining.letter.clone()) {
         store.save_dead_letter(lease, letter).await?;
     }
     let parked: Vec<_> = joining.iter().filter_map(|joining| joining.parked.clone()).collect();
     if !parked.is_empty() {
+        let events: Vec<_> = parked.iter().map(|parked| parked.event).collect();
+        consumer.parked(lease, &events).await?;
         store.park(lease, parked).await?;
     }
     Ok(())

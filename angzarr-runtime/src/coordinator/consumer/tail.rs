@@ -26,9 +26,7 @@ use crate::component::OnFailure;
 use crate::coordinator::check_chain;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{
-    Attempt, EventRef, Lease, NewDeadLetter, NewParked, Order, Record, RecordKind, StoreError, TakenOrder,
-};
+use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Record, RecordKind, StoreError, TakenOrder};
 use crate::time;
 use orders::Work;
 
@@ -73,7 +71,8 @@ enum Happened {
     Ordered(Tried<Vec<TakenOrder>>),
     Paged(Work),
     Worked(Work),
-    Cleaned(Work, Tried<bool>),
+    /// With the first event that is left.
+    Cleaned(Work, Tried<Option<EventRef>>),
     Answered(Tried<()>),
     Due(Tried<Vec<Record>>),
 }
@@ -123,6 +122,8 @@ pub(super) struct Tail<'a> {
     orders: HashSet<Uuid>,
     /// Lanes that orders work at, one at each.
     working: HashMap<String, Uuid>,
+    /// Works whose next events the checkpoint has not passed.
+    waiting_for_checkpoint: Vec<Work>,
     /// Works whose lanes have to come to rest first.
     waiting_for_rest: Vec<Work>,
     /// Positions of deadlines that are being handled, or wait for that.
@@ -165,6 +166,7 @@ impl<'a> Tail<'a> {
             asking: false,
             orders: HashSet::new(),
             working: HashMap::new(),
+            waiting_for_checkpoint: Vec::new(),
             waiting_for_rest: Vec::new(),
             firing: HashSet::new(),
             looking: false,
@@ -272,7 +274,7 @@ impl<'a> Tail<'a> {
         let asked = !self.asked.is_empty() && self.turn.consumer.is_projector();
         let wanted = idle || asked || !self.after_next.is_empty() || self.unsaved >= COMMIT;
         let unsaved = self.unsaved > 0 || !self.after_next.is_empty();
-        if (unsaved && wanted) || self.window.done_up_to() - self.committed >= STRIDE {
+        if (unsaved && wanted) || self.awaits_checkpoint() || self.window.done_up_to() - self.committed >= STRIDE {
             self.commit();
         }
     }
@@ -328,6 +330,7 @@ impl<'a> Tail<'a> {
                     for work in std::mem::take(&mut self.after_this) {
                         self.clean(work);
                     }
+                    self.go_on_behind_checkpoint();
                 }
             }
             Happened::Ordered(tried) => {
@@ -337,11 +340,8 @@ impl<'a> Tail<'a> {
                 }
             }
             Happened::Paged(work) => self.paged(work),
-            Happened::Worked(work) => match work.order.order {
-                // What was handled has to be kept before the park forgets it.
-                Order::Replay { .. } => self.after_next.push(work),
-                _ => self.clean(work),
-            },
+            // What was handled, and the checkpoint that has passed it, have to be kept before the park forgets it.
+            Happened::Worked(work) => self.after_next.push(work),
             Happened::Cleaned(work, tried) => self.cleaned(work, tried),
             Happened::Answered(tried) => {
                 self.done(self.window.done_up_to() + 1, tried);
@@ -441,6 +441,10 @@ impl<'a> Tail<'a> {
             }
             let (whole, stream) =
                 (EventRef { position: record.position, part: EventRef::WHOLE }, record.stream.clone());
+            // Since nobody could read it when it came first.
+            if self.parks.has_inside(whole) {
+                continue;
+            }
             if let Err(failure) = self.turn.log.upcasts.current(record, &mut events) {
                 events.clear();
                 self.refuse(&stream.root.to_string().into(), whole, failure);
@@ -460,12 +464,15 @@ impl<'a> Tail<'a> {
     /// Handles an event at once if its lane is free, or lets it wait.
     async fn admit(&mut self, record: Record) {
         let event = EventRef { position: record.position, part: record.part };
+        if self.parks.has_inside(event) {
+            return;
+        }
         let lane = match self.turn.consumer.lane(&record) {
             Ok(lane) => lane,
             Err(failure) => return self.refuse(&of_stream(&record), event, failure),
         };
         let ticket = self.window.add(event);
-        if self.parks.holds(&lane.name) {
+        if self.parks.holds_up(&lane.name, event) {
             self.parks.join(Joining { ticket, letter: None, parked: parked(&lane.name, event) });
         } else if self.busy < LANES && self.window.is_free(&lane.name) {
             let name = lane.name.clone();
@@ -484,7 +491,7 @@ impl<'a> Tail<'a> {
     fn refuse(&mut self, lane: &Arc<str>, event: EventRef, failure: Failure) {
         let ticket = self.window.add(event);
         let error = Error::from(failure);
-        if self.parks.holds(lane) {
+        if self.parks.holds_up(lane, event) {
             return self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
         }
         self.failed(lane, ticket, event, vec![super::attempts::attempt(&error)], error);
@@ -581,13 +588,15 @@ impl<'a> Tail<'a> {
             }
             _ => self.attempts.delivery.on_failure,
         };
+        // A deadline may lie behind events of its lane that are still to be read, and are to wait for it.
+        let from = event.min(EventRef { position: self.window.read() + 1, part: 0 });
         match on_failure {
             OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
             OnFailure::Skip => {
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter and is skipped");
                 self.parks.join(Joining { ticket, letter, parked: None });
             }
-            OnFailure::Park if self.parks.open(lane) => {
+            OnFailure::Park if self.parks.open(lane, from) => {
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter; its lane is parked");
                 self.parks.join(Joining { ticket, letter, parked: parked(lane, event) });
                 for Waiting { ticket, event, .. } in self.window.clear(lane) {
@@ -607,12 +616,13 @@ impl<'a> Tail<'a> {
     }
 
     fn join(&mut self) {
-        let (store, attempts, lease, joining) = (&self.turn.log.store, self.attempts, self.lease, self.parks.take());
+        let (turn, attempts, lease, joining) = (self.turn, self.attempts, self.lease, self.parks.take());
         let position = self.window.done_up_to() + 1;
         self.joining = true;
         self.under_way.push(
             async move {
-                let tried = attempts.make(position, || parking::write(&**store, lease, &joining)).await;
+                let write = || parking::write(&*turn.log.store, &*turn.consumer, lease, &joining);
+                let tried = attempts.make(position, write).await;
                 Happened::Joined(joining, tried)
             }
             .boxed(),
@@ -629,13 +639,13 @@ impl<'a> Tail<'a> {
         let answered: Vec<_> = self.done_for().collect();
         self.answered.extend(answered);
         self.after_this.append(&mut self.after_next);
-        let replayed = !self.after_this.is_empty();
+        let leaving = !self.after_this.is_empty();
         self.under_way.push(
             async move {
                 let commit = || async {
                     turn.consumer.commit(lease, position).await?;
                     // The parks that forget it may lie on a disk that is faster.
-                    if replayed {
+                    if leaving {
                         turn.consumer.sync().await?;
                     }
                     Ok(())
@@ -649,12 +659,6 @@ impl<'a> Tail<'a> {
 
 fn parked(lane: &Arc<str>, event: EventRef) -> Option<NewParked> {
     Some(NewParked { lane: lane.to_string(), event })
-}
-
-/// Which lanes of a consumer are parked.
-pub(super) async fn parked_lanes(turn: &Turn) -> Result<HashSet<String>, StoreError> {
-    let parks = turn.log.store.parks(turn.consumer.name()).await?;
-    Ok(parks.into_iter().map(|park| park.lane).collect())
 }
 
 impl Turn {

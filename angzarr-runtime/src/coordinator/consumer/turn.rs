@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::attempts::{Attempts, Failures, Signals};
 use super::parking::Parks;
-use super::tail::{BATCH, Halt, Tail, parked_lanes};
+use super::tail::{BATCH, Halt, Tail};
 use super::{Consumer, Inbox, Progress, Stop, build};
 use crate::coordinator::log::Log;
 use crate::error::Error;
@@ -158,7 +158,7 @@ impl Turn {
     async fn hold(&self, lease: &Lease, position: u64, resumed: bool, inbox: &mut Inbox) -> Result<Halt, StoreError> {
         let mut alive = JoinSet::new();
         alive.spawn(keep(self.log.clone(), lease.clone()));
-        let parks = Parks::new(parked_lanes(self).await?, resumed);
+        let parks = Parks::load(&*self.log.store, &*self.consumer, lease, position, resumed).await?;
         let signals = Signals { crowded: watch::Sender::new(false), halting: watch::Sender::new(false) };
         let attempts = self.attempts(&signals);
         tokio::select! {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::{Halt, Happened, Tail};
-use crate::coordinator::consumer::attempts::Tried;
+use crate::coordinator::consumer::attempts::{Tried, attempt};
 use crate::coordinator::consumer::turn::{Turn, holds};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -27,6 +27,8 @@ pub(super) struct Work {
     resting: Vec<String>,
     /// Those that may leave it now.
     done: Vec<EventRef>,
+    /// The last of them, if it leaves the park with a dead letter, and its attempts.
+    uncompensated: Option<(EventRef, Vec<Attempt>)>,
     /// Where it ended.
     failed: Option<(EventRef, Vec<Attempt>)>,
     /// How many events had joined the park when it was looked at.
@@ -96,8 +98,17 @@ impl<'a> Tail<'a> {
             return;
         }
         self.working.insert(lane.clone(), taken.id);
-        let (page, resting, done, failed, halt) = (Vec::new(), Vec::new(), Vec::new(), None, None);
-        self.work(Work { order: taken, lane, page, resting, done, failed, joins: 0, halt });
+        self.work(Work {
+            order: taken,
+            lane,
+            page: Vec::new(),
+            resting: Vec::new(),
+            done: Vec::new(),
+            uncompensated: None,
+            failed: None,
+            joins: 0,
+            halt: None,
+        });
     }
 
     fn answer(&mut self, order: &TakenOrder, answer: Answer) {
@@ -119,15 +130,16 @@ impl<'a> Tail<'a> {
     /// Looks at the next events of a park.
     fn work(&mut self, mut work: Work) {
         let (turn, attempts) = (self.turn, self.attempts);
+        let position = self.window.done_up_to() + 1;
         let limit = if matches!(work.order.order, Order::Skip { .. }) { 1 } else { PAGE };
         self.under_way.push(
             async move {
                 let page = || async { Ok(turn.log.store.parked(turn.consumer.name(), &work.lane, limit).await?) };
-                match attempts.make(0, page).await {
+                match attempts.make(position, page).await {
                     Tried::Done(page) => work.page = page,
                     Tried::Lost => work.halt = Some(Halt::Lost),
                     Tried::Stopped => work.halt = Some(Halt::Stopped),
-                    Tried::Failed(_, error) => work.halt = Some(Halt::Failed(0, error)),
+                    Tried::Failed(_, error) => work.halt = Some(Halt::Failed(position, error)),
                 }
                 Happened::Paged(work)
             }
@@ -135,27 +147,78 @@ impl<'a> Tail<'a> {
         );
     }
 
-    /// Goes through a page, once nothing else is at work at the lanes of its events.
+    /// Goes through a page, as far as the checkpoint has passed it, once nothing else is at work at the lanes of its
+    /// events.
     pub(super) fn paged(&mut self, mut work: Work) {
         if let Some(halt) = work.halt.take() {
             return self.halt_at(halt);
         }
-        if matches!(work.order.order, Order::Replay { .. }) {
-            for lane in work.page.iter().flat_map(|parked| self.turn.other_lanes(&work.lane, parked)) {
+        // What the checkpoint has not passed comes again after a restart, and only its park keeps it from being handled.
+        let passed = work.page.partition_point(|parked| parked.event.position <= self.committed);
+        if passed == 0 && !work.page.is_empty() {
+            // The checkpoint may wait for what they hold.
+            self.let_go_on(&mut work);
+            return self.waiting_for_checkpoint.push(work);
+        }
+        work.page.truncate(passed);
+        if work.is_replay() {
+            match self.rest_for(&mut work) {
+                Ok(()) => {}
+                Err(Rests::Busy) => {
+                    self.leave(&mut work);
+                    return self.answer(&work.order, Answer::Refused(Refusal::LaneBusy));
+                }
+                Err(Rests::Parked(event, lane)) => {
+                    let message =
+                        format!("it belongs to the lane \"{lane}\", where earlier events wait: replay that first");
+                    work.failed = Some((event, vec![attempt(&Failure::new("LANE_PARKED", message).into())]));
+                    return self.clean(work);
+                }
+            }
+        }
+        self.waiting_for_rest.push(work);
+        self.go_through_pages();
+    }
+
+    /// Lets the other lanes of a page's events come to rest. The page ends before an event that has to wait for others.
+    fn rest_for(&mut self, work: &mut Work) -> Result<(), Rests> {
+        for (index, parked) in work.page.iter().enumerate() {
+            let lanes = self.turn.other_lanes(&work.lane, parked);
+            if let Some(lane) = lanes.iter().find(|lane| self.parks.holds_up(lane, parked.event)) {
+                if index == 0 {
+                    return Err(Rests::Parked(parked.event, lane.clone()));
+                }
+                work.page.truncate(index);
+                return Ok(());
+            }
+            for lane in lanes {
                 if work.resting.contains(&lane) {
                     continue;
                 }
                 if self.working.contains_key(&lane) {
-                    self.leave(&work);
-                    return self.answer(&work.order, Answer::Refused(Refusal::LaneBusy));
+                    return Err(Rests::Busy);
                 }
                 self.working.insert(lane.clone(), work.order.id);
                 self.window.rest(&lane);
                 work.resting.push(lane);
             }
         }
-        self.waiting_for_rest.push(work);
-        self.go_through_pages();
+        Ok(())
+    }
+
+    /// Whether a work waits for a checkpoint that can be written.
+    pub(super) fn awaits_checkpoint(&self) -> bool {
+        let done = self.window.done_up_to();
+        self.waiting_for_checkpoint.iter().any(|work| work.is_behind(done))
+    }
+
+    /// Goes on with those works whose next event the checkpoint has passed.
+    pub(super) fn go_on_behind_checkpoint(&mut self) {
+        let committed = self.committed;
+        let works: Vec<_> = self.waiting_for_checkpoint.extract_if(.., |work| work.is_behind(committed)).collect();
+        for work in works {
+            self.paged(work);
+        }
     }
 
     /// Goes through those pages whose lanes have come to rest.
@@ -180,6 +243,12 @@ impl<'a> Tail<'a> {
                     let handle = || turn.handle_parked(&work, &page, parked);
                     match attempts.make(parked.event.position, handle).await {
                         Tried::Done(()) => work.done.push(parked.event),
+                        // As for one that is not parked: nothing more can be done about it.
+                        Tried::Failed(attempts, Error::Uncompensated { .. }) if work.is_replay() => {
+                            work.done.push(parked.event);
+                            work.uncompensated = Some((parked.event, attempts));
+                            break;
+                        }
                         Tried::Failed(attempts, _) => {
                             work.failed = Some((parked.event, attempts));
                             break;
@@ -207,11 +276,12 @@ impl<'a> Tail<'a> {
             return self.halt_at(halt);
         }
         let (turn, attempts, lease) = (self.turn, self.attempts, self.lease);
+        let position = self.window.done_up_to() + 1;
         work.joins = self.parks.joins(&work.lane);
         work.order.events += work.done.len() as u64;
         self.under_way.push(
             async move {
-                let step = match attempts.make(0, || turn.step(&work)).await {
+                let step = match attempts.make(position, || turn.step(&work)).await {
                     Tried::Done(step) => step,
                     Tried::Lost => return Happened::Cleaned(work, Tried::Lost),
                     Tried::Stopped => return Happened::Cleaned(work, Tried::Stopped),
@@ -221,49 +291,80 @@ impl<'a> Tail<'a> {
                 };
                 let clean = || async {
                     turn.log.store.carry_out(lease, step.clone()).await?;
-                    for event in &step.removed {
-                        turn.consumer.unparked(lease, *event).await?;
+                    for unparked in &step.unparked {
+                        turn.consumer.unparked(lease, unparked.event).await?;
                     }
-                    Ok(turn.log.store.parked(turn.consumer.name(), &work.lane, 1).await?.is_empty())
+                    let left = turn.log.store.parked(turn.consumer.name(), &work.lane, 1).await?;
+                    Ok(left.first().map(|parked| parked.event))
                 };
-                let tried = attempts.make(0, clean).await;
+                let tried = attempts.make(position, clean).await;
                 Happened::Cleaned(work, tried)
             }
             .boxed(),
         );
     }
 
-    pub(super) fn cleaned(&mut self, mut work: Work, tried: Tried<bool>) {
-        let Some(empty) = self.done(0, tried) else { return };
+    pub(super) fn cleaned(&mut self, mut work: Work, tried: Tried<Option<EventRef>>) {
+        let Some(left) = self.done(self.window.done_up_to() + 1, tried) else { return };
         work.done.clear();
-        let rejoined = empty && self.parks.close(&work.lane, work.joins);
+        work.uncompensated = None;
+        if let Some(first) = left {
+            self.parks.begins_at(&work.lane, first);
+        }
+        let rejoined = left.is_none() && self.parks.close(&work.lane, work.joins);
         if rejoined && self.turn.consumer.has_deadlines() && !self.looking {
             self.look_for_deadlines();
         }
         if work.is_over() {
-            self.leave(&work);
+            self.leave(&mut work);
         } else if rejoined {
-            self.leave(&work);
+            self.leave(&mut work);
             self.answer(&work.order, Answer::Done { failed: None });
         } else if !self.ends() {
             self.work(work);
         }
     }
 
-    /// Lets other orders and live events come to the lanes of a work again.
-    fn leave(&mut self, work: &Work) {
-        self.working.remove(&work.lane);
-        for lane in &work.resting {
-            self.working.remove(lane);
-            self.window.go_on(lane);
+    /// Lets the lanes go on that rested for a work.
+    fn let_go_on(&mut self, work: &mut Work) {
+        for lane in work.resting.drain(..) {
+            self.working.remove(&lane);
+            self.window.go_on(&lane);
         }
+    }
+
+    /// Lets other orders and live events come to the lanes of a work again.
+    fn leave(&mut self, work: &mut Work) {
+        self.working.remove(&work.lane);
+        self.let_go_on(work);
         if !self.asking && !self.ends() {
             self.look_for_orders();
         }
     }
 }
 
+/// Why the lanes of a page's events do not come to rest.
+enum Rests {
+    /// Another order is at work at one.
+    Busy,
+    /// The first event belongs to this lane, which is parked before it.
+    Parked(EventRef, String),
+}
+
 impl Work {
+    fn is_replay(&self) -> bool {
+        matches!(self.order.order, Order::Replay { .. })
+    }
+
+    fn keeps_letter(&self, event: EventRef) -> bool {
+        self.uncompensated.as_ref().is_some_and(|(uncompensated, _)| *uncompensated == event)
+    }
+
+    /// Whether its next event lies at or before a position.
+    fn is_behind(&self, position: u64) -> bool {
+        self.page.first().is_none_or(|parked| parked.event.position <= position)
+    }
+
     /// Whether its last step has the answer.
     fn is_over(&self) -> bool {
         self.failed.is_some() || matches!(self.order.order, Order::Skip { .. })
@@ -314,16 +415,14 @@ impl Turn {
                 continue;
             }
             let own = self.consumer.lane(part)?;
-            if *own.name != *work.lane {
-                self.check_order(page, part).await?;
-            }
+            self.check_order(page, part).await?;
             self.replay(part, own).await?;
         }
         Ok(())
     }
 
-    /// Refuses an event that was parked before anybody could tell its lane, if later events of that one were handled
-    /// meanwhile. Those of the same page were replayed in order, by an attempt or a holder that came to no end.
+    /// Refuses an event if later events of its lane were handled meanwhile: those that came when nobody could tell the
+    /// lane of this one. Those of the same page were replayed in order, by an attempt or a holder that came to no end.
     async fn check_order(&self, page: &[Parked], event: &Record) -> Result<(), Error> {
         let Some(last) = self.consumer.last_event(event).await? else { return Ok(()) };
         let replayed = page.iter().any(|parked| parked.event.position == last.position);
@@ -341,15 +440,15 @@ impl Turn {
         let mut step = OrderStep {
             id: work.order.id,
             unparked,
-            removed: work.done.clone(),
+            removed: work.done.iter().copied().filter(|event| !work.keeps_letter(*event)).collect(),
             events: work.order.events,
             ..OrderStep::default()
         };
         let mut failed = None;
-        if let Some((event, attempts)) = &work.failed {
+        if let Some((event, attempts)) = work.failed.as_ref().or(work.uncompensated.as_ref()) {
             let known = self.log.store.dead_letters(self.consumer.name(), event.before(), 1).await?;
             let earlier = known.into_iter().filter(|letter| letter.event == *event).flat_map(|letter| letter.attempts);
-            failed = attempts.last().map(|last| (*event, last.clone()));
+            failed = attempts.last().map(|last| (*event, last.clone())).filter(|_| work.failed.is_some());
             let attempts = earlier.chain(attempts.iter().cloned()).collect();
             step.letter = Some(NewDeadLetter { event: *event, lane: work.lane.clone(), attempts });
         }
