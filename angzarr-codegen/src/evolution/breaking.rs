@@ -6,7 +6,8 @@ use angzarr_model::ir::{Model, TypeName};
 use angzarr_model::{Code, Diagnostic, Span, codes};
 
 use super::fields::Comparison;
-use super::lock::{Domain, KeyPart, Lock, Root, Stored, Use};
+use super::filling;
+use super::lock::{Domain, Id, KeyPart, Lock, Stored, Use};
 use super::types::same_text;
 
 /// Findings, with the places of the new protos.
@@ -95,6 +96,15 @@ pub(super) fn compare(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
         .filter(|(stored_as, _, stored)| still_stored(stored_as, stored, now, found))
         .filter_map(|(stored_as, name, _)| Some((name, now.reader(stored_as)?.0)))
         .collect();
+    for (name, stored) in &before.stored {
+        if let (Some(key), Some((reader, Stored { idempotency_key: Some(current), .. }))) =
+            (&stored.idempotency_key, now.reader(name))
+        {
+            same_idempotency_key(reader, key, current, found);
+        }
+    }
+    filling::compare(before, now, found);
+    consumers(before, now, found);
     let mut comparison = Comparison::new(before, now, found);
     kept.into_iter().for_each(|(name, reader)| comparison.stored(name, reader));
 }
@@ -135,9 +145,14 @@ fn same_domain(name: &str, before: &Domain, now: &Domain, found: &mut Findings<'
     keys(&before.keys, now, found);
 }
 
-fn same_root(message: &str, before: &Root, now: &Root, found: &mut Findings<'_>) {
+/// Whether an id is in the same field as before, and has the same text.
+fn same_id(message: &str, before: &Id, now: &Id, found: &Findings<'_>) -> bool {
     let renamed = || before.number == now.number && found.renamed(message, &before.name);
-    if (before.name == now.name || renamed()) && same_text(&before.ty, &now.ty) {
+    (before.name == now.name || renamed()) && same_text(&before.ty, &now.ty)
+}
+
+fn same_root(message: &str, before: &Id, now: &Id, found: &mut Findings<'_>) {
+    if same_id(message, before, now, found) {
         return;
     }
     let text = format!(
@@ -145,6 +160,37 @@ fn same_root(message: &str, before: &Root, now: &Root, found: &mut Findings<'_>)
         before.ty, before.name, now.ty, now.name
     );
     found.report(codes::ROOT_CHANGED, found.field(message, now.number), text);
+}
+
+fn same_idempotency_key(message: &str, before: &Id, now: &Id, found: &mut Findings<'_>) {
+    if same_id(message, before, now, found) {
+        return;
+    }
+    let text = format!(
+        "a `{message}` that is delivered again was known by `{} {}` and is by `{} {}` now; it would be recorded twice",
+        before.ty, before.name, now.ty, now.name
+    );
+    found.report(codes::IDEMPOTENCY_KEY_CHANGED, found.field(message, now.number), text);
+}
+
+/// Reports what seems to have a new name: it has the kind of one that is gone, and events or the domain of it.
+fn consumers(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
+    let owns = |lock: &Lock, owner: &str, domain: &str| lock.domains.get(domain).is_some_and(|one| one.owner == owner);
+    for (name, gone) in before.consumers.iter().filter(|(name, _)| !now.consumers.contains_key(*name)) {
+        for (other, new) in now.consumers.iter().filter(|(other, _)| !before.consumers.contains_key(*other)) {
+            let same_domain =
+                before.domains.keys().any(|domain| owns(before, name, domain) && owns(now, other, domain));
+            let same_event = new.events.iter().any(|event| gone.events.contains(event));
+            if gone.kind == new.kind && (same_domain || same_event) {
+                let message = format!(
+                    "the {} `{name}` is gone and `{other}` is new; if it is the same, it begins at the start of the log, \
+                     since where a consumer stands is kept under its full name",
+                    new.kind
+                );
+                found.report(codes::CONSUMER_RENAMED, found.component(other), message);
+            }
+        }
+    }
 }
 
 fn keys(before: &BTreeMap<String, Vec<KeyPart>>, now: &Domain, found: &mut Findings<'_>) {

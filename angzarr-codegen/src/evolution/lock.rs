@@ -25,6 +25,12 @@ pub struct Lock {
     /// Everything that lies in them, by full name.
     #[serde(default)]
     pub stored: BTreeMap<String, Stored>,
+    /// What old versions of events become without user code, by their full names.
+    #[serde(default)]
+    pub upcasts: BTreeMap<String, Upcast>,
+    /// What follows the log, and is known in it by its full name.
+    #[serde(default)]
+    pub consumers: BTreeMap<String, Consumer>,
     /// Shapes of the messages that what is stored, and states, are made of, by full name.
     #[serde(default)]
     pub messages: BTreeMap<String, Shape>,
@@ -47,7 +53,7 @@ pub struct Domain {
     pub state: State,
     /// The natural id in each command, fact and query, by the message's full name.
     #[serde(default)]
-    pub roots: BTreeMap<String, Root>,
+    pub roots: BTreeMap<String, Id>,
     /// What names the instance in each event that a process manager handles, by the event's full name; an empty list is
     /// the correlation id.
     #[serde(default)]
@@ -66,10 +72,10 @@ pub struct State {
     pub snapshot_version: u32,
 }
 
-/// The field that holds a natural id.
+/// The field that holds a natural id, or the id that a fact's source gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Root {
+pub struct Id {
     /// Its name.
     pub name: String,
     /// Its number.
@@ -107,6 +113,9 @@ pub struct Stored {
     /// Full names under which earlier releases stored it.
     #[serde(default)]
     pub stored_as: Vec<String>,
+    /// Of a fact: what a second delivery of it is known by.
+    #[serde(default)]
+    pub idempotency_key: Option<Id>,
     /// Changes with everything that it reaches.
     pub fingerprint: String,
 }
@@ -124,6 +133,43 @@ pub enum Use {
     /// A command that a saga or process manager sends: a process manager stores what it sends, an aggregate what it
     /// refuses.
     Command,
+}
+
+/// What an old version of an event becomes without user code.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upcast {
+    /// Full name of the next version.
+    pub to: String,
+    /// By number; fields that have none are copied from those of their names.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// What gives a field of the next version its value.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Number of the field.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// The value itself: integers in decimal, of an enum the number, everything else as it was written.
+    #[serde(default)]
+    pub upcast_default: Option<String>,
+    /// Name of the field of the old version that has it.
+    #[serde(default)]
+    pub renamed_from: Option<String>,
+}
+
+/// What follows the log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consumer {
+    /// `saga`, `projector` or `process manager`.
+    pub kind: String,
+    /// Full names of the events that it handles, sorted.
+    pub events: Vec<String>,
 }
 
 /// Fields of a message.

@@ -39,8 +39,11 @@ pub(crate) fn run(Write { input, lock: path, check, force }: &Write) -> Exit {
     let mut now = Lock::of(&understood.model);
     if let Some(before) = &before {
         let broken = evolution::breaking(before, &understood);
-        if !broken.is_empty() && !*force {
-            return findings(&broken);
+        if !*force {
+            let exit = findings(&broken);
+            if exit != Exit::Done {
+                return exit;
+            }
         }
         now.remember(before);
     }
