@@ -3,6 +3,7 @@
 //! TOML, sorted, one line a field, so that two branches that change different things merge by themselves.
 
 mod build;
+mod differences;
 mod print;
 mod remember;
 
@@ -236,15 +237,21 @@ pub struct Value {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
     /// It is no lock file, or was damaged, for example by a merge.
-    #[error("it cannot be read: {0}")]
+    #[error(
+        "it cannot be read: {0}\nAfter a merge, keep the lines of both sides, every entry whole, or take the lock of the side \
+         that was released, and run `angzarr lock` again. Without a lock it is not known what was removed."
+    )]
     Damaged(String),
     /// It was written by another version of the command.
-    #[error("it has the format {0}, and this version of angzarr knows {FORMAT}")]
+    #[error(
+        "it has the format {0}, and this version of angzarr knows {FORMAT}; use the version that wrote it, or a later one"
+    )]
     Format(u32),
 }
 
 impl Lock {
-    /// Reads the text of a lock file.
+    /// Reads the text of a lock file; where a merge kept the fingerprints of both sides, either counts, since the next lock
+    /// has another anyway.
     ///
     /// # Errors
     /// The text is no lock, or one of another format.
@@ -254,12 +261,38 @@ impl Lock {
             format: u32,
         }
         let damaged = |error: toml::de::Error| LockError::Damaged(error.to_string().trim_end().to_owned());
+        let text = &after_merge(text);
         let Version { format } = toml::from_str(text).map_err(damaged)?;
         if format != FORMAT {
             return Err(LockError::Format(format));
         }
         toml::from_str(text).map_err(damaged)
     }
+}
+
+/// The text with one fingerprint in each table, and with an end to each list: where two branches add an entry at the same
+/// place, the last line of the one's list is that of the other's, too. Lines keep their numbers, for whoever looks for a
+/// mistake.
+fn after_merge(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    let (mut fingerprint, mut list) = (false, false);
+    for line in text.lines() {
+        if line.starts_with('[') {
+            if list {
+                let end = whole.trim_end().len();
+                whole.insert(end, ']');
+            }
+            (fingerprint, list) = (false, false);
+        }
+        list = line.ends_with(" = [") || (list && line != "]");
+        let is_fingerprint = line.starts_with("fingerprint = ");
+        if !(is_fingerprint && fingerprint) {
+            whole.push_str(line);
+        }
+        fingerprint |= is_fingerprint;
+        whole.push('\n');
+    }
+    whole
 }
 
 impl Lock {
