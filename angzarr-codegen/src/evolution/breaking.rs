@@ -1,7 +1,5 @@
 //! The comparison of two locks: what is stored, and the rules by which it is found.
 
-use std::collections::BTreeMap;
-
 use angzarr_model::ir::{Model, TypeName};
 use angzarr_model::{Code, Diagnostic, Span, codes};
 
@@ -81,7 +79,7 @@ impl<'a> Findings<'a> {
 pub(super) fn compare(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
     for (name, domain) in &before.domains {
         match now.domains.get(name) {
-            Some(current) => same_domain(name, domain, current, found),
+            Some(current) => same_domain(name, domain, current, now, found),
             None => domain_gone(name, domain, now, found),
         }
     }
@@ -120,7 +118,7 @@ fn domain_gone(name: &str, domain: &Domain, now: &Lock, found: &mut Findings<'_>
     found.report(codes::DOMAIN_CHANGED, found.component(owner), message);
 }
 
-fn same_domain(name: &str, before: &Domain, now: &Domain, found: &mut Findings<'_>) {
+fn same_domain(name: &str, before: &Domain, now: &Domain, lock: &Lock, found: &mut Findings<'_>) {
     let owner = found.component(&now.owner);
     if before.kind != now.kind {
         let message = format!(
@@ -137,12 +135,18 @@ fn same_domain(name: &str, before: &Domain, now: &Domain, found: &mut Findings<'
         );
         found.report(codes::ROOT_CHANGED, owner, message);
     }
+    // A fact or an event may have another name now.
+    let reader = |name| lock.reader(name).map_or(name, |(reader, _)| reader);
     for (message, root) in &before.roots {
-        if let Some(current) = now.roots.get(message) {
+        if let Some((message, current)) = now.roots.get_key_value(reader(message)) {
             same_root(message, root, current, found);
         }
     }
-    keys(&before.keys, now, found);
+    for (event, parts) in &before.keys {
+        if let Some((event, current)) = now.keys.get_key_value(reader(event)) {
+            same_key(&now.owner, event, (parts, current), found);
+        }
+    }
 }
 
 /// Whether an id is in the same field as before, and has the same text.
@@ -193,24 +197,20 @@ fn consumers(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
     }
 }
 
-fn keys(before: &BTreeMap<String, Vec<KeyPart>>, now: &Domain, found: &mut Findings<'_>) {
-    for (event, parts) in before {
-        let Some(current) = now.keys.get(event) else { continue };
-        let same = |(part, other): (&KeyPart, &KeyPart)| {
-            let renamed = || part.numbers == other.numbers && found.renamed_path(event, &part.path, &other.path);
-            (part.path == other.path || renamed()) && same_text(&part.ty, &other.ty)
-        };
-        if parts.len() == current.len() && parts.iter().zip(current).all(same) {
-            continue;
-        }
-        let message = format!(
-            "`{}` found its instance for `{event}` by {} and does by {} now; instances that exist would not be found",
-            now.owner,
-            spelt(parts),
-            spelt(current)
-        );
-        found.report(codes::KEY_CHANGED, found.handler(&now.owner, event), message);
+fn same_key(owner: &str, event: &str, (parts, current): (&[KeyPart], &[KeyPart]), found: &mut Findings<'_>) {
+    let same = |(part, other): (&KeyPart, &KeyPart)| {
+        let renamed = || part.numbers == other.numbers && found.renamed_path(event, &part.path, &other.path);
+        (part.path == other.path || renamed()) && same_text(&part.ty, &other.ty)
+    };
+    if parts.len() == current.len() && parts.iter().zip(current).all(same) {
+        return;
     }
+    let message = format!(
+        "`{owner}` found its instance for `{event}` by {} and does by {} now; instances that exist would not be found",
+        spelt(parts),
+        spelt(current)
+    );
+    found.report(codes::KEY_CHANGED, found.handler(owner, event), message);
 }
 
 fn spelt(key: &[KeyPart]) -> String {

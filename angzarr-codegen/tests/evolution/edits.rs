@@ -332,6 +332,33 @@ fn what_was_removed_is_known_under_new_names() {
     assert_eq!(found(&third, &reused), ["AZ0606"]);
 }
 
+/// Roots of facts, keys of events, rules of upcasts: a new name of the message is no way around.
+#[test]
+fn what_has_a_new_name_is_found_in_the_same_way() {
+    let named = |old: &str, new: &str| {
+        let text = ["message OLD ", "(OLD)"].iter().fold(BEFORE.to_owned(), |text, place| {
+            text.replace(&place.replace("OLD", old), &place.replace("OLD", new))
+        });
+        let said = format!("message {new} {{\n  option (angzarr.v1.message).stored_as = \"t.v1.{old}\";\n");
+        edit(&text, &format!("message {new} {{\n"), &said)
+    };
+    let (fact, event, old) = (named("Heard", "Told"), named("Paid", "Settled"), named("Noted", "Written"));
+    for renamed in [&fact, &event, &old] {
+        assert_eq!(found(before(), renamed), [""; 0]);
+    }
+    let root = "string page = 1 [(angzarr.v1.field).root = true];\n  string id = 2";
+    let other = "string page = 1;\n  string place = 9 [(angzarr.v1.field).root = true];\n  string id = 2";
+    assert_eq!(found(before(), &edit(&fact, root, other)), ["AZ0608"]);
+    let key = "key = \"account\"";
+    let text = edit(
+        &event,
+        "  uint64 cents = 2;\n}\n\nmessage Account",
+        "  uint64 cents = 2;\n  string by = 3;\n}\n\nmessage Account",
+    );
+    assert_eq!(found(before(), &edit(&text, key, "key = \"by\"")), ["AZ0609"]);
+    assert_eq!(found(before(), &edit(&old, "\"nobody\"", "\"somebody\"")), ["AZ0610"]);
+}
+
 #[test]
 fn what_was_removed_has_its_shape_still() {
     let message = "message Tag {\n  string text = 1;\n  Tag parent = 2;\n  int32 weight = 3;\n}\n";
