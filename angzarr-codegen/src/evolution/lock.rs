@@ -270,29 +270,32 @@ impl Lock {
     }
 }
 
-/// The text with one fingerprint in each table, and with an end to each list: where two branches add an entry at the same
-/// place, the last line of the one's list is that of the other's, too. Lines keep their numbers, for whoever looks for a
-/// mistake.
+/// What is meant by a text that has the lines of both sides of a merge. Each table has one fingerprint. Where two branches
+/// add an entry at the same place, the last line of the one's list is that of the other's, too; and if the entries are the
+/// same but for their names, so are all lines below.
 fn after_merge(text: &str) -> String {
-    let mut whole = String::with_capacity(text.len());
+    let lines: Vec<&str> = text.lines().collect();
+    let is_name = |line: &&&str| line.starts_with('[');
+    let mut whole: Vec<String> = Vec::with_capacity(lines.len());
     let (mut fingerprint, mut list) = (false, false);
-    for line in text.lines() {
+    for (at, line) in lines.iter().enumerate() {
+        let rest = lines.get(at + 1..).unwrap_or_default();
         if line.starts_with('[') {
-            if list {
-                let end = whole.trim_end().len();
-                whole.insert(end, ']');
-            }
+            whole.extend(list.then(|| "]".to_owned()));
             (fingerprint, list) = (false, false);
         }
-        list = line.ends_with(" = [") || (list && line != "]");
+        list = line.ends_with(" = [") || (list && *line != "]");
         let is_fingerprint = line.starts_with("fingerprint = ");
         if !(is_fingerprint && fingerprint) {
-            whole.push_str(line);
+            whole.push((*line).to_owned());
         }
         fingerprint |= is_fingerprint;
-        whole.push('\n');
+        if line.starts_with('[') && rest.first().as_ref().is_some_and(is_name) {
+            let shared = rest.iter().skip_while(is_name).take_while(|line| !is_name(line));
+            whole.extend(shared.map(|line| (*line).to_owned()));
+        }
     }
-    whole
+    whole.join("\n")
 }
 
 impl Lock {

@@ -97,10 +97,10 @@ fn a_consumer_with_another_name() {
 #[test]
 fn a_merge_that_conflicts() {
     let fields = |text: &str, field: &str| edit(text, "message Paid {\n", &format!("message Paid {{\n  {field}\n"));
-    let event = |text: &str, name: &str| {
+    let event = |text: &str, name: &str, field: &str| {
         let added = format!(
             "message {name} {{\n  string account = 1 [(angzarr.v1.field).root = true];\n}}\n\n\
-             message {name}ed {{\n  string {name}_id = 1;\n}}\n"
+             message {name}ed {{\n  string {field} = 1;\n}}\n"
         );
         let text = edit(text, "  rpc Settle", &format!("  rpc Do{name}({name}) returns ({name}ed);\n  rpc Settle"));
         format!("{text}\n{added}")
@@ -108,9 +108,13 @@ fn a_merge_that_conflicts() {
     let (one, two) = ("bool partly = 3;", "string payer = 4;");
     let state =
         |text: &str, field: &str| edit(text, "message Account {\n", &format!("message Account {{\n  {field}\n"));
+    let events = |one: &str, two: &str| {
+        [event(BEFORE, "Bill", one), event(BEFORE, "Call", two), event(&event(BEFORE, "Bill", one), "Call", two)]
+    };
     let cases = [
         [fields(BEFORE, one), fields(BEFORE, two), fields(&fields(BEFORE, one), two)],
-        [event(BEFORE, "Bill"), event(BEFORE, "Call"), event(&event(BEFORE, "Bill"), "Call")],
+        events("bill", "call"),
+        events("account", "account"),
         [
             state(BEFORE, "bool a = 2;"),
             state(BEFORE, "bool b = 3;"),
