@@ -10,6 +10,7 @@
 
 mod breaking;
 mod fields;
+mod filling;
 pub mod lock;
 pub mod past;
 mod types;
@@ -21,7 +22,7 @@ use crate::{Report, Understood};
 use lock::Lock;
 
 /// What would break the log: stored bytes that could not be read any more or would be read as something else, streams and
-/// instances that would not be found. Sorted by place.
+/// instances that would not be found. Sorted by place. A warning is what breaks nothing that is stored, but may not be meant.
 ///
 /// Empty if everything that `before` holds is still read, found and named in the same way.
 pub fn breaking(before: &Lock, understood: &Understood) -> Vec<Report> {

@@ -145,6 +145,12 @@ codes! {
     Error ROOT_CHANGED = "AZ0608", "let the same field be the root; for another id declare another command, or another domain";
     /// Keys that lead to other instances of a process manager.
     Error KEY_CHANGED = "AZ0609", "keep the key; for another one declare another process manager with a domain of its own";
+    /// An upcast without user code that fills a field in another way.
+    Error UPCAST_CHANGED = "AZ0610", "let the upcast fill the field as before; for another meaning declare a new version of the event: `angzarr upcast`";
+    /// What a fact that is delivered again is known by.
+    Error IDEMPOTENCY_KEY_CHANGED = "AZ0611", "let the same field be the idempotency key; for another one declare another fact";
+    /// A saga, projector or process manager with a new name.
+    Warning CONSUMER_RENAMED = "AZ0612", "keep the service's name and package, unless everything in the log shall be handled again";
 
     /// A project file that does not parse, or a value in it that cannot be used.
     Error BAD_PROJECT = "AZ0701", "see docs/cli.md for what a project file may say";

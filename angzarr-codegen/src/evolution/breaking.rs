@@ -1,12 +1,11 @@
 //! The comparison of two locks: what is stored, and the rules by which it is found.
 
-use std::collections::BTreeMap;
-
 use angzarr_model::ir::{Model, TypeName};
 use angzarr_model::{Code, Diagnostic, Span, codes};
 
 use super::fields::Comparison;
-use super::lock::{Domain, KeyPart, Lock, Root, Stored, Use};
+use super::filling;
+use super::lock::{Domain, Id, KeyPart, Lock, Stored, Use};
 use super::types::same_text;
 
 /// Findings, with the places of the new protos.
@@ -80,7 +79,7 @@ impl<'a> Findings<'a> {
 pub(super) fn compare(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
     for (name, domain) in &before.domains {
         match now.domains.get(name) {
-            Some(current) => same_domain(name, domain, current, found),
+            Some(current) => same_domain(name, domain, current, now, found),
             None => domain_gone(name, domain, now, found),
         }
     }
@@ -95,6 +94,15 @@ pub(super) fn compare(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
         .filter(|(stored_as, _, stored)| still_stored(stored_as, stored, now, found))
         .filter_map(|(stored_as, name, _)| Some((name, now.reader(stored_as)?.0)))
         .collect();
+    for (name, stored) in &before.stored {
+        if let (Some(key), Some((reader, Stored { idempotency_key: Some(current), .. }))) =
+            (&stored.idempotency_key, now.reader(name))
+        {
+            same_idempotency_key(reader, key, current, found);
+        }
+    }
+    filling::compare(before, now, found);
+    consumers(before, now, found);
     let mut comparison = Comparison::new(before, now, found);
     kept.into_iter().for_each(|(name, reader)| comparison.stored(name, reader));
 }
@@ -110,7 +118,7 @@ fn domain_gone(name: &str, domain: &Domain, now: &Lock, found: &mut Findings<'_>
     found.report(codes::DOMAIN_CHANGED, found.component(owner), message);
 }
 
-fn same_domain(name: &str, before: &Domain, now: &Domain, found: &mut Findings<'_>) {
+fn same_domain(name: &str, before: &Domain, now: &Domain, lock: &Lock, found: &mut Findings<'_>) {
     let owner = found.component(&now.owner);
     if before.kind != now.kind {
         let message = format!(
@@ -127,17 +135,28 @@ fn same_domain(name: &str, before: &Domain, now: &Domain, found: &mut Findings<'
         );
         found.report(codes::ROOT_CHANGED, owner, message);
     }
+    // A fact or an event may have another name now.
+    let reader = |name| lock.reader(name).map_or(name, |(reader, _)| reader);
     for (message, root) in &before.roots {
-        if let Some(current) = now.roots.get(message) {
+        if let Some((message, current)) = now.roots.get_key_value(reader(message)) {
             same_root(message, root, current, found);
         }
     }
-    keys(&before.keys, now, found);
+    for (event, parts) in &before.keys {
+        if let Some((event, current)) = now.keys.get_key_value(reader(event)) {
+            same_key(&now.owner, event, (parts, current), found);
+        }
+    }
 }
 
-fn same_root(message: &str, before: &Root, now: &Root, found: &mut Findings<'_>) {
+/// Whether an id is in the same field as before, and has the same text.
+fn same_id(message: &str, before: &Id, now: &Id, found: &Findings<'_>) -> bool {
     let renamed = || before.number == now.number && found.renamed(message, &before.name);
-    if (before.name == now.name || renamed()) && same_text(&before.ty, &now.ty) {
+    (before.name == now.name || renamed()) && same_text(&before.ty, &now.ty)
+}
+
+fn same_root(message: &str, before: &Id, now: &Id, found: &mut Findings<'_>) {
+    if same_id(message, before, now, found) {
         return;
     }
     let text = format!(
@@ -147,24 +166,51 @@ fn same_root(message: &str, before: &Root, now: &Root, found: &mut Findings<'_>)
     found.report(codes::ROOT_CHANGED, found.field(message, now.number), text);
 }
 
-fn keys(before: &BTreeMap<String, Vec<KeyPart>>, now: &Domain, found: &mut Findings<'_>) {
-    for (event, parts) in before {
-        let Some(current) = now.keys.get(event) else { continue };
-        let same = |(part, other): (&KeyPart, &KeyPart)| {
-            let renamed = || part.numbers == other.numbers && found.renamed_path(event, &part.path, &other.path);
-            (part.path == other.path || renamed()) && same_text(&part.ty, &other.ty)
-        };
-        if parts.len() == current.len() && parts.iter().zip(current).all(same) {
-            continue;
-        }
-        let message = format!(
-            "`{}` found its instance for `{event}` by {} and does by {} now; instances that exist would not be found",
-            now.owner,
-            spelt(parts),
-            spelt(current)
-        );
-        found.report(codes::KEY_CHANGED, found.handler(&now.owner, event), message);
+fn same_idempotency_key(message: &str, before: &Id, now: &Id, found: &mut Findings<'_>) {
+    if same_id(message, before, now, found) {
+        return;
     }
+    let text = format!(
+        "a `{message}` that is delivered again was known by `{} {}` and is by `{} {}` now; it would be recorded twice",
+        before.ty, before.name, now.ty, now.name
+    );
+    found.report(codes::IDEMPOTENCY_KEY_CHANGED, found.field(message, now.number), text);
+}
+
+/// Reports what seems to have a new name: it has the kind of one that is gone, and events or the domain of it.
+fn consumers(before: &Lock, now: &Lock, found: &mut Findings<'_>) {
+    let owns = |lock: &Lock, owner: &str, domain: &str| lock.domains.get(domain).is_some_and(|one| one.owner == owner);
+    for (name, gone) in before.consumers.iter().filter(|(name, _)| !now.consumers.contains_key(*name)) {
+        for (other, new) in now.consumers.iter().filter(|(other, _)| !before.consumers.contains_key(*other)) {
+            let same_domain =
+                before.domains.keys().any(|domain| owns(before, name, domain) && owns(now, other, domain));
+            let same_event = new.events.iter().any(|event| gone.events.contains(event));
+            if gone.kind == new.kind && (same_domain || same_event) {
+                let message = format!(
+                    "the {} `{name}` is gone and `{other}` is new; if it is the same, it begins at the start of the log, \
+                     since where a consumer stands is kept under its full name",
+                    new.kind
+                );
+                found.report(codes::CONSUMER_RENAMED, found.component(other), message);
+            }
+        }
+    }
+}
+
+fn same_key(owner: &str, event: &str, (parts, current): (&[KeyPart], &[KeyPart]), found: &mut Findings<'_>) {
+    let same = |(part, other): (&KeyPart, &KeyPart)| {
+        let renamed = || part.numbers == other.numbers && found.renamed_path(event, &part.path, &other.path);
+        (part.path == other.path || renamed()) && same_text(&part.ty, &other.ty)
+    };
+    if parts.len() == current.len() && parts.iter().zip(current).all(same) {
+        return;
+    }
+    let message = format!(
+        "`{owner}` found its instance for `{event}` by {} and does by {} now; instances that exist would not be found",
+        spelt(parts),
+        spelt(current)
+    );
+    found.report(codes::KEY_CHANGED, found.handler(owner, event), message);
 }
 
 fn spelt(key: &[KeyPart]) -> String {

@@ -3,6 +3,7 @@
 //! TOML, sorted, one line a field, so that two branches that change different things merge by themselves.
 
 mod build;
+mod differences;
 mod print;
 mod remember;
 
@@ -25,6 +26,12 @@ pub struct Lock {
     /// Everything that lies in them, by full name.
     #[serde(default)]
     pub stored: BTreeMap<String, Stored>,
+    /// What old versions of events become without user code, by their full names.
+    #[serde(default)]
+    pub upcasts: BTreeMap<String, Upcast>,
+    /// What follows the log, and is known in it by its full name.
+    #[serde(default)]
+    pub consumers: BTreeMap<String, Consumer>,
     /// Shapes of the messages that what is stored, and states, are made of, by full name.
     #[serde(default)]
     pub messages: BTreeMap<String, Shape>,
@@ -47,7 +54,7 @@ pub struct Domain {
     pub state: State,
     /// The natural id in each command, fact and query, by the message's full name.
     #[serde(default)]
-    pub roots: BTreeMap<String, Root>,
+    pub roots: BTreeMap<String, Id>,
     /// What names the instance in each event that a process manager handles, by the event's full name; an empty list is
     /// the correlation id.
     #[serde(default)]
@@ -66,10 +73,10 @@ pub struct State {
     pub snapshot_version: u32,
 }
 
-/// The field that holds a natural id.
+/// The field that holds a natural id, or the id that a fact's source gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Root {
+pub struct Id {
     /// Its name.
     pub name: String,
     /// Its number.
@@ -107,6 +114,9 @@ pub struct Stored {
     /// Full names under which earlier releases stored it.
     #[serde(default)]
     pub stored_as: Vec<String>,
+    /// Of a fact: what a second delivery of it is known by.
+    #[serde(default)]
+    pub idempotency_key: Option<Id>,
     /// Changes with everything that it reaches.
     pub fingerprint: String,
 }
@@ -124,6 +134,43 @@ pub enum Use {
     /// A command that a saga or process manager sends: a process manager stores what it sends, an aggregate what it
     /// refuses.
     Command,
+}
+
+/// What an old version of an event becomes without user code.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upcast {
+    /// Full name of the next version.
+    pub to: String,
+    /// By number; fields that have none are copied from those of their names.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// What gives a field of the next version its value.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Number of the field.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// The value itself: integers in decimal, of an enum the number, everything else as it was written.
+    #[serde(default)]
+    pub upcast_default: Option<String>,
+    /// Name of the field of the old version that has it.
+    #[serde(default)]
+    pub renamed_from: Option<String>,
+}
+
+/// What follows the log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consumer {
+    /// `saga`, `projector` or `process manager`.
+    pub kind: String,
+    /// Full names of the events that it handles, sorted.
+    pub events: Vec<String>,
 }
 
 /// Fields of a message.
@@ -190,15 +237,21 @@ pub struct Value {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
     /// It is no lock file, or was damaged, for example by a merge.
-    #[error("it cannot be read: {0}")]
+    #[error(
+        "it cannot be read: {0}\nAfter a merge, keep the lines of both sides, every entry whole, or take the lock of the side \
+         that was released, and run `angzarr lock` again. Without a lock it is not known what was removed."
+    )]
     Damaged(String),
     /// It was written by another version of the command.
-    #[error("it has the format {0}, and this version of angzarr knows {FORMAT}")]
+    #[error(
+        "it has the format {0}, and this version of angzarr knows {FORMAT}; use the version that wrote it, or a later one"
+    )]
     Format(u32),
 }
 
 impl Lock {
-    /// Reads the text of a lock file.
+    /// Reads the text of a lock file; where a merge kept the fingerprints of both sides, either counts, since the next lock
+    /// has another anyway.
     ///
     /// # Errors
     /// The text is no lock, or one of another format.
@@ -208,12 +261,41 @@ impl Lock {
             format: u32,
         }
         let damaged = |error: toml::de::Error| LockError::Damaged(error.to_string().trim_end().to_owned());
+        let text = &after_merge(text);
         let Version { format } = toml::from_str(text).map_err(damaged)?;
         if format != FORMAT {
             return Err(LockError::Format(format));
         }
         toml::from_str(text).map_err(damaged)
     }
+}
+
+/// What is meant by a text that has the lines of both sides of a merge. Each table has one fingerprint. Where two branches
+/// add an entry at the same place, the last line of the one's list is that of the other's, too; and if the entries are the
+/// same but for their names, so are all lines below.
+fn after_merge(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_name = |line: &&&str| line.starts_with('[');
+    let mut whole: Vec<String> = Vec::with_capacity(lines.len());
+    let (mut fingerprint, mut list) = (false, false);
+    for (at, line) in lines.iter().enumerate() {
+        let rest = lines.get(at + 1..).unwrap_or_default();
+        if line.starts_with('[') {
+            whole.extend(list.then(|| "]".to_owned()));
+            (fingerprint, list) = (false, false);
+        }
+        list = line.ends_with(" = [") || (list && *line != "]");
+        let is_fingerprint = line.starts_with("fingerprint = ");
+        if !(is_fingerprint && fingerprint) {
+            whole.push((*line).to_owned());
+        }
+        fingerprint |= is_fingerprint;
+        if line.starts_with('[') && rest.first().as_ref().is_some_and(is_name) {
+            let shared = rest.iter().skip_while(is_name).take_while(|line| !is_name(line));
+            whole.extend(shared.map(|line| (*line).to_owned()));
+        }
+    }
+    whole.join("\n")
 }
 
 impl Lock {

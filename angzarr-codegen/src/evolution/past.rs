@@ -37,7 +37,18 @@ pub enum PastError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// Git is not there, or refuses.
+    /// The `git` command is not there.
+    #[error("git is not installed, or not in PATH; a comparison with a commit needs it")]
+    NoGit,
+    /// The current directory is in no repository, or the repository has no such commit.
+    #[error("git cannot give the commit `{reference}`: {said}")]
+    Commit {
+        /// As it was given.
+        reference: String,
+        /// What git says.
+        said: String,
+    },
+    /// Git refuses.
     #[error("git: {0}")]
     Git(String),
     /// The protos of then have mistakes that keep them from being understood.
@@ -127,8 +138,10 @@ struct Then {
 
 impl Then {
     fn of(reference: &str) -> Result<Self, PastError> {
-        let text = |arguments: &[&str]| {
-            run(arguments).map(|output| String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned())
+        let text = |arguments: &[&str]| match run(arguments) {
+            Ok(output) => Ok(String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned()),
+            Err(PastError::Git(said)) => Err(PastError::Commit { reference: reference.to_owned(), said }),
+            Err(error) => Err(error),
         };
         let root = text(&["rev-parse", "--show-toplevel"])?;
         let wanted = format!("{reference}^{{commit}}");
@@ -214,7 +227,10 @@ fn segments(path: &Path) -> impl Iterator<Item = String> {
 
 /// What git prints.
 fn run(arguments: &[&str]) -> Result<Vec<u8>, PastError> {
-    let output = Command::new("git").args(arguments).output().map_err(|error| PastError::Git(error.to_string()))?;
+    let output = Command::new("git").args(arguments).output().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => PastError::NoGit,
+        _ => PastError::Git(error.to_string()),
+    })?;
     if output.status.success() {
         return Ok(output.stdout);
     }

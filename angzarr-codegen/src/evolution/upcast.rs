@@ -6,6 +6,7 @@ mod print;
 use std::collections::BTreeMap;
 
 use angzarr_model::ir::{Component, ComponentKind, Handler, HandlerKind, Message, Model, TypeName};
+use angzarr_model::names::nearest;
 use angzarr_model::relations::Relations;
 use heck::ToSnakeCase;
 
@@ -67,10 +68,16 @@ impl At {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpcastError {
     /// No event has that name.
-    #[error("no event that is written today is called `{name}`; there are: {}", events.join(", "))]
+    #[error(
+        "no event that is written today is called `{name}`; {}here are: {}",
+        near.as_ref().map_or("t".to_owned(), |near| format!("did you mean `{near}`? T")),
+        events.join(", ")
+    )]
     Unknown {
         /// As it was given.
         name: String,
+        /// The name that was perhaps meant.
+        near: Option<String>,
         /// Full names of those that are written.
         events: Vec<String>,
     },
@@ -158,21 +165,26 @@ impl Skeleton {
     /// A file was not read from disk, or its text is not what was understood.
     pub fn files(&self, understood: &Understood) -> Result<Vec<GeneratedFile>, UpcastError> {
         let mut texts: BTreeMap<&str, String> = BTreeMap::new();
+        let unread = |file: &str| UpcastError::Text { file: file.to_owned(), reason: "it is no file on disk" };
+        let read = |file: &str| understood.text(file).ok_or_else(|| unread(file));
         // What stands farther down first, so that the places of the others stay.
         let mut parts: Vec<&Part> = self.parts.iter().collect();
         parts.sort_by_key(|part| std::cmp::Reverse(part.at.order()));
         for part in parts {
-            let failed = |reason| UpcastError::Text { file: part.file.clone(), reason };
             let text = match texts.remove(part.file.as_str()) {
                 Some(text) => text,
-                None => understood.text(&part.file).ok_or_else(|| failed("it is no file on disk"))?.to_owned(),
+                None => insert::short_line_ends(read(&part.file)?),
             };
+            let reason = "its text has changed or cannot be taken apart";
             let text = insert::insert(&text, &part.at, &part.text)
-                .ok_or_else(|| failed("its text has changed or cannot be taken apart"))?;
+                .ok_or_else(|| UpcastError::Text { file: part.file.clone(), reason })?;
             texts.insert(&part.file, text);
         }
-        let imported = texts.into_iter().map(|(name, text)| (name.to_owned(), insert::import(&text)));
-        Ok(imported.map(|(name, text)| GeneratedFile { name, text }).collect())
+        let file = |(name, text): (&str, String)| {
+            let text = insert::line_ends_of(read(name)?, insert::import(&text));
+            Ok(GeneratedFile { name: name.to_owned(), text })
+        };
+        texts.into_iter().map(file).collect()
     }
 }
 
@@ -196,7 +208,10 @@ fn find<'a>(relations: &Relations<'a>, name: &str) -> Result<&'a Message, Upcast
 
 fn unknown(relations: &Relations<'_>, name: &str) -> UpcastError {
     let own = relations.events().filter(|(_, claims)| claims.iter().any(|claim| claim.component.generate));
-    UpcastError::Unknown { name: name.to_owned(), events: own.map(|(event, _)| event.0.clone()).collect() }
+    let events: Vec<String> = own.map(|(event, _)| event.0.clone()).collect();
+    let names = events.iter().flat_map(|event| [event.as_str(), last(event)]);
+    let near = nearest(name, names).map(str::to_owned);
+    UpcastError::Unknown { name: name.to_owned(), near, events }
 }
 
 /// `OrderPlaced` becomes `OrderPlacedV2`, and that `OrderPlacedV3`; a number that is taken is passed over.

@@ -2,13 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::LazyLock;
 
 use angzarr_codegen::Understood;
 use angzarr_codegen::evolution::breaking;
 use angzarr_codegen::evolution::lock::Lock;
 use proptest::prelude::*;
 
-use crate::{BEFORE, before, edit, golden, here, lock, read};
+use crate::{edit, golden, here, lock, read};
+
+const BEFORE: &str = concat!(include_str!("before.proto"), include_str!("notes.proto"));
+
+/// The lock of it.
+fn before() -> &'static Lock {
+    static LOCK: LazyLock<Lock> = LazyLock::new(|| lock(BEFORE));
+    &LOCK
+}
 
 /// Changes that break something: the code, what is replaced, by what.
 const UNSAFE: &[(&str, &str, &str)] = &[
@@ -62,6 +71,15 @@ const UNSAFE: &[(&str, &str, &str)] = &[
     ),
     ("AZ0609", "(angzarr.v1.handler).key = \"account\"", "(angzarr.v1.handler).key = \"ledger\""),
     ("AZ0609", "      key: \"account\"\n", ""),
+    ("AZ0610", "upcast_default = \"nobody\"", "upcast_default = \"somebody\""),
+    ("AZ0610", "renamed_from = \"text\"", "upcast_default = \"\""),
+    ("AZ0610", "optional uint32 line = 3;", "optional uint32 line = 3 [(angzarr.v1.field).upcast_default = \"1\"];"),
+    (
+        "AZ0611",
+        "string id = 2 [(angzarr.v1.field).idempotency_key = true];\n  string source = 3;",
+        "string id = 2;\n  string source = 3 [(angzarr.v1.field).idempotency_key = true];",
+    ),
+    ("AZ0612", "service Reminder {", "service Recaller {"),
 ];
 
 /// What makes an edit above a proto without mistakes, where that takes more than one place.
@@ -132,7 +150,7 @@ fn block<'a>(page: &'a str, heading: &str) -> &'a str {
 /// An example of a page, with what it leaves as it is.
 fn example(shown: &str, rest: &str) -> Understood {
     let name = |declared: &str| declared.split_whitespace().take(2).collect::<Vec<_>>().join(" ") + " ";
-    let mut text = "syntax = \"proto3\";\npackage shop.v1;\nimport \"angzarr/v1/options.proto\";\n".to_owned() + shown;
+    let mut text = "syntax = \"proto3\";\npackage shop.v1;\nimport \"angzarr/v1/options.proto\";\nimport \"google/protobuf/empty.proto\";\n".to_owned() + shown;
     let mut declared = String::new();
     for line in rest.lines() {
         declared.push_str(&format!("{line}\n"));
@@ -195,6 +213,14 @@ const SAFE: &[(&str, &str)] = &[
         "  string account = 1;\n  uint64 cents = 2;\n}\n\nmessage Account",
         "  string account = 1;\n  uint64 cents = 2;\n  reserved 5, 6;\n}\n\nmessage Account",
     ),
+    ("string by = 2 [", "string author = 2 ["),
+    ("string id = 2 [", "string number = 2 ["),
+    (
+        "string colour = 2;\n}\n\nmessage NotedV2 {\n",
+        "string color = 2;\n}\n\nmessage NotedV2 {\n  string ink = 6 [(angzarr.v1.field).upcast_default = \"black\"];\n",
+    ),
+    ("string colour = 5;", "string colour = 5 [(angzarr.v1.field).renamed_from = \"color\"];"),
+    ("upcast_default = \"16\"", "upcast_default = \"0x10\""),
 ];
 
 fn safe(chosen: &[bool]) -> String {
@@ -202,7 +228,11 @@ fn safe(chosen: &[bool]) -> String {
     for ((from, to), _) in SAFE.iter().zip(chosen).filter(|(_, chosen)| **chosen) {
         text = edit(&text, from, to);
     }
-    // Two of them only go together.
+    // Some of them only go together.
+    if text.contains("string color = 2") != text.contains("renamed_from = \"color\"") {
+        text = text.replace("string color = 2", "string colour = 2");
+        text = text.replace(" [(angzarr.v1.field).renamed_from = \"color\"]", "");
+    }
     if text.contains("(Closing)") && !text.contains("message Closing") {
         text.push_str(
             "message Closing {\n  string account = 1 [(angzarr.v1.field).root = true];\n}\nmessage Ended {}\n",
@@ -302,6 +332,33 @@ fn what_was_removed_is_known_under_new_names() {
     assert_eq!(found(&third, &reused), ["AZ0606"]);
 }
 
+/// Roots of facts, keys of events, rules of upcasts: a new name of the message is no way around.
+#[test]
+fn what_has_a_new_name_is_found_in_the_same_way() {
+    let named = |old: &str, new: &str| {
+        let text = ["message OLD ", "(OLD)"].iter().fold(BEFORE.to_owned(), |text, place| {
+            text.replace(&place.replace("OLD", old), &place.replace("OLD", new))
+        });
+        let said = format!("message {new} {{\n  option (angzarr.v1.message).stored_as = \"t.v1.{old}\";\n");
+        edit(&text, &format!("message {new} {{\n"), &said)
+    };
+    let (fact, event, old) = (named("Heard", "Told"), named("Paid", "Settled"), named("Noted", "Written"));
+    for renamed in [&fact, &event, &old] {
+        assert_eq!(found(before(), renamed), [""; 0]);
+    }
+    let root = "string page = 1 [(angzarr.v1.field).root = true];\n  string id = 2";
+    let other = "string page = 1;\n  string place = 9 [(angzarr.v1.field).root = true];\n  string id = 2";
+    assert_eq!(found(before(), &edit(&fact, root, other)), ["AZ0608"]);
+    let key = "key = \"account\"";
+    let text = edit(
+        &event,
+        "  uint64 cents = 2;\n}\n\nmessage Account",
+        "  uint64 cents = 2;\n  string by = 3;\n}\n\nmessage Account",
+    );
+    assert_eq!(found(before(), &edit(&text, key, "key = \"by\"")), ["AZ0609"]);
+    assert_eq!(found(before(), &edit(&old, "\"nobody\"", "\"somebody\"")), ["AZ0610"]);
+}
+
 #[test]
 fn what_was_removed_has_its_shape_still() {
     let message = "message Tag {\n  string text = 1;\n  Tag parent = 2;\n  int32 weight = 3;\n}\n";
@@ -323,7 +380,7 @@ fn what_was_removed_has_its_shape_still() {
 
 #[test]
 fn a_field_that_is_required() {
-    let text = edit(BEFORE, "syntax = \"proto3\"", "syntax = \"proto2\"");
+    let text = edit(crate::BEFORE, "syntax = \"proto3\"", "syntax = \"proto2\"");
     let labelled = text.lines().map(|line| {
         let field = line.trim_start();
         let bare = line.starts_with("  ")

@@ -39,6 +39,107 @@ fn the_lock_of_a_project() {
     assert_eq!((code, told.starts_with("error: angzarr.lock: it cannot be read: ")), (Some(3), true), "{told}");
 }
 
+/// What was removed is only in the lock: not even by force is one written over that cannot be read.
+#[test]
+fn a_lock_that_cannot_be_read_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    fs::write(here.join("t.proto"), BEFORE).unwrap();
+    for unread in ["<<<<<<< HEAD\nformat = 1\n", "format = 2\n"] {
+        fs::write(here.join("angzarr.lock"), unread).unwrap();
+        let (code, _, told) = angzarr(here, &["lock", "--force", "t.proto"]);
+        assert_eq!((code, told.starts_with("error: angzarr.lock: it ")), (Some(3), true), "{told}");
+        assert_eq!(fs::read_to_string(here.join("angzarr.lock")).unwrap(), unread);
+    }
+}
+
+#[test]
+fn what_is_not_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let check = |text: &str| {
+        fs::write(here.join("t.proto"), text).unwrap();
+        let (code, told, _) = angzarr(here, &["lock", "--check", "t.proto"]);
+        assert_eq!(code, Some(1));
+        told.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    fs::write(here.join("t.proto"), BEFORE).unwrap();
+    assert_eq!(angzarr(here, &["lock", "t.proto"]).0, Some(0));
+    let last = "angzarr.lock is not up to date; `angzarr lock` writes it";
+    let version = "state: \"Account\"\n    snapshot: {every: 9 version: 3}";
+    let domain = ["the domain \"accounts\" is different", last];
+    assert_eq!(check(&edit(BEFORE, "state: \"Account\"", version)), domain);
+    let sent = "  rpc OnPaid(Paid) returns (Pay) {\n    option (angzarr.v1.handler).key = \"account\";\n  }\n";
+    let gone =
+        ["the domain \"reminders\" is different", "t.v1.Pay is gone", "the consumer t.v1.Reminder is different", last];
+    assert_eq!(check(&edit(BEFORE, sent, "")), gone);
+    let added = ["t.v1.Paid is different", last];
+    assert_eq!(check(&edit(BEFORE, "message Paid {", "message Paid {\n  bool twice = 3;")), added);
+}
+
+/// A warning keeps neither command from its end.
+#[test]
+fn a_consumer_with_another_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    fs::write(here.join("t.proto"), BEFORE).unwrap();
+    assert_eq!(angzarr(here, &["lock", "t.proto"]).0, Some(0));
+    fs::write(here.join("t.proto"), edit(BEFORE, "service Reminder {", "service Recaller {")).unwrap();
+    let (code, told, warned) = angzarr(here, &["breaking", "t.proto"]);
+    assert_eq!((code, told.as_str()), (Some(0), "nothing that is stored breaks\n"));
+    assert!(warned.starts_with("warning[AZ0612]: "), "{warned}");
+    let (code, _, warned) = angzarr(here, &["lock", "t.proto"]);
+    assert_eq!((code, warned.starts_with("warning[AZ0612]: ")), (Some(0), true), "{warned}");
+    assert_eq!(angzarr(here, &["breaking", "t.proto"]).2, "");
+}
+
+/// Two branches that change the same: the lines of both sides are kept, and the lock is written again.
+#[test]
+fn a_merge_that_conflicts() {
+    let fields = |text: &str, field: &str| edit(text, "message Paid {\n", &format!("message Paid {{\n  {field}\n"));
+    let event = |text: &str, name: &str, field: &str| {
+        let added = format!(
+            "message {name} {{\n  string account = 1 [(angzarr.v1.field).root = true];\n}}\n\n\
+             message {name}ed {{\n  string {field} = 1;\n}}\n"
+        );
+        let text = edit(text, "  rpc Settle", &format!("  rpc Do{name}({name}) returns ({name}ed);\n  rpc Settle"));
+        format!("{text}\n{added}")
+    };
+    let (one, two) = ("bool partly = 3;", "string payer = 4;");
+    let state =
+        |text: &str, field: &str| edit(text, "message Account {\n", &format!("message Account {{\n  {field}\n"));
+    let events = |one: &str, two: &str| {
+        [event(BEFORE, "Bill", one), event(BEFORE, "Call", two), event(&event(BEFORE, "Bill", one), "Call", two)]
+    };
+    let cases = [
+        [fields(BEFORE, one), fields(BEFORE, two), fields(&fields(BEFORE, one), two)],
+        events("bill", "call"),
+        events("account", "account"),
+        [
+            state(BEFORE, "bool a = 2;"),
+            state(BEFORE, "bool b = 3;"),
+            state(&state(BEFORE, "bool a = 2;"), "bool b = 3;"),
+        ],
+    ];
+    for [ours, theirs, both] in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let here = directory.path();
+        for (name, text) in [("base", BEFORE), ("ours", &ours), ("theirs", &theirs)] {
+            fs::write(here.join(name), lock(text).to_string()).unwrap();
+        }
+        let merged = run(here, "git", &["merge-file", "-p", "ours", "base", "theirs"]);
+        assert!(merged.status.code() > Some(0), "there is a conflict");
+        let merged = String::from_utf8(merged.stdout).unwrap();
+        let marks = ["<<<<<<<", "=======", ">>>>>>>"];
+        let kept = merged.lines().filter(|line| !marks.iter().any(|mark| line.starts_with(mark)));
+        fs::write(here.join("angzarr.lock"), kept.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        fs::write(here.join("t.proto"), &both).unwrap();
+        let (code, _, told) = angzarr(here, &["lock", "t.proto"]);
+        assert_eq!((code, told.as_str()), (Some(0), ""), "{merged}");
+        assert_eq!(fs::read_to_string(here.join("angzarr.lock")).unwrap(), lock(&both).to_string());
+    }
+}
+
 #[test]
 fn against_a_commit() {
     let directory = tempfile::tempdir().unwrap();
@@ -80,7 +181,17 @@ fn against_a_commit() {
     assert_eq!((code, again.matches("error[AZ0607]").count()), (Some(1), 1), "{again}");
 
     let (code, _, told) = angzarr(&here, &["breaking", "-I", "proto", "--against-git", "nowhere", "t/t.proto"]);
-    assert_eq!((code, told.starts_with("error: git: ")), (Some(3), true), "{told}");
+    let unknown = told.starts_with("error: git cannot give the commit `nowhere`: ");
+    assert_eq!((code, unknown), (Some(3), true), "{told}");
+    let without = std::process::Command::new(env!("CARGO_BIN_EXE_angzarr"))
+        .current_dir(&here)
+        .args(&arguments[..6])
+        .env("PATH", "")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(without.stderr).unwrap();
+    let error = "error: git is not installed, or not in PATH; a comparison with a commit needs it\n";
+    assert_eq!((without.status.code(), told.ends_with(error)), (Some(3), true), "{told}");
 }
 
 #[test]

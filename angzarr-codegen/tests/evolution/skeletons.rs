@@ -38,6 +38,9 @@ fn skeletons_of_upcasters() {
 fn no_skeleton() {
     let understood = read(BEFORE);
     let error = |name: &str| upcast::skeleton(&understood, name).unwrap_err().to_string();
+    assert!(
+        error("Payd").starts_with("no event that is written today is called `Payd`; did you mean `Paid`? There are: ")
+    );
     assert_eq!(
         error("Closed"),
         "no event that is written today is called `Closed`; there are: t.v1.OpenedV2, t.v1.Paid, t.v1.Reminded"
@@ -112,4 +115,17 @@ fn a_skeleton_that_is_changed() {
     let now = read(&text);
     assert_eq!(without_user_code(&now, "Paid").as_deref(), Some("t.v1.PaidV2"));
     assert_eq!(breaking(before(), &now), []);
+}
+
+/// A file with long line ends has no others afterwards, and is otherwise the same as one with short ones.
+#[test]
+fn line_ends_of_what_is_inserted() {
+    let written = |text: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("t.proto");
+        fs::write(&file, text).unwrap();
+        assert_eq!(angzarr(directory.path(), &["upcast", "Reminded", "--write", "t.proto"]).0, Some(0));
+        fs::read_to_string(file).unwrap()
+    };
+    assert_eq!(written(&BEFORE.replace('\n', "\r\n")), written(BEFORE).replace('\n', "\r\n"));
 }

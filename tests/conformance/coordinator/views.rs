@@ -140,10 +140,6 @@ async fn built(app: &App) {
     timeout(Duration::from_secs(30), waits).await.unwrap();
 }
 
-async fn balance(app: &App, account: &str) -> Option<u64> {
-    app.view::<BalanceRow>().unwrap().get(account).await.unwrap().map(|row| row.balance)
-}
-
 /// What is served goes on being fed.
 pub(super) async fn views_are_rebuilt_when_they_are_told_to(backend: impl Backend) {
     let (faults, store) = (Faults::default(), StoreFaults::default());

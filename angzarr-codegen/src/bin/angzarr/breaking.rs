@@ -45,9 +45,9 @@ pub(crate) fn run(Breaking { input, against_lock, against_git, against_descripto
         Err(error) => return unusable(&error),
     };
     let broken = evolution::breaking(&before, &work.understood);
-    if broken.is_empty() {
+    let exit = findings(&broken);
+    if exit == Exit::Done {
         print(&"nothing that is stored breaks");
-        return Exit::Done;
     }
-    findings(&broken)
+    exit
 }

@@ -35,26 +35,31 @@ pub(crate) fn run(Write { input, lock, check, force }: &Write) -> Exit {
     let before = match past::lock(&path) {
         Ok(lock) => Some(lock),
         Err(PastError::NoLock(_)) => None,
-        Err(PastError::Lock { .. }) if *force => None,
         Err(error) => return unusable(&error),
     };
     let mut now = Lock::of(&work.understood.model);
     if let Some(before) = &before {
         let broken = evolution::breaking(before, &work.understood);
-        if !broken.is_empty() && !*force {
-            return findings(&broken);
+        if !*force {
+            let exit = findings(&broken);
+            if exit != Exit::Done {
+                return exit;
+            }
         }
         now.remember(before);
     }
     let name = path.display();
-    if before.as_ref() == Some(&now) {
+    let text = now.to_string();
+    // One that was merged by hand may say the same in another order.
+    let written = || std::fs::read_to_string(&path).is_ok_and(|found| found == text);
+    if before.as_ref() == Some(&now) && (*check || written()) {
         print(&format!("{name} is up to date"));
         return Exit::Done;
     }
     if *check {
         return out_of_date(&path, before.as_ref(), &now);
     }
-    match output::save(&path, &now.to_string()) {
+    match output::save(&path, &text) {
         Ok(()) => {
             print(&format!("{name}: {} stored messages in {} domains", now.stored.len(), now.domains.len()));
             Exit::Done
@@ -68,8 +73,7 @@ fn out_of_date(path: &Path, before: Option<&Lock>, now: &Lock) -> Exit {
     match before {
         None => print(&format!("there is no {path}; `angzarr lock` writes it")),
         Some(before) => {
-            let differs = now.stored.iter().filter(|(name, stored)| before.stored.get(*name) != Some(stored));
-            differs.for_each(|(name, _)| print(&format!("{name} is new or different")));
+            now.differences(before).iter().for_each(|difference| print(difference));
             print(&format!("{path} is not up to date; `angzarr lock` writes it"));
         }
     }

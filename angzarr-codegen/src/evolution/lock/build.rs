@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use angzarr_model::ir::{
-    self, Component, ComponentKind, FieldPath, HandlerKind, Message, Model, Role, Snapshot, TypeName,
+    self, Component, ComponentKind, FieldPath, Handler, HandlerKind, Literal, Message, Model, Role, Snapshot, TypeName,
 };
 use angzarr_model::relations::{Claim, Relations};
 
-use super::{Domain, FORMAT, Field, KeyPart, Label, Lock, Root, Shape, State, Stored, Use, Value, Values};
+use super::{
+    Consumer, Domain, FORMAT, Field, Id, KeyPart, Label, Lock, Rule, Shape, State, Stored, Upcast, Use, Value, Values,
+};
 use crate::FOREIGN_PACKAGES;
 use crate::evolution::root_namespace;
 use crate::evolution::types::Type;
@@ -20,11 +22,15 @@ impl Lock {
             format: FORMAT,
             domains: BTreeMap::new(),
             stored: BTreeMap::new(),
+            upcasts: BTreeMap::new(),
+            consumers: BTreeMap::new(),
             messages: BTreeMap::new(),
             enums: BTreeMap::new(),
         };
         for component in model.components.iter().filter(|component| component.generate) {
             lock.domains.extend(domain(&relations, component));
+            lock.consumers.extend(consumer(component));
+            lock.upcasts.extend(component.handlers.iter().filter_map(|handler| upcast(&relations, handler)));
             for command in sent(component) {
                 if let Some(taker) = relations.takers(command).first() {
                     lock.store(&relations, command, Use::Command, taker.domain);
@@ -56,6 +62,7 @@ impl Lock {
             domain: domain.to_owned(),
             retired: message.retired,
             stored_as: message.stored_as.iter().map(|name| name.text.clone()).collect(),
+            idempotency_key: (kept == Use::Fact).then(|| id(message, |field| field.idempotency_key)).flatten(),
             fingerprint: message.shape.clone(),
         };
         self.stored.insert(name.0.clone(), stored);
@@ -107,9 +114,44 @@ fn domain(relations: &Relations<'_>, component: &Component) -> Option<(String, D
     Some((domain.clone(), of_domain))
 }
 
-fn root(message: &Message) -> Option<Root> {
-    let field = message.fields.iter().find(|field| field.root)?;
-    Some(Root { name: field.name.clone(), number: field.number, ty: field.spelling.clone() })
+fn root(message: &Message) -> Option<Id> {
+    id(message, |field| field.root)
+}
+
+fn id(message: &Message, is: impl Fn(&ir::Field) -> bool) -> Option<Id> {
+    let field = message.fields.iter().find(|field| is(field))?;
+    Some(Id { name: field.name.clone(), number: field.number, ty: field.spelling.clone() })
+}
+
+fn consumer(component: &Component) -> Option<(String, Consumer)> {
+    let kind = match component.kind {
+        ComponentKind::Saga => "saga",
+        ComponentKind::Projector { .. } => "projector",
+        ComponentKind::ProcessManager(_) => "process manager",
+        ComponentKind::Aggregate(_) | ComponentKind::Upcaster { .. } => return None,
+    };
+    let handlers = component.handlers.iter().filter(|handler| handler.kind == HandlerKind::Event);
+    let mut events: Vec<String> = handlers.map(|handler| handler.input.0.clone()).collect();
+    events.sort();
+    Some((component.full_name.clone(), Consumer { kind: kind.to_owned(), events }))
+}
+
+fn upcast(relations: &Relations<'_>, handler: &Handler) -> Option<(String, Upcast)> {
+    let new = relations.message(handler.declared()?)?;
+    let mut rules: Vec<Rule> = new.fields.iter().filter_map(rule).collect();
+    rules.sort_by_key(|rule| rule.number);
+    Some((handler.input.0.clone(), Upcast { to: new.name.0.clone(), rules }))
+}
+
+fn rule(field: &ir::Field) -> Option<Rule> {
+    let upcast_default = field.upcast_default.as_ref().map(|default| match &default.value {
+        Ok(Literal::Integer(value)) => value.to_string(),
+        Ok(Literal::Enum(value)) => value.to_string(),
+        _ => default.written.text.clone(),
+    });
+    let renamed_from = field.renamed_from.as_ref().map(|renamed| renamed.text.clone());
+    let rule = Rule { number: field.number, name: field.name.clone(), upcast_default, renamed_from };
+    (rule.upcast_default.is_some() || rule.renamed_from.is_some()).then_some(rule)
 }
 
 fn key(relations: &Relations<'_>, event: &TypeName, paths: &[FieldPath]) -> Vec<KeyPart> {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Domain, Field, Lock, Shape, Stored, Values};
+use super::{Consumer, Domain, Field, Id, Lock, Rule, Shape, Stored, Upcast, Values};
 
 const HEADER: &str = "\
 # What is stored, and how it is found again: `angzarr breaking` compares protos with it.
@@ -14,6 +14,8 @@ impl Display for Lock {
         writeln!(f, "{HEADER}\nformat = {}", self.format)?;
         self.domains.iter().try_for_each(|(name, domain)| print_domain(f, name, domain))?;
         self.stored.iter().try_for_each(|(name, stored)| print_stored(f, name, stored))?;
+        self.upcasts.iter().try_for_each(|(name, upcast)| print_upcast(f, name, upcast))?;
+        self.consumers.iter().try_for_each(|(name, consumer)| print_consumer(f, name, consumer))?;
         self.messages.iter().try_for_each(|(name, shape)| print_shape(f, name, shape))?;
         self.enums.iter().try_for_each(|(name, values)| print_values(f, name, values))
     }
@@ -34,8 +36,7 @@ fn print_domain(f: &mut Formatter<'_>, name: &str, domain: &Domain) -> fmt::Resu
         writeln!(f, "\n[domains.{name}.roots]")?;
     }
     for (message, root) in &domain.roots {
-        let (message, number, name, ty) = (quoted(message), root.number, quoted(&root.name), quoted(&root.ty));
-        writeln!(f, "{message} = {{ number = {number}, name = {name}, type = {ty} }}")?;
+        writeln!(f, "{} = {}", quoted(message), id(root))?;
     }
     if !domain.keys.is_empty() {
         writeln!(f, "\n[domains.{name}.keys]")?;
@@ -61,7 +62,32 @@ fn print_stored(f: &mut Formatter<'_>, name: &str, stored: &Stored) -> fmt::Resu
         let names: Vec<String> = stored.stored_as.iter().map(|name| quoted(name)).collect();
         writeln!(f, "stored_as = [{}]", names.join(", "))?;
     }
+    if let Some(key) = &stored.idempotency_key {
+        writeln!(f, "idempotency_key = {}", id(key))?;
+    }
     writeln!(f, "fingerprint = {}", quoted(&stored.fingerprint))
+}
+
+fn id(id: &Id) -> String {
+    format!("{{ number = {}, name = {}, type = {} }}", id.number, quoted(&id.name), quoted(&id.ty))
+}
+
+fn print_upcast(f: &mut Formatter<'_>, name: &str, upcast: &Upcast) -> fmt::Result {
+    writeln!(f, "\n[upcasts.{}]", quoted(name))?;
+    writeln!(f, "to = {}", quoted(&upcast.to))?;
+    print_lines(f, "rules", upcast.rules.iter().map(rule))
+}
+
+fn rule(rule: &Rule) -> String {
+    let said = [("upcast_default", &rule.upcast_default), ("renamed_from", &rule.renamed_from)];
+    let said = said.iter().filter_map(|(name, text)| Some(format!(", {name} = {}", quoted(text.as_ref()?))));
+    format!("{{ number = {}, name = {}{} }}", rule.number, quoted(&rule.name), said.collect::<String>())
+}
+
+fn print_consumer(f: &mut Formatter<'_>, name: &str, consumer: &Consumer) -> fmt::Result {
+    writeln!(f, "\n[consumers.{}]", quoted(name))?;
+    writeln!(f, "kind = {}", quoted(&consumer.kind))?;
+    print_lines(f, "events", consumer.events.iter().map(|event| quoted(event)))
 }
 
 fn print_shape(f: &mut Formatter<'_>, name: &str, shape: &Shape) -> fmt::Result {

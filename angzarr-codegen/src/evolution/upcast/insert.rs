@@ -9,15 +9,14 @@ const OPTIONS: &str = "angzarr/v1/options.proto";
 pub(super) fn insert(text: &str, at: &At, part: &str) -> Option<String> {
     let (offset, inserted) = match at {
         At::End => (text.trim_end().len(), format!("\n\n{part}")),
-        At::After(place) => (block(text, place)?.1 + 1, format!("\n\n{part}")),
+        At::After(place) => (commented(text, block(text, place)?.1 + 1)?, format!("\n\n{part}")),
         At::First(place) => {
             let (open, close) = block(text, place)?;
             // Nothing else between the braces: the part may have the line of its own.
-            let end = if text.get(open + 1..close)?.trim().is_empty() { "\n" } else { "\n\n" };
-            let rest = text.get(open + 1..)?;
-            let skipped = if rest.starts_with('\n') { rest.len() - rest.trim_start_matches('\n').len() } else { 0 };
-            let after = text.get(open + 1 + skipped..)?;
-            let head = text.get(..=open)?;
+            let start = commented(text, open + 1)?;
+            let end = if text.get(start..close)?.trim().is_empty() { "\n" } else { "\n\n" };
+            let (head, rest) = text.split_at_checked(start)?;
+            let after = rest.trim_start_matches('\n');
             return Some(format!("{head}\n  {part}{end}{after}"));
         }
         At::Last(place) => {
@@ -28,6 +27,26 @@ pub(super) fn insert(text: &str, at: &At, part: &str) -> Option<String> {
         }
     };
     Some(format!("{}{inserted}{}", text.get(..offset)?, text.get(offset..)?))
+}
+
+/// Where a line goes on: behind a comment that belongs to what ends at an offset.
+fn commented(text: &str, offset: usize) -> Option<usize> {
+    let line = text.get(offset..)?.split('\n').next()?;
+    Some(if line.trim_start().starts_with("//") { offset + line.len() } else { offset })
+}
+
+/// A text with short line ends, if it has none but long ones; one that has both stays as it is.
+pub(super) fn short_line_ends(text: &str) -> String {
+    if only_long(text) { text.replace("\r\n", "\n") } else { text.to_owned() }
+}
+
+/// The way back, for what that made of a text.
+pub(super) fn line_ends_of(like: &str, text: String) -> String {
+    if only_long(like) { text.replace('\n', "\r\n") } else { text }
+}
+
+fn only_long(text: &str) -> bool {
+    text.contains('\n') && text.matches('\n').count() == text.matches("\r\n").count()
 }
 
 /// A text that imports the annotations.
@@ -121,6 +140,26 @@ mod tests {
             "message A {\n  x;\n\n  y;\n}\n"
         );
         assert_eq!(insert("message A {}\n\n\n", &At::End, "x").unwrap(), "message A {}\n\nx\n\n\n");
+    }
+
+    #[test]
+    fn comments_stay_with_what_they_follow() {
+        let text = "message A { // {\n  y;\n} // }\nmessage B {}\n";
+        let first = insert(text, &At::First(place(1, 9)), "x;").unwrap();
+        assert_eq!(first, text.replace("// {\n", "// {\n  x;\n\n"));
+        let after = insert(text, &At::After(place(1, 9)), "x").unwrap();
+        assert_eq!(after, text.replace("// }\n", "// }\n\nx\n"));
+    }
+
+    #[test]
+    fn line_ends_are_those_of_the_file() {
+        let long = "message A {\r\n}\r\n";
+        let inserted = insert(&short_line_ends(long), &At::First(place(1, 9)), "x;\n  y;").unwrap();
+        assert_eq!(line_ends_of(long, inserted), "message A {\r\n  x;\r\n  y;\r\n}\r\n");
+        for both in ["a\nb\n", "a\r\nb\n", "a"] {
+            assert_eq!(short_line_ends(both), both);
+            assert_eq!(line_ends_of(both, format!("{both}x\n")), format!("{both}x\n"));
+        }
     }
 
     #[test]
