@@ -231,7 +231,7 @@ async fn views_of_something_else() {
 async fn a_log_of_an_older_release_is_brought_up_to_date() {
     let (_folder, path) = used().await;
     let connection = Connection::open(&path).unwrap();
-    for table in ["parked", "attempts", "dead_letters", "deadlines", "consumers"] {
+    for table in ["parked", "attempts", "dead_letters", "deadlines", "consumers", "orders"] {
         connection.execute_batch(&format!("DROP TABLE {table}")).unwrap();
     }
     connection
