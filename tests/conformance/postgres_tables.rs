@@ -1,6 +1,7 @@
 //! Projectors' own tables in PostgreSQL: several transactions at a time, and what they are to each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use angzarr_runtime::store::StoreError;
 use angzarr_runtime::tables::{Mark, SqlError, Transaction};
@@ -8,7 +9,7 @@ use angzarr_runtime::view::{Value, ViewStore};
 use futures_util::future::join_all;
 
 use crate::backend::{Backend, Postgres};
-use crate::tables::{begun, event, lease, prepared, things};
+use crate::tables::{LIMIT, begun, event, lease, prepared, things};
 
 const LOG: uuid::Uuid = uuid::Uuid::from_u128(7);
 
@@ -21,7 +22,7 @@ async fn transactions_of_several_lanes_are_open_at_a_time() {
     let open = join_all((1..=TRANSACTIONS).map(|position| begun(views, 1, position))).await;
     // The checkpoint is saved meanwhile, and one that finds no room is told to come again.
     views.tables().unwrap().save_checkpoint(&lease(1), 0).await.unwrap();
-    let crowded = views.tables().unwrap().begin(&lease(1), event(9)).await;
+    let crowded = views.tables().unwrap().begin(&lease(1), event(9), Duration::from_secs(1)).await;
     assert!(crowded.is_err_and(|error| error.retryable()));
     for transaction in open {
         transaction.unwrap().commit(Mark::UntilPassed).await.unwrap();
@@ -81,10 +82,21 @@ async fn what_ails_the_server_is_no_fault_of_the_statement() {
         let failed = transaction.run(&raised, &[]).await.unwrap_err();
         assert!(matches!(&failed, SqlError::Store(error) if error.retryable()), "{code}: {failed:?}");
     }
-    let mut transaction = views.tables().unwrap().begin(&lease(1), event(1)).await.unwrap().unwrap();
+    let mut transaction = views.tables().unwrap().begin(&lease(1), event(1), LIMIT).await.unwrap().unwrap();
     transaction.run("SET TRANSACTION READ ONLY", &[]).await.unwrap();
     let failed = transaction.run("INSERT INTO things VALUES ('a')", &[]).await.unwrap_err();
     assert!(matches!(&failed, SqlError::Store(error) if error.retryable()), "{failed:?}");
+}
+
+#[tokio::test]
+async fn what_is_set_for_the_session_ends_with_the_transaction() {
+    let views = &prepared(&Postgres::new()).await;
+    let mut transaction = begun(views, 1, 1).await.unwrap();
+    transaction.run("SET search_path = nowhere", &[]).await.unwrap();
+    transaction.commit(Mark::UntilPassed).await.unwrap();
+    // Its table would not be found.
+    begun(views, 1, 2).await.unwrap().commit(Mark::UntilPassed).await.unwrap();
+    assert_eq!(things(views).await, "1/1 1/2");
 }
 
 #[tokio::test]

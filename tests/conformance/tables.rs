@@ -1,6 +1,7 @@
 //! The contract of `TableStore`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use angzarr_runtime::store::{EventRef, Lease, StoreError};
 use angzarr_runtime::tables::{Mark, SqlError, TableStore, Transaction};
@@ -20,12 +21,16 @@ cases! {
         constraints_may_be_deferred_to_the_end,
         values_of_all_kinds_come_back,
         projectors_without_transactions_are_not_known,
-        projectors_become_known_where_they_are;
+        projectors_become_known_where_they_are,
+        statements_that_never_end_are_ended;
     persistent:
         tables_and_marks_are_kept;
 }
 
 const LOG: Uuid = Uuid::from_u128(7);
+
+/// How long statements may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) fn lease(token: u64) -> Lease {
     Lease { consumer: "a.v1.app.Ledger".into(), token }
@@ -49,7 +54,7 @@ pub(crate) async fn prepared(backend: &impl Backend) -> Arc<dyn ViewStore> {
 
 /// Begins the transaction of an event, and writes something.
 pub(crate) async fn begun(views: &Arc<dyn ViewStore>, token: u64, at: u64) -> Result<Box<dyn Transaction>, StoreError> {
-    let mut transaction = tables(views).begin(&lease(token), event(at)).await?.unwrap();
+    let mut transaction = tables(views).begin(&lease(token), event(at), LIMIT).await?.unwrap();
     let name = [Value::from(format!("{token}/{at}"))];
     transaction.run("INSERT INTO things VALUES ($1)", &name).await.unwrap();
     Ok(transaction)
@@ -60,7 +65,7 @@ async fn handle(views: &Arc<dyn ViewStore>, token: u64, at: u64, mark: Mark) -> 
 }
 
 async fn is_handled(views: &Arc<dyn ViewStore>, at: u64) -> bool {
-    let begun = tables(views).begin(&lease(1), event(at)).await.unwrap();
+    let begun = tables(views).begin(&lease(1), event(at), LIMIT).await.unwrap();
     match begun {
         Some(transaction) => {
             transaction.roll_back().await;
@@ -180,6 +185,24 @@ async fn projectors_become_known_where_they_are(backend: impl Backend) {
     tables(views).enrol(LOG, &lease(3), 30).await.unwrap();
     assert!(tables(views).enrol(LOG, &lease(2), 50).await.is_err(), "an older lease changes nothing");
     assert_eq!(tables(views).take(LOG, &lease(3)).await.unwrap(), Some(40));
+}
+
+async fn statements_that_never_end_are_ended(backend: impl Backend) {
+    const COUNT: &str = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n)
+        SELECT count(*) FROM n WHERE i < 0";
+    let views = &prepared(&backend).await;
+    let short = Duration::from_millis(50);
+    let mut ended = tables(views).begin(&lease(1), event(1), short).await.unwrap().unwrap();
+    let failed = ended.run(COUNT, &[]).await;
+    assert!(matches!(&failed, Err(SqlError::Refused(_))), "{failed:?}");
+    drop(ended);
+    // One that was given up lets go of what it used, also if it might take long.
+    let mut given_up = tables(views).begin(&lease(1), event(1), LIMIT * 1_000).await.unwrap().unwrap();
+    let running = tokio::time::timeout(short, given_up.run(COUNT, &[])).await;
+    assert!(running.is_err());
+    drop(given_up);
+    handle(views, 1, 1, Mark::UntilPassed).await.unwrap();
+    views.close().await.unwrap();
 }
 
 async fn tables_and_marks_are_kept(backend: impl Backend) {

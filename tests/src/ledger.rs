@@ -1,6 +1,7 @@
 //! A projector with tables of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use angzarr_runtime::store::{EventRef, Lease, StoreError};
 use angzarr_runtime::view::ViewStore;
@@ -64,7 +65,7 @@ pub async fn query_tables(views: &Arc<dyn ViewStore>, sql: &str) -> Result<Strin
     let tables = views.tables().ok_or(StoreError::Closed)?;
     let lease = Lease { consumer: "a probe".into(), token: 1 };
     tables.enrol(Uuid::nil(), &lease, 0).await?;
-    let begun = tables.begin(&lease, EventRef { position: 1, part: 0 }).await?;
+    let begun = tables.begin(&lease, EventRef { position: 1, part: 0 }, Duration::from_secs(30)).await?;
     let mut transaction = begun.ok_or(StoreError::Closed)?;
     let ran = transaction.run(sql, &[]).await?;
     transaction.roll_back().await;

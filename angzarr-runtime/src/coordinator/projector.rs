@@ -67,7 +67,7 @@ impl ProjectorCoordinator {
     /// Handles an event in a transaction, if the handler wants one.
     async fn handle(&self, event: &Record, decoded: Option<Decoded>, mark: Mark) -> Result<(), Error> {
         let at = EventRef { position: event.position, part: event.part };
-        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at));
+        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at, self.delivery.timeout));
         let handled = self.project(None, Arrival::new(&event.payload, decoded), &cx).await.map(drop);
         match cx.into_slot() {
             Some(slot) => slot.end(handled, mark).await,

@@ -3,6 +3,8 @@
 mod row;
 mod tx;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -43,8 +45,15 @@ pub trait TableStore: Send + Sync + std::fmt::Debug + 'static {
     /// As for [`take`](TableStore::take).
     async fn enrol(&self, log: Uuid, lease: &Lease, checkpoint: u64) -> Result<(), StoreError>;
 
-    /// Begins the transaction in which an event is handled; none if it was handled before.
-    async fn begin(&self, lease: &Lease, event: EventRef) -> Result<Option<Box<dyn Transaction>>, StoreError>;
+    /// Begins the transaction in which an event is handled; none if it was handled before. Where there is no room, it
+    /// waits for half of `limit`; then the transaction is [`StoreError::Unavailable`]. No statement goes on for longer
+    /// than `limit`, or when nobody waits for it any more.
+    async fn begin(
+        &self,
+        lease: &Lease,
+        event: EventRef,
+        limit: Duration,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError>;
 
     /// Moves the checkpoint of a projector that is known, and removes the marks that it has passed.
     async fn save_checkpoint(&self, lease: &Lease, position: u64) -> Result<(), StoreError>;
@@ -127,8 +136,28 @@ pub(crate) fn no_tables() -> Failure {
 pub(crate) fn is_about_transactions(sql: &str) -> bool {
     const WORDS: [&str; 9] =
         ["ABORT", "BEGIN", "COMMIT", "END", "PREPARE", "RELEASE", "ROLLBACK", "SAVEPOINT", "START"];
-    let word = sql.split(|character: char| !character.is_ascii_alphabetic()).find(|word| !word.is_empty());
+    let Some(sql) = without_comments(sql) else { return true };
+    let word = sql.split(|character: char| !character.is_ascii_alphabetic()).next();
     word.is_some_and(|word| WORDS.iter().any(|other| other.eq_ignore_ascii_case(word)))
+}
+
+/// A statement from its first word on. None if nobody can say where that is: in PostgreSQL comments lie within each
+/// other, in SQLite they do not.
+fn without_comments(mut sql: &str) -> Option<&str> {
+    loop {
+        sql = sql.trim_start_matches(|character: char| character.is_whitespace() || character == ';');
+        sql = if let Some(line) = sql.strip_prefix("--") {
+            line.split_once('\n').map_or("", |(_, behind)| behind)
+        } else if let Some(comment) = sql.strip_prefix("/*") {
+            let (text, behind) = comment.split_once("*/").unwrap_or((comment, ""));
+            if text.contains("/*") {
+                return None;
+            }
+            behind
+        } else {
+            return Some(sql);
+        };
+    }
 }
 
 #[cfg(test)]
@@ -137,10 +166,18 @@ mod tests {
 
     #[test]
     fn transactions_are_the_runtimes_to_end() {
-        for sql in ["COMMIT", "  rollback to a", "begin;", "End", "SAVEPOINT a"] {
+        let commented = ["/* x */ COMMIT", "-- x\nCOMMIT", "/**/--\r\n ; /* a\n*/end", "/* /* */ COMMIT"];
+        for sql in ["COMMIT", "  rollback to a", "begin;", "End", "SAVEPOINT a"].into_iter().chain(commented) {
             assert!(is_about_transactions(sql), "{sql}");
         }
-        for sql in ["", "SELECT 'COMMIT'", "INSERT INTO commits VALUES (1)", "CREATE TABLE begun (a integer)"] {
+        for sql in [
+            "",
+            "SELECT 'COMMIT'",
+            "INSERT INTO commits VALUES (1)",
+            "-- COMMIT",
+            "/* COMMIT */ SELECT 1",
+            "CREATE TABLE begun (a integer)",
+        ] {
             assert!(!is_about_transactions(sql), "{sql}");
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
@@ -115,10 +116,10 @@ impl Holding {
         }
     }
 
-    async fn begin(&self, event: EventRef) -> Result<Option<Box<dyn Transaction>>, Begun> {
+    async fn begin(&self, event: EventRef, limit: Duration) -> Result<Option<Box<dyn Transaction>>, Begun> {
         let tables = self.views.tables().ok_or(Begun::NoTables)?;
         self.enrolled.get_or_try_init(|| tables.enrol(self.log, &self.lease, self.checkpoint())).await?;
-        Ok(tables.begin(&self.lease, event).await?)
+        Ok(tables.begin(&self.lease, event, limit).await?)
     }
 }
 
@@ -138,6 +139,8 @@ impl From<StoreError> for Begun {
 pub(crate) struct Slot {
     holding: Arc<Holding>,
     event: EventRef,
+    /// How long the handler may take.
+    limit: Duration,
     state: Mutex<State>,
 }
 
@@ -158,8 +161,8 @@ impl fmt::Debug for Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(holding: Arc<Holding>, event: EventRef) -> Self {
-        Self { holding, event, state: Mutex::new(State::Unbegun) }
+    pub(crate) fn new(holding: Arc<Holding>, event: EventRef, limit: Duration) -> Self {
+        Self { holding, event, limit, state: Mutex::new(State::Unbegun) }
     }
 
     async fn run(&self, sql: &str, params: &[Value]) -> Result<Ran, Failure> {
@@ -168,7 +171,7 @@ impl Slot {
         let before = std::mem::replace(&mut *state, State::Refused("a statement was given up half-way".to_owned()));
         let mut transaction = match before {
             State::Open(transaction) => transaction,
-            State::Unbegun => match self.holding.begin(self.event).await {
+            State::Unbegun => match self.holding.begin(self.event, self.limit).await {
                 Ok(Some(transaction)) => transaction,
                 Ok(None) => {
                     *state = State::Handled;
@@ -240,7 +243,12 @@ mod tests {
         let held = async |token| Holding::take(views.clone(), Uuid::nil(), lease(token), 1).await.unwrap();
         let holding = held(1).await;
         holding.save_checkpoint(&lease(1), 7).await.unwrap();
-        assert!(holding.begin(EventRef { position: 8, part: 0 }).await.is_ok_and(|begun| begun.is_some()));
+        assert!(
+            holding
+                .begin(EventRef { position: 8, part: 0 }, Duration::from_secs(1))
+                .await
+                .is_ok_and(|begun| begun.is_some())
+        );
         // Whoever comes next has not seen it end.
         assert_eq!(held(2).await.checkpoint(), 7);
     }

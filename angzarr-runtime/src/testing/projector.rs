@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{Clock, Place, SOME_KEY, finished, shown, unfit};
-use crate::component::{Component, ProjectorLogic, Registration};
+use crate::component::{Component, Delivery, ProjectorLogic, Registration};
 use crate::context::Context;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -17,6 +18,9 @@ use crate::store::memory::MemoryViews;
 use crate::store::{EventRef, Lease};
 use crate::tables::{Holding, Mark, Slot, SqlRow, no_tables};
 use crate::view::{Key, ViewStore};
+
+/// How long statements may take.
+const LIMIT: Duration = Delivery::DEFAULT.timeout;
 
 /// Tests what a projector makes of its rows.
 ///
@@ -164,7 +168,7 @@ impl ProjectorTest {
             // Behind all events, so that no mark says that it is handled.
             let place = Place { domain: "test", key: SOME_KEY };
             let cx = place.context(self.clock.now(), 0, None);
-            let cx = cx.with_slot(Slot::new(holding, EventRef { position: u64::MAX, part: 0 }));
+            let cx = cx.with_slot(Slot::new(holding, EventRef { position: u64::MAX, part: 0 }, LIMIT));
             cx.tx().query(query, &[]).await
         }));
         let found = match found {
@@ -204,7 +208,7 @@ impl ProjectorTest {
     }
 
     async fn handle_in_transaction(&self, event: &Payload, cx: Context, at: EventRef) -> Result<(), Failure> {
-        let cx = cx.with_slot(Slot::new(self.holding().await?, at));
+        let cx = cx.with_slot(Slot::new(self.holding().await?, at, LIMIT));
         let handled = self.logic.project(None, event.into(), &cx).await.map(drop);
         match cx.into_slot() {
             Some(slot) => slot.end(handled, Mark::UntilPassed).await.map_err(failure),

@@ -137,7 +137,7 @@ async fn tables(tables: &dyn TableStore) -> Done {
     let lease = Lease { consumer: "test.Ledger".into(), token: 1 };
     tables.enrol(Uuid::nil(), &lease, 0).await?;
     for position in 1..4 {
-        let begun = tables.begin(&lease, EventRef { position, part: 0 }).await?;
+        let begun = tables.begin(&lease, EventRef { position, part: 0 }, Duration::from_secs(30)).await?;
         begun.ok_or("it was handled before")?.commit(Mark::UntilPassed).await?;
     }
     tables.sync().await?;

@@ -1,6 +1,7 @@
 //! The side of projectors' own tables.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use angzarr_runtime::store::{EventRef, Lease, StoreError};
 use angzarr_runtime::tables::{Mark, Ran, SqlError, TableStore, Transaction};
@@ -34,9 +35,14 @@ impl TableStore for FaultyTables {
         self.inner()?.enrol(log, lease, checkpoint).await
     }
 
-    async fn begin(&self, lease: &Lease, event: EventRef) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn begin(
+        &self,
+        lease: &Lease,
+        event: EventRef,
+        limit: Duration,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         let _working = self.faults.alive().await?;
-        let begun = self.inner()?.begin(lease, event).await?;
+        let begun = self.inner()?.begin(lease, event, limit).await?;
         let faults = self.faults.clone();
         Ok(begun.map(|inner| -> Box<dyn Transaction> { Box::new(FaultyTransaction { inner, faults }) }))
     }

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::error::{Failed, translate};
-use super::session::{ANSWER, Server, Sessions, passing, within};
+use super::session::{ANSWER, SOON, Server, Sessions, passing, within};
 use super::{number, text};
 use crate::store::{EventRef, Lease, StoreError};
 use crate::tables::{Mark, Ran, SqlError, SqlRow, TableStore, Transaction};
@@ -27,10 +27,6 @@ use crate::view::Value;
 
 /// How many transactions are open at a time.
 const CONNECTIONS: usize = 8;
-
-/// How long a transaction waits for those of other lanes before it is said to be tried again: handlers have only so much
-/// time.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tables of projectors' own, in PostgreSQL.
 #[derive(Debug)]
@@ -66,9 +62,9 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn open(self: &Arc<Self>) -> Result<Open, StoreError> {
+    async fn open(self: &Arc<Self>, patience: Duration) -> Result<Open, StoreError> {
         let busy = |_| StoreError::Unavailable { reason: "other transactions take their time".to_owned() };
-        let permit = timeout(PATIENCE, self.permits.clone().acquire_owned()).await.map_err(busy)?;
+        let permit = timeout(patience, self.permits.clone().acquire_owned()).await.map_err(busy)?;
         let permit = permit.map_err(|_| StoreError::Closed)?;
         let idle = self.idle().pop();
         let connection = match idle {
@@ -142,11 +138,21 @@ impl TableStore for PostgresTables {
         self.take(log, lease).await.map(drop)
     }
 
-    async fn begin(&self, lease: &Lease, event: EventRef) -> Result<Option<Box<dyn Transaction>>, StoreError> {
-        let mut open = self.pool.open().await?;
+    async fn begin(
+        &self,
+        lease: &Lease,
+        event: EventRef,
+        limit: Duration,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+        let mut open = self.pool.open(limit / 2).await?;
         let (consumer, position) = (text::encode(&lease.consumer), number(event.position));
         let begin = async {
-            raw_sql("BEGIN").execute(&mut open.connection).await?;
+            // What an earlier transaction set for the session is none of this one's concern. 0 would be no limit.
+            let begin = format!(
+                "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; BEGIN; SET LOCAL statement_timeout = {}",
+                i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1)
+            );
+            raw_sql(AssertSqlSafe(begin)).execute(&mut open.connection).await?;
             query_scalar(
                 "SELECT EXISTS (SELECT FROM angzarr.handled WHERE consumer = $1 AND position = $2 AND part = $3)",
             )
@@ -162,7 +168,7 @@ impl TableStore for PostgresTables {
             self.pool.idle().clear();
             passing(translate(&error))
         })?;
-        let transaction = Box::new(PostgresTransaction { open: Some(open), lease: lease.clone(), event });
+        let transaction = Box::new(PostgresTransaction { open: Some(open), lease: lease.clone(), event, limit });
         if handled {
             transaction.roll_back().await;
             return Ok(None);
@@ -214,7 +220,7 @@ impl TableStore for PostgresTables {
     }
 
     async fn run(&self, statements: &str) -> Result<(), SqlError> {
-        let mut open = self.pool.open().await?;
+        let mut open = self.pool.open(ANSWER).await?;
         let run = async {
             raw_sql("BEGIN").execute(&mut open.connection).await?;
             // Several processes may start at a time, and `IF NOT EXISTS` alone does not keep them apart.
@@ -233,6 +239,7 @@ struct PostgresTransaction {
     open: Option<Open>,
     lease: Lease,
     event: EventRef,
+    limit: Duration,
 }
 
 impl fmt::Debug for PostgresTransaction {
@@ -245,7 +252,7 @@ impl fmt::Debug for PostgresTransaction {
 impl Transaction for PostgresTransaction {
     async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Ran, SqlError> {
         let mut open = self.open.take().ok_or(StoreError::Closed)?;
-        let ran = within(ANSWER, ran(&mut open.connection, sql, params)).await??;
+        let ran = within(self.limit + SOON, ran(&mut open.connection, sql, params)).await??;
         self.open = Some(open);
         Ok(ran)
     }

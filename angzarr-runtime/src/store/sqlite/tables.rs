@@ -5,7 +5,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::types::ValueRef;
@@ -21,9 +22,8 @@ use crate::store::{EventRef, Lease, StoreError};
 use crate::tables::{Mark, Ran, SqlError, SqlRow, TableStore, Transaction};
 use crate::view::Value;
 
-/// How long a transaction waits for those of other lanes before it is said to be tried again: handlers have only so much
-/// time.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How many steps of its machine SQLite takes between two looks at whether anybody waits.
+const STEPS: i32 = 1_000;
 
 /// Tables of projectors' own, in SQLite.
 #[derive(Debug)]
@@ -167,9 +167,14 @@ impl TableStore for SqliteTables {
         .await
     }
 
-    async fn begin(&self, lease: &Lease, event: EventRef) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn begin(
+        &self,
+        lease: &Lease,
+        event: EventRef,
+        limit: Duration,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         let busy = |_| StoreError::Unavailable { reason: "other transactions take their time".to_owned() };
-        let mut place = timeout(PATIENCE, self.place.clone().lock_owned()).await.map_err(busy)?;
+        let mut place = timeout(limit / 2, self.place.clone().lock_owned()).await.map_err(busy)?;
         let lease = lease.clone();
         blocking(move || {
             place.made()?.execute_batch("BEGIN IMMEDIATE")?;
@@ -182,7 +187,7 @@ impl TableStore for SqliteTables {
                 number(event.position),
                 event.part
             ])?;
-            let transaction = || Box::new(SqliteTransaction { open: Some(open), lease, event });
+            let transaction = || Box::new(SqliteTransaction { open: Some(open), lease, event, limit });
             Ok((!handled).then(|| -> Box<dyn Transaction> { transaction() }))
         })
         .await
@@ -271,15 +276,45 @@ struct SqliteTransaction {
     open: Option<Open>,
     lease: Lease,
     event: EventRef,
+    limit: Duration,
+}
+
+/// Tells, once it is dropped, that nobody waits any more.
+#[derive(Debug, Default)]
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs a statement that ends when it is given up, or takes longer than `limit`: it has the only connection.
+fn run_within(
+    connection: &Connection,
+    given_up: Arc<AtomicBool>,
+    limit: Duration,
+    sql: &str,
+    params: &[Value],
+) -> Result<Ran, SqlError> {
+    let begun = Instant::now();
+    let is_over = move || given_up.load(Ordering::Relaxed) || begun.elapsed() > limit;
+    connection.progress_handler(STEPS, Some(is_over)).map_err(|error| told(&error))?;
+    let ran = run(connection, sql, params);
+    connection.progress_handler(STEPS, None::<fn() -> bool>).map_err(|error| told(&error))?;
+    ran
 }
 
 #[async_trait]
 impl Transaction for SqliteTransaction {
     async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Ran, SqlError> {
         let open = self.open.take().ok_or(StoreError::Closed)?;
-        let (sql, params) = (sql.to_owned(), params.to_vec());
+        let (sql, params, limit) = (sql.to_owned(), params.to_vec(), self.limit);
+        let waiting = Waiting::default();
+        let given_up = waiting.0.clone();
         let (open, ran) = blocking(move || {
-            let ran = open.connection().map_err(SqlError::from).and_then(|connection| run(connection, &sql, &params));
+            let connection = open.connection().map_err(SqlError::from);
+            let ran = connection.and_then(|connection| run_within(connection, given_up, limit, &sql, &params));
             Ok((open, ran))
         })
         .await?;
