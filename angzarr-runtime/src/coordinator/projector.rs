@@ -211,6 +211,8 @@ impl Consumer for ProjectorCoordinator {
         let Some(view) = &self.view else {
             let (known, log) = (self.checkpoint().await?, self.store.log_id());
             let holding = Holding::take(self.views.clone(), log, lease.clone(), known).await?;
+            // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
+            holding.check_end(self.store.head().await?).await?;
             let checkpoint = holding.checkpoint();
             *self.holding.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(holding));
             return Ok(checkpoint);

@@ -45,6 +45,10 @@ pub trait TableStore: Send + Sync + std::fmt::Debug + 'static {
     /// As for [`take`](TableStore::take).
     async fn enrol(&self, log: Uuid, lease: &Lease, checkpoint: u64) -> Result<(), StoreError>;
 
+    /// The last position at which a projector is known to have handled something, be it behind its checkpoint; 0 if
+    /// nothing is known of it.
+    async fn last_handled(&self, lease: &Lease) -> Result<u64, StoreError>;
+
     /// Begins the transaction in which an event is handled; none if it was handled before. Where there is no room, it
     /// waits for half of `limit`; then the transaction is [`StoreError::Unavailable`]. No statement goes on for longer
     /// than `limit`, or when nobody waits for it any more.

@@ -83,6 +83,18 @@ impl Holding {
         Ok(Self { views, log, lease, checkpoint: known.unwrap_or(checkpoint).into(), enrolled })
     }
 
+    /// Refuses tables in which more is handled than the log has: new events would be taken for those.
+    pub(crate) async fn check_end(&self, head: u64) -> Result<(), StoreError> {
+        let Some(tables) = self.tables() else { return Ok(()) };
+        let last = tables.last_handled(&self.lease).await?;
+        if last <= head {
+            return Ok(());
+        }
+        let place = format!("what the tables of {} were written from", self.lease.consumer);
+        let reason = format!("position {last} is handled, but this log ends at {head}: it is an older one");
+        Err(StoreError::Foreign { place, reason })
+    }
+
     /// Where to go on: what the tables know counts, since it lies beside what was done.
     pub(crate) fn checkpoint(&self) -> u64 {
         self.checkpoint.load(Ordering::Acquire)
@@ -251,6 +263,18 @@ mod tests {
         );
         // Whoever comes next has not seen it end.
         assert_eq!(held(2).await.checkpoint(), 7);
+    }
+
+    #[tokio::test]
+    async fn tables_that_are_ahead_of_the_log_are_refused() {
+        let views: Arc<dyn ViewStore> = Arc::new(MemoryViews::default());
+        let lease = Lease { consumer: "a.v1.app.Ledger".into(), token: 1 };
+        let holding = Holding::take(views, Uuid::nil(), lease, 1).await.unwrap();
+        holding.check_end(0).await.unwrap();
+        let begun = holding.begin(EventRef { position: 8, part: 0 }, Duration::from_secs(1)).await;
+        begun.ok().flatten().unwrap().commit(Mark::UntilPassed).await.unwrap();
+        holding.check_end(8).await.unwrap();
+        assert_eq!(holding.check_end(7).await.unwrap_err().code(), "STORE_FOREIGN");
     }
 
     #[tokio::test]

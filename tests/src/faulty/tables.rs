@@ -35,6 +35,11 @@ impl TableStore for FaultyTables {
         self.inner()?.enrol(log, lease, checkpoint).await
     }
 
+    async fn last_handled(&self, lease: &Lease) -> Result<u64, StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner()?.last_handled(lease).await
+    }
+
     async fn begin(
         &self,
         lease: &Lease,

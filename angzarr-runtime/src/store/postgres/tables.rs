@@ -138,6 +138,21 @@ impl TableStore for PostgresTables {
         self.take(log, lease).await.map(drop)
     }
 
+    async fn last_handled(&self, lease: &Lease) -> Result<u64, StoreError> {
+        let consumer = &text::encode(&lease.consumer);
+        let last = self.sessions.run(|mut session| async move {
+            let last: i64 = query_scalar(
+                "SELECT greatest(0, (SELECT position FROM angzarr.table_writers WHERE consumer = $1),
+                     (SELECT max(position) FROM angzarr.handled WHERE consumer = $1))",
+            )
+            .bind(&**consumer)
+            .fetch_one(session.connection())
+            .await?;
+            session.done(last)
+        });
+        Ok(last.await?.unsigned_abs())
+    }
+
     async fn begin(
         &self,
         lease: &Lease,

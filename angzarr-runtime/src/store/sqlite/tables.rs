@@ -167,6 +167,21 @@ impl TableStore for SqliteTables {
         .await
     }
 
+    async fn last_handled(&self, lease: &Lease) -> Result<u64, StoreError> {
+        let lease = lease.clone();
+        self.at(move |place| {
+            let Some(connection) = place.found()? else { return Ok(0) };
+            let last: i64 = connection.query_row(
+                "SELECT max(ifnull((SELECT position FROM angzarr_writers WHERE name = ?1), 0),
+                            ifnull((SELECT max(position) FROM angzarr_handled WHERE writer = ?1), 0))",
+                [&*lease.consumer],
+                |row| row.get(0),
+            )?;
+            Ok(last.unsigned_abs())
+        })
+        .await
+    }
+
     async fn begin(
         &self,
         lease: &Lease,
