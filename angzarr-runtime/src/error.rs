@@ -82,6 +82,12 @@ pub enum Error {
         /// Full name of the consumer.
         consumer: String,
     },
+    /// Whoever runs the consumer is of an older release, which has no such order.
+    #[error("the process that runs {consumer} knows no such order")]
+    OrderUnknown {
+        /// Full name of the consumer.
+        consumer: String,
+    },
     /// There is no consumer of this name.
     #[error("there is no consumer \"{consumer}\"")]
     ConsumerUnknown {
@@ -248,6 +254,7 @@ impl Error {
             Error::ConsumerPaused { .. } => "CONSUMER_PAUSED",
             Error::ConsumerNotRunning { .. } => "CONSUMER_NOT_RUNNING",
             Error::OrderUnderWay { .. } => "ORDER_UNDER_WAY",
+            Error::OrderUnknown { .. } => "ORDER_UNKNOWN",
             Error::ConsumerUnknown { .. } => "CONSUMER_UNKNOWN",
             Error::LaneBusy { .. } => "LANE_BUSY",
             Error::NotParked { .. } => "LANE_NOT_PARKED",
@@ -283,6 +290,7 @@ impl Error {
             }
             Error::ConsumerPaused { .. } => "mend what its dead letters have in common, replay them, and resume it",
             Error::ConsumerNotRunning { .. } => "start a process that runs it, and order it again",
+            Error::OrderUnknown { .. } => "order it again once all processes have the newer release",
             Error::OrderUnderWay { .. } => "do not order it again: look at the parks, or allow more time",
             Error::ConsumerUnknown { .. } => "give the full name of a registered saga, projector or process manager",
             Error::LaneBusy { .. } => "wait for the other order's answer",

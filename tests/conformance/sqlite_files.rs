@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use angzarr_runtime::Storage;
-use angzarr_runtime::store::{Opened, StoreError};
+use angzarr_runtime::store::{Answer, Opened, Order, OrderState, Refusal, StoreError};
 use rusqlite::Connection;
 use tempfile::TempDir;
+use uuid::Uuid;
 
-use crate::store::{book, stream};
+use crate::store::{book, lease, stream};
 
 async fn open(path: &Path) -> Result<Opened, StoreError> {
     Storage::Sqlite(path.to_owned()).open().await
@@ -241,6 +242,19 @@ async fn a_log_of_an_older_release_is_brought_up_to_date() {
     assert_eq!(opened.store.checkpoint("a.Consumer").await.unwrap(), 7);
     close(opened).await;
     close(open(&path).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn orders_of_a_newer_release_are_refused() {
+    let (_folder, path) = used().await;
+    let opened = open(&path).await.unwrap();
+    let (held, id) = (lease(&opened.store, "a.Consumer").await, Uuid::new_v4());
+    opened.store.give_order("a.Consumer", id, Order::Pause).await.unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE orders SET kind = 'juggle'", []).unwrap();
+    assert_eq!(opened.store.take_orders(&held).await.unwrap(), []);
+    let refused = OrderState::Answered { events: 0, answer: Answer::Refused(Refusal::Unknown) };
+    assert_eq!(opened.store.order(id).await.unwrap(), Some(refused));
+    close(opened).await;
 }
 
 #[tokio::test]

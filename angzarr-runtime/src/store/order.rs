@@ -67,6 +67,8 @@ pub enum Refusal {
     NotParked,
     /// Another order is at work at its lane.
     LaneBusy,
+    /// The release that has the lease knows no such order.
+    Unknown,
     /// The consumer is paused.
     Paused(Pause),
 }
@@ -146,11 +148,10 @@ impl From<Order> for OrderRow {
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-impl TryFrom<OrderRow> for Order {
-    type Error = StoreError;
-
-    fn try_from(row: OrderRow) -> Result<Self, StoreError> {
-        Ok(match (&*row.kind, row.lane, row.event) {
+impl OrderRow {
+    /// The order; none if it is of a kind that only a newer release knows.
+    pub(super) fn known(self) -> Option<Order> {
+        Some(match (&*self.kind, self.lane, self.event) {
             ("replay", Some(lane), _) => Order::Replay { lane },
             ("skip", Some(lane), _) => Order::Skip { lane },
             ("discard", Some(lane), _) => Order::Discard { lane },
@@ -158,7 +159,7 @@ impl TryFrom<OrderRow> for Order {
             ("remove dead letter", _, Some(event)) => Order::RemoveDeadLetter { event },
             ("pause", ..) => Order::Pause,
             ("resume", ..) => Order::Resume,
-            (kind, ..) => return Err(StoreError::Damaged { reason: format!("\"{kind}\" is no order") }),
+            _ => return None,
         })
     }
 }
@@ -189,6 +190,7 @@ impl From<Answer> for AnswerRow {
             },
             Answer::Refused(Refusal::NotParked) => plain("not parked"),
             Answer::Refused(Refusal::LaneBusy) => plain("lane busy"),
+            Answer::Refused(Refusal::Unknown) => plain("unknown"),
             Answer::Refused(Refusal::Paused(Pause { position, reason })) => {
                 Self { event: Some(EventRef { position, part: 0 }), reason: Some(reason), ..plain("paused") }
             }
@@ -208,6 +210,7 @@ impl TryFrom<AnswerRow> for Answer {
             }
             ("not parked", ..) => Answer::Refused(Refusal::NotParked),
             ("lane busy", ..) => Answer::Refused(Refusal::LaneBusy),
+            ("unknown", ..) => Answer::Refused(Refusal::Unknown),
             ("paused", Some(event), _, _, Some(reason)) => {
                 Answer::Refused(Refusal::Paused(Pause { position: event.position, reason }))
             }

@@ -85,6 +85,7 @@ pub(super) async fn orders_are_answered_once_and_for_all(backend: impl Backend) 
         Answer::Done { failed: Some((event, attempt)) },
         Answer::Refused(Refusal::NotParked),
         Answer::Refused(Refusal::LaneBusy),
+        Answer::Refused(Refusal::Unknown),
         Answer::Refused(Refusal::Paused(Pause { position: 5, reason: "é".into() })),
     ];
     let mut orders = Vec::new();

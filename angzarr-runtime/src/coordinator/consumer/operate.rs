@@ -133,6 +133,7 @@ impl Running {
             Answer::Done { failed } => Ok(Cleared { events, failed }),
             Answer::Refused(Refusal::NotParked) => Err(Error::NotParked { lane: lane() }),
             Answer::Refused(Refusal::LaneBusy) => Err(Error::LaneBusy { lane: lane() }),
+            Answer::Refused(Refusal::Unknown) => Err(Error::OrderUnknown { consumer: self.name.to_owned() }),
             Answer::Refused(Refusal::Paused(Pause { position, reason })) => {
                 Err(Error::ConsumerPaused { consumer: self.name.to_owned(), position, reason })
             }

@@ -10,7 +10,7 @@ use super::listener::{CHANNEL, ORDERS};
 use super::session::Sessions;
 use super::{count, number, text};
 use crate::store::order::{ANSWERS, AnswerRow, OrderRow};
-use crate::store::{Answer, EventRef, Lease, NewDeadLetter, OrderState, OrderStep, StoreError, TakenOrder};
+use crate::store::{Answer, EventRef, Lease, NewDeadLetter, OrderState, OrderStep, Refusal, StoreError, TakenOrder};
 
 /// Whoever listens looks at the orders again, once this is committed.
 async fn notify(connection: &mut PgConnection) -> Result<(), Failed> {
@@ -63,6 +63,7 @@ pub(super) async fn take(sessions: &Sessions, lease: &Lease) -> Result<Option<Ve
     let name = &text::encode(&lease.consumer);
     sessions
         .run(|mut session| async move {
+            let mut transaction = session.connection().begin().await?;
             // Orders that are withdrawn at the same time are in what was updated, or they are not.
             let rows = query(
                 "WITH lease AS (
@@ -77,15 +78,26 @@ pub(super) async fn take(sessions: &Sessions, lease: &Lease) -> Result<Option<Ve
             )
             .bind(&**name)
             .bind(number(lease.token))
-            .fetch_all(session.connection())
+            .fetch_all(&mut *transaction)
             .await?;
             let taken = |row: &PgRow| {
                 let Some(id) = row.try_get(0)? else { return Ok(None) };
                 let order = OrderRow { kind: row.try_get(2)?, lane: decoded(row, 3)?, event: event(row, 4, 5)? };
                 let events = row.try_get::<i64, _>(1)?.unsigned_abs();
-                Ok::<_, Failed>(Some(TakenOrder { id, order: order.try_into()?, events }))
+                Ok::<_, Failed>(Some((id, events, order.known())))
             };
-            let orders = rows.iter().filter_map(|row| taken(row).transpose()).collect::<Result<_, _>>()?;
+            let mut orders = Vec::new();
+            for row in &rows {
+                match taken(row)? {
+                    Some((id, events, Some(order))) => orders.push(TakenOrder { id, order, events }),
+                    Some((id, _, None)) => {
+                        let answer = Answer::Refused(Refusal::Unknown).into();
+                        end(&mut transaction, name, id, answer).await?;
+                    }
+                    None => {}
+                }
+            }
+            transaction.commit().await?;
             session.done((!rows.is_empty()).then_some(orders))
         })
         .await

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::events::{count, position};
 use crate::store::order::{ANSWERS, AnswerRow, OrderRow};
-use crate::store::{Answer, EventRef, OrderState, StoreError, TakenOrder};
+use crate::store::{Answer, EventRef, OrderState, Refusal, StoreError, TakenOrder};
 
 /// Changes with every order and answer.
 pub(super) fn changes(connection: &Connection) -> rusqlite::Result<i64> {
@@ -39,12 +39,16 @@ pub(super) fn take(connection: &Connection, consumer: &str) -> Result<Vec<TakenO
         let order = OrderRow { kind: row.get(2)?, lane: row.get(3)?, event: event(row, 4, 5)? };
         Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?.unsigned_abs(), order))
     })?;
-    let taken = taken.collect::<Result<Vec<_>, _>>()?;
-    let taken = taken.into_iter().map(|(id, events, order)| {
+    let mut known = Vec::new();
+    for (id, events, order) in taken.collect::<Result<Vec<_>, _>>()? {
         let damaged = |_| StoreError::Damaged { reason: "the id of an order is not 16 bytes long".into() };
-        Ok(TakenOrder { id: Uuid::from_slice(&id).map_err(damaged)?, order: order.try_into()?, events })
-    });
-    taken.collect()
+        let id = Uuid::from_slice(&id).map_err(damaged)?;
+        match order.known() {
+            Some(order) => known.push(TakenOrder { id, order, events }),
+            None => go_on(connection, consumer, id, events, Some(Answer::Refused(Refusal::Unknown)))?,
+        }
+    }
+    Ok(known)
 }
 
 /// Keeps how far an order is. Answers of older orders make room for this one.
