@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angzarr_runtime::App;
-use angzarr_runtime::app::Cleared;
 use angzarr_runtime::component::Delivery;
 use angzarr_runtime::store::Storage;
 use angzarr_runtime::view::ViewStore;
@@ -53,10 +52,6 @@ impl Started {
     async fn sums(&self) -> String {
         self.app.drained().await.unwrap();
         self.rows("SELECT account, sum, movements FROM sums ORDER BY account").await
-    }
-
-    async fn replay(&self, account: &str) -> Cleared {
-        self.app.consumer(LEDGER).unwrap().replay(account).await.unwrap()
     }
 }
 
@@ -166,7 +161,10 @@ pub(super) async fn tables_are_written_once_by_a_replay(backend: impl Backend) {
     assert!(replaying.await.unwrap().is_err());
 
     let again = Started::over(&backend, &faults, &StoreFaults::default()).await;
-    assert_eq!(again.replay("a").await.events, 2);
+    // It goes on with the order.
+    while !again.app.consumer(LEDGER).unwrap().parks().await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     again.deposit("a", 2).await;
     assert_eq!(again.sums().await, "a|103|3\nb|11|2");
 }
