@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use angzarr_runtime::store::RecordKind;
-use angzarr_runtime::{App, Error, Outcome, SyncMode};
-use angzarr_tests::bank::v1::{Transfer, Withdraw};
-use angzarr_tests::{Fault, Faults};
+use angzarr_runtime::{App, Context, Error, Failure, Outcome, Saga, SyncMode};
+use angzarr_tests::bank::v1::{Transfer, Withdraw, Withdrawn};
+use angzarr_tests::{AccountRules, Fault, Faults, OldAccounts};
 
 use super::{BALANCES, BRANCHES, NOTICES, TRANSFERS, WATCH, balance, names, open, start};
 use crate::backend::Backend;
@@ -100,4 +100,39 @@ pub(super) async fn cascade_ends_at_the_deadline(backend: impl Backend) {
     assert_eq!(outcome.waited_for, [WATCH, BALANCES, BRANCHES, NOTICES]);
     assert_eq!((names(&outcome.events), outcome.caused), (vec!["TransferSent"], vec![]));
     faults.mend("Transfers");
+}
+
+/// Follows each withdrawal with another one: from the account of the next number, or the same one where it has none.
+#[derive(Saga)]
+#[saga(define = Repeating, name = "test.v1.app.Repeating", on(on_withdrawn: Withdrawn => Withdraw))]
+struct Repeater;
+
+impl Repeating for Repeater {
+    async fn on_withdrawn(&self, event: Withdrawn, _: &Context) -> Result<Withdraw, Failure> {
+        let account = event.account.parse().map_or(event.account, |number: u32| (number + 1).to_string());
+        Ok(Withdraw { account, amount: 0 })
+    }
+}
+
+async fn repeated(app: &App, account: &str) -> (String, String, Outcome) {
+    let withdraw = Withdraw { account: account.into(), amount: 0 };
+    ended(app.send(withdraw).sync(SyncMode::Cascade).timeout(Duration::from_secs(60)).await)
+}
+
+pub(super) async fn cascade_ends_where_it_never_would(backend: impl Backend) {
+    let rules = AccountRules { faults: Faults::default() };
+    let app = App::builder(backend.storage()).register(rules).register(OldAccounts).register(Repeater);
+    let app = app.start().await.unwrap();
+    open(&app, "a", 0).await;
+    let (consumer, reason, outcome) = repeated(&app, "a").await;
+    assert_eq!(consumer, "test.v1.app.Repeating");
+    assert!(reason.starts_with("CASCADE_CYCLE: it handles an event of the same stream and type again"), "{reason}");
+    assert_eq!(names(&outcome.events), ["Withdrawn"]);
+    for number in 0..40 {
+        open(&app, &number.to_string(), 0).await;
+    }
+    let (consumer, reason, _) = repeated(&app, "0").await;
+    assert_eq!(consumer, "test.v1.app.Repeating");
+    assert!(reason.starts_with("CASCADE_TOO_DEEP: "), "{reason}");
+    app.shutdown().await.unwrap();
 }

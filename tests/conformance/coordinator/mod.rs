@@ -57,7 +57,7 @@ use bad_books::{
 };
 use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_that_cannot_be_upcast};
 use cascade::{
-    cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline,
+    cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_ends_where_it_never_would,
     cascade_tells_of_refusals_and_their_compensation, cascade_waits_for_all_that_follows,
 };
 use deadlines::{
@@ -253,6 +253,7 @@ cases! {
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
         cascade_ends_at_the_deadline,
+        cascade_ends_where_it_never_would,
         follow_catches_up_and_goes_on,
         follow_ends_after_a_count_or_a_time,
         tables_are_committed_with_their_marks,
