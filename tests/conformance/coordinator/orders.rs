@@ -8,7 +8,7 @@ use std::time::Duration;
 use angzarr_runtime::app::{Cleared, Consumer};
 use angzarr_runtime::component::{Delivery, OnFailure};
 use angzarr_runtime::prost::Message;
-use angzarr_runtime::store::{NewBook, NewRecord, RecordKind, Trace};
+use angzarr_runtime::store::{NewBook, NewRecord, Order, OrderState, RecordKind, Trace};
 use angzarr_runtime::{App, Error, Failure, Payload, SyncMode, Upcaster};
 use angzarr_tests::bank::v1::app::{AccountHistory, Movement};
 use angzarr_tests::bank::v1::{
@@ -17,6 +17,7 @@ use angzarr_tests::bank::v1::{
 use angzarr_tests::{AccountRules, BalanceView, Call, Fault, Faults, OldAccounts, StoreFault, StoreFaults, register};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::lanes::transfer;
 use super::{
@@ -269,7 +270,7 @@ pub(super) async fn nothing_is_begun_once_a_consumer_halts(backend: impl Backend
     open(&app, "a", 100).await;
     open(&app, "b", 0).await;
     app.drained().await.unwrap();
-    let saga = consumer(&app, TRANSFERS);
+    let (saga, beside) = (consumer(&app, TRANSFERS), backend.open().await.store);
     for round in 0..2 {
         let calls = faults.calls("Transfers");
         faults.set_for("Transfers", "a", Fault::Fails);
@@ -289,11 +290,15 @@ pub(super) async fn nothing_is_begun_once_a_consumer_halts(backend: impl Backend
             store.reached(Call::Read).await;
         }
         faults.mend("Transfers");
-        let pausing = saga.clone();
-        let pausing = spawn(async move { pausing.pause().await });
-        sleep(Duration::from_millis(100)).await;
+        let id = Uuid::new_v4();
+        beside.give_order(TRANSFERS, id, Order::Pause).await.unwrap();
+        while beside.order(id).await.unwrap() == Some(OrderState::Given) {
+            sleep(Duration::from_millis(1)).await;
+        }
         store.open(Call::Read);
-        pausing.await.unwrap();
+        while !matches!(beside.order(id).await.unwrap(), Some(OrderState::Answered { .. })) {
+            sleep(Duration::from_millis(1)).await;
+        }
         saga.resume().await.unwrap();
         app.drained().await.unwrap();
     }
