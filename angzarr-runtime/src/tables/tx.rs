@@ -253,8 +253,10 @@ fn handled() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "sqlite")]
     use crate::store::memory::MemoryViews;
 
+    #[cfg(feature = "sqlite")]
     #[tokio::test]
     async fn a_projector_is_enrolled_where_it_is() {
         let views: Arc<dyn ViewStore> = Arc::new(MemoryViews::default());
@@ -270,6 +272,19 @@ mod tests {
         );
         // Whoever comes next has not seen it end.
         assert_eq!(held(2).await.checkpoint(), 7);
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn tables_that_are_ahead_of_the_log_are_refused() {
+        let views: Arc<dyn ViewStore> = Arc::new(MemoryViews::default());
+        let lease = Lease { consumer: "a.v1.app.Ledger".into(), token: 1 };
+        let holding = Holding::take(views, Uuid::nil(), lease, 1).await.unwrap();
+        holding.check_end(0).await.unwrap();
+        let begun = holding.begin(EventRef { position: 8, part: 0 }, Duration::from_secs(1)).await;
+        begun.ok().flatten().unwrap().commit(Mark::UntilPassed).await.unwrap();
+        holding.check_end(8).await.unwrap();
+        assert_eq!(holding.check_end(7).await.unwrap_err().code(), "STORE_FOREIGN");
     }
 
     #[tokio::test]
