@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Place;
+use crate::frontend::BYTE_ORDER_MARK;
 
 /// Bytes of the longest line that is shown. What drawing one takes grows by the square of its length, and there may be
 /// a finding for each word of it.
@@ -22,6 +23,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(path: &Path, text: String) -> Self {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text);
         // Includes often are the current directory, which nobody writes in front of a path.
         Source { path: path.strip_prefix(".").unwrap_or(path).to_path_buf(), text }
     }
