@@ -255,3 +255,16 @@ fn what_is_not_as_generated_is_annotated() {
     let output = check("json");
     assert!(text(&output.stderr).lines().all(|line| line.contains(r#""code":"AZ0707""#)), "{}", text(&output.stderr));
 }
+
+/// So that a terminal or an editor opens it.
+#[test]
+fn places_are_paths_from_where_the_command_runs() {
+    let directory = workspace();
+    fs::create_dir(directory.path().join("proto")).unwrap();
+    fs::rename(directory.path().join("bad.proto"), directory.path().join("proto/bad.proto")).unwrap();
+    let run = |format| angzarr(directory.path(), &["--format", format, "ir", "-I", "proto", "bad.proto"]);
+    assert!(text(&run("text").stderr).contains("\n  --> proto/bad.proto:7:9\n"), "{}", text(&run("text").stderr));
+    let github = run("github");
+    assert!(text(&github.stderr).starts_with("::error file=proto/bad.proto,"), "{}", text(&github.stderr));
+    assert!(text(&github.stderr).contains("%0Aproto/bad.proto:13:7: the handler"), "{}", text(&github.stderr));
+}

@@ -52,6 +52,11 @@ impl Sources {
         self.0.get(file)
     }
 
+    /// How people and tools find a file: by its path on disk, or by its name if that is not known.
+    pub(super) fn shown(&self, file: &str) -> String {
+        self.get(file).map_or_else(|| file.to_owned(), |source| source.path.to_string_lossy().into_owned())
+    }
+
     /// The file of a place, and the bytes of it that the place stands for: within its first line, and at least one
     /// character wide unless the line is over.
     pub(super) fn excerpt(&self, place: &Place) -> Option<(&str, Range<usize>)> {
