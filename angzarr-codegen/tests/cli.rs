@@ -74,10 +74,10 @@ fn findings_go_to_standard_error_and_nothing_is_written() {
    = help: mark one field with `[(angzarr.v1.field).root = true]`
 
 error[AZ0102]: `Doer` has the domain "Doer"
-  --> bad.proto:11:9
+  --> bad.proto:12:55
    |
-11 | service Doer {
-   |         ^^^^
+12 |   option (angzarr.v1.component).aggregate = { domain: "Doer" state: "State" };
+   |                                                       ^^^^^^
    |
    = help: give a domain of lower-case letters, digits, '_' and '-', starting with a letter
 

@@ -123,6 +123,7 @@ fn said(mut component: Component) -> Component {
 }
 
 fn unplaced(mut component: Component) -> Component {
+    component.domain_span = Span::default();
     component.span = Span::default();
     component.handlers.iter_mut().for_each(|handler| handler.span = Span::default());
     component
