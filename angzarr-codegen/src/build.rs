@@ -102,9 +102,9 @@ impl Build {
     pub fn project(file: impl AsRef<Path>) -> BuildResult {
         rerun_if_changed([file.as_ref()]);
         let project = Project::read(file.as_ref()).map_err(BuildError::Project)?;
-        // Named before the files are looked for, since new ones appear there.
-        rerun_if_changed(project.includes.iter());
-        run(&project.request().map_err(BuildError::Project)?)
+        // If no file fits, one may appear there; otherwise they are named below.
+        let request = project.request().inspect_err(|_| rerun_if_changed(project.includes.iter()));
+        run(&request.map_err(BuildError::Project)?)
     }
 }
 

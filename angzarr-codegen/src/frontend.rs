@@ -2,6 +2,8 @@
 
 mod descriptors;
 mod error;
+mod followed;
+mod include;
 mod sound;
 mod suggest;
 
@@ -12,11 +14,13 @@ use std::sync::Arc;
 use angzarr_model::codes;
 use prost_reflect::DescriptorPool;
 use protox::Compiler;
-use protox::file::{ChainFileResolver, File, FileMetadata, FileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, File, FileMetadata, FileResolver, GoogleFileResolver};
 
 use crate::report::{Columns, Source, Sources};
 use crate::{Report, Request};
 use descriptors::{Set, Shared};
+use include::Include;
+pub(crate) use include::{BYTE_ORDER_MARK, missing_directory};
 use suggest::Known;
 
 /// The annotations themselves travel with the generator, so that their version is always the one it understands.
@@ -70,11 +74,18 @@ pub(crate) fn read(request: &Request) -> Result<(Protos, Vec<Report>), Vec<Repor
     let columns = if set.is_some() { Columns::TabStops } else { Columns::Bytes };
     let places = |resolver: &mut ChainFileResolver| match &set {
         Some(set) => resolver.add(Shared(set.clone())),
-        None if request.includes.is_empty() => resolver.add(IncludeFileResolver::new(PathBuf::from("."))),
-        None => request.includes.iter().for_each(|include| resolver.add(IncludeFileResolver::new(include.clone()))),
+        None if request.includes.is_empty() => resolver.add(Include::new(Path::new("."))),
+        None => request.includes.iter().for_each(|include| resolver.add(Include::new(include))),
     };
     let compilers = Compilers { request, places: &places };
-    Ok(compilers.protos(&files, columns))
+    let (protos, mut reports) = compilers.protos(&files, columns);
+    let missing = if set.is_none() { include::missing(&request.includes) } else { Vec::new() };
+    if !missing.is_empty() {
+        // That a file is not found follows from that.
+        reports.retain(|report| report.code != codes::FILE_NOT_FOUND.id);
+        reports.extend(missing);
+    }
+    Ok((protos, reports))
 }
 
 /// The same, looking for proto files in given places instead of the request's directories.

@@ -21,6 +21,7 @@ pub mod evolution;
 pub mod explain;
 mod frontend;
 mod lang;
+mod lex;
 pub mod output;
 pub mod pictures;
 pub mod plugin;

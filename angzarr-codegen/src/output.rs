@@ -153,15 +153,36 @@ pub fn write(directory: &Path, files: &[GeneratedFile]) -> Result<Summary, Outpu
     plan(directory, files)?.apply()
 }
 
-/// Gives one file that somebody named this text, unless it holds it already. It is listed in no manifest.
+/// Gives one file that somebody named this text, unless it holds it already, whatever it holds now. It is listed in no
+/// manifest.
 ///
 /// # Errors
-/// The file cannot be written.
+/// A symbolic link is left alone; a file that cannot be written.
 pub fn save(path: &Path, text: &str) -> Result<(), OutputError> {
+    if path.is_symlink() {
+        return Err(OutputError::Refused(vec![place::in_the_way(Path::new(""), path, "is a symbolic link")]));
+    }
     if fs::read(path).is_ok_and(|present| present == text.as_bytes()) {
         return Ok(());
     }
     place::replace(path, text.as_bytes())
+}
+
+/// A kind of comment that a language has: what opens one, and what ends it.
+pub type Comment = (&'static str, &'static str);
+
+/// Does the same with a text that is generated: its first line will say so in a comment, and only a file whose first line
+/// says so is overwritten.
+///
+/// # Errors
+/// A file that was not generated, or is a symbolic link, is left alone; a file that cannot be written.
+pub fn save_generated(path: &Path, (open, close): Comment, text: &str) -> Result<(), OutputError> {
+    match fs::read(path) {
+        Ok(present) if !has_header(&present) => {
+            Err(OutputError::Refused(vec![place::in_the_way(Path::new(""), path, "was not generated")]))
+        }
+        _ => save(path, &format!("{open}{HEADER}; do not edit.{close}\n{text}")),
+    }
 }
 
 impl Plan {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use angzarr_model::codes;
 use angzarr_model::names::nearest;
 use prost::Message;
 use prost_types::compiler::CodeGeneratorResponse;
@@ -13,6 +14,9 @@ use crate::{Generated, GeneratedFile, Report, Request};
 
 /// What a plugin may be told, behind `--angzarr_opt=` or in `opt:` of `buf.gen.yaml`.
 const PARAMETERS: [&str; 3] = ["lang", "extern", "with"];
+
+/// Compilers hand over the files to generate and what those import, nothing else.
+const WITH_HELP: &str = "`with` takes files that one of those to generate imports: import it there, or leave it out";
 
 /// What to write to standard output, and what to show beside.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +97,12 @@ fn generate(request: PluginRequest) -> Result<Generated, String> {
         descriptors: Some(EncodedSet { file: request.proto_file }.encode_to_vec()),
         ..Request::default()
     };
-    crate::generate(&request).map_err(|found| {
+    crate::generate(&request).map_err(|mut found| {
+        let named = |report: &Report| report.place.as_ref().is_some_and(|p| request.with.iter().any(|f| *f == *p.file));
+        for report in found.iter_mut().filter(|report| report.code == codes::FILE_NOT_FOUND.id && named(report)) {
+            report.message = format!("parameter with: {}", report.message);
+            WITH_HELP.clone_into(&mut report.help);
+        }
         // The first line of an error stands behind the plugin's name.
         let found: Vec<String> = found.iter().map(Report::to_string).collect();
         format!("\n{}\n", found.join("\n\n"))

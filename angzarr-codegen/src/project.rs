@@ -8,6 +8,7 @@ use std::{env, fs, io};
 
 use angzarr_model::codes;
 
+use crate::frontend::missing_directory;
 use crate::report::Sources;
 use crate::{Place, Report, Request};
 
@@ -100,6 +101,12 @@ impl Project {
     /// # Errors
     /// Patterns that fit no file, and directories that cannot be read.
     pub fn request(&self) -> Result<Request, ProjectError> {
+        let missing = self.includes.iter().filter(|include| !include.as_os_str().is_empty() && !include.is_dir());
+        let at = |include: &PathBuf| missing_directory(include).at(Place::file(&self.path.to_string_lossy()));
+        let missing: Vec<Report> = missing.map(at).collect();
+        if !missing.is_empty() {
+            return Err(ProjectError::Findings(missing));
+        }
         let mut found = Vec::new();
         let mut files = self.matching(&self.files, &mut found)?;
         let with = self.matching(&self.with, &mut found)?;

@@ -73,7 +73,7 @@ pub enum Format {
 ///
 /// ```text
 /// error[AZ0301]: command `shop.orders.v1.PlaceOrder` has no root
-///   --> shop/orders/v1/orders.proto:12:9
+///   --> proto/shop/orders/v1/orders.proto:12:9
 ///    |
 /// 12 | message PlaceOrder { string order_id = 1; }
 ///    |         ^^^^^^^^^^

@@ -2,7 +2,6 @@
 
 mod component;
 mod layout;
-mod lex;
 mod literal;
 mod message;
 mod options;

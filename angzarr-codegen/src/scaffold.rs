@@ -95,7 +95,25 @@ pub enum Origin {
     Git(String),
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Version(version) => write!(f, "the registry, version {version}"),
+            Origin::Path(path) => path.display().fmt(f),
+            Origin::Git(url) => f.write_str(url),
+        }
+    }
+}
+
 impl Origin {
+    /// The checkout that this crate was built from, if it is still there; else the registry, in this crate's version.
+    pub fn of_this_build() -> Self {
+        match Path::new(env!("CARGO_MANIFEST_DIR")).parent().filter(|path| is_checkout(path)) {
+            Some(checkout) => Origin::Path(checkout.to_path_buf()),
+            None => Origin::Version(env!("CARGO_PKG_VERSION").to_owned()),
+        }
+    }
+
     /// The fields of a dependency in `Cargo.toml`; `folder` is where the crate lies in a checkout.
     fn dependency(&self, folder: &str) -> String {
         match self {

@@ -74,10 +74,10 @@ fn findings_go_to_standard_error_and_nothing_is_written() {
    = help: mark one field with `[(angzarr.v1.field).root = true]`
 
 error[AZ0102]: `Doer` has the domain "Doer"
-  --> bad.proto:11:9
+  --> bad.proto:12:55
    |
-11 | service Doer {
-   |         ^^^^
+12 |   option (angzarr.v1.component).aggregate = { domain: "Doer" state: "State" };
+   |                                                       ^^^^^^
    |
    = help: give a domain of lower-case letters, digits, '_' and '-', starting with a letter
 
@@ -254,4 +254,17 @@ fn what_is_not_as_generated_is_annotated() {
     assert!(lines[1].starts_with(expected), "{lines:?}");
     let output = check("json");
     assert!(text(&output.stderr).lines().all(|line| line.contains(r#""code":"AZ0707""#)), "{}", text(&output.stderr));
+}
+
+/// So that a terminal or an editor opens it.
+#[test]
+fn places_are_paths_from_where_the_command_runs() {
+    let directory = workspace();
+    fs::create_dir(directory.path().join("proto")).unwrap();
+    fs::rename(directory.path().join("bad.proto"), directory.path().join("proto/bad.proto")).unwrap();
+    let run = |format| angzarr(directory.path(), &["--format", format, "ir", "-I", "proto", "bad.proto"]);
+    assert!(text(&run("text").stderr).contains("\n  --> proto/bad.proto:7:9\n"), "{}", text(&run("text").stderr));
+    let github = run("github");
+    assert!(text(&github.stderr).starts_with("::error file=proto/bad.proto,"), "{}", text(&github.stderr));
+    assert!(text(&github.stderr).contains("%0Aproto/bad.proto:13:7: the handler"), "{}", text(&github.stderr));
 }

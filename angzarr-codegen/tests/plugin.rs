@@ -159,6 +159,11 @@ fn parameters_are_checked() {
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(text(&output.stderr), format!("--angzarr_out: {message}\n"));
     }
+    let output = protoc(directory.path(), &["--angzarr_out=lang=rust,with=b.proto:.", "a.proto"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("`with` takes files that one of those to generate imports"), "{stderr}");
+    assert!(!stderr.contains("-I"), "{stderr}");
     let options = "--angzarr_opt=lang=rust,extern=shop.v1=::shop::v1";
     let output = protoc(directory.path(), &["--angzarr_out=.", options, "a.proto"]);
     assert!(output.status.success(), "{}", text(&output.stderr));

@@ -109,6 +109,18 @@ fn mistakes_in_a_project_are_findings() {
 }
 
 #[test]
+fn an_include_directory_that_is_not_there_is_named() {
+    let directory = project("include: [nowhere]\nlanguages: {rust: {out: gen}}\n");
+    let output = angzarr(directory.path(), &["gen"]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "error[AZ0002]: there is no include directory `nowhere`\n--> angzarr.yaml\n";
+    assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
+    let output = angzarr(directory.path(), &["gen", "--watch"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("nowhere"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn what_is_missing_is_said() {
     let bare = tempfile::tempdir().unwrap();
     let without_out = project("include: [\"SHOP\"]\nlanguages: {rust: }\n");

@@ -193,6 +193,8 @@ pub struct Component {
     pub doc: String,
     /// Place of its name.
     pub span: Span,
+    /// Place of its domain; that of its name if it says none.
+    pub domain_span: Span,
     /// Whether this run writes it; false when it was read through `--with`.
     pub generate: bool,
     /// What it is.

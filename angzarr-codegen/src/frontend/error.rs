@@ -5,7 +5,9 @@ use std::path::Path;
 use angzarr_model::codes;
 use miette::{Diagnostic, LabeledSpan, SourceCode};
 
-use super::suggest::Known;
+use super::followed;
+use super::suggest::{self, Known};
+use crate::lex::{self, Extent};
 use crate::report::{Place, RelatedPlace, Report, Sources};
 
 /// As many of a file's errors as anybody reads; most of what comes behind a first one follows from it.
@@ -17,8 +19,8 @@ pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, kno
     let source = error.source_code();
     let file = error.file().map_or_else(|| path.display().to_string(), str::to_owned);
     let own = [error as &dyn Diagnostic].into_iter();
-    own.chain(error.related().into_iter().flatten())
-        .take(MOST)
+    let all = own.chain(error.related().into_iter().flatten());
+    let reports = all
         .map(|found| {
             let message = match std::error::Error::source(found) {
                 // Only errors of the file system have a cause that adds something.
@@ -28,6 +30,8 @@ pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, kno
             let mut report = Report::of(code, message).at(Place::file(&file)).from(sources);
             if let Some(help) = found.help() {
                 report.help = help.to_string();
+            } else if error.is_io() {
+                "name a file that can be read".clone_into(&mut report.help);
             }
             let source = found.source_code().or(source);
             let mut labels = labels(found, &file, source);
@@ -37,14 +41,32 @@ pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, kno
             // What exactly is wrong inside of an option.
             let inner = found.diagnostic_source().map(ToString::to_string);
             let text = sources.get(&file).map_or("", |source| source.text.as_str());
-            report.suggestion = known.suggestion(inner.as_ref().unwrap_or(&report.message), text);
+            let told = inner.as_ref().unwrap_or(&report.message);
+            report.suggestion = known.suggestion(told, text);
+            if let Some(place) =
+                report.place.as_mut().filter(|_| inner.is_some() || told.starts_with("expected a value"))
+            {
+                narrow(place, text, told);
+            }
             if let Some(inner) = inner {
                 report.message = format!("{}: {inner}", report.message);
             }
             report.related = labels;
             report
         })
-        .collect()
+        .collect();
+    let mut reports = followed::by_cause(reports);
+    reports.truncate(MOST);
+    reports
+}
+
+/// Leaves of the place of a whole option the word of it that is wrong.
+fn narrow(place: &mut Place, text: &str, told: &str) {
+    let Some(wrong) = suggest::wrong_word(told) else { return };
+    let extent = Extent { start: (place.line, place.column), end: (place.end_line, place.end_column) };
+    if let Some(Extent { start, end }) = lex::word(text, extent, wrong) {
+        (place.line, place.column, place.end_line, place.end_column) = (start.0, start.1, end.0, end.1);
+    }
 }
 
 /// The places that an error names, in the compiler's order.

@@ -1,14 +1,27 @@
 //! Names that a misspelt one was probably meant to be, in a file that does not link.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use angzarr_model::names::{last_segment, nearest};
-use prost_reflect::{DescriptorPool, Kind};
+use prost_reflect::{DescriptorPool, EnumDescriptor, Kind};
 
 /// What can be named in the files of a run.
 pub(super) struct Known {
     types: BTreeSet<String>,
     options: BTreeSet<String>,
+    /// The values of the enums of annotations, by full name.
+    values: BTreeMap<String, Vec<String>>,
+}
+
+/// The word of an option that an error calls wrong: a field that there is not, or a value of an enum.
+pub(super) fn wrong_word(found: &str) -> Option<&str> {
+    let quoted = |at: usize| found.split('\'').nth(at);
+    match found {
+        _ if found.starts_with("field ") || found.starts_with("value ") => quoted(1),
+        // The other words are the type and the option.
+        _ if found.starts_with("expected a value of type ") => quoted(5),
+        _ => None,
+    }
 }
 
 impl Known {
@@ -31,12 +44,19 @@ impl Known {
                 }
             }
         }
-        Known { types, options }
+        let ours = pool.all_enums().filter(|ty| ty.package_name() == "angzarr.v1");
+        let values = |ty: &EnumDescriptor| ty.values().map(|value| value.name().to_owned()).collect();
+        let values = ours.map(|ty| (ty.full_name().to_owned(), values(&ty))).collect();
+        Known { types, options, values }
     }
 
     /// The known name that comes closest to the one that a finding calls unknown; `text` is that of its file.
     pub(super) fn suggestion(&self, found: &str, text: &str) -> Option<String> {
         // The compiler keeps the kind of its errors to itself, so they are told by their words.
+        let mut quoted = found.split('\'').skip(1).step_by(2);
+        if let Some(values) = quoted.find_map(|quoted| self.values.get(quoted)) {
+            return nearest(wrong_word(found)?, values.iter().map(String::as_str)).map(str::to_owned);
+        }
         let unknown = found.split('\'').nth(1)?;
         if found.starts_with("option field") || (found.starts_with("field") && found.contains("not found")) {
             return nearest(last_segment(unknown), self.options.iter().map(String::as_str)).map(str::to_owned);

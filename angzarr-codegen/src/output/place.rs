@@ -26,7 +26,7 @@ pub(super) fn present(directory: &Path, name: &str) -> Result<Option<Vec<u8>>, O
 }
 
 /// The finding that a file's place is taken.
-pub(super) fn in_the_way(directory: &Path, name: &str, reason: &str) -> Report {
+pub(super) fn in_the_way(directory: &Path, name: impl AsRef<Path>, reason: &str) -> Report {
     let path = directory.join(name).display().to_string();
     Report::of(codes::NOT_OURS, format!("`{path}` {reason}, so it is left alone")).at(Place::file(&path))
 }

@@ -1,13 +1,12 @@
 //! For GitHub Actions: `::error file=…,line=…,col=…,title=…::message`.
 
-use super::{Failure, Report};
+use super::{Failure, Place, RelatedPlace, Report};
 
 pub(super) fn command(report: &Report) -> String {
     let mut properties = Vec::new();
     if let Some(place) = &report.place {
         // The path on disk, because annotations belong to files of the repository.
-        let path = report.sources.get(&place.file).map(|source| source.path.to_string_lossy().into_owned());
-        properties.push(format!("file={}", property(&path.unwrap_or_else(|| place.file.clone()))));
+        properties.push(format!("file={}", property(&report.sources.shown(&place.file))));
         if place.line > 0 {
             properties.push(format!("line={},endLine={}", place.line, place.end_line));
         }
@@ -18,7 +17,10 @@ pub(super) fn command(report: &Report) -> String {
     }
     properties.push(format!("title={}", property(report.code)));
     let suggestion = report.suggestion.iter().map(|name| format!("\nhelp: did you mean `{name}`?"));
-    let related = report.related.iter().map(|one| format!("\n{}: {}", one.place, one.label));
+    let related = report.related.iter().map(|RelatedPlace { place, label }| {
+        let place = Place { file: report.sources.shown(&place.file), ..place.clone() };
+        format!("\n{place}: {label}")
+    });
     let text: String = related.chain(suggestion).collect();
     let message = data(&format!("{}{text}\nhelp: {}", report.message, report.help));
     format!("::{} {}::{message}", report.severity, properties.join(","))

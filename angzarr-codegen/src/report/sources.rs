@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Place;
+use crate::frontend::BYTE_ORDER_MARK;
 
 /// Bytes of the longest line that is shown. What drawing one takes grows by the square of its length, and there may be
 /// a finding for each word of it.
@@ -22,6 +23,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(path: &Path, text: String) -> Self {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text);
         // Includes often are the current directory, which nobody writes in front of a path.
         Source { path: path.strip_prefix(".").unwrap_or(path).to_path_buf(), text }
     }
@@ -48,6 +50,11 @@ impl Sources {
 
     pub(crate) fn get(&self, file: &str) -> Option<&Source> {
         self.0.get(file)
+    }
+
+    /// How people and tools find a file: by its path on disk, or by its name if that is not known.
+    pub(super) fn shown(&self, file: &str) -> String {
+        self.get(file).map_or_else(|| file.to_owned(), |source| source.path.to_string_lossy().into_owned())
     }
 
     /// The file of a place, and the bytes of it that the place stands for: within its first line, and at least one

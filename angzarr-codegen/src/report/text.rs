@@ -44,11 +44,11 @@ fn picture<'a>(group: Group<'a>, report: &'a Report, file: &str) -> Group<'a> {
         Some((text, kind.span(bytes).label(*label)))
     });
     let Some(excerpts) = excerpts.collect::<Option<Vec<_>>>() else {
-        return group.elements(here.iter().map(|(_, place, _)| origin(place)));
+        return group.elements(here.iter().map(|(_, place, _)| origin(place, report.sources.shown(file))));
     };
     let Some(text) = excerpts.first().map(|(text, _)| *text) else { return group };
     let marks = excerpts.into_iter().map(|(_, mark)| mark);
-    group.element(Snippet::source(text).path(file.to_owned()).annotations(marks))
+    group.element(Snippet::source(text).path(report.sources.shown(file)).annotations(marks))
 }
 
 /// Whether a picture of some lines can be drawn; those around a mark may be part of it.
@@ -56,8 +56,8 @@ fn drawable(text: &str) -> bool {
     text.lines().all(|line| line.len() <= LONGEST_LINE)
 }
 
-fn origin(place: &Place) -> Origin<'_> {
-    let origin = Origin::path(place.file.as_str());
+fn origin(place: &Place, path: String) -> Origin<'static> {
+    let origin = Origin::path(path);
     match (usize::try_from(place.line), usize::try_from(place.column)) {
         (Ok(line), Ok(column)) if line > 0 => origin.line(line).char_column(column),
         _ => origin,

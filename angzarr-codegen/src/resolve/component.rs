@@ -23,12 +23,16 @@ const OUTPUT: i32 = 3;
 const KINDS: [(&str, i32); 5] =
     [("aggregate", 1), ("saga", 2), ("projector", 3), ("process_manager", 4), ("upcaster", 5)];
 
+/// `domain` in the options of each kind that has one.
+const DOMAIN: i32 = 1;
+
 /// What a service is; nothing if it carries no annotation of ours or a broken one.
 pub(super) fn component(context: &mut Context<'_>, service: &ServiceDescriptor) -> Option<Component> {
     let options = context.annotations.component(service)?;
     let file = service.parent_file();
     let span = context.spans.at(&file, &[service.path(), &[NAME]].concat());
     let kind = kind(context, service, &options, span);
+    let domain_span = domain_span(context, service, &options).unwrap_or(span);
     let handlers = service.methods().map(|method| handler(context, &method, &options)).collect::<Vec<_>>();
     Some(Component {
         name: service.name().to_owned(),
@@ -36,6 +40,7 @@ pub(super) fn component(context: &mut Context<'_>, service: &ServiceDescriptor) 
         package: service.package_name().to_owned(),
         doc: context.spans.comment(&file, service.path()),
         span,
+        domain_span,
         generate: context.protos.generate.contains(file.name()),
         kind: kind?,
         delivery: options.message("delivery").map(|delivery| self::delivery(&delivery)),
@@ -73,6 +78,14 @@ fn kind(
         "upcaster" => ComponentKind::Upcaster { domain: inner.string("domain") },
         _ => ComponentKind::Saga,
     })
+}
+
+/// Where a service says its domain, if it says one.
+fn domain_span(context: &mut Context<'_>, service: &ServiceDescriptor, options: &Options) -> Option<Span> {
+    let set = |(name, number): &(&str, i32)| Some((*number, options.message(name)?));
+    let (kind, inner) = KINDS.iter().find_map(set)?;
+    let path = [service.path(), &[SERVICE_OPTIONS, EXTENSION, kind, DOMAIN]].concat();
+    inner.has("domain").then(|| context.spans.inside(&service.parent_file(), &path, "domain", 0))
 }
 
 /// Reports a service that sets several kinds, one option after the other. Of these only the last is left in the decoded

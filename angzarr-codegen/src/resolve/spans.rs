@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use angzarr_model::{Diagnostic, Span};
 use prost_reflect::FileDescriptor;
 
-use super::lex::{self, Extent};
+use crate::lex::{self, Extent};
 use crate::report::{Columns, Place, RelatedPlace, Report, Sources, characters};
 
 /// What stands at one path of a descriptor.

@@ -128,7 +128,7 @@ fn each_unsafe_edit_raises_its_code_and_no_other() {
         assert_eq!(codes, BTreeSet::from([*code]), "`{from}` to `{to}`: {found:?}");
         let edit = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
         texts.push_str(&format!("-- {}\n++ {}\n", edit(from), edit(to)));
-        texts.extend(found.iter().map(|report| format!("{report}\n")));
+        texts.extend(found.iter().map(crate::told));
         texts.push('\n');
     }
     golden("texts.txt", &texts);

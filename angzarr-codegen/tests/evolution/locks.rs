@@ -39,7 +39,7 @@ fn other_recipes() {
     accounts.namespace = "7d9f0c4e-63f4-4b0e-9a53-0b8c1a2e3f40".to_owned();
     let reminders = before.domains.get_mut("reminders").unwrap();
     reminders.kind = "aggregate".to_owned();
-    let texts: String = breaking(&before, &now).iter().map(|report| format!("{report}\n")).collect();
+    let texts: String = breaking(&before, &now).iter().map(crate::told).collect();
     golden("recipes.txt", &texts);
 }
 

@@ -53,6 +53,16 @@ pub(crate) fn edit(text: &str, from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
+/// A finding as people read it, its places without the directory, which is another one each time.
+pub(crate) fn told(report: &Report) -> String {
+    let text = report.to_string();
+    let lines = text.lines().map(|line| match (line.split_once("--> /"), line.rsplit_once('/')) {
+        (Some((margin, _)), Some((_, place))) => format!("{margin}--> {place}\n"),
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
 pub(crate) fn golden(name: &str, actual: &str) {
     let path = here().join("tests/evolution").join(name);
     let same = fs::read_to_string(&path).unwrap_or_default() == actual;

@@ -123,6 +123,7 @@ fn said(mut component: Component) -> Component {
 }
 
 fn unplaced(mut component: Component) -> Component {
+    component.domain_span = Span::default();
     component.span = Span::default();
     for handler in &mut component.handlers {
         handler.span = Span::default();

@@ -248,12 +248,14 @@ impl Fields {
             (mistakes, ..) => return Err(mistakes.unwrap_or_else(|| bad(attribute, "something is missing"))),
         };
         let package = full_name.rsplit_once('.').map_or("", |(package, _)| package).to_owned();
+        let span = self.types.place(trait_name.span());
         let component = Component {
             name: trait_name.to_string(),
             full_name,
             package,
             doc: String::new(),
-            span: self.types.place(trait_name.span()),
+            span,
+            domain_span: span,
             generate: true,
             kind,
             delivery: self.delivery,

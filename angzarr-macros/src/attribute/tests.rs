@@ -30,6 +30,7 @@ fn component(vocabulary: Vocabulary, text: &str) -> Result<Component, String> {
 
 fn unplaced(mut component: Component) -> Component {
     component.span = Span::default();
+    component.domain_span = Span::default();
     for handler in &mut component.handlers {
         handler.span = Span::default();
         for path in &mut handler.key {
@@ -118,6 +119,7 @@ fn aggregates_have_everything_that_the_grammar_says() {
         package: "shop.v1.app".to_owned(),
         doc: String::new(),
         span: Span::default(),
+        domain_span: Span::default(),
         generate: true,
         kind: ComponentKind::Aggregate(Aggregate {
             domain: "orders".to_owned(),
@@ -491,6 +493,7 @@ fn any_component() -> impl Strategy<Value = (usize, Component)> {
             package: package.trim_end_matches('.').to_owned(),
             doc: String::new(),
             span: Span::default(),
+            domain_span: Span::default(),
             generate: true,
             name,
             kind,

@@ -37,7 +37,11 @@ fn domain(component: &Component, found: &mut Diagnostics) {
     let mut characters = domain.chars();
     let starts_well = characters.next().is_some_and(|first| first.is_ascii_lowercase());
     if !starts_well || !characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-') {
-        found.report(codes::BAD_DOMAIN, component.span, format!("`{}` has the domain \"{domain}\"", component.name));
+        found.report(
+            codes::BAD_DOMAIN,
+            component.domain_span,
+            format!("`{}` has the domain {domain:?}", component.name),
+        );
     }
 }
 

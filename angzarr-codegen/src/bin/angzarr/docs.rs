@@ -29,7 +29,7 @@ pub(crate) fn run(Docs { input, out }: &Docs) -> Exit {
     match out.as_deref() {
         Some(directory) if !one_file(directory) => folder(&document, directory),
         file => match pictures::catalogue(&document) {
-            Ok(text) => save::text(&text, file),
+            Ok(text) => save::text(&text, save::MARKUP, file),
             Err(reports) => findings(&reports),
         },
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use angzarr_codegen::output::Comment;
 use angzarr_codegen::pictures;
 use angzarr_codegen::pictures::document::Document;
 use clap::{Args, ValueEnum};
@@ -34,6 +35,16 @@ enum Form {
     Html,
 }
 
+impl Form {
+    fn comment(self) -> Comment {
+        match self {
+            Form::Mermaid => ("%% ", ""),
+            Form::Dot => ("// ", ""),
+            Form::Svg | Form::Html => save::MARKUP,
+        }
+    }
+}
+
 pub(crate) fn run(Draw { input, form, out }: &Draw) -> Exit {
     let document = match input.understand() {
         Ok(work) => Document::of(&work.understood),
@@ -46,7 +57,7 @@ pub(crate) fn run(Draw { input, form, out }: &Draw) -> Exit {
         Form::Html => pictures::html(&document),
     };
     match drawn {
-        Ok(text) => save::text(&text, out.as_deref()),
+        Ok(text) => save::text(&text, form.comment(), out.as_deref()),
         Err(reports) => findings(&reports),
     }
 }

@@ -25,14 +25,16 @@ pub(crate) struct New {
     /// Directory to write to. Without it, one of the project's name. Files that are there are left alone.
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
-    /// Where Angzarr's crates come from: a version, the path of a checkout, or the URL of a git repository.
-    #[arg(long, value_name = "VERSION|PATH|URL", default_value = env!("CARGO_PKG_VERSION"), value_parser = origin)]
-    angzarr: Origin,
+    /// Where Angzarr's crates come from: a version, the path of a checkout, or the URL of a git repository. Without it,
+    /// the checkout that this command was built from, if that is still there, else this command's version.
+    #[arg(long, value_name = "VERSION|PATH|URL", value_parser = origin)]
+    angzarr: Option<Origin>,
 }
 
 pub(crate) fn run(arguments: &New) -> Exit {
     let Language::Rust = arguments.lang;
-    let files = match scaffold::rust(&arguments.name, &arguments.angzarr) {
+    let origin = arguments.angzarr.clone().unwrap_or_else(Origin::of_this_build);
+    let files = match scaffold::rust(&arguments.name, &origin) {
         Ok(files) => files,
         Err(reports) => return findings(&reports),
     };
@@ -46,6 +48,9 @@ pub(crate) fn run(arguments: &New) -> Exit {
     }
     for name in &done.kept {
         print(&format!("kept: {}", directory.join(name).display()));
+    }
+    if arguments.angzarr.is_none() && done.created.iter().any(|name| name == "Cargo.toml") {
+        tell(&format!("its Cargo.toml takes Angzarr's crates from {origin}; --angzarr names another place"));
     }
     tell(&format!("next: cd {} && cargo test", directory.display()));
     Exit::Done

@@ -2,18 +2,22 @@
 
 use std::path::Path;
 
-use angzarr_codegen::output;
+use angzarr_codegen::output::{self, Comment};
 
 use crate::console::{Exit, output_error, print};
 
-/// Writes a text to a file, or to standard output if there is none.
-pub(crate) fn text(text: &str, file: Option<&Path>) -> Exit {
+/// A comment in Markdown, HTML and SVG.
+pub(crate) const MARKUP: Comment = ("<!-- ", " -->");
+
+/// Writes a text to a file, whose first line then says in a comment that it was generated, or as it is to standard
+/// output if there is no file.
+pub(crate) fn text(text: &str, comment: Comment, file: Option<&Path>) -> Exit {
     let text = text.trim_end_matches('\n');
     let Some(file) = file else {
         print(&text);
         return Exit::Done;
     };
-    match output::save(file, &format!("{text}\n")) {
+    match output::save_generated(file, comment, &format!("{text}\n")) {
         Ok(()) => Exit::Done,
         Err(error) => output_error(&error),
     }

@@ -48,7 +48,7 @@ fn watch_all(
     wanted.extend(input.directories().into_iter().map(|directory| (directory, true)));
     for folder in wanted.difference(watched) {
         let mode = if folder.1 { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-        watcher.watch(&folder.0, mode)?;
+        watcher.watch(&folder.0, mode).map_err(|error| error.add_path(folder.0.clone()))?;
     }
     watched.extend(wanted);
     Ok(())

@@ -2,14 +2,14 @@
 
 /// From where to where, as lines and columns from 1, the end excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Extent {
-    pub(super) start: (u32, u32),
-    pub(super) end: (u32, u32),
+pub(crate) struct Extent {
+    pub(crate) start: (u32, u32),
+    pub(crate) end: (u32, u32),
 }
 
 /// Where the `nth` identifier `word` within an extent is, counted from 0, or the text right behind it and a colon, if
 /// there is one. What stands in strings and comments does not count.
-pub(super) fn find(text: &str, extent: Extent, word: &str, nth: usize) -> Option<Extent> {
+pub(crate) fn find(text: &str, extent: Extent, word: &str, nth: usize) -> Option<Extent> {
     let mut seen = 0;
     let mut tokens = Tokens::within(text, extent).peekable();
     while let Some(token) = tokens.next() {
@@ -25,6 +25,12 @@ pub(super) fn find(text: &str, extent: Extent, word: &str, nth: usize) -> Option
         return Some(value.unwrap_or(token).extent);
     }
     None
+}
+
+/// Where the first identifier `word` within an extent is. What stands in strings and comments does not count.
+pub(crate) fn word(text: &str, extent: Extent, word: &str) -> Option<Extent> {
+    let mut tokens = Tokens::within(text, extent);
+    tokens.find(|token| token.kind == Kind::Word && token.text == word).map(|token| token.extent)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +153,12 @@ mod tests {
         assert_eq!(find(text, ALL, "key", 0), place((1, 8), (1, 14)));
         assert_eq!(find(text, ALL, "key", 1), place((1, 30), (1, 33)));
         assert_eq!(find(text, ALL, "key", 2), place((1, 34), (1, 37)));
+    }
+
+    #[test]
+    fn a_word_and_not_its_text() {
+        assert_eq!(word("{ a: \"stat\" stat: \"b\" }", ALL, "stat"), place((1, 13), (1, 17)));
+        assert_eq!(word("stats", ALL, "stat"), None);
     }
 
     #[test]
