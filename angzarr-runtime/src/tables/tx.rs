@@ -246,8 +246,10 @@ fn handled() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "sqlite")]
     use crate::store::memory::MemoryViews;
 
+    #[cfg(feature = "sqlite")]
     #[tokio::test]
     async fn a_projector_is_enrolled_where_it_is() {
         let views: Arc<dyn ViewStore> = Arc::new(MemoryViews::default());
@@ -265,6 +267,7 @@ mod tests {
         assert_eq!(held(2).await.checkpoint(), 7);
     }
 
+    #[cfg(feature = "sqlite")]
     #[tokio::test]
     async fn tables_that_are_ahead_of_the_log_are_refused() {
         let views: Arc<dyn ViewStore> = Arc::new(MemoryViews::default());
