@@ -288,18 +288,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tables_that_are_ahead_of_the_log_are_refused() {
-        let views: Arc<dyn ViewStore> = Arc::new(MemoryViews::default());
-        let lease = Lease { consumer: "a.v1.app.Ledger".into(), token: 1 };
-        let holding = Holding::take(views, Uuid::nil(), lease, 1).await.unwrap();
-        holding.check_end(0).await.unwrap();
-        let begun = holding.begin(EventRef { position: 8, part: 0 }, Duration::from_secs(1)).await;
-        begun.ok().flatten().unwrap().commit(Mark::UntilPassed).await.unwrap();
-        holding.check_end(8).await.unwrap();
-        assert_eq!(holding.check_end(7).await.unwrap_err().code(), "STORE_FOREIGN");
-    }
-
-    #[tokio::test]
     async fn only_projectors_without_a_view_have_transactions() {
         let failure = Tx::new(None).execute("SELECT 1", &[]).await.unwrap_err();
         assert_eq!(failure.to_string(), "NO_TRANSACTION: only projectors without a view have transactions");
