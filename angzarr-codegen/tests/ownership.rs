@@ -68,12 +68,15 @@ fn a_picture_overwrites_pictures_only() {
 fn a_link_is_not_replaced_by_a_file() {
     let directory = generated();
     fs::write(directory.path().join("elsewhere"), "mine").unwrap();
-    std::os::unix::fs::symlink("elsewhere", directory.path().join("link")).unwrap();
-    for arguments in [&["lock", "--force", "--lock", "link"][..], &["graph", "--out", "link"]] {
-        let output = angzarr(directory.path(), &[arguments, &["a.proto"]].concat());
+    for (link, to, arguments) in
+        [("a.lock", "nowhere", ["lock", "--lock", "a.lock"]), ("a.mmd", "elsewhere", ["graph", "--out", "a.mmd"])]
+    {
+        std::os::unix::fs::symlink(to, directory.path().join(link)).unwrap();
+        let output = angzarr(directory.path(), &[&arguments[..], &["a.proto"]].concat());
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-        assert!(directory.path().join("link").is_symlink());
+        assert!(directory.path().join(link).is_symlink());
     }
+    assert!(!directory.path().join("nowhere").exists());
     assert_eq!(fs::read_to_string(directory.path().join("elsewhere")).unwrap(), "mine");
 }
 
