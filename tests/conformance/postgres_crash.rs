@@ -156,8 +156,12 @@ async fn what_was_published_stays_visible() {
     let watching = store.watch();
     let due = Due { name: "later".into(), at: Timestamp { seconds: 5, nanos: 0 } };
     let until = Timestamp { seconds: 9, nanos: 0 };
-    let mut written = Vec::new();
-    for _ in 0..3 {
+    let (mut written, mut forgotten) = (Vec::new(), 0);
+    // What it does by itself now and then may bring it to the disk after all.
+    for _ in 0..10 {
+        if forgotten == 3 {
+            break;
+        }
         let mut next = book(&stream(), &["a"]);
         next.records[0].due = Some(due.clone());
         written.extend(store.append(next).await.unwrap().records);
@@ -166,12 +170,14 @@ async fn what_was_published_stays_visible() {
             server.kill_nine().unwrap();
             server.restart().unwrap();
         });
-        assert_eq!(published(), (written.len() - 1).to_string(), "the server forgot it");
+        let known = published();
+        forgotten += usize::from(known == (written.len() - 1).to_string());
         let (all, deadlines) = tokio::join!(store.read(0, 10), store.deadlines("things", until, 10));
         assert_eq!(all.unwrap(), written);
         assert_eq!(deadlines.unwrap().into_iter().map(|deadline| deadline.record).collect::<Vec<_>>(), written);
         assert_eq!(store.head().await.unwrap(), *watching.borrow());
     }
+    assert!(forgotten > 0, "the server never forgot anything");
     close(opened).await;
 }
 
