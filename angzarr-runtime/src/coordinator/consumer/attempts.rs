@@ -162,6 +162,11 @@ pub(super) fn attempt(error: &Error) -> Attempt {
     Attempt { at: time::now(), code: shortened(error.code().to_owned()), reason: shortened(error.to_string()) }
 }
 
+/// Whether something is wrong with the store, which is no event's fault.
+pub(super) fn is_of_the_store(error: &Error) -> bool {
+    matches!(error, Error::Store(error) if !matches!(error, StoreError::StreamFull | StoreError::BookTooLarge { .. }))
+}
+
 fn shortened(mut text: String) -> String {
     if text.len() > REASON {
         text.truncate(text.floor_char_boundary(REASON));

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::time::{sleep, timeout};
 
-use super::attempts::{Attempts, Tried};
+use super::attempts::{Attempts, Tried, is_of_the_store};
 use super::parking::PARKS;
 use super::tail::{BATCH, LANES};
 use super::turn::{Turn, holds};
@@ -20,7 +20,7 @@ use super::{Build, Lane, of_stream};
 use crate::component::OnFailure;
 use crate::coordinator::check_chain;
 use crate::error::Error;
-use crate::store::{EventRef, Lease, Record, StoreError};
+use crate::store::{EventRef, Lease, Record};
 
 /// How long feeding waits for the switch at most.
 const HELD_UP: Duration = Duration::from_secs(2);
@@ -196,9 +196,7 @@ impl Builder<'_> {
     }
 
     fn stops(&self, error: &Error) -> bool {
-        // What is wrong with the store is no event's fault.
-        matches!(error, Error::Store(error) if !matches!(error, StoreError::StreamFull | StoreError::BookTooLarge { .. }))
-            || self.attempts.delivery.on_failure == OnFailure::Stop
+        is_of_the_store(error) || self.attempts.delivery.on_failure == OnFailure::Stop
     }
 
     /// Leaves a lane alone from here on.

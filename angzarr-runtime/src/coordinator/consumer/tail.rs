@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 use uuid::Uuid;
 
-use super::attempts::{Attempts, Signals, Tried};
+use super::attempts::{Attempts, Signals, Tried, is_of_the_store};
 use super::parking::{self, Joining, Parks};
 use super::turn::{Turn, holds};
 use super::window::{NO_TICKET, Ticket, Waiting, Window};
@@ -26,7 +26,7 @@ use crate::component::OnFailure;
 use crate::coordinator::check_chain;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Record, RecordKind, StoreError, TakenOrder};
+use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Record, RecordKind, TakenOrder};
 use crate::time;
 use orders::Work;
 
@@ -582,10 +582,7 @@ impl<'a> Tail<'a> {
         let on_failure = match &error {
             // That a refusal has nobody to compensate it is no reason to hold up what comes later.
             Error::Uncompensated { .. } => OnFailure::Skip,
-            // What is wrong with the store is no event's fault.
-            Error::Store(error) if !matches!(error, StoreError::StreamFull | StoreError::BookTooLarge { .. }) => {
-                OnFailure::Stop
-            }
+            error if is_of_the_store(error) => OnFailure::Stop,
             _ => self.attempts.delivery.on_failure,
         };
         // A deadline may lie behind events of its lane that are still to be read, and are to wait for it.
