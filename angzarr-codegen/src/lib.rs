@@ -17,6 +17,7 @@
 //! ```
 
 mod build;
+mod encoding;
 pub mod evolution;
 pub mod explain;
 mod frontend;
