@@ -1,25 +1,38 @@
 //! Generated files that are committed: made anew, they must be what they are. A difference is written, then fails.
+//! Besides, what generated code says and does.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test's helper, a panic is how the test fails")]
+
+mod description;
 
 use std::path::Path;
 
 use prost_build::{Config, Module};
 
-#[test]
-fn wire_types_are_what_the_protos_say() {
+/// The types of package `angzarr.v1` in these files are what is committed.
+fn check(protos: &[&str], committed: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let descriptors =
-        protox::compile(["angzarr/v1/types.proto", "angzarr/v1/gateway.proto"], [root.join("proto")]).unwrap();
+    let descriptors = protox::compile(protos, [root.join("proto")]).unwrap();
     let mut config = Config::new();
     config.enable_type_names().type_name_domain(["."], "type.googleapis.com").btree_map(["."]).bytes(["."]);
     let module = |package: &str| Module::from_protobuf_package_name(package);
     let files = descriptors.file.into_iter().map(|file| (module(file.package()), file)).collect();
     let generated = config.generate(files).unwrap().remove(&module("angzarr.v1")).unwrap();
 
-    let committed = root.join("angzarr-runtime/src/proto/angzarr.v1.rs");
+    let committed = root.join(committed);
     if std::fs::read_to_string(&committed).unwrap_or_default() != generated {
         std::fs::write(&committed, generated).unwrap();
-        panic!("the wire types differ from the protos; they were rewritten, review them with `git diff`");
+        panic!("{} differs from the protos; it was rewritten, review it with `git diff`", committed.display());
     }
+}
+
+#[test]
+fn wire_types_are_what_the_protos_say() {
+    check(&["angzarr/v1/types.proto", "angzarr/v1/gateway.proto"], "angzarr-runtime/src/proto/angzarr.v1.rs");
+}
+
+#[test]
+fn description_types_are_what_the_proto_says() {
+    check(&["angzarr/v1/description.proto"], "angzarr-codegen/src/description/wire.rs");
 }
 
 mod odd {
@@ -31,20 +44,26 @@ mod odd {
 
     #[derive(Upcaster)]
     #[upcaster(v1::app::Sized)]
-    struct Past;
+    pub(super) struct Past;
 
     impl v1::app::Sized for Past {}
+
+    fn parts() -> Vec<v1::r#box::Some> {
+        vec![v1::r#box::Some::default()]
+    }
+
+    pub(super) fn old() -> v1::String {
+        v1::String { value: "v".to_owned(), vec: parts(), crate_: "c".to_owned() }
+    }
 
     #[test]
     fn odd_names_do_no_harm() {
         let Registration::Upcaster(logic) = Past.register() else { panic!("no upcaster") };
-        let parts = vec![v1::r#box::Some::default()];
-        let old = v1::String { value: "v".to_owned(), vec: parts.clone(), crate_: "c".to_owned() };
-        let emissions = logic.upcast(&Payload::event(&old)).unwrap();
+        let emissions = logic.upcast(&Payload::event(&old())).unwrap();
         let [Emission::Event(event)] = emissions.as_slice() else { panic!("{emissions:?}") };
         let expected = v1::Vec {
             value: "v".to_owned(),
-            vec: parts,
+            vec: parts(),
             self_: "c".to_owned(),
             default: v1::r#box::some::Default::Self_.into(),
             ok: Some(f64::NEG_INFINITY),
