@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use angzarr_codegen::output::{self, Drift, Plan};
-use angzarr_codegen::{GeneratedFile, Report, RustSettings};
+use angzarr_codegen::{GeneratedFile, Report, Request, RustSettings};
 use clap::{Args, ValueEnum};
 
 use crate::console::{self, Exit, Format, findings, output_error, print, print_text, tell, usage};
@@ -14,6 +14,8 @@ use crate::watch;
 enum Language {
     /// Messages with derives, and a definition for each component; for the crate angzarr-runtime.
     Rust,
+    /// A package of messages with their stubs, and an abstract class for each component; for the library protobuf.
+    Python,
 }
 
 #[derive(Args, Debug)]
@@ -63,6 +65,9 @@ fn once(arguments: &Generate) -> Exit {
 
 fn generate(arguments: &Generate) -> Result<Exit, Exit> {
     let Settings { mut request, project } = arguments.input.settings()?;
+    if matches!(arguments.language, Some(Language::Python)) {
+        return python(arguments, &request);
+    }
     let settings = project.and_then(|project| project.rust);
     if arguments.language.is_none() && settings.is_none() {
         return Err(usage(&"there is no language to generate: name one, like `rust`, or list it in angzarr.yaml"));
@@ -76,6 +81,18 @@ fn generate(arguments: &Generate) -> Result<Exit, Exit> {
     let generated = angzarr_codegen::generate(&request).map_err(|reports| findings(&reports))?;
     findings(&generated.warnings);
     deliver(&arguments.mode, &out, &generated.files)
+}
+
+fn python(arguments: &Generate, request: &Request) -> Result<Exit, Exit> {
+    if !arguments.extern_paths.is_empty() {
+        return Err(usage(&"--extern is about Rust modules"));
+    }
+    let Some(out) = &arguments.out else {
+        return Err(usage(&"there is no directory to write to: give --out"));
+    };
+    let generated = angzarr_codegen::generate_python(request).map_err(|reports| findings(&reports))?;
+    findings(&generated.warnings);
+    deliver(&arguments.mode, out, &generated.files)
 }
 
 /// Writes, or tells what would be written.
