@@ -30,6 +30,12 @@ const EMBEDDED: [(&str, &str); 2] = [
     ("angzarr/v1/types.proto", include_str!("../proto/angzarr/v1/types.proto")),
 ];
 
+/// What services and runtimes tell each other, beside those.
+const SERVICES: [(&str, &str); 2] = [
+    ("angzarr/v1/business.proto", include_str!("../proto/angzarr/v1/business.proto")),
+    ("angzarr/v1/description.proto", include_str!("../proto/angzarr/v1/description.proto")),
+];
+
 /// Packages that belong to protobuf and to Angzarr itself; nothing in them is a user's.
 pub(crate) const FOREIGN_PACKAGES: [&str; 2] = ["google.protobuf", "angzarr.v1"];
 
@@ -94,6 +100,20 @@ pub(crate) fn read_from(request: &Request, places: &dyn Fn(&mut ChainFileResolve
     Compilers { request, places }.protos(&request.files, Columns::Bytes)
 }
 
+/// The files of [`SERVICES`], linked.
+///
+/// # Errors
+/// A mistake of this crate.
+pub(crate) fn service_protos() -> Result<DescriptorPool, protox::Error> {
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(Embedded(&EMBEDDED));
+    resolver.add(Embedded(&SERVICES));
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = Compiler::with_file_resolver(resolver);
+    compiler.include_source_info(true).include_imports(true).open_file("angzarr/v1/business.proto")?;
+    Ok(compiler.descriptor_pool())
+}
+
 /// Makes compilers that find what a request asks for.
 struct Compilers<'a> {
     request: &'a Request,
@@ -137,7 +157,7 @@ impl Compilers<'_> {
 
     fn compiler(&self) -> Compiler {
         let mut resolver = ChainFileResolver::new();
-        resolver.add(Embedded);
+        resolver.add(Embedded(&EMBEDDED));
         (self.places)(&mut resolver);
         resolver.add(GoogleFileResolver::new());
         let mut compiler = Compiler::with_file_resolver(resolver);
@@ -235,11 +255,11 @@ fn opened(compiler: &Compiler) -> BTreeSet<String> {
 }
 
 /// Finds Angzarr's own protos inside the program.
-struct Embedded;
+struct Embedded(&'static [(&'static str, &'static str)]);
 
 impl FileResolver for Embedded {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        match EMBEDDED.iter().find(|(embedded, _)| *embedded == name) {
+        match self.0.iter().find(|(embedded, _)| *embedded == name) {
             Some((_, source)) => File::from_source(name, source),
             None => Err(protox::Error::file_not_found(name)),
         }

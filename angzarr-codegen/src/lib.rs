@@ -139,7 +139,8 @@ pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
     Ok(Generated { files, read: understood.read, warnings })
 }
 
-/// Generates Python, writing nothing: a package of messages with their stubs, and an abstract class for each component.
+/// Generates Python, writing nothing: a package of messages with their stubs, an abstract class for each component, and a
+/// server of these.
 /// The same request gives the same bytes, in whatever order its files are listed; `extern_paths` do not count.
 ///
 /// # Errors

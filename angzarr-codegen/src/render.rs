@@ -7,7 +7,7 @@ use tera::{Context, Tera};
 use crate::Report;
 
 /// Every template, by the name under which it is rendered.
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 18] = [
     ("pictures/catalogue.md", include_str!("../templates/pictures/catalogue.md.tera")),
     ("pictures/graph.dot", include_str!("../templates/pictures/graph.dot.tera")),
     ("pictures/graph.mmd", include_str!("../templates/pictures/graph.mmd.tera")),
@@ -18,6 +18,8 @@ const TEMPLATES: [(&str, &str); 16] = [
     ("python/header.py", include_str!("../templates/python/header.py.tera")),
     ("python/messages.py", include_str!("../templates/python/messages.py.tera")),
     ("python/messages.pyi", include_str!("../templates/python/messages.pyi.tera")),
+    ("python/server.py", include_str!("../templates/python/server.py.tera")),
+    ("python/tables.py", include_str!("../templates/python/tables.py.tera")),
     ("python/support.py", include_str!("../templates/python/support.py.tera")),
     ("rust/header.rs", include_str!("../templates/rust/header.rs.tera")),
     ("rust/attributes.rs", include_str!("../templates/rust/attributes.rs.tera")),

@@ -55,8 +55,16 @@ fn generate(directory: &Path, package: &str, protos: &str) {
 /// A program of the environment that `tests/python/install` makes.
 fn python(directory: &Path, program: &str, arguments: &[&str]) -> Output {
     let program = root().join("target/tools/python/bin").join(program);
-    let output = Command::new(&program).current_dir(directory).args(arguments).output();
+    // gRPC's library would tell of every connection that ends.
+    let output = Command::new(&program).current_dir(directory).args(arguments).env("GRPC_VERBOSITY", "NONE").output();
     output.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", program.display()))
+}
+
+/// The program in the guide.
+fn guide() -> String {
+    let guide = fs::read_to_string(root().join("docs/python.md")).unwrap();
+    let (_, behind) = guide.split_once("```python\n").unwrap();
+    behind.split_once("```").unwrap().0.to_owned()
 }
 
 #[test]
@@ -67,7 +75,8 @@ fn generated_python_passes_strict_checks() {
         generate(directory.path(), package, &format!("angzarr-codegen/tests/golden/{protos}/proto"));
     }
     let packages = ["shop", "rows", "words", "oddities", "parts", "versions"];
-    let users = ["shop_rules.py", "messages.py", "check.py"];
+    fs::write(directory.path().join("guide.py"), guide()).unwrap();
+    let users = ["shop_rules.py", "messages.py", "serving.py", "upcasting.py", "check.py", "guide.py"];
     let output = python(directory.path(), "mypy", &[&["--strict"], packages.as_slice(), users.as_slice()].concat());
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
@@ -77,6 +86,16 @@ fn generated_python_does_what_it_says() {
     let directory = workspace();
     let output = python(directory.path(), "python", &["check.py", "shop", "rows", "shop_rules", "messages"]);
     assert_eq!((text(&output.stdout), text(&output.stderr)), ("6 passed, 0 failed\n", ""));
+}
+
+#[test]
+fn python_serves_what_runtimes_ask() {
+    let directory = workspace();
+    let output = python(directory.path(), "python", &["check.py", "serving"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("10 passed, 0 failed\n", ""));
+    generate(directory.path(), "versions", "angzarr-codegen/tests/golden/upcasting/proto");
+    let output = python(directory.path(), "python", &["check.py", "upcasting"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("1 passed, 0 failed\n", ""));
 }
 
 /// Several packages share Angzarr's own protos, and one of them names everything like a word of the language.

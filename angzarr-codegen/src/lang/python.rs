@@ -1,4 +1,5 @@
-//! Python: a package with a module of messages and its stub for each proto file, and abstract classes for components.
+//! Python: a package with a module of messages and its stub for each proto file, abstract classes for components, and what
+//! serves them.
 //!
 //! Messages are built by protobuf's own library from the descriptors in their modules, so neither protoc nor its plugins
 //! are needed. Modules import each other relatively: the package may lie anywhere.
@@ -14,8 +15,8 @@ use prost_reflect::FileDescriptor;
 use serde::Serialize;
 
 use crate::description::{Description, descriptors};
-use crate::frontend::Protos;
-use crate::render::Renderer;
+use crate::frontend::{self, Protos};
+use crate::render::{Renderer, internal};
 use crate::{GeneratedFile, Report, Understood};
 use modules::{Imports, Module};
 use prost::Message;
@@ -28,7 +29,13 @@ use stubs::Comments;
 pub(crate) fn generate(understood: &Understood) -> Result<Vec<GeneratedFile>, Vec<Report>> {
     let Understood { model, protos, .. } = understood;
     let renderer = Renderer::new()?;
-    let files = descriptors::ordered(protos);
+    let description = Description::of(understood)?;
+    let mut files = descriptors::ordered(protos);
+    if description.is_some() {
+        let known: BTreeSet<String> = files.iter().map(|file| file.name().to_owned()).collect();
+        let services = frontend::service_protos().map_err(|error| internal(&error))?;
+        files.extend(services.files().filter(|file| !known.contains(file.name())));
+    }
     let own: Vec<&FileDescriptor> = files.iter().filter(|file| !modules::is_googles(file.name())).collect();
     modules::check(&own)?;
     let comments = Comments::of(model);
@@ -52,10 +59,14 @@ pub(crate) fn generate(understood: &Understood) -> Result<Vec<GeneratedFile>, Ve
     }
     let sources = own_sources(protos);
     print(format!("{}/__init__.py", modules::SUPPORT), &sources, renderer.render("python/support.py", &Nothing {})?)?;
-    if let Some(description) = Description::of(understood)? {
+    if let Some(description) = description {
         let view = Bytes { lines: bytes(&description.encode_to_vec()) };
         let text = renderer.render("python/description.py", &view)?;
         print(format!("{}/description.py", modules::SUPPORT), &sources, text)?;
+        for module in ["tables", "server"] {
+            let text = renderer.render(&format!("python/{module}.py"), &Nothing {})?;
+            print(format!("{}/{module}.py", modules::SUPPORT), &sources, text)?;
+        }
     }
     for folder in modules::folders(&own) {
         print(format!("{folder}__init__.py"), &sources, String::new())?;

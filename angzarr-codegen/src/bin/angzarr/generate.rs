@@ -14,7 +14,8 @@ use crate::watch;
 enum Language {
     /// Messages with derives, and a definition for each component; for the crate angzarr-runtime.
     Rust,
-    /// A package of messages with their stubs, and an abstract class for each component; for the library protobuf.
+    /// A package of messages with their stubs, an abstract class for each component, and a server; for the libraries
+    /// protobuf and grpcio.
     Python,
 }
 

@@ -8,7 +8,7 @@ use prost_reflect::FileDescriptor;
 use serde::Serialize;
 
 use super::modules::{Imports, Module};
-use super::names::{docstring, identifier};
+use super::names::{docstring, identifier, is_keyword};
 use super::stubs::local;
 use crate::frontend::Protos;
 
@@ -22,10 +22,33 @@ pub(super) struct Components {
 #[derive(Serialize)]
 struct Class {
     name: String,
+    full_name: String,
     doc: Vec<String>,
     methods: Vec<Method>,
+    /// What the server calls its kind.
+    kind: &'static str,
+    /// The class of its state.
+    state: Option<String>,
+    tables: Vec<Table>,
     /// Of an aggregate with codes for its rejections.
     rejections: Option<Rejections>,
+}
+
+/// Handlers of one kind, or folds, for the server.
+#[derive(Serialize)]
+struct Table {
+    name: &'static str,
+    entries: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    /// Full name of what is taken.
+    message: String,
+    /// The function that hides the types.
+    how: &'static str,
+    /// What that takes: classes, then the method.
+    arguments: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -60,7 +83,7 @@ pub(super) fn module(file: &FileDescriptor, protos: &Protos, model: &Model) -> O
     let module = Module::components(file.name());
     let mut classes = Classes { protos, imports: Imports::new(&module) };
     let components = components.into_iter().map(|component| classes.class(component)).collect();
-    let imports = [classes.imports.support()].into_iter().chain(classes.imports.statements()).collect();
+    let imports = classes.imports.support().into_iter().chain(classes.imports.statements()).collect();
     Some(Components { imports, components })
 }
 
@@ -74,21 +97,75 @@ impl Classes<'_> {
         let mut methods: Vec<Method> = (component.handlers.iter().filter(|handler| handler.declared().is_none()))
             .map(|handler| self.handler(component, handler))
             .collect();
-        let (state, rejections) = match &component.kind {
-            ComponentKind::Aggregate(own) => (Some(&own.state), own.rejections.as_ref()),
-            ComponentKind::ProcessManager(own) => (Some(&own.state), None),
-            _ => (None, None),
+        let (kind, state, rejections) = match &component.kind {
+            ComponentKind::Aggregate(own) => ("Aggregate", Some(&own.state), own.rejections.as_ref()),
+            ComponentKind::ProcessManager(own) => ("ProcessManager", Some(&own.state), None),
+            ComponentKind::Saga => ("Saga", None, None),
+            ComponentKind::Projector { .. } => ("Projector", None, None),
+            ComponentKind::Upcaster { .. } => ("Upcaster", None, None),
         };
         if let Some(state) = state {
             methods.extend(component.own_events().into_iter().map(|event| self.fold(state, event)));
         }
         Class {
             name: identifier(&component.name),
+            full_name: component.full_name.clone(),
             doc: docstring(&component.doc),
             methods,
+            kind,
+            state: state.map(|state| self.class_of(state)),
+            tables: self.tables(component),
             rejections: rejections
                 .map(|codes| Rejections { name: format!("{}Rejection", component.name), codes: self.ty(codes) }),
         }
+    }
+
+    fn tables(&mut self, component: &Component) -> Vec<Table> {
+        let kinds: &[(&'static str, HandlerKind)] = match &component.kind {
+            ComponentKind::Aggregate(_) => &[
+                ("commands", HandlerKind::Command),
+                ("facts", HandlerKind::Fact),
+                ("compensations", HandlerKind::Compensation),
+                ("queries", HandlerKind::Query),
+            ],
+            ComponentKind::ProcessManager(_) => &[
+                ("events", HandlerKind::Event),
+                ("deadlines", HandlerKind::Deadline),
+                ("compensations", HandlerKind::Compensation),
+            ],
+            ComponentKind::Saga | ComponentKind::Projector { .. } => &[("events", HandlerKind::Event)],
+            ComponentKind::Upcaster { .. } => &[("events", HandlerKind::Upcast)],
+        };
+        let mut tables = Vec::new();
+        for (name, kind) in kinds {
+            let handlers = component.handlers.iter().filter(|one| one.kind == *kind && one.declared().is_none());
+            tables.push(Table { name, entries: handlers.map(|handler| self.entry(component, handler)).collect() });
+        }
+        if component.own_domain().is_some() {
+            let fold = |event: &TypeName| Entry {
+                message: event.0.clone(),
+                how: "fold",
+                arguments: vec![self.class_of(event), format!("self.{}", fold_method(last_segment(&event.0)))],
+            };
+            tables.push(Table { name: "folds", entries: component.own_events().into_iter().map(fold).collect() });
+        }
+        tables
+    }
+
+    fn entry(&mut self, component: &Component, handler: &Handler) -> Entry {
+        let mut arguments = vec![self.class_of(&handler.input), format!("self.{}", identifier(&handler.method))];
+        let how = match (&component.kind, handler.kind) {
+            (_, HandlerKind::Compensation) => "refused",
+            (ComponentKind::Saga, _) => "stateless",
+            (ComponentKind::Projector { view: None }, _) => "effect",
+            (ComponentKind::Projector { view: Some(view) }, _) => {
+                arguments.insert(0, self.class_of(view));
+                "row"
+            }
+            (ComponentKind::Upcaster { .. }, _) => "upcast",
+            (ComponentKind::Aggregate(_) | ComponentKind::ProcessManager(_), _) => "stateful",
+        };
+        Entry { message: handler.input.0.clone(), how, arguments }
     }
 
     fn handler(&mut self, component: &Component, handler: &Handler) -> Method {
@@ -164,15 +241,26 @@ impl Classes<'_> {
 
     /// A message or enum type; one whose name is a word of the language can only be told to be some message.
     fn ty(&mut self, name: &TypeName) -> String {
+        let (module, local) = self.place(name);
+        if local.split('.').any(is_keyword) { "_message.Message".to_owned() } else { format!("{module}.{local}") }
+    }
+
+    /// A message's class, as an expression.
+    fn class_of(&mut self, name: &TypeName) -> String {
+        let (module, local) = self.place(name);
+        local.split('.').fold(module, |outer, name| match is_keyword(name) {
+            true => format!("getattr({outer}, \"{name}\")"),
+            false => format!("{outer}.{name}"),
+        })
+    }
+
+    /// The module of a type, which is imported with that, and its name in there.
+    fn place(&mut self, name: &TypeName) -> (String, String) {
         let pool = &self.protos.pool;
         let message = pool.get_message_by_name(&name.0).map(|ty| (ty.parent_file(), ty.package_name().to_owned()));
         let found = message
             .or_else(|| pool.get_enum_by_name(&name.0).map(|ty| (ty.parent_file(), ty.package_name().to_owned())));
-        match found {
-            Some((file, package)) if !local(&name.0, &package).split('.').any(super::names::is_keyword) => {
-                format!("{}.{}", self.imports.messages(file.name()), local(&name.0, &package))
-            }
-            _ => "_message.Message".to_owned(),
-        }
+        let (file, package) = found.map(|(file, package)| (file.name().to_owned(), package)).unwrap_or_default();
+        (self.imports.messages(&file), local(&name.0, &package).to_owned())
     }
 }

@@ -125,9 +125,14 @@ impl<'a> Imports<'a> {
         format!("from {} import *", self.importer.reach(&folders, module.googles))
     }
 
-    /// The statement for the module that every package has.
-    pub(super) fn support(&self) -> String {
-        format!("from {} import {SUPPORT} as _{SUPPORT}", self.importer.reach(&[], false))
+    /// The statements for the modules that every package with components has.
+    pub(super) fn support(&self) -> [String; 3] {
+        let inside = self.importer.reach(&[SUPPORT.to_owned()], false);
+        [
+            format!("from {} import {SUPPORT} as _{SUPPORT}", self.importer.reach(&[], false)),
+            format!("from {inside} import description as _description"),
+            format!("from {inside} import tables as _tables"),
+        ]
     }
 
     /// A statement for each module, sorted by place.

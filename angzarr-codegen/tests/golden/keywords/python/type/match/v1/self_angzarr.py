@@ -7,6 +7,8 @@ import collections.abc as _collections
 
 from google.protobuf import message as _message
 from .... import angzarr as _angzarr
+from ....angzarr import description as _description
+from ....angzarr import tables as _tables
 from . import self_pb2 as _self_pb2
 
 
@@ -49,6 +51,26 @@ class Trait(_abc.ABC):
         /,
     ) -> None: ...
 
+    def __angzarr__(self) -> _tables.Aggregate:
+        return _tables.Aggregate(
+            name="type.match.v1.Trait",
+            description=_description.DESCRIPTION,
+            state=_self_pb2.State,
+            commands={
+                "type.match.v1.Move": _tables.stateful(_self_pb2.Move, self.fn),
+            },
+            facts={
+            },
+            compensations={
+            },
+            queries={
+            },
+            folds={
+                "type.match.v1.Self": _tables.fold(_self_pb2.Self, self.apply_self),
+                "type.match.v1.Self.Inner": _tables.fold(_self_pb2.Self.Inner, self.apply_inner),
+            },
+        )
+
 
 class Impl(_abc.ABC):
     @_abc.abstractmethod
@@ -66,3 +88,13 @@ class Impl(_abc.ABC):
         cx: _angzarr.Context,
         /,
     ) -> None: ...
+
+    def __angzarr__(self) -> _tables.Projector:
+        return _tables.Projector(
+            name="type.match.v1.Impl",
+            description=_description.DESCRIPTION,
+            events={
+                "type.match.v1.Self": _tables.effect(_self_pb2.Self, self.yield_),
+                "type.match.v1.Self.Inner": _tables.effect(_self_pb2.Self.Inner, self.static),
+            },
+        )

@@ -7,6 +7,8 @@ import collections.abc as _collections
 
 from google.protobuf import message as _message
 from ..... import angzarr as _angzarr
+from .....angzarr import description as _description
+from .....angzarr import tables as _tables
 from .. import billing_pb2 as _billing_pb2
 
 
@@ -44,3 +46,24 @@ class Billing(_abc.ABC):
         event: _billing_pb2.Booked,
         /,
     ) -> None: ...
+
+    def __angzarr__(self) -> _tables.Aggregate:
+        return _tables.Aggregate(
+            name="shop.billing.v1.app.Billing",
+            description=_description.DESCRIPTION,
+            state=_billing_pb2.Account,
+            commands={
+                "shop.billing.v1.OpenAccount": _tables.stateful(_billing_pb2.OpenAccount, self.open),
+            },
+            facts={
+                "shop.billing.v1.Booked": _tables.stateful(_billing_pb2.Booked, self.book),
+            },
+            compensations={
+            },
+            queries={
+            },
+            folds={
+                "shop.billing.v1.AccountOpened": _tables.fold(_billing_pb2.AccountOpened, self.apply_account_opened),
+                "shop.billing.v1.Booked": _tables.fold(_billing_pb2.Booked, self.apply_booked),
+            },
+        )

@@ -7,6 +7,8 @@ import collections.abc as _collections
 
 from google.protobuf import message as _message
 from ..... import angzarr as _angzarr
+from .....angzarr import description as _description
+from .....angzarr import tables as _tables
 from ....billing.v1 import billing_pb2 as _billing_pb2
 from .. import checkout_pb2 as _checkout_pb2
 from ....orders.v1 import orders_pb2 as _orders_pb2
@@ -57,3 +59,23 @@ class CheckoutFlow(_abc.ABC):
         event: _checkout_pb2.CheckoutStarted,
         /,
     ) -> None: ...
+
+    def __angzarr__(self) -> _tables.ProcessManager:
+        return _tables.ProcessManager(
+            name="shop.checkout.v1.app.CheckoutFlow",
+            description=_description.DESCRIPTION,
+            state=_checkout_pb2.CheckoutState,
+            events={
+                "shop.orders.v1.OrderPlaced": _tables.stateful(_orders_pb2.OrderPlaced, self.on_order_placed),
+                "shop.orders.v1.ParcelSeen": _tables.stateful(_orders_pb2.ParcelSeen, self.on_parcel_seen),
+            },
+            deadlines={
+                "shop.checkout.v1.PaymentOverdue": _tables.stateful(_checkout_pb2.PaymentOverdue, self.on_payment_overdue),
+            },
+            compensations={
+                "shop.billing.v1.OpenAccount": _tables.refused(_billing_pb2.OpenAccount, self.give_up),
+            },
+            folds={
+                "shop.checkout.v1.CheckoutStarted": _tables.fold(_checkout_pb2.CheckoutStarted, self.apply_checkout_started),
+            },
+        )

@@ -7,6 +7,8 @@ import collections.abc as _collections
 
 from google.protobuf import message as _message
 from ..... import angzarr as _angzarr
+from .....angzarr import description as _description
+from .....angzarr import tables as _tables
 from ....billing.v1 import billing_pb2 as _billing_pb2
 from .. import orders_pb2 as _orders_pb2
 
@@ -112,6 +114,33 @@ class Orders(_abc.ABC):
         /,
     ) -> None: ...
 
+    def __angzarr__(self) -> _tables.Aggregate:
+        return _tables.Aggregate(
+            name="shop.orders.v1.app.Orders",
+            description=_description.DESCRIPTION,
+            state=_orders_pb2.Order,
+            commands={
+                "shop.orders.v1.PlaceOrder": _tables.stateful(_orders_pb2.PlaceOrder, self.place),
+            },
+            facts={
+                "shop.orders.v1.PaymentReceived": _tables.stateful(_orders_pb2.PaymentReceived, self.record_payment),
+                "shop.orders.v1.ParcelSeen": _tables.stateful(_orders_pb2.ParcelSeen, self.record_parcel),
+            },
+            compensations={
+            },
+            queries={
+                "shop.orders.v1.GetOrder": _tables.stateful(_orders_pb2.GetOrder, self.get),
+                "shop.orders.v1.GetOrder.Lines": _tables.stateful(_orders_pb2.GetOrder.Lines, self.get_lines),
+            },
+            folds={
+                "shop.orders.v1.OrderPlaced": _tables.fold(_orders_pb2.OrderPlaced, self.apply_order_placed),
+                "shop.orders.v1.PaymentReceived": _tables.fold(_orders_pb2.PaymentReceived, self.apply_payment_received),
+                "shop.orders.v1.OrderPaid": _tables.fold(_orders_pb2.OrderPaid, self.apply_order_paid),
+                "shop.orders.v1.OrderOverpaid": _tables.fold(_orders_pb2.OrderOverpaid, self.apply_order_overpaid),
+                "shop.orders.v1.ParcelSeen": _tables.fold(_orders_pb2.ParcelSeen, self.apply_parcel_seen),
+            },
+        )
+
 
 class OrderHistory(_abc.ABC):
     @_abc.abstractmethod
@@ -120,6 +149,15 @@ class OrderHistory(_abc.ABC):
         event: _orders_pb2.Paid,
         /,
     ) -> _orders_pb2.PaymentReceived: ...
+
+    def __angzarr__(self) -> _tables.Upcaster:
+        return _tables.Upcaster(
+            name="shop.orders.v1.app.OrderHistory",
+            description=_description.DESCRIPTION,
+            events={
+                "shop.orders.v1.Paid": _tables.upcast(_orders_pb2.Paid, self.to_payment_received),
+            },
+        )
 
 
 class Booking(_abc.ABC):
@@ -139,6 +177,16 @@ class Booking(_abc.ABC):
         /,
     ) -> _collections.Iterable[_billing_pb2.Booked | _billing_pb2.OpenAccount]: ...
 
+    def __angzarr__(self) -> _tables.Saga:
+        return _tables.Saga(
+            name="shop.orders.v1.app.Booking",
+            description=_description.DESCRIPTION,
+            events={
+                "shop.orders.v1.OrderPlaced": _tables.stateless(_orders_pb2.OrderPlaced, self.on_order_placed),
+                "shop.orders.v1.PaymentReceived": _tables.stateless(_orders_pb2.PaymentReceived, self.on_payment_received),
+            },
+        )
+
 
 class OrderBoard(_abc.ABC):
     @_abc.abstractmethod
@@ -148,3 +196,12 @@ class OrderBoard(_abc.ABC):
         cx: _angzarr.Context,
         /,
     ) -> None: ...
+
+    def __angzarr__(self) -> _tables.Projector:
+        return _tables.Projector(
+            name="shop.orders.v1.app.OrderBoard",
+            description=_description.DESCRIPTION,
+            events={
+                "shop.orders.v1.PaymentReceived": _tables.effect(_orders_pb2.PaymentReceived, self.on_payment_received),
+            },
+        )

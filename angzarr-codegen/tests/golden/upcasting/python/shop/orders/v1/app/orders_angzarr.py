@@ -7,6 +7,8 @@ import collections.abc as _collections
 
 from google.protobuf import message as _message
 from ..... import angzarr as _angzarr
+from .....angzarr import description as _description
+from .....angzarr import tables as _tables
 from .. import orders_pb2 as _orders_pb2
 
 
@@ -36,6 +38,26 @@ class Orders(_abc.ABC):
         /,
     ) -> None: ...
 
+    def __angzarr__(self) -> _tables.Aggregate:
+        return _tables.Aggregate(
+            name="shop.orders.v1.app.Orders",
+            description=_description.DESCRIPTION,
+            state=_orders_pb2.Order,
+            commands={
+                "shop.orders.v1.PlaceOrder": _tables.stateful(_orders_pb2.PlaceOrder, self.place),
+            },
+            facts={
+            },
+            compensations={
+            },
+            queries={
+            },
+            folds={
+                "shop.orders.v1.OrderPlacedV3": _tables.fold(_orders_pb2.OrderPlacedV3, self.apply_order_placed_v3),
+                "shop.orders.v1.CurrencyChosen": _tables.fold(_orders_pb2.CurrencyChosen, self.apply_currency_chosen),
+            },
+        )
+
 
 class OrderHistory(_abc.ABC):
     @_abc.abstractmethod
@@ -44,3 +66,12 @@ class OrderHistory(_abc.ABC):
         event: _orders_pb2.OrderPlacedV2,
         /,
     ) -> _collections.Iterable[_orders_pb2.OrderPlacedV3 | _orders_pb2.CurrencyChosen]: ...
+
+    def __angzarr__(self) -> _tables.Upcaster:
+        return _tables.Upcaster(
+            name="shop.orders.v1.app.OrderHistory",
+            description=_description.DESCRIPTION,
+            events={
+                "shop.orders.v1.OrderPlacedV2": _tables.upcast(_orders_pb2.OrderPlacedV2, self.to_v3),
+            },
+        )
