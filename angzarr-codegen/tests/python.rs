@@ -18,12 +18,14 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// A folder with two packages and everything in `tests/python`.
+/// A folder with two packages, everything in `tests/python`, and what the guide shows.
 fn workspace() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for file in fs::read_dir(root().join("angzarr-codegen/tests/python")).unwrap().map(Result::unwrap) {
         fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
     }
+    fs::write(directory.path().join("guide.py"), guide()).unwrap();
+    fs::copy(root().join("docs/semantics/vectors.json"), directory.path().join("vectors.json")).unwrap();
     generate(directory.path(), "shop", "examples/shop/proto");
     generate(directory.path(), "rows", "angzarr-codegen/tests/golden/rows/proto");
     directory
@@ -60,11 +62,11 @@ fn python(directory: &Path, program: &str, arguments: &[&str]) -> Output {
     output.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", program.display()))
 }
 
-/// The program in the guide.
+/// The program in the guide, and its tests.
 fn guide() -> String {
     let guide = fs::read_to_string(root().join("docs/python.md")).unwrap();
-    let (_, behind) = guide.split_once("```python\n").unwrap();
-    behind.split_once("```").unwrap().0.to_owned()
+    let blocks = guide.split("```python\n").skip(1);
+    blocks.map(|block| block.split_once("```").unwrap().0).collect()
 }
 
 #[test]
@@ -75,8 +77,7 @@ fn generated_python_passes_strict_checks() {
         generate(directory.path(), package, &format!("angzarr-codegen/tests/golden/{protos}/proto"));
     }
     let packages = ["shop", "rows", "words", "oddities", "parts", "versions"];
-    fs::write(directory.path().join("guide.py"), guide()).unwrap();
-    let users = ["shop_rules.py", "messages.py", "serving.py", "upcasting.py", "check.py", "guide.py"];
+    let users = ["shop_rules.py", "messages.py", "serving.py", "upcasting.py", "check.py", "kit.py", "guide.py"];
     let output = python(directory.path(), "mypy", &[&["--strict"], packages.as_slice(), users.as_slice()].concat());
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
@@ -89,13 +90,20 @@ fn generated_python_does_what_it_says() {
 }
 
 #[test]
+fn the_python_test_kit_tells_right_from_wrong() {
+    let directory = workspace();
+    let output = python(directory.path(), "python", &["check.py", "kit", "guide"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("9 passed, 0 failed\n", ""));
+}
+
+#[test]
 fn python_serves_what_runtimes_ask() {
     let directory = workspace();
     let output = python(directory.path(), "python", &["check.py", "serving"]);
     assert_eq!((text(&output.stdout), text(&output.stderr)), ("10 passed, 0 failed\n", ""));
     generate(directory.path(), "versions", "angzarr-codegen/tests/golden/upcasting/proto");
     let output = python(directory.path(), "python", &["check.py", "upcasting"]);
-    assert_eq!((text(&output.stdout), text(&output.stderr)), ("1 passed, 0 failed\n", ""));
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("2 passed, 0 failed\n", ""));
 }
 
 /// Several packages share Angzarr's own protos, and one of them names everything like a word of the language.

@@ -63,7 +63,7 @@ pub(crate) fn generate(understood: &Understood) -> Result<Vec<GeneratedFile>, Ve
         let view = Bytes { lines: bytes(&description.encode_to_vec()) };
         let text = renderer.render("python/description.py", &view)?;
         print(format!("{}/description.py", modules::SUPPORT), &sources, text)?;
-        for module in ["tables", "server"] {
+        for module in ["ids", "server", "tables", "testing"] {
             let text = renderer.render(&format!("python/{module}.py"), &Nothing {})?;
             print(format!("{}/{module}.py", modules::SUPPORT), &sources, text)?;
         }

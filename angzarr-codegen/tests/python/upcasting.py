@@ -5,6 +5,7 @@ import collections.abc
 import grpc.aio
 from google.protobuf import any_pb2
 
+from versions.angzarr import testing
 from versions.angzarr.server import Server
 from versions.angzarr.v1 import business_pb2
 from versions.shop.orders.v1 import orders_pb2
@@ -51,3 +52,9 @@ async def test_one_step() -> None:
         answer = await upcast(orders_pb2.OrderPlacedV2(), component="shop.orders.v1.app.Orders")
         assert answer.failure.code == "COMPONENT_UNKNOWN"
     await server.stop()
+
+
+def test_one_step_by_itself() -> None:
+    old = orders_pb2.OrderPlacedV2(order_id="o-1", currency="EUR")
+    new = orders_pb2.OrderPlacedV3(order_id="o-1"), orders_pb2.CurrencyChosen(currency="EUR")
+    testing.upcaster(Past()).when(old).then_events(*new).when(orders_pb2.OrderPlacedV2()).then_events()
