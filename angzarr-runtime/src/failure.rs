@@ -12,6 +12,9 @@ pub struct Failure {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+/// The service that holds the handler does not answer.
+pub(crate) const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
+
 impl Failure {
     /// A failure with a code of its own.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
@@ -21,6 +24,11 @@ impl Failure {
     /// Stable, in capitals, like `HANDLER_PANICKED`.
     pub fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// Whether it passes by itself: it is no fault of what was handled.
+    pub fn retryable(&self) -> bool {
+        self.code == SERVICE_UNAVAILABLE
     }
 
     /// What happened.
@@ -52,6 +60,10 @@ impl Failure {
             }
             "NOT_COMPENSABLE" => {
                 "discard it without compensation; only what a saga or process manager sends is compensated"
+            }
+            SERVICE_UNAVAILABLE => "start the service, or see why it does not answer at its address; it is tried again",
+            "SERVICE_ANSWER_INVALID" => {
+                "generate the service's code anew, and look at what it adds to that; its answer was thrown away"
             }
             _ => "look at the component that the message names; the same input fails again until it is mended",
         }

@@ -33,6 +33,8 @@ pub mod tables;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+#[cfg(feature = "grpc")]
+pub mod transport;
 pub mod view;
 
 pub use app::{App, SyncMode};

@@ -81,6 +81,13 @@ impl AppBuilder {
         self
     }
 
+    /// Adds components whose handlers are in a service.
+    #[cfg(feature = "grpc")]
+    pub fn remote(mut self, service: crate::transport::Remote) -> Self {
+        self.registrations.extend(service.components());
+        self
+    }
+
     /// Opens the storage and starts the consumers at their checkpoints.
     ///
     /// # Errors
@@ -232,13 +239,12 @@ fn check(registrations: &[Registration], deliveries: &HashMap<String, Delivery>)
 
 /// Full name, and the domain owned.
 fn identity(registration: &Registration) -> (&'static str, Option<&'static str>) {
-    match registration {
-        Registration::Aggregate(logic) => (logic.spec().name, Some(logic.spec().domain)),
-        Registration::ProcessManager(logic) => (logic.spec().name, Some(logic.spec().domain)),
-        Registration::Saga(logic) => (logic.spec().name, None),
-        Registration::Projector(logic) => (logic.spec().name, None),
-        Registration::Upcaster(logic) => (logic.spec().name, None),
-    }
+    let domain = match registration {
+        Registration::Aggregate(logic) => Some(logic.spec().domain),
+        Registration::ProcessManager(logic) => Some(logic.spec().domain),
+        Registration::Saga(_) | Registration::Projector(_) | Registration::Upcaster(_) => None,
+    };
+    (registration.name(), domain)
 }
 
 fn targets(registration: &Registration) -> BTreeSet<&'static str> {

@@ -35,6 +35,8 @@ pub use wait::SyncMode;
 use crate::coordinator::consumer::Running;
 use crate::coordinator::log::Log;
 use crate::coordinator::outcome::Outcome;
+#[cfg(feature = "grpc")]
+use crate::coordinator::outcome::WaitFailure;
 use crate::coordinator::outgoing::Router;
 use crate::coordinator::process_manager::ProcessManagerCoordinator;
 use crate::coordinator::saga::SagaCoordinator;
@@ -170,6 +172,27 @@ impl App {
         self.while_open(self.inner.router.execute(book)).await
     }
 
+    /// Takes a command book, and waits for those whom `sync` names. A book that is stored is no error, whatever becomes of
+    /// the waiting: what went wrong is in the outcome.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn execute_and_wait(
+        &self,
+        book: proto::CommandBook,
+        sync: SyncMode,
+        wait: Option<Duration>,
+    ) -> Result<Outcome, Error> {
+        let outcome = self.execute(book).await?;
+        match self.wait(outcome, sync, wait.unwrap_or(crate::error::DEFAULT_WAIT)).await {
+            Err(Error::NotPassed { consumer, reason, outcome, .. }) => {
+                let mut outcome = *outcome;
+                let (code, position) = ("NOT_PASSED".to_owned(), outcome.position);
+                outcome.failures.push(WaitFailure { component: consumer, position, code, message: reason });
+                Ok(outcome)
+            }
+            result => result,
+        }
+    }
+
     /// Appends history that was decided elsewhere to the stream of `key` in `domain`. Await it after adding events.
     pub fn import(&self, domain: &str, key: impl Into<String>) -> Import {
         Import::new(self.clone(), domain.to_owned(), key.into())
@@ -235,6 +258,12 @@ impl App {
                 Acquired::Held(beat) => seen = Some(beat),
             }
         }
+    }
+
+    /// The last position, as it moves.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn head(&self) -> watch::Receiver<u64> {
+        self.inner.log.store.watch()
     }
 
     /// The log's id.

@@ -22,9 +22,13 @@ pub use aggregate::{
 pub use delivery::{Delivery, OnFailure};
 pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
 pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
+#[cfg(feature = "grpc")]
+pub(crate) use projector::AnyRow;
 pub use saga::{SagaLogic, SagaSpec, saga};
-pub use state::{SnapshotSpec, State, StateMessage, Stateful};
+pub use state::{Encoding, SnapshotSpec, State, StateMessage, Stateful};
 pub use upcast::{EventField, assert_upcast, decoded, upcast};
+#[cfg(feature = "grpc")]
+pub(crate) use upcast::copied;
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;
@@ -54,16 +58,29 @@ pub enum Registration {
     Upcaster(Arc<dyn UpcasterLogic>),
 }
 
+impl Registration {
+    /// Full name of the component.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Registration::Aggregate(logic) => logic.spec().name,
+            Registration::Saga(logic) => logic.spec().name,
+            Registration::Projector(logic) => logic.spec().name,
+            Registration::ProcessManager(logic) => logic.spec().name,
+            Registration::Upcaster(logic) => logic.spec().name,
+        }
+    }
+}
+
 impl std::fmt::Debug for Registration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (kind, name) = match self {
-            Registration::Aggregate(logic) => ("Aggregate", logic.spec().name),
-            Registration::Saga(logic) => ("Saga", logic.spec().name),
-            Registration::Projector(logic) => ("Projector", logic.spec().name),
-            Registration::ProcessManager(logic) => ("ProcessManager", logic.spec().name),
-            Registration::Upcaster(logic) => ("Upcaster", logic.spec().name),
+        let kind = match self {
+            Registration::Aggregate(_) => "Aggregate",
+            Registration::Saga(_) => "Saga",
+            Registration::Projector(_) => "Projector",
+            Registration::ProcessManager(_) => "ProcessManager",
+            Registration::Upcaster(_) => "Upcaster",
         };
-        f.debug_tuple(kind).field(&name).finish()
+        f.debug_tuple(kind).field(&self.name()).finish()
     }
 }
 

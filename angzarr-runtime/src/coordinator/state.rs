@@ -14,9 +14,9 @@ use crate::proto;
 use crate::store::{AsOf, Load, Loaded, Record, RecordKind, Snapshot, StreamId};
 
 /// A stream's state, and where the stream stands.
-pub(super) struct Folded {
-    pub(super) state: State,
-    pub(super) next_sequence: u32,
+pub(crate) struct Folded {
+    pub(crate) state: State,
+    pub(crate) next_sequence: u32,
     /// First sequence that the last usable snapshot does not cover.
     pub(super) snapshot_next: u32,
     /// Whether it is that of a process that has come to its end. No snapshot is written then, so the record that says so
@@ -57,7 +57,7 @@ pub(crate) async fn as_of(
 }
 
 /// The same, with where the stream stood.
-pub(super) async fn folded_as_of(
+pub(crate) async fn folded_as_of(
     log: &Log,
     logic: &dyn Stateful,
     component: &str,
@@ -144,7 +144,7 @@ pub(super) async fn snapshot_if_due(
     if folded.completed || every == 0 || folded.next_sequence.saturating_sub(folded.snapshot_next) < every {
         return;
     }
-    let Some(state) = logic.encode_state(&folded.state) else { return };
+    let Some(state) = logic.encode_state(&folded.state, folded.next_sequence).done().await else { return };
     let fingerprint = fingerprint(log, logic, &stream.domain);
     let snapshot = Snapshot { sequence: folded.next_sequence - 1, fingerprint, state };
     folded.snapshot_next = folded.next_sequence;

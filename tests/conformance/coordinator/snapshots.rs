@@ -60,6 +60,10 @@ impl AggregateLogic for Logic {
 }
 
 impl Stateful for Logic {
+    fn state_type(&self) -> String {
+        self.rules.stateful().state_type()
+    }
+
     fn new_state(&self) -> State {
         self.rules.stateful().new_state()
     }
@@ -68,12 +72,15 @@ impl Stateful for Logic {
         self.rules.stateful().fold(state, event)
     }
 
-    fn encode_state(&self, state: &State) -> Option<Payload> {
+    fn encode_state<'a>(&'a self, state: &'a State, next_sequence: u32) -> Encoding<'a> {
         let fortune = Account { open: true, balance: 1_000_000, ..Account::default() };
         match self.altered.writes {
-            Writes::TheTruth => self.rules.stateful().encode_state(state),
-            Writes::AFortune => Some(Payload::named(&fortune)),
-            Writes::Garbage => Some(Payload { value: b"\xff\xff\xff".to_vec().into(), ..Payload::named(&fortune) }),
+            Writes::TheTruth => self.rules.stateful().encode_state(state, next_sequence),
+            Writes::AFortune => Encoding::Done(Some(Payload::named(&fortune))),
+            Writes::Garbage => {
+                let garbage = Payload { value: b"\xff\xff\xff".to_vec().into(), ..Payload::named(&fortune) };
+                Encoding::Done(Some(garbage))
+            }
         }
     }
 

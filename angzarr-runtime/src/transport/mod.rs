@@ -1,0 +1,15 @@
+//! What travels by gRPC: business code in services, and what the runtime offers to whoever sends commands and reads.
+//!
+//! Only this module names tonic.
+
+mod address;
+mod api;
+mod remote;
+mod service;
+mod services;
+mod status;
+
+pub use address::{Address, BadAddress};
+pub use api::serve;
+pub use remote::Remote;
+pub use service::Service;
