@@ -6,9 +6,9 @@ use crate::coordinator::log::Stretch;
 use crate::coordinator::state;
 use crate::error::{BadBook, Error};
 use crate::id::root_id;
+use crate::store::{AsOf, Load, Record, StreamId};
 #[cfg(feature = "grpc")]
 use crate::{failure::Failure, message::Payload};
-use crate::store::{AsOf, Load, Record, StreamId};
 
 /// A stretch of the log, or of a conversation, with events in their current versions.
 #[derive(Clone, Debug, PartialEq)]

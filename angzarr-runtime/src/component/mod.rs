@@ -21,14 +21,14 @@ pub use aggregate::{
 };
 pub use delivery::{Delivery, OnFailure};
 pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
-pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
 #[cfg(feature = "grpc")]
 pub(crate) use projector::AnyRow;
+pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
 pub use state::{Encoding, SnapshotSpec, State, StateMessage, Stateful};
-pub use upcast::{EventField, assert_upcast, decoded, upcast};
 #[cfg(feature = "grpc")]
 pub(crate) use upcast::copied;
+pub use upcast::{EventField, assert_upcast, decoded, upcast};
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;

@@ -4,12 +4,15 @@
 
 mod address;
 mod api;
+mod described;
+mod message;
 mod remote;
 mod service;
 mod services;
 mod status;
 
 pub use address::{Address, BadAddress};
-pub use api::serve;
+pub use api::{Api, FactToken};
+pub use described::Described;
 pub use remote::Remote;
 pub use service::Service;

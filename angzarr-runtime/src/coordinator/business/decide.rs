@@ -250,7 +250,7 @@ fn refuse(name: &str, input: &Input, rejection: Rejection) -> Result<Decision, F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::{AggregateSpec, Encoding, State, SnapshotSpec, Stateful, decided, deciding};
+    use crate::component::{AggregateSpec, Encoding, SnapshotSpec, State, Stateful, decided, deciding};
     use crate::context::Context;
     use crate::coordinator::business::request::Source;
     use crate::store::{StreamId, Trace};

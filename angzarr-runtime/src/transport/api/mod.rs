@@ -1,5 +1,6 @@
 //! What the runtime serves: commands in, events out.
 
+mod aggregates;
 mod book;
 mod coordinator;
 mod gateway;
@@ -8,31 +9,64 @@ mod query;
 use std::future::Future;
 
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tonic::service::Routes;
 use tonic::transport::Server;
 
+pub use aggregates::FactToken;
+
 use super::address::{Address, Listening};
+use super::described::Described;
 use super::services::business_coordinator_server::BusinessCoordinatorServer;
 use super::services::command_gateway_server::CommandGatewayServer;
 use super::services::event_query_server::EventQueryServer;
 use crate::app::App;
 use crate::error::Error;
 
-/// Serves an application at an address until something ends: calls that have begun are answered, then it returns.
-///
-/// # Errors
-/// [`Error::Setup`] if nobody may listen there.
-pub async fn serve(app: App, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-    let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
-    let listening = address.listen().await.map_err(|error| cannot(&error))?;
-    let router = Server::builder()
-        .add_service(BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone())))
-        .add_service(CommandGatewayServer::new(gateway::Gateway(app.clone())))
-        .add_service(EventQueryServer::new(query::Query(app)));
-    let ended = match listening {
-        Listening::Tcp(listener) => router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until).await,
-        Listening::Unix(listener) => {
-            router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
-        }
-    };
-    ended.map_err(|error| cannot(&error))
+/// An application, to be served.
+#[derive(Debug)]
+pub struct Api {
+    app: App,
+    aggregates: axum::Router,
+}
+
+impl Api {
+    /// Commands, conversations and the log, for callers that know `angzarr.v1`.
+    pub fn new(app: App) -> Self {
+        Self { app, aggregates: axum::Router::new() }
+    }
+
+    /// Serves the aggregates of a service under their own names too, by gRPC and as `POST` with JSON. Facts are taken from
+    /// whoever has the token for them; without one, from nobody.
+    ///
+    /// # Errors
+    /// `SERVICE_ANSWER_INVALID` if the description lacks something.
+    pub fn aggregates(mut self, described: &Described, facts: Option<&FactToken>) -> Result<Self, Error> {
+        self.aggregates = self.aggregates.merge(aggregates::routes(&self.app, described, facts)?);
+        Ok(self)
+    }
+
+    /// Serves at an address until something ends: calls that have begun are answered, then it returns.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if nobody may listen there.
+    pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
+        let Self { app, aggregates } = self;
+        let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
+        let listening = address.listen().await.map_err(|error| cannot(&error))?;
+        let router = Routes::from(aggregates)
+            .add_service(BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone())))
+            .add_service(CommandGatewayServer::new(gateway::Gateway(app.clone())))
+            .add_service(EventQueryServer::new(query::Query(app)));
+        // For whoever speaks HTTP/1, as most do who send JSON.
+        let router = Server::builder().accept_http1(true).add_routes(router);
+        let ended = match listening {
+            Listening::Tcp(listener) => {
+                router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until).await
+            }
+            Listening::Unix(listener) => {
+                router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
+            }
+        };
+        ended.map_err(|error| cannot(&error))
+    }
 }

@@ -95,7 +95,9 @@ fn books(records: Vec<Record>, wanted: &proto::SubscribeRequest) -> Vec<proto::E
     };
     let mut found: Vec<Vec<Record>> = Vec::new();
     for record in records.into_iter().filter(is_wanted) {
-        match found.last_mut().filter(|book| book.last().is_some_and(|last| record.continues(last))) {
+        // Parts of one event share its position.
+        let belongs = |last: &Record| record.continues(last) || record.position == last.position;
+        match found.last_mut().filter(|book| book.last().is_some_and(belongs)) {
             Some(book) => book.push(record),
             None => found.push(vec![record]),
         }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::described::{Handlers, kept, leaked, snapshot, stored_as};
-use super::message::Yields;
+use super::emitted::Yields;
+use super::spec::{Handlers, kept, leaked, snapshot, stored_as};
 use super::state::{Folding, Held};
 use super::{Link, failed, invalid};
 use crate::component::{AggregateLogic, AggregateSpec, Deciding, Input, State, Stateful, Undecided, deciding};

@@ -3,12 +3,12 @@
 //! To coordinators they are like any other. What of them is described is known here; what they decide is asked for.
 
 mod aggregate;
-mod described;
-mod message;
+mod emitted;
 mod process_manager;
 mod projector;
 mod row;
 mod saga;
+mod spec;
 mod state;
 mod upcaster;
 
@@ -19,17 +19,18 @@ use tonic::transport::Channel;
 use uuid::Uuid;
 
 use super::address::Address;
+use super::described::{Described, invalid};
 use super::services::describe_client::DescribeClient;
 use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::{Failure, SERVICE_UNAVAILABLE};
 use crate::proto;
-use described::Described;
 
 /// A service, and what it has said of itself.
 #[derive(Debug)]
 pub struct Remote {
     components: Vec<Registration>,
+    described: Arc<Described>,
 }
 
 /// What all components of one service share.
@@ -39,7 +40,7 @@ struct Link {
     channel: Channel,
     /// Of this start of the runtime: states that a service keeps for another one are not taken for ours.
     runtime_epoch: Bytes,
-    described: Described,
+    described: Arc<Described>,
 }
 
 impl Remote {
@@ -54,11 +55,17 @@ impl Remote {
         let answer = DescribeClient::new(channel.clone()).describe(proto::DescribeRequest {}).await;
         let answer = answer.map_err(|status| lost(address, &status))?.into_inner();
         let description = answer.description.ok_or_else(|| invalid("it describes nothing"))?;
-        let described = Described::new(&description)?;
+        let described = Arc::new(Described::new(description)?);
         let runtime_epoch = Bytes::copy_from_slice(Uuid::new_v4().as_bytes());
-        let link = Arc::new(Link { address: address.clone(), channel, runtime_epoch, described });
-        let components = description.components.into_iter().map(|component| register(&link, component));
-        Ok(Self { components: components.collect::<Result<_, Failure>>()? })
+        let link = Link { address: address.clone(), channel, runtime_epoch, described: described.clone() };
+        let link = Arc::new(link);
+        let components = described.components.iter().map(|component| register(&link, component));
+        Ok(Self { components: components.collect::<Result<_, Failure>>()?, described })
+    }
+
+    /// What the service has said of itself.
+    pub fn described(&self) -> &Arc<Described> {
+        &self.described
     }
 
     /// Its components.
@@ -67,16 +74,16 @@ impl Remote {
     }
 }
 
-fn register(link: &Arc<Link>, component: proto::ComponentDescription) -> Result<Registration, Failure> {
+fn register(link: &Arc<Link>, component: &proto::ComponentDescription) -> Result<Registration, Failure> {
     use proto::component_description::ComponentKind;
     Ok(match component.kind() {
-        ComponentKind::Aggregate => Registration::Aggregate(Arc::new(aggregate::Remote::new(link, &component)?)),
-        ComponentKind::Saga => Registration::Saga(Arc::new(saga::Remote::new(link, &component)?)),
-        ComponentKind::Projector => Registration::Projector(Arc::new(projector::Remote::new(link, &component)?)),
+        ComponentKind::Aggregate => Registration::Aggregate(Arc::new(aggregate::Remote::new(link, component)?)),
+        ComponentKind::Saga => Registration::Saga(Arc::new(saga::Remote::new(link, component)?)),
+        ComponentKind::Projector => Registration::Projector(Arc::new(projector::Remote::new(link, component)?)),
         ComponentKind::ProcessManager => {
-            Registration::ProcessManager(Arc::new(process_manager::Remote::new(link, &component)?))
+            Registration::ProcessManager(Arc::new(process_manager::Remote::new(link, component)?))
         }
-        ComponentKind::Upcaster => Registration::Upcaster(Arc::new(upcaster::Remote::new(link, &component)?)),
+        ComponentKind::Upcaster => Registration::Upcaster(Arc::new(upcaster::Remote::new(link, component)?)),
         ComponentKind::Unspecified => {
             return Err(invalid(format!("`{}` is of a kind that this release does not know", component.name)));
         }
@@ -101,11 +108,6 @@ fn lost(address: &Address, status: &tonic::Status) -> Failure {
         Code::Unimplemented => Failure::new("SERVICE_ANSWER_INVALID", message),
         _ => Failure::new("SERVICE_FAILED", message),
     }
-}
-
-/// The failure of a service whose answer makes no sense.
-fn invalid(message: impl Into<String>) -> Failure {
-    Failure::new("SERVICE_ANSWER_INVALID", format!("the service's answer makes no sense: {}", message.into()))
 }
 
 /// What a service says of a handler's failure. Codes that are not ours become part of the message.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::described::{Handlers, delivery, kept, leaked, snapshot, stored_as};
-use super::message::{Keys, Yields};
+use super::emitted::{Keys, Yields};
+use super::spec::{Handlers, delivery, kept, leaked, snapshot, stored_as};
 use super::state::{Folding, Held};
 use super::{Link, failed, invalid};
 use crate::component::{Handling, ProcessInput, ProcessManagerLogic, ProcessManagerSpec, State, Stateful};
@@ -108,9 +108,7 @@ impl ProcessManagerLogic for Remote {
                 }
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),
                 // Its coordinator loads the state for each step, so all of it is sent.
-                Some(Outcome::NeedsHistory(_)) | None => {
-                    Err(invalid(format!("`{}` decided nothing", self.spec.name)))
-                }
+                Some(Outcome::NeedsHistory(_)) | None => Err(invalid(format!("`{}` decided nothing", self.spec.name))),
             }
         })
     }

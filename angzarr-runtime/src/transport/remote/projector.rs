@@ -6,9 +6,9 @@ use bytes::Bytes;
 use prost_reflect::MessageDescriptor;
 use prost_types::Any;
 
-use super::described::{Handlers, delivery, kept, leaked};
-use super::message::Keys;
+use super::emitted::Keys;
 use super::row;
+use super::spec::{Handlers, delivery, kept, leaked};
 use super::{Link, failed, invalid};
 use crate::component::{Arrival, Handling, Keyed, ProjectorLogic, ProjectorSpec, ReturnedRow};
 use crate::context::Context;

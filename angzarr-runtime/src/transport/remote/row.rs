@@ -4,19 +4,16 @@ use std::collections::HashSet;
 
 use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, SerializeOptions, Value};
 
-use super::message::decode;
 use crate::component::{AnyRow, ReturnedRow};
 use crate::failure::Failure;
 use crate::message::Payload;
+use crate::transport::message::decode;
 use crate::view::{self, Column, Shape};
 
 /// What rows of a message are.
 pub(super) fn shape(row: &MessageDescriptor) -> Shape {
-    let columns = columns(row).map(|(field, kind)| Column {
-        name: field.name().to_owned().into(),
-        kind,
-        number: field.number(),
-    });
+    let columns =
+        columns(row).map(|(field, kind)| Column { name: field.name().to_owned().into(), kind, number: field.number() });
     Shape { row_type: row.full_name().to_owned(), columns: columns.collect() }
 }
 
@@ -28,9 +25,7 @@ fn columns(row: &MessageDescriptor) -> impl Iterator<Item = (FieldDescriptor, vi
     let mut names = HashSet::new();
     let columns = fields.into_iter().filter_map(|field| kind(&field).map(|kind| (field, kind)));
     columns
-        .filter(move |(field, _)| {
-            view::is_column(field.name()) && names.insert(field.name().to_ascii_lowercase())
-        })
+        .filter(move |(field, _)| view::is_column(field.name()) && names.insert(field.name().to_ascii_lowercase()))
         .take(view::COLUMNS)
 }
 

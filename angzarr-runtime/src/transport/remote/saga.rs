@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::described::{Handlers, delivery, kept, leaked};
-use super::message::{Keys, Yields};
+use super::emitted::{Keys, Yields};
+use super::spec::{Handlers, delivery, kept, leaked};
 use super::{Link, failed, invalid};
 use crate::component::{Arrival, Handling, Keyed, SagaLogic, SagaSpec};
 use crate::context::Context;

@@ -11,14 +11,14 @@ use prost_reflect::MessageDescriptor;
 use prost_types::Any;
 use uuid::Uuid;
 
-use super::message::decode;
-use super::{Link, described, failed, invalid};
+use super::{Link, failed, invalid, spec};
 use crate::component::{Encoding, SnapshotSpec, State, Stateful};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::Payload;
 use crate::proto;
 use crate::proto::history::Base;
+use crate::transport::message::decode;
 use crate::transport::services::business_logic_client::BusinessLogicClient;
 
 /// How states of a component are folded: elsewhere.
@@ -49,7 +49,10 @@ enum Known {
     Beginning,
     Snapshot(Payload),
     /// What a service holds, of which start it is, and the sequence that it comes before.
-    Held { service_epoch: Bytes, next_sequence: u32 },
+    Held {
+        service_epoch: Bytes,
+        next_sequence: u32,
+    },
 }
 
 /// What is sent of a state, and what it means if the service says that it lacks something.
@@ -76,9 +79,7 @@ impl Kept {
         let (base, service_epoch) = match &self.base {
             Known::Beginning => (None, Bytes::new()),
             Known::Snapshot(state) => (Some(Base::State(state.to_any())), Bytes::new()),
-            Known::Held { service_epoch, next_sequence } => {
-                (Some(Base::Held(*next_sequence)), service_epoch.clone())
-            }
+            Known::Held { service_epoch, next_sequence } => (Some(Base::Held(*next_sequence)), service_epoch.clone()),
         };
         let whole = !matches!(self.base, Known::Held { .. });
         let (events, pending) = (any(&self.events[..stored]), any(&self.events[stored..]));
@@ -92,7 +93,7 @@ impl Folding {
         component: &'static str,
         said: &proto::ComponentDescription,
     ) -> Result<Self, Failure> {
-        let (state, snapshots) = (link.described.message(&said.state)?, described::snapshot(said));
+        let (state, snapshots) = (link.described.message(&said.state)?, spec::snapshot(said));
         Ok(Self { link: link.clone(), component, state, snapshots })
     }
 
@@ -147,7 +148,9 @@ impl Folding {
             }
             Some(Outcome::Failure(failure)) => Err(failed(failure)),
             Some(Outcome::NeedsHistory(_)) => self.lacking(&sent).map_or(Ok(None), Err),
-            Some(Outcome::State(_)) | None => Err(invalid(format!("`{}` folded to no state of its own", self.component))),
+            Some(Outcome::State(_)) | None => {
+                Err(invalid(format!("`{}` folded to no state of its own", self.component)))
+            }
         }
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use prost_reflect::MessageDescriptor;
 
-use super::described::{kept, leaked, listed};
-use super::message::decode;
+use super::spec::{kept, leaked, listed, stored_as};
 use super::{Link, invalid};
-use crate::component::{StoredNames, UpcasterLogic, UpcasterSpec, copied};
+use crate::component::{UpcasterLogic, UpcasterSpec, copied};
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::proto::handler_description::HandlerKind;
+use crate::transport::message::decode;
 
 /// An upcaster of a service.
 #[derive(Debug)]
@@ -38,11 +38,15 @@ impl Remote {
                 return Err(Failure::new("UPCAST_HOOK", message));
             };
             leads.push((from, listed(std::iter::once(kept(&to.r#type)))));
-            names.push(link.described.stored_as(from));
+            names.push(from);
             steps.insert(from, Step { to: link.described.message(&to.r#type)?, how: how.clone() });
         }
-        let (steps_said, stored_as): (_, &'static [StoredNames]) = (listed(leads.into_iter()), listed(names.into_iter()));
-        let spec = UpcasterSpec { name: kept(&said.name), domain: kept(&said.domain), steps: steps_said, stored_as };
+        let spec = UpcasterSpec {
+            name: kept(&said.name),
+            domain: kept(&said.domain),
+            steps: listed(leads.into_iter()),
+            stored_as: stored_as(&link.described, &names),
+        };
         Ok(Self { spec: leaked(spec), steps })
     }
 }
@@ -56,7 +60,8 @@ impl UpcasterLogic for Remote {
         let unknown = || invalid(format!("`{}` does not upcast `{}`", self.spec.name, event.type_name));
         let Step { to, how } = self.steps.get(&*event.type_name).ok_or_else(unknown)?;
         let copies: Vec<(u32, u32)> = how.copies.iter().map(|copy| (copy.from, copy.to)).collect();
-        let current = Payload { type_name: to.full_name().into(), value: copied(event, &copies, &how.defaults)?.into() };
+        let current =
+            Payload { type_name: to.full_name().into(), value: copied(event, &copies, &how.defaults)?.into() };
         // What has been read as this type from now on is one.
         decode(to, &current)?;
         Ok(vec![Emission::Event(current)])

@@ -79,8 +79,7 @@ impl BusinessLogic for Served {
             Ok(found) => found,
             Err(failure) => return answer(0, Outcome::Failure(failure.into())),
         };
-        let owner =
-            Owner { component, runtime_epoch: request.runtime_epoch, root: root.unwrap_or_default() };
+        let owner = Owner { component, runtime_epoch: request.runtime_epoch, root: root.unwrap_or_default() };
         let state = match self.states.fold(stateful, &owner, &self.epoch, &history) {
             Ok(state) => state,
             Err(Lacking::History(from)) => {

@@ -122,7 +122,8 @@ impl Service {
 impl Served {
     /// The component of this name, if it is of the kind that is asked for.
     fn component<'a, T>(&'a self, name: &str, kind: impl Fn(&'a Registration) -> Option<T>) -> Result<T, Failure> {
-        let unknown = || Failure::new("COMPONENT_UNKNOWN", format!("no `{name}` of the kind that is asked for is served"));
+        let unknown =
+            || Failure::new("COMPONENT_UNKNOWN", format!("no `{name}` of the kind that is asked for is served"));
         self.components.get(name).and_then(kind).ok_or_else(unknown)
     }
 }

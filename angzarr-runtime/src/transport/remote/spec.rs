@@ -1,52 +1,16 @@
-//! A description, as coordinators take it.
+//! What components are described as, as coordinators take it.
 //!
 //! Coordinators know components by what lives as long as the program, since derives write it so. What a service says is
 //! kept just as long: a program asks each service once.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use prost_reflect::{DescriptorPool, MessageDescriptor};
-
-use super::invalid;
 use crate::component::{Delivery, OnFailure, SnapshotSpec, StoredNames, Subscription};
-use crate::failure::Failure;
 use crate::proto;
 use crate::proto::delivery_description::OnFailure as SaidOnFailure;
 use crate::proto::handler_description::HandlerKind;
 use crate::proto::yield_description::Role;
-
-/// The messages of a service.
-#[derive(Debug)]
-pub(super) struct Described {
-    pool: DescriptorPool,
-    messages: HashMap<String, proto::MessageDescription>,
-}
-
-impl Described {
-    pub(super) fn new(description: &proto::Description) -> Result<Self, Failure> {
-        let pool = DescriptorPool::decode(description.descriptors.clone())
-            .map_err(|error| invalid(format!("its descriptors cannot be read: {error}")))?;
-        let messages = description.messages.iter().map(|message| (message.name.clone(), message.clone())).collect();
-        Ok(Self { pool, messages })
-    }
-
-    /// The descriptor of a message.
-    pub(super) fn message(&self, name: &str) -> Result<MessageDescriptor, Failure> {
-        self.pool.get_message_by_name(name).ok_or_else(|| invalid(format!("it does not describe `{name}`")))
-    }
-
-    /// Numbers of the fields that are a message's root and external id; 0 for none.
-    pub(super) fn ids(&self, name: &str) -> (u32, u32) {
-        self.messages.get(name).map_or((0, 0), |message| (message.root, message.idempotency_key))
-    }
-
-    /// The names that an event was stored under before.
-    pub(super) fn stored_as(&self, name: &'static str) -> StoredNames {
-        let names = self.messages.get(name).map(|message| message.stored_as.as_slice()).unwrap_or_default();
-        StoredNames { type_name: name, stored_as: listed(names.iter().map(|name| kept(name))) }
-    }
-}
+use crate::transport::described::Described;
 
 /// Keeps a text for as long as the process lives.
 pub(super) fn kept(text: &str) -> &'static str {
@@ -117,8 +81,9 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 }
 
 /// The stored names of events.
-pub(super) fn stored_as(described: &Described, events: &'static [&'static str]) -> &'static [StoredNames] {
-    listed(events.iter().map(|event| described.stored_as(event)))
+pub(super) fn stored_as(described: &Described, events: &[&'static str]) -> &'static [StoredNames] {
+    let names = |event| listed(described.stored_as(event).iter().map(|name| kept(name)));
+    listed(events.iter().map(|event| StoredNames { type_name: event, stored_as: names(event) }))
 }
 
 /// When snapshots are due.

@@ -1,9 +1,9 @@
-//! Messages that are known by their descriptors only.
+//! What handlers yield, and the keys that they name, by descriptors.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 
 use super::{Link, invalid};
 use crate::component::{Decoded, Keyed};
@@ -11,28 +11,8 @@ use crate::failure::Failure;
 use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::proto::yield_description::Role;
+use crate::transport::message::{decode, id, text};
 use crate::view::Key;
-
-/// Decodes a message.
-pub(super) fn decode(descriptor: &MessageDescriptor, payload: &Payload) -> Result<DynamicMessage, Failure> {
-    DynamicMessage::decode(descriptor.clone(), payload.value.clone()).map_err(|error| {
-        Failure::new("PAYLOAD_MALFORMED", format!("a `{}` does not decode: {error}", payload.type_name))
-    })
-}
-
-/// The text of a value that is part of a key or a natural id, as typed code writes it.
-fn text(field: &FieldDescriptor, value: &Value) -> Option<String> {
-    Some(match value {
-        Value::String(text) => text.clone(),
-        Value::I32(number) => number.to_string(),
-        Value::I64(number) => number.to_string(),
-        Value::U32(number) => number.to_string(),
-        Value::U64(number) => number.to_string(),
-        Value::Bool(is) => is.to_string(),
-        Value::EnumNumber(number) if matches!(field.kind(), Kind::Enum(_)) => number.to_string(),
-        _ => return None,
-    })
-}
 
 /// What the handlers of a component yield.
 #[derive(Debug)]
@@ -64,7 +44,7 @@ impl Yields {
                     let (root, external_id) = link.described.ids(&yielded.r#type);
                     let external_id = if yielded.role() == Role::Fact { external_id } else { 0 };
                     let descriptor = link.described.message(&yielded.r#type)?;
-                    Yielded::Sent { domain: super::described::kept(&yielded.domain), descriptor, root, external_id }
+                    Yielded::Sent { domain: super::spec::kept(&yielded.domain), descriptor, root, external_id }
                 }
                 Role::Unspecified => {
                     return Err(invalid(format!("`{}` is yielded in no role that is known", yielded.r#type)));
@@ -94,17 +74,12 @@ impl Yields {
                 let external_id = (*external_id != 0).then(|| id(&message, *external_id)).flatten();
                 Ok(Emission::Command(Outgoing { domain, key, payload, external_id }))
             }
-            Some(Yielded::Answer) | None => {
-                Err(invalid(format!("`{}` returned `{}`, which none of its rpcs does", self.component, payload.type_name)))
-            }
+            Some(Yielded::Answer) | None => Err(invalid(format!(
+                "`{}` returned `{}`, which none of its rpcs does",
+                self.component, payload.type_name
+            ))),
         }
     }
-}
-
-/// The text of the field of this number.
-fn id(message: &DynamicMessage, number: u32) -> Option<String> {
-    let field = message.descriptor().get_field(number)?;
-    text(&field, &message.get_field(&field))
 }
 
 /// The keys that handlers of a component name, by the type of the event.
