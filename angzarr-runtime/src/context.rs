@@ -26,6 +26,7 @@ pub struct Context {
     now: Timestamp,
     decision: Decision,
     /// The next sequence of the stream when the decision began.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "only services have to be told"))]
     next_sequence: u32,
     ids: AtomicU32,
     /// What a process manager does beside what it returns; none for all others.
@@ -152,6 +153,7 @@ impl Context {
     }
 
     /// The sequence that everything which is stored in the stream, and decided upon, comes before.
+    #[cfg(feature = "grpc")]
     pub(crate) fn next_sequence(&self) -> u32 {
         self.next_sequence
     }

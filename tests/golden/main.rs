@@ -5,7 +5,8 @@ use std::path::Path;
 use prost_build::{Config, Module};
 
 /// What the runtime knows of `angzarr.v1`; what annotations say is the generator's business.
-const WIRE: [&str; 6] = [
+const WIRE: [&str; 7] = [
+    "angzarr/v1/admin.proto",
     "angzarr/v1/business.proto",
     "angzarr/v1/coordinator.proto",
     "angzarr/v1/description.proto",

@@ -2,7 +2,7 @@
 
 mod builder;
 mod consumers;
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "grpc", feature = "testing"))]
 mod deadlines;
 mod follow;
 mod import;
@@ -247,7 +247,17 @@ impl App {
     /// # Errors
     /// Those of [`App::view`], and what the store can yield.
     pub async fn rebuild_view<R: prost::Name>(&self) -> Result<(), Error> {
-        let name = self.view_name::<R>()?;
+        self.rebuild(self.view_name::<R>()?).await
+    }
+
+    /// The same, by the full name of its projector.
+    ///
+    /// # Errors
+    /// `CONSUMER_UNKNOWN`, and what the store can yield.
+    pub(crate) async fn rebuild(&self, name: &str) -> Result<(), Error> {
+        if !self.inner.view_names.iter().any(|(known, _)| *known == name) {
+            return Err(Error::ConsumerUnknown { consumer: name.to_owned() });
+        }
         self.inner.views.rebuild(name).await?;
         // Whoever holds the lease notices that it is gone, and begins anew under the next one.
         let store = &self.inner.log.store;
@@ -258,6 +268,20 @@ impl App {
                 Acquired::Held(beat) => seen = Some(beat),
             }
         }
+    }
+
+    /// For each domain, how many states are warm, and how many bytes they have.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn warm(&self) -> Vec<(&'static str, usize, usize)> {
+        let aggregates = self.inner.router.aggregates.iter();
+        let mut warm: Vec<_> = aggregates
+            .map(|(domain, aggregate)| {
+                let (states, bytes) = aggregate.warm();
+                (*domain, states, bytes)
+            })
+            .collect();
+        warm.sort_unstable();
+        warm
     }
 
     /// The last position, as it moves.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use angzarr_runtime::component::{
-    AggregateLogic, AggregateSpec, Component, Deciding, Input, Registration, SnapshotSpec, State, Stateful,
+    AggregateLogic, AggregateSpec, Component, Deciding, Encoding, Input, Registration, SnapshotSpec, State, Stateful,
 };
 use angzarr_runtime::store::AsOf;
 use angzarr_runtime::{App, Context, Emission, Failure, Payload};

@@ -1,5 +1,6 @@
 //! What the runtime serves: commands in, events out.
 
+mod admin;
 mod aggregates;
 mod book;
 mod coordinator;
@@ -16,6 +17,7 @@ pub use aggregates::FactToken;
 
 use super::address::{Address, Listening};
 use super::described::Described;
+use super::services::admin_server::AdminServer;
 use super::services::business_coordinator_server::BusinessCoordinatorServer;
 use super::services::command_gateway_server::CommandGatewayServer;
 use super::services::event_query_server::EventQueryServer;
@@ -56,7 +58,8 @@ impl Api {
         let router = Routes::from(aggregates)
             .add_service(BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone())))
             .add_service(CommandGatewayServer::new(gateway::Gateway(app.clone())))
-            .add_service(EventQueryServer::new(query::Query(app)));
+            .add_service(EventQueryServer::new(query::Query(app.clone())))
+            .add_service(AdminServer::new(admin::Admin(app)));
         // For whoever speaks HTTP/1, as most do who send JSON.
         let router = Server::builder().accept_http1(true).add_routes(router);
         let ended = match listening {
