@@ -18,6 +18,7 @@ use protox::file::{ChainFileResolver, File, FileMetadata, FileResolver, GoogleFi
 
 use crate::report::{Columns, Source, Sources};
 use crate::{Report, Request};
+pub(crate) use descriptors::EncodedSet;
 use descriptors::{Set, Shared};
 use include::Include;
 pub(crate) use include::{BYTE_ORDER_MARK, missing_directory};

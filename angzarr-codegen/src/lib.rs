@@ -5,8 +5,8 @@
 //!        frontend     resolve   angzarr_model   lang/<language>    output
 //! ```
 //!
-//! One direction only: descriptors are seen by `frontend` and `resolve` (the message generator of a language gets
-//! them as a whole), templates loop and print, and only `output` writes.
+//! One direction only: descriptors are seen by `frontend` and `resolve` (the message generator of a language and the
+//! description get them as a whole), templates loop and print, and only `output` writes.
 //!
 //! In a build script:
 //!
@@ -17,6 +17,8 @@
 //! ```
 
 mod build;
+pub mod description;
+mod encoding;
 pub mod evolution;
 pub mod explain;
 mod frontend;
@@ -129,11 +131,12 @@ pub fn understand(request: &Request) -> Result<Understood, Vec<Report>> {
 /// # Errors
 /// Everything that is wrong with the input, sorted by place.
 pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
-    let (Understood { model, read, protos, mut spans, .. }, mut found) = examine(request)?;
-    found.extend(lang::rust::check(&protos, &model, &mut spans, &request.extern_paths));
+    let (mut understood, mut found) = examine(request)?;
+    let Understood { model, protos, spans, .. } = &mut understood;
+    found.extend(lang::rust::check(protos, model, spans, &request.extern_paths));
     let warnings = passed(found)?;
-    let files = lang::rust::generate(&protos, &model, &request.extern_paths)?;
-    Ok(Generated { files, read, warnings })
+    let files = lang::rust::generate(&understood, &request.extern_paths)?;
+    Ok(Generated { files, read: understood.read, warnings })
 }
 
 /// What can be understood, and everything that is wrong with it.

@@ -9,6 +9,7 @@ use prost::Message;
 use prost_types::compiler::CodeGeneratorResponse;
 use prost_types::compiler::code_generator_response::{Feature, File};
 
+use crate::frontend::EncodedSet;
 use crate::project::travels_along;
 use crate::{Generated, GeneratedFile, Report, Request};
 
@@ -37,13 +38,6 @@ struct PluginRequest {
     parameter: String,
     #[prost(bytes = "vec", repeated, tag = "15")]
     proto_file: Vec<Vec<u8>>,
-}
-
-/// `google.protobuf.FileDescriptorSet`, its files encoded.
-#[derive(Clone, PartialEq, Message)]
-struct EncodedSet {
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    file: Vec<Vec<u8>>,
 }
 
 #[derive(Default)]

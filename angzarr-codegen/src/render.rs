@@ -7,7 +7,7 @@ use tera::{Context, Tera};
 use crate::Report;
 
 /// Every template, by the name under which it is rendered.
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("pictures/catalogue.md", include_str!("../templates/pictures/catalogue.md.tera")),
     ("pictures/graph.dot", include_str!("../templates/pictures/graph.dot.tera")),
     ("pictures/graph.mmd", include_str!("../templates/pictures/graph.mmd.tera")),
@@ -16,6 +16,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("rust/header.rs", include_str!("../templates/rust/header.rs.tera")),
     ("rust/attributes.rs", include_str!("../templates/rust/attributes.rs.tera")),
     ("rust/component.rs", include_str!("../templates/rust/component.rs.tera")),
+    ("rust/description.rs", include_str!("../templates/rust/description.rs.tera")),
     ("rust/mod.rs", include_str!("../templates/rust/mod.rs.tera")),
 ];
 

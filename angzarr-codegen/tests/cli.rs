@@ -36,13 +36,13 @@ fn a_second_run_writes_nothing() {
     let run = || angzarr(directory.path(), &["gen", "rust", "--out", "src/gen", "good.proto"]);
     let first = run();
     assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
-    assert_eq!(text(&first.stdout), "2 written, 0 unchanged\n");
+    assert_eq!(text(&first.stdout), "3 written, 0 unchanged\n");
     assert_eq!(text(&first.stderr), "");
     let modules = fs::read_to_string(directory.path().join("src/gen/mod.rs")).unwrap();
     assert!(modules.contains("include!(\"t.v1.rs\");"), "{modules}");
     let second = run();
     assert_eq!(second.status.code(), Some(0));
-    assert_eq!(text(&second.stdout), "0 written, 2 unchanged\n");
+    assert_eq!(text(&second.stdout), "0 written, 3 unchanged\n");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn only_what_differs_is_written() {
     let run = || angzarr(directory.path(), &["gen", "rust", "--out", "gen", "good.proto"]);
     run();
     fs::write(directory.path().join("gen/mod.rs"), "changed").unwrap();
-    assert_eq!(text(&run().stdout), "1 written, 1 unchanged\n");
+    assert_eq!(text(&run().stdout), "1 written, 2 unchanged\n");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn warnings_go_to_standard_error_and_everything_is_written() {
     fs::copy(case, directory.path().join("warned.proto")).unwrap();
     let output = angzarr(directory.path(), &["gen", "rust", "--out", "gen", "warned.proto"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(text(&output.stdout), "2 written, 0 unchanged\n");
+    assert_eq!(text(&output.stdout), "3 written, 0 unchanged\n");
     assert!(text(&output.stderr).starts_with("warning[AZ0409]: "), "{}", text(&output.stderr));
 }
 
@@ -247,11 +247,14 @@ fn what_is_not_as_generated_is_annotated() {
     };
     let output = check("github");
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stdout), "missing: gen/.angzarr-manifest\nmissing: gen/mod.rs\nmissing: gen/t.v1.rs\n");
+    assert_eq!(
+        text(&output.stdout),
+        "missing: gen/.angzarr-manifest\nmissing: gen/angzarr-description.rs\nmissing: gen/mod.rs\nmissing: gen/t.v1.rs\n"
+    );
     let lines: Vec<&str> = text(&output.stderr).lines().collect();
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 4);
     let expected = "::error file=gen/mod.rs,title=AZ0707::`gen/mod.rs` is generated, and not there%0Ahelp: ";
-    assert!(lines[1].starts_with(expected), "{lines:?}");
+    assert!(lines[2].starts_with(expected), "{lines:?}");
     let output = check("json");
     assert!(text(&output.stderr).lines().all(|line| line.contains(r#""code":"AZ0707""#)), "{}", text(&output.stderr));
 }

@@ -12,7 +12,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use angzarr_codegen::description::Description;
 use angzarr_codegen::{Request, generate};
+use prost::Message;
+use prost_reflect::text_format::FormatOptions;
+use prost_reflect::{DescriptorPool, DynamicMessage};
 
 fn case_directory(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(case)
@@ -63,13 +67,40 @@ fn linked(request: &Request) -> Request {
     Request { descriptors: Some(compiler.encode_file_descriptor_set()), ..request.clone() }
 }
 
+/// The description that a generated file holds.
+fn description(text: &str) -> Description {
+    let items = syn::parse_file(text).unwrap().items;
+    let [syn::Item::Const(constant)] = items.as_slice() else { panic!("{text}") };
+    let value = &constant.expr;
+    let bytes: syn::LitByteStr = syn::parse_quote!(#value);
+    Description::decode(bytes.value().as_slice()).unwrap()
+}
+
+/// The same as text; names of files stand for their descriptors.
+fn readable(text: &str) -> String {
+    let mut description = description(text);
+    let descriptors = DescriptorPool::decode(std::mem::take(&mut description.descriptors)).unwrap();
+    let files = descriptors.files().map(|file| format!("# {}\n", file.name()));
+    let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let own = protox::compile(["angzarr/v1/description.proto"], [proto]).unwrap();
+    let own = DescriptorPool::from_file_descriptor_set(own).unwrap();
+    let ty = own.get_message_by_name("angzarr.v1.Description").unwrap();
+    let message = DynamicMessage::decode(ty, description.encode_to_vec().as_slice()).unwrap();
+    let text = message.to_text_format_with_options(&FormatOptions::new().pretty(true));
+    format!("{}{text}\n", files.collect::<String>())
+}
+
 fn check(case: &str) {
     let generated = match generate(&request(case)) {
         Ok(generated) => generated,
         Err(reports) => panic!("{}", reports.iter().map(|report| format!("{report}\n")).collect::<String>()),
     };
-    let actual: BTreeMap<PathBuf, String> =
+    let mut actual: BTreeMap<PathBuf, String> =
         generated.files.into_iter().map(|file| (PathBuf::from(file.name), file.text)).collect();
+    // Nobody reviews bytes.
+    if let Some(text) = actual.remove(Path::new("angzarr-description.rs")) {
+        actual.insert(PathBuf::from("angzarr-description.txtpb"), readable(&text));
+    }
     let directory = case_directory(case).join("expected");
     let mut expected = BTreeMap::new();
     if directory.exists() {
@@ -127,6 +158,26 @@ fn rows() {
 #[test]
 fn with() {
     check("with");
+}
+
+/// Reads what a service carries: its options are still there, its comments are not.
+#[test]
+fn descriptors_keep_options_and_drop_comments() {
+    let files = generate(&request("upcasting")).unwrap().files;
+    let file = files.iter().find(|file| file.name == "angzarr-description.rs").unwrap();
+    let pool = DescriptorPool::decode(description(&file.text).descriptors).unwrap();
+    assert!(pool.file_descriptor_protos().all(|file| file.source_code_info.is_none()));
+    let component = pool.get_extension_by_name("angzarr.v1.component").unwrap();
+    let service = pool.get_service_by_name("shop.orders.v1.app.OrderHistory").unwrap();
+    let options = service.options().get_extension(&component).to_string();
+    assert_eq!(options, "{upcaster{domain:\"orders\"}}");
+}
+
+#[test]
+fn no_component_no_description() {
+    let messages = Request { files: vec!["shop/orders/v1/orders.proto".into()], ..request("aggregate") };
+    let names: Vec<String> = generate(&messages).unwrap().files.into_iter().map(|file| file.name).collect();
+    assert_eq!(names, ["mod.rs", "shop.orders.v1.rs"]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ const SHOP: &str = "include: [\"SHOP\"]\nlanguages: {rust: {out: src/generated}}
 #[test]
 fn the_nearest_project_says_everything() {
     let directory = project(SHOP);
-    for (folder, stdout) in [(".", "9 written, 0 unchanged\n"), ("deep/below", "0 written, 9 unchanged\n")] {
+    for (folder, stdout) in [(".", "10 written, 0 unchanged\n"), ("deep/below", "0 written, 10 unchanged\n")] {
         let output = angzarr(&directory.path().join(folder), &["gen"]);
         assert_eq!(text(&output.stdout), stdout, "{}", text(&output.stderr));
         assert_eq!(output.status.code(), Some(0));
@@ -40,7 +40,7 @@ fn the_nearest_project_says_everything() {
     let elsewhere = tempfile::tempdir().unwrap();
     let file = directory.path().join("angzarr.yaml").display().to_string();
     let output = angzarr(elsewhere.path(), &["gen", "--project", &file]);
-    assert_eq!(text(&output.stdout), "0 written, 9 unchanged\n", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "0 written, 10 unchanged\n", "{}", text(&output.stderr));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn flags_replace_what_the_project_says() {
     let directory = project(SHOP);
     let stock = ["shop/stock/v1/stock.proto", "shop/stock/v1/app/stock.proto"];
     let output = angzarr(directory.path(), &[&["gen", "rust", "--out", "stock"], &stock[..]].concat());
-    assert_eq!(text(&output.stdout), "3 written, 0 unchanged\n", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "4 written, 0 unchanged\n", "{}", text(&output.stderr));
     assert!(directory.path().join("stock/mod.rs").is_file());
     let output = angzarr(directory.path(), &["gen", "rust", "-I", "deep", stock[0]]);
     assert!(text(&output.stderr).starts_with("error[AZ0002]"), "{}", text(&output.stderr));
@@ -61,7 +61,7 @@ fn files_are_patterns_and_those_of_with_are_not_generated() {
          languages:\n  rust:\n    out: gen\n    extern: {shop.stock.v1: \"::stock::shop::stock::v1\"}\n",
     );
     let output = angzarr(directory.path(), &["gen"]);
-    assert_eq!(text(&output.stdout), "7 written, 0 unchanged\n", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "8 written, 0 unchanged\n", "{}", text(&output.stderr));
     assert!(!directory.path().join("gen/shop.stock.v1.rs").exists());
     let saga = fs::read_to_string(directory.path().join("gen/shop.orders.v1.app.rs")).unwrap();
     assert!(saga.contains("::stock::shop::stock::v1::ReserveStock"), "{saga}");

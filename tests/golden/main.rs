@@ -1,4 +1,8 @@
 //! Generated files that are committed: made anew, they must be what they are. A difference is written, then fails.
+//! Besides, what generated code says and does.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test's helper, a panic is how the test fails")]
+
+mod description;
 
 use std::path::Path;
 
@@ -17,9 +21,13 @@ const WIRE: [&str; 7] = [
 
 #[test]
 fn wire_types_are_what_the_protos_say() {
-    let mut config = Config::new();
-    config.enable_type_names().type_name_domain(["."], "type.googleapis.com").btree_map(["."]).bytes(["."]);
-    compare("angzarr-runtime/src/proto/angzarr.v1.rs", &generated(config));
+    compare("angzarr-runtime/src/proto/angzarr.v1.rs", messages(&WIRE).as_bytes());
+}
+
+#[test]
+fn description_types_are_what_the_proto_says() {
+    let description = messages(&["angzarr/v1/description.proto"]);
+    compare("angzarr-codegen/src/description/wire.rs", description.as_bytes());
 }
 
 #[test]
@@ -28,20 +36,32 @@ fn services_are_what_the_protos_say() {
     // The messages are there already.
     config.extern_path(".angzarr.v1", "crate::proto");
     config.service_generator(tonic_prost_build::configure().service_generator());
-    compare("angzarr-runtime/src/transport/services/angzarr.v1.rs", &generated(config));
+    compare("angzarr-runtime/src/transport/services/angzarr.v1.rs", generated(config, &WIRE).as_bytes());
 }
 
-fn generated(mut config: Config) -> String {
+#[test]
+fn descriptors_are_what_the_protos_say() {
     let descriptors = protox::compile(WIRE, [root().join("proto")]).unwrap();
+    compare("angzarr-runtime/src/transport/services/angzarr.v1.binpb", &angzarr_runtime::prost::Message::encode_to_vec(&descriptors));
+}
+
+fn messages(protos: &[&str]) -> String {
+    let mut config = Config::new();
+    config.enable_type_names().type_name_domain(["."], "type.googleapis.com").btree_map(["."]).bytes(["."]);
+    generated(config, protos)
+}
+
+fn generated(mut config: Config, protos: &[&str]) -> String {
+    let descriptors = protox::compile(protos, [root().join("proto")]).unwrap();
     let module = |package: &str| Module::from_protobuf_package_name(package);
     let files = descriptors.file.into_iter().map(|file| (module(file.package()), file)).collect();
     config.generate(files).unwrap().remove(&module("angzarr.v1")).unwrap()
 }
 
 /// Writes what differs, then fails.
-fn compare(committed: &str, generated: &str) {
+fn compare(committed: &str, generated: &[u8]) {
     let path = root().join(committed);
-    if std::fs::read_to_string(&path).unwrap_or_default() != generated {
+    if std::fs::read(&path).unwrap_or_default() != generated {
         std::fs::write(&path, generated).unwrap();
         panic!("`{committed}` differs from the protos; it was rewritten, review it with `git diff`");
     }
@@ -60,20 +80,26 @@ mod odd {
 
     #[derive(Upcaster)]
     #[upcaster(v1::app::Sized)]
-    struct Past;
+    pub(super) struct Past;
 
     impl v1::app::Sized for Past {}
+
+    fn parts() -> Vec<v1::r#box::Some> {
+        vec![v1::r#box::Some::default()]
+    }
+
+    pub(super) fn old() -> v1::String {
+        v1::String { value: "v".to_owned(), vec: parts(), crate_: "c".to_owned() }
+    }
 
     #[test]
     fn odd_names_do_no_harm() {
         let Registration::Upcaster(logic) = Past.register() else { panic!("no upcaster") };
-        let parts = vec![v1::r#box::Some::default()];
-        let old = v1::String { value: "v".to_owned(), vec: parts.clone(), crate_: "c".to_owned() };
-        let emissions = logic.upcast(&Payload::event(&old)).unwrap();
+        let emissions = logic.upcast(&Payload::event(&old())).unwrap();
         let [Emission::Event(event)] = emissions.as_slice() else { panic!("{emissions:?}") };
         let expected = v1::Vec {
             value: "v".to_owned(),
-            vec: parts,
+            vec: parts(),
             self_: "c".to_owned(),
             default: v1::r#box::some::Default::Self_.into(),
             ok: Some(f64::NEG_INFINITY),

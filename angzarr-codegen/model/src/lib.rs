@@ -14,5 +14,6 @@ pub mod ir;
 pub mod languages;
 pub mod names;
 pub mod relations;
+pub mod upcast;
 
 pub use diagnostics::{Code, Diagnostic, Diagnostics, Related, Severity, Span};

@@ -11,6 +11,13 @@ use protox::file::{DescriptorSetFileResolver, File, FileResolver};
 use super::{FOREIGN_PACKAGES, sound};
 use crate::report::{Place, Report};
 
+/// `google.protobuf.FileDescriptorSet`, its files encoded: their typed form has no room for options that are extensions.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct EncodedSet {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(crate) file: Vec<Vec<u8>>,
+}
+
 /// The files of an encoded set.
 pub(super) struct Set {
     /// With their options as they are; only that keeps annotations.

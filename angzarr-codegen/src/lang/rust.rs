@@ -13,15 +13,20 @@ use angzarr_model::ir::Model;
 use angzarr_model::names::rust_field;
 use angzarr_model::relations::Relations;
 use paths::Paths;
+use prost::Message;
 use serde::Serialize;
 
+use crate::description::Description;
 use crate::frontend::Protos;
 use crate::render::{Renderer, internal};
 use crate::resolve::Spans;
-use crate::{GeneratedFile, Report};
+use crate::{GeneratedFile, Report, Understood};
 
 /// File for what is declared outside of any package; no package can have this name.
 const NO_PACKAGE: &str = "_";
+
+/// Name of the file for the description of the components; no package can have it either.
+const DESCRIPTION: &str = "angzarr-description.rs";
 
 /// What keeps Rust from being generated: names that become one in Rust, and mapped packages that cannot be used.
 pub(crate) fn check(
@@ -35,15 +40,15 @@ pub(crate) fn check(
     reports
 }
 
-/// Prints every package of the run, and the `mod.rs` that nests them.
+/// Prints every package of the run, the description of the components, and the `mod.rs` that nests and includes those.
 ///
 /// # Errors
 /// What [`check`] reports, and mistakes of the generator itself.
 pub(crate) fn generate(
-    protos: &Protos,
-    model: &Model,
+    understood: &Understood,
     extern_paths: &BTreeMap<String, String>,
 ) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+    let Understood { model, protos, .. } = understood;
     let paths = Paths::new(protos, extern_paths)?;
     let renderer = Renderer::new()?;
     let relations = Relations::of(model);
@@ -69,11 +74,45 @@ pub(crate) fn generate(
         root.insert(&package, name);
     }
     let header = header(&renderer, &sources(protos, None))?;
-    let modules = renderer.render("rust/mod.rs", &Modules { steps: root.steps() })?;
+    let description = description(understood, &renderer, &header)?;
+    let modules =
+        Modules { description: description.as_ref().map(|file| view::literal(&file.name)), steps: root.steps() };
+    let modules = renderer.render("rust/mod.rs", &modules)?;
     let text = format!("{header}\n{}", prettyplease::unparse(&parse(&modules)?));
     files.push(GeneratedFile { name: "mod.rs".to_owned(), text });
+    files.extend(description);
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
+}
+
+/// The file that holds the description of the components, if there are any.
+fn description(
+    understood: &Understood,
+    renderer: &Renderer,
+    header: &str,
+) -> Result<Option<GeneratedFile>, Vec<Report>> {
+    #[derive(Serialize)]
+    struct View {
+        bytes: String,
+    }
+    let Some(description) = Description::of(understood)? else { return Ok(None) };
+    let view = View { bytes: byte_string(&description.encode_to_vec()) };
+    let text = format!("{header}\n{}", renderer.render("rust/description.rs", &view)?);
+    Ok(Some(GeneratedFile { name: DESCRIPTION.to_owned(), text }))
+}
+
+/// A Rust byte string. Lines begin where a field of number 1 may, which most messages begin with and which mostly is a
+/// name: so a change touches few lines.
+fn byte_string(bytes: &[u8]) -> String {
+    const FIELD_1: u8 = 0x0a;
+    let mut text = String::from("b\"");
+    for byte in bytes {
+        if *byte == FIELD_1 {
+            text.push_str("\\\n");
+        }
+        text.extend(std::ascii::escape_default(*byte).map(char::from));
+    }
+    text + "\""
 }
 
 fn parse(text: &str) -> Result<syn::File, Vec<Report>> {
@@ -109,6 +148,8 @@ struct Module {
 /// What the template of `mod.rs` prints, line by line.
 #[derive(Serialize)]
 struct Modules {
+    /// Literal name of the file that holds the description of the components, if there are any.
+    description: Option<String>,
     steps: Vec<Step>,
 }
 

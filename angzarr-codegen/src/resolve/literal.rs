@@ -1,8 +1,9 @@
 //! Values that options give as text, like `upcast_default = "USD"`.
 
 use angzarr_model::ir::Literal;
-use prost_reflect::prost::Message;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, Value};
+
+use crate::encoding::encode;
 
 /// Reads a value of a field: strings and bytes as they are, everything else in proto text format.
 ///
@@ -52,7 +53,7 @@ fn plain(value: &Value) -> Option<Literal> {
         Value::F32(value) => Literal::Float(format!("{value:?}")),
         Value::F64(value) => Literal::Float(format!("{value:?}")),
         Value::EnumNumber(number) => Literal::Enum(*number),
-        Value::Message(message) => Literal::Message(message.encode_to_vec()),
+        Value::Message(message) => Literal::Message(encode(message)),
         Value::String(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) => return None,
     })
 }

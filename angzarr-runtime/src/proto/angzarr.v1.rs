@@ -1057,7 +1057,8 @@ pub struct Description {
     /// The messages that they name, in the order of their full names.
     #[prost(message, repeated, tag = "2")]
     pub messages: ::prost::alloc::vec::Vec<MessageDescription>,
-    /// A FileDescriptorSet of all files that those need: for JSON, keys, rows and reflection.
+    /// A FileDescriptorSet of the files that they come from and all that those import, dependencies first, with annotations
+    /// and without comments: for JSON, keys, rows and reflection.
     #[prost(bytes = "bytes", tag = "3")]
     pub descriptors: ::prost::bytes::Bytes,
 }
@@ -1256,7 +1257,8 @@ pub struct HandlerDescription {
     /// Full name of the message that it takes.
     #[prost(string, tag = "3")]
     pub input: ::prost::alloc::string::String,
-    /// Whose events the input is among; of commands, facts and queries, the aggregate's own domain.
+    /// Whose events the input is among; of commands, facts, queries and deadlines, the component's own domain; of compensations,
+    /// the domain of the aggregate that refuses the command.
     #[prost(string, tag = "4")]
     pub domain: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "5")]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ir::{Field, Handler, Label, Message, Model, TypeName};
 use crate::relations::Relations;
+use crate::upcast::{same_member, source};
 use crate::{Diagnostics, codes};
 
 pub(super) fn filling(model: &Model, relations: &Relations<'_>, found: &mut Diagnostics) {
@@ -56,13 +57,13 @@ impl<'a> Step<'a> {
     fn check(&self, found: &mut Diagnostics) {
         for field in self.new.fields.iter().filter(|field| field.oneof.is_none()) {
             if let Some(renamed) = &field.renamed_from {
-                if self.source(field).is_none() {
+                if source(self.old, field).is_none() {
                     let reason = self.why_not(&renamed.text, field);
                     let text =
                         format!("`{}`: `{}` is renamed from `{}`, {reason}", self.name, field.name, renamed.text);
                     found.report(codes::BAD_RENAMED_FROM, renamed.span, text);
                 }
-            } else if self.source(field).is_none() && field.upcast_default.is_none() && !may_be_absent(field) {
+            } else if source(self.old, field).is_none() && field.upcast_default.is_none() && !may_be_absent(field) {
                 let reason = match self.old.fields.iter().any(|old| old.name == field.name) {
                     true => format!("has another type in `{}`", self.old.name.0),
                     false => format!("is not in `{}`", self.old.name.0),
@@ -83,24 +84,17 @@ impl<'a> Step<'a> {
             message.fields.iter().filter(move |field| field.oneof.as_deref() == Some(oneof)).collect::<Vec<_>>()
         };
         let (old, new) = (members(self.old), members(self.new));
-        let same = |a: &Field, b: &Field| a.name == b.name && a.number == b.number && a.spelling == b.spelling;
         if old.is_empty() {
             let text = format!("`{}`: the oneof `{oneof}` is not in `{}`", self.name, self.old.name.0);
             found.report(codes::UPCAST_UNFILLED, self.handler.span, text);
         }
-        for lost in old.iter().filter(|old| !new.iter().any(|new| same(old, new))) {
+        for lost in old.iter().filter(|old| !new.iter().any(|new| same_member(old, new))) {
             let text = format!(
                 "`{}`: `{}` of the oneof `{oneof}` has another number or type in `{}`, or is not there",
                 self.name, lost.name, self.new.name.0
             );
             found.report(codes::UPCAST_UNFILLED, self.handler.span, text);
         }
-    }
-
-    /// The field that a field outside of oneofs takes its value from.
-    fn source(&self, field: &Field) -> Option<&'a Field> {
-        let name = field.renamed_from.as_ref().map_or(&field.name, |renamed| &renamed.text);
-        self.old.fields.iter().find(|old| &old.name == name && alike(old, field))
     }
 
     fn why_not(&self, name: &str, field: &Field) -> String {
@@ -112,13 +106,8 @@ impl<'a> Step<'a> {
 
     /// Whether this upcast looks at the field's options.
     fn reads_option(&self, field: &Field) -> bool {
-        field.oneof.is_none() && (field.renamed_from.is_some() || self.source(field).is_none())
+        field.oneof.is_none() && (field.renamed_from.is_some() || source(self.old, field).is_none())
     }
-}
-
-/// Whether a value of the one is one of the other, byte for byte.
-fn alike(old: &Field, new: &Field) -> bool {
-    old.spelling == new.spelling && old.label == new.label && old.oneof.is_none()
 }
 
 /// Whether a reader can tell that there was none. A message can be absent, too, but is seldom expected to be.
