@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is for developers.
 
-.PHONY: demo clean-demo test conformance package soak bench lint lint-proto
+.PHONY: demo clean-demo test conformance package sidecar check-sidecar soak bench lint lint-proto lint-deploy
 
 DATA := examples/flights/data/flights-2013-01.csv.gz
 
@@ -26,6 +26,19 @@ conformance:
 package:
 	./tests/package
 
+# One static program, target/dist/angzarr-sidecar; `make sidecar STORES=sqlite` leaves PostgreSQL out.
+STORES := sqlite,postgres
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+sidecar:
+	RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile dist --target $(HOST) -p angzarr-runtime \
+		--bin angzarr-sidecar --no-default-features --features sidecar,$(STORES)
+	mkdir -p target/dist
+	cp "$${CARGO_TARGET_DIR:-target}/$(HOST)/dist/angzarr-sidecar" target/dist/
+
+# Whether that program is as small as it is said to be, and needs nothing beside it. Builds it twice.
+check-sidecar:
+	./tests/static
+
 # The long ones: the whole month, killed again and again; the shop on a server that is killed, too; random runs against
 # the reference.
 soak:
@@ -40,7 +53,7 @@ bench:
 	cargo run --release --quiet -p angzarr-benches -- --only "$(ONLY)"
 
 # What CI looks at before it tests.
-lint: lint-proto
+lint: lint-proto lint-deploy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
@@ -48,3 +61,7 @@ lint: lint-proto
 # buf from whichever package registry the machine has a client for.
 lint-proto:
 	./proto/lint
+
+# The manifests of deploy/, against the schemas of Kubernetes that a validator brings along.
+lint-deploy:
+	./deploy/lint
