@@ -42,7 +42,10 @@ fn services_are_what_the_protos_say() {
 #[test]
 fn descriptors_are_what_the_protos_say() {
     let descriptors = protox::compile(WIRE, [root().join("proto")]).unwrap();
-    compare("angzarr-runtime/src/transport/services/angzarr.v1.binpb", &angzarr_runtime::prost::Message::encode_to_vec(&descriptors));
+    compare(
+        "angzarr-runtime/src/transport/services/angzarr.v1.binpb",
+        &angzarr_runtime::prost::Message::encode_to_vec(&descriptors),
+    );
 }
 
 fn messages(protos: &[&str]) -> String {

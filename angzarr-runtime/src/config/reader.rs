@@ -105,9 +105,6 @@ impl Reader<'_> {
         name: &str,
         path: &'static str,
     ) -> Section<'n, 'i> {
-        if section.get(name).is_none() {
-            self.expect(section, name);
-        }
         self.section(path, section.get(name), section.place)
     }
 

@@ -41,10 +41,10 @@ impl Reader<'_> {
     }
 
     fn storage(&mut self, root: &Section<'_, '_>) -> Option<Storage> {
-        root.get("storage").or_else(|| {
+        if root.get("storage").is_none() {
             self.missing(root, "storage");
-            None
-        })?;
+            return None;
+        }
         let section = self.within(root, "storage", "storage");
         let kind = self.value(&section, "type", value::text)?;
         match kind.as_str() {
@@ -199,13 +199,17 @@ impl Reader<'_> {
             return all;
         };
         for (consumer, said) in consumers {
+            let Some(name) = plain(consumer).filter(|name| !name.is_empty()) else {
+                self.wrong(consumer.span.start, "CONFIG_VALUE_INVALID", "expected the full name of a component", "");
+                continue;
+            };
             let section = self.section("delivery.*", Some(said), consumer.span.start);
             let delivery = DeliveryOverride {
                 attempts: self.value(&section, "attempts", value::count),
                 timeout: self.value(&section, "timeout", value::some_time),
                 on_failure: self.value(&section, "on_failure", value::on_failure),
             };
-            all.insert(plain(consumer).unwrap_or_default().into_owned(), delivery);
+            all.insert(name.into_owned(), delivery);
         }
         all
     }

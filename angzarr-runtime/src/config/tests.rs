@@ -175,6 +175,7 @@ fn what_is_no_configuration_is_told_with_its_place() {
         ("storage: {}\n---\nstorage: {}\n", "one document"),
         ("services: []\n", "expected a list"),
         ("delivery: [a]\n", "full names of components"),
+        ("delivery: { [a]: { attempts: 1 } }\n", "the full name of a component"),
         ("storage: { type: \"${A\" }\n", "not closed"),
         ("\u{e041}", "stand for nothing"),
         ("storage: { type: ${a b} }\n", "no name"),
@@ -237,6 +238,20 @@ fn a_connection_string_is_kept_and_not_shown() {
     assert!(!format!("{config:?}").contains("hunter2"));
     let found = parsed(&text, &[("DATABASE_URL", "memory")]).unwrap_err().to_string();
     assert!(found.contains("does not begin with `postgres://`"), "{found}");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn the_manifest_holds_a_configuration() {
+    let manifest = include_str!("../../../deploy/kubernetes.yaml");
+    let (_, rest) = manifest.split_once("sidecar.yaml: |\n").unwrap();
+    let lines = rest.lines().take_while(|line| *line != "---").map(|line| line.strip_prefix("    ").unwrap());
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let config = parsed(&text, &[("DATABASE_URL", "postgres://angzarr@db/shop")]).unwrap();
+    let grace = config.drain.calls + config.drain.consumers;
+    let (_, given) = manifest.split_once("terminationGracePeriodSeconds: ").unwrap();
+    let given = Duration::from_secs(given.lines().next().unwrap().parse().unwrap());
+    assert!(grace < given, "{grace:?} of draining in {given:?}");
 }
 
 #[cfg(all(feature = "sqlite", feature = "postgres"))]

@@ -1,27 +1,15 @@
 //! How it ends.
 
-use std::io::Write;
 use std::os::unix::net::UnixStream;
 
-use crate::process::{Place, Sidecar};
-
-/// Starts one that serves at the socket `api`.
-async fn serving(place: &Place, more: &str) -> Sidecar {
-    let mut sidecar = place.start(&format!("listen: {{ address: \"{}\" }}\n{more}", place.socket("api")));
-    sidecar.accepts(&place.path("api")).await;
-    sidecar
-}
+use crate::calling::{begin, call, head, serving};
+use crate::process::Place;
 
 /// A call that has begun and does not end: more of its body is announced than comes.
-fn call(place: &Place) -> UnixStream {
-    let mut stream = UnixStream::connect(place.path("api")).unwrap();
-    let head = "POST /angzarr.v1.EventQuery/GetEventBook HTTP/1.1\r\nhost: localhost\r\n\
-                content-type: application/grpc\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n";
-    stream.write_all(head.as_bytes()).unwrap();
+fn unfinished(place: &Place) -> UnixStream {
+    let mut stream = begin(place, "EventQuery/GetEventBook", 100, "expect: 100-continue\r\n");
     // It is asked for more, so it is at work.
-    let mut answer = [0; 12];
-    std::io::Read::read_exact(&mut stream, &mut answer).unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 100");
+    assert!(head(&mut stream).starts_with("http/1.1 100"));
     stream
 }
 
@@ -46,7 +34,7 @@ async fn calls_that_do_not_end_are_cut_off() {
     let place = Place::new();
     let _service = place.serve();
     let mut sidecar = serving(&place, "drain: { calls: 100ms }").await;
-    let _call = call(&place);
+    let _call = unfinished(&place);
     sidecar.signal("TERM");
     assert_eq!(sidecar.ends().await, Some(4), "{}", sidecar.log());
     assert!(sidecar.log().contains("calls are cut off"), "{}", sidecar.log());
@@ -58,10 +46,21 @@ async fn who_asks_twice_does_not_wait() {
     let place = Place::new();
     let _service = place.serve();
     let mut sidecar = serving(&place, "drain: { calls: 1h }").await;
-    let _call = call(&place);
+    let _call = unfinished(&place);
     sidecar.signal("TERM");
     sidecar.logs("asked to end").await;
     sidecar.signal("TERM");
     assert_eq!(sidecar.ends().await, Some(4), "{}", sidecar.log());
     assert!(sidecar.log().contains("asked to end again"), "{}", sidecar.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_are_ended() {
+    let place = Place::new();
+    let _service = place.serve();
+    let mut sidecar = serving(&place, "drain: { calls: 1h }").await;
+    let (_subscription, answer) = call(&place, "EventQuery/Subscribe");
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
+    sidecar.signal("TERM");
+    assert_eq!(sidecar.ends().await, Some(0), "{}", sidecar.log());
 }

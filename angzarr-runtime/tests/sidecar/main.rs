@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test's helper, a panic is how the test fails")]
 
+mod calling;
 mod ending;
+mod limiting;
 mod listening;
 mod process;
 mod refusing;

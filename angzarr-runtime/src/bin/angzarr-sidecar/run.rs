@@ -146,5 +146,5 @@ async fn close(app: App) -> bool {
 async fn end_at_next(mut signals: Signals) {
     signals.next().await;
     error!("asked to end again: ending at once");
-    std::process::exit(4);
+    std::process::exit(crate::CUT_OFF.into());
 }

@@ -58,3 +58,52 @@ pub(super) fn held<T: 'static>(
     };
     Ok(stream.map(holding).boxed())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::StatusCode;
+    use axum::http::header::CONTENT_TYPE;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use futures_util::stream::pending;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_without_room_is_refused() {
+        let calls = room(1);
+        let router = axum::Router::new().route("/", get(|| async { "done" }));
+        let router = router.layer(from_fn_with_state(calls.clone(), admit));
+        let call = |content_type: &str| {
+            let request = Request::builder().uri("/").header(CONTENT_TYPE, content_type).body(Body::empty()).unwrap();
+            router.clone().oneshot(request)
+        };
+        let other = calls.clone().try_acquire_owned().unwrap();
+        let refused = call("application/grpc").await.unwrap();
+        assert_eq!(refused.headers()["grpc-status"], "8");
+        let refused = call("application/json").await.unwrap();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        let body = to_bytes(refused.into_body(), usize::MAX).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["code"], "CALLS_EXHAUSTED");
+
+        drop(other);
+        // Room is given back by those that had it.
+        for _ in 0..2 {
+            assert_eq!(call("application/json").await.unwrap().status(), StatusCode::OK);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_has_its_room_while_it_lasts() {
+        let streams = room(2);
+        let one = held(&streams, pending::<()>()).unwrap();
+        let _other = held(&streams, pending::<()>()).unwrap();
+        let refused = held(&streams, pending::<()>()).err().unwrap();
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        drop(one);
+        assert!(held(&streams, pending::<()>()).is_ok());
+    }
+}
