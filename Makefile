@@ -31,7 +31,7 @@ package:
 # /dev/urandom, which not every folder that it is confined to has.
 STORES := sqlite,postgres
 STATIC := -C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom" \
-	-C link-arg=-Wl,--icf=all -C link-arg=-Wl,-z,pack-relative-relocs
+	-C link-arg=-Wl,-z,pack-relative-relocs
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sidecar:
 	RUSTFLAGS='$(STATIC)' cargo build --profile dist --target $(HOST) -p angzarr-runtime \

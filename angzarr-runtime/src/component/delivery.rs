@@ -56,3 +56,17 @@ pub enum OnFailure {
     /// The consumer stops before it.
     Stop,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_overridden_is_as_declared() {
+        let declared = Delivery { attempts: 2, timeout: Duration::from_secs(3), on_failure: OnFailure::Stop };
+        assert_eq!(DeliveryOverride::default().over(declared), declared);
+        let attempts = DeliveryOverride { attempts: Some(9), ..DeliveryOverride::default() };
+        assert_eq!(attempts.over(declared), Delivery { attempts: 9, ..declared });
+        assert_eq!(DeliveryOverride::from(Delivery::DEFAULT).over(declared), Delivery::DEFAULT);
+    }
+}

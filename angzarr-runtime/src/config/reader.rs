@@ -98,14 +98,9 @@ impl Reader<'_> {
         self.wrong(place, "CONFIG_KEY_UNKNOWN", message, help);
     }
 
-    /// A section of a section.
-    pub(super) fn within<'n, 'i>(
-        &mut self,
-        section: &Section<'n, 'i>,
-        name: &str,
-        path: &'static str,
-    ) -> Section<'n, 'i> {
-        self.section(path, section.get(name), section.place)
+    /// A section of the whole file.
+    pub(super) fn within<'n, 'i>(&mut self, root: &Section<'n, 'i>, name: &'static str) -> Section<'n, 'i> {
+        self.section(name, root.get(name), root.place)
     }
 
     /// The value of a key: what is said, or else what holds then; none if there is none, or a mistake.

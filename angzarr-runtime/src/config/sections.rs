@@ -9,7 +9,9 @@ use super::reader::{Reader, Section, is_null, plain, shown};
 use super::{Aggregates, Config, Drain, LogFormat, value};
 use crate::component::DeliveryOverride;
 use crate::nearest::nearest;
-use crate::store::{Storage, StoreError};
+use crate::store::Storage;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::store::StoreError;
 use crate::transport::{Address, FactToken, Limits};
 
 /// Kinds that the design knows. Which of them this program has is asked in [`Reader::storage`].
@@ -45,7 +47,7 @@ impl Reader<'_> {
             self.missing(root, "storage");
             return None;
         }
-        let section = self.within(root, "storage", "storage");
+        let section = self.within(root, "storage");
         let kind = self.value(&section, "type", value::text)?;
         match kind.as_str() {
             "memory" => {
@@ -101,7 +103,7 @@ impl Reader<'_> {
     }
 
     fn bus(&mut self, root: &Section<'_, '_>) {
-        let section = self.within(root, "bus", "bus");
+        let section = self.within(root, "bus");
         if let Some(kind) = self.value(&section, "type", value::text)
             && kind != "channel"
         {
@@ -157,7 +159,7 @@ impl Reader<'_> {
     }
 
     fn listen(&mut self, root: &Section<'_, '_>, services: &[Address]) -> Option<Address> {
-        let section = self.within(root, "listen", "listen");
+        let section = self.within(root, "listen");
         let address = self.value(&section, "address", value::address);
         let insecure = self.value(&section, "insecure", value::flag);
         let (address, insecure) = (address?, insecure?);
@@ -176,7 +178,7 @@ impl Reader<'_> {
     }
 
     fn aggregates(&mut self, root: &Section<'_, '_>) -> Option<Aggregates> {
-        let section = self.within(root, "aggregates", "aggregates");
+        let section = self.within(root, "aggregates");
         let serve = self.value(&section, "serve", value::flag)?;
         let token = self.value(&section, "fact_token", value::secret);
         match section.get("fact_token") {
@@ -215,14 +217,14 @@ impl Reader<'_> {
     }
 
     fn drain(&mut self, root: &Section<'_, '_>) -> Option<Drain> {
-        let section = self.within(root, "drain", "drain");
+        let section = self.within(root, "drain");
         let calls = self.value(&section, "calls", value::duration);
         let consumers = self.value(&section, "consumers", value::duration);
         Some(Drain { calls: calls?, consumers: consumers? })
     }
 
     fn limits(&mut self, root: &Section<'_, '_>) -> Option<Limits> {
-        let section = self.within(root, "limits", "limits");
+        let section = self.within(root, "limits");
         let message_size = self.value(&section, "message_size", value::bytes);
         let calls = self.value(&section, "calls", value::count);
         let streams = self.value(&section, "streams", value::count);
@@ -230,7 +232,7 @@ impl Reader<'_> {
     }
 
     fn log(&mut self, root: &Section<'_, '_>) -> Option<LogFormat> {
-        let section = self.within(root, "log", "log");
+        let section = self.within(root, "log");
         self.value(&section, "format", value::log_format)
     }
 }

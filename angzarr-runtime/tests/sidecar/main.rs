@@ -3,7 +3,7 @@
 //! The tests stand here and not with the others that start processes, since only a package's own tests are told where its
 //! programs are.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test's helper, a panic is how the test fails")]
+#![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
 
 mod calling;
 mod ending;
