@@ -20,12 +20,15 @@
 
 pub mod app;
 pub mod component;
+#[cfg(feature = "sidecar")]
+pub mod config;
 mod context;
 mod coordinator;
 mod error;
 mod failure;
 pub mod id;
 mod message;
+mod nearest;
 pub mod proto;
 mod rejection;
 pub mod store;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{RwLock, watch};
 
 use super::{App, Inner};
-use crate::component::{Component, Delivery, Registration, Subscription};
+use crate::component::{Component, Delivery, DeliveryOverride, Registration, Subscription};
 use crate::coordinator::business::BusinessCoordinator;
 use crate::coordinator::consumer::{self, Consumer, Stop};
 use crate::coordinator::log::Log;
@@ -28,7 +28,7 @@ use crate::view::ViewStore;
 pub struct AppBuilder {
     storage: Storage,
     registrations: Vec<Registration>,
-    deliveries: HashMap<String, Delivery>,
+    deliveries: HashMap<String, DeliveryOverride>,
     /// Statements that make what projectors write.
     tables: Vec<String>,
     drain: Duration,
@@ -53,9 +53,10 @@ impl AppBuilder {
         self
     }
 
-    /// Sets how events reach the consumer of this full name, whatever its own definition says.
-    pub fn delivery(mut self, consumer: impl Into<String>, delivery: Delivery) -> Self {
-        self.deliveries.insert(consumer.into(), delivery);
+    /// Sets how events reach the consumer of this full name, whatever its own definition says: all of it by a
+    /// [`Delivery`], or a part of it.
+    pub fn delivery(mut self, consumer: impl Into<String>, delivery: impl Into<DeliveryOverride>) -> Self {
+        self.deliveries.insert(consumer.into(), delivery.into());
         self
     }
 
@@ -115,7 +116,8 @@ impl AppBuilder {
         let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
         let (mut sagas, mut process_managers, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
         let deliveries = self.deliveries;
-        let delivery = |name: &str, declared: Delivery| deliveries.get(name).copied().unwrap_or(declared);
+        let delivery =
+            |name: &str, declared: Delivery| deliveries.get(name).map_or(declared, |said| said.over(declared));
         for registration in self.registrations {
             let consumer: Arc<dyn Consumer> = match registration {
                 Registration::Aggregate(_) | Registration::Upcaster(_) => continue,
@@ -187,7 +189,7 @@ async fn make_tables(views: &dyn ViewStore, statements: &str) -> Result<(), Erro
 }
 
 /// What the components demand of each other. Everything that is wrong is told at once.
-fn check(registrations: &[Registration], deliveries: &HashMap<String, Delivery>) -> Result<(), Error> {
+fn check(registrations: &[Registration], deliveries: &HashMap<String, DeliveryOverride>) -> Result<(), Error> {
     let mut wrong = Vec::new();
     let mut names = HashSet::new();
     let mut owners: HashMap<&str, &str> = HashMap::new();

@@ -7,9 +7,9 @@ use crate::coordinator::state;
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::id::root_id;
-use crate::store::{AsOf, Load, Record, StreamId};
 #[cfg(feature = "grpc")]
 use crate::message::Payload;
+use crate::store::{AsOf, Load, Record, StreamId};
 
 /// A stretch of the log, or of a conversation, with events in their current versions.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use aggregate::{
     AggregateLogic, AggregateSpec, Deciding, Input, Undecided, aggregate, decided, deciding, decode_refused,
 };
-pub use delivery::{Delivery, OnFailure};
+pub use delivery::{Delivery, DeliveryOverride, OnFailure};
 pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
 #[cfg(feature = "grpc")]
 pub(crate) use projector::AnyRow;

@@ -12,7 +12,7 @@ mod services;
 mod status;
 
 pub use address::{Address, BadAddress};
-pub use api::{Api, FactToken};
+pub use api::{Api, FactToken, Limits};
 pub use described::Described;
 pub use remote::Remote;
 pub use service::Service;

@@ -28,6 +28,13 @@ pub(super) fn status(error: &Error) -> Status {
     Status::with_error_details(code(error), error.to_string(), details)
 }
 
+/// The status of what there is no room for now.
+pub(super) fn exhausted(reason: &str, message: &str) -> Status {
+    let help = HashMap::from([("help".to_owned(), "try again later, or allow more in the limits".to_owned())]);
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, help);
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
 /// The one table of errors and statuses.
 fn code(error: &Error) -> Code {
     match error {

@@ -1,18 +1,24 @@
 //! Commands in, and everything of their conversation out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
 use super::book::caused;
+use super::limits::held;
 use crate::app::{App, Following};
 use crate::proto;
 use crate::transport::services::command_gateway_server::CommandGateway;
 use crate::transport::status::status;
 
-pub(super) struct Gateway(pub(super) App);
+pub(super) struct Gateway {
+    pub(super) app: App,
+    pub(super) streams: Arc<Semaphore>,
+}
 
 type Books = BoxStream<'static, Result<proto::EventBook, Status>>;
 
@@ -29,9 +35,11 @@ impl Gateway {
         if cover.correlation_id.is_empty() {
             cover.correlation_id = Uuid::now_v7().to_string();
         }
-        let following = limited(self.0.follow(cover.correlation_id.clone()));
-        self.0.execute(book).await.map_err(|error| status(&error))?;
-        Ok(Response::new(books(following)))
+        let following = limited(self.app.follow(cover.correlation_id.clone()));
+        // Before anything is decided: what is refused here may be sent again.
+        let books = held(&self.streams, books(following))?;
+        self.app.execute(book).await.map_err(|error| status(&error))?;
+        Ok(Response::new(books))
     }
 }
 

@@ -1,10 +1,15 @@
 //! Reading streams, states and the log.
 
-use futures_util::stream::{BoxStream, StreamExt, TryStreamExt, iter, unfold};
+use std::sync::Arc;
+
+use futures_util::future::ready;
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt, iter, once, unfold};
+use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
 use super::book::book;
+use super::limits::held;
 use crate::app::App;
 use crate::error::{BadBook, Error};
 use crate::id::root_id;
@@ -17,7 +22,12 @@ use crate::transport::status::status;
 /// How many records are read at a time.
 const PAGE: usize = 256;
 
-pub(super) struct Query(pub(super) App);
+pub(super) struct Query {
+    pub(super) app: App,
+    pub(super) streams: Arc<Semaphore>,
+    /// Whether serving ends: subscriptions would go on for ever.
+    pub(super) ending: watch::Receiver<bool>,
+}
 
 type Books = BoxStream<'static, Result<proto::EventBook, Status>>;
 
@@ -28,22 +38,25 @@ impl EventQuery for Query {
     async fn get_event_book(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::EventBook>, Status> {
         let (stream, from, as_of) = asked(request.into_inner()).map_err(|error| status(&error))?;
         let load = Load { from, as_of, ..Load::of(stream) };
-        let records = self.0.stream_events(load).await.map_err(|error| status(&error))?;
+        let records = self.app.stream_events(load).await.map_err(|error| status(&error))?;
         Ok(Response::new(book(records).unwrap_or_default()))
     }
 
     async fn get_state(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::StateResponse>, Status> {
         let (stream, _, as_of) = asked(request.into_inner()).map_err(|error| status(&error))?;
-        let state = self.0.encoded_state(stream, as_of).await.map_err(|error| status(&error))?;
+        let state = self.app.encoded_state(stream, as_of).await.map_err(|error| status(&error))?;
         Ok(Response::new(proto::StateResponse { state: state.map(|state| state.to_any()) }))
     }
 
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Result<Response<Books>, Status> {
         let wanted = request.into_inner();
-        let tail = Tail { app: self.0.clone(), head: self.0.head(), after: wanted.after };
+        let tail = Tail { app: self.app.clone(), head: self.app.head(), after: wanted.after };
         let pages = unfold(tail, |mut tail| async { Some((tail.next().await, tail)) });
         let books = pages.map_ok(move |records| iter(books(records, &wanted)).map(Ok)).try_flatten();
-        Ok(Response::new(books.boxed()))
+        let mut ending = self.ending.clone();
+        let ended = async move { ending.wait_for(|ending| *ending).await.is_err() };
+        let last = once(ready(Err(status(&Error::ShuttingDown))));
+        Ok(Response::new(held(&self.streams, books.take_until(Box::pin(ended)).chain(last))?))
     }
 }
 
@@ -65,7 +78,7 @@ fn asked(query: proto::StreamQuery) -> Result<(StreamId, u32, AsOf), Error> {
 /// The log as it goes on.
 struct Tail {
     app: App,
-    head: tokio::sync::watch::Receiver<u64>,
+    head: watch::Receiver<u64>,
     after: u64,
 }
 

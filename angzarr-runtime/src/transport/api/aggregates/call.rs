@@ -40,6 +40,8 @@ pub(super) struct Rpc {
     root: u32,
     external_id: u32,
     facts: Option<FactToken>,
+    /// How many bytes a request may have.
+    pub(super) largest: usize,
 }
 
 /// What comes of a call.
@@ -56,6 +58,7 @@ impl Rpc {
         component: &proto::ComponentDescription,
         handler: &proto::HandlerDescription,
         facts: Option<FactToken>,
+        largest: usize,
     ) -> Result<Self, Failure> {
         let missing = || invalid(format!("it does not describe `{}/{}`", component.name, handler.rpc));
         let service = described.pool.get_service_by_name(&component.name).ok_or_else(missing)?;
@@ -71,6 +74,7 @@ impl Rpc {
             root,
             external_id,
             facts,
+            largest,
         })
     }
 

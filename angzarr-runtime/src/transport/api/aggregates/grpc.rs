@@ -14,7 +14,7 @@ use tonic::{Status, body::Body};
 use super::call::{Answer, Rpc};
 
 pub(super) async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
-    let mut grpc = Grpc::new(Dynamic(rpc.input.clone()));
+    let mut grpc = Grpc::new(Dynamic(rpc.input.clone())).max_decoding_message_size(rpc.largest);
     let answer = if rpc.streams {
         grpc.server_streaming(Streaming(rpc), request).await
     } else {

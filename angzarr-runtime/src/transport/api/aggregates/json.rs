@@ -13,19 +13,21 @@ use tonic_types::StatusExt;
 
 use super::call::{Answer, Rpc};
 
-/// How many bytes a request may have.
-const LARGEST: usize = 4 << 20;
-
 pub(super) async fn serve(rpc: &Rpc, request: Request) -> Response {
     match answer(rpc, request).await {
         Ok((headers, body)) => respond(StatusCode::OK, headers, &body),
-        Err(status) => respond(http_status(status.code()), HeaderMap::new(), &told(&status)),
+        Err(status) => failed(&status),
     }
+}
+
+/// An error instead of an answer.
+pub(super) fn failed(status: &Status) -> Response {
+    respond(http_status(status.code()), HeaderMap::new(), &told(status))
 }
 
 async fn answer(rpc: &Rpc, request: Request) -> Result<(HeaderMap, Value), Status> {
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, LARGEST).await;
+    let bytes = to_bytes(body, rpc.largest).await;
     let bytes = bytes.map_err(|error| Status::invalid_argument(format!("the request cannot be read: {error}")))?;
     let bad = |error| Status::invalid_argument(format!("the request is no `{}`: {error}", rpc.input.full_name()));
     let mut json = serde_json::Deserializer::from_slice(if bytes.is_empty() { b"{}" } else { &bytes });

@@ -11,8 +11,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
 use axum::routing::post;
+use tonic::Status;
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -40,11 +43,16 @@ impl std::fmt::Debug for FactToken {
 }
 
 /// The routes of all aggregates of a service. Compensations have none; facts have some if there is a token for them.
-pub(super) fn routes(app: &App, described: &Described, facts: Option<&FactToken>) -> Result<Router, Failure> {
+pub(super) fn routes(
+    app: &App,
+    described: &Described,
+    facts: Option<&FactToken>,
+    largest: usize,
+) -> Result<Router, Failure> {
     let mut router = Router::new();
     for component in described.components.iter().filter(|component| component.kind() == ComponentKind::Aggregate) {
         for handler in component.handlers.iter().filter(|handler| is_served(handler, facts)) {
-            let rpc = Arc::new(Rpc::new(app.clone(), described, component, handler, facts.cloned())?);
+            let rpc = Arc::new(Rpc::new(app.clone(), described, component, handler, facts.cloned(), largest)?);
             let path = format!("/{}/{}", component.name, handler.rpc);
             router = router.route(&path, post(move |request: Request| serve(rpc, request)));
         }
@@ -60,11 +68,16 @@ fn is_served(handler: &proto::HandlerDescription, facts: Option<&FactToken>) -> 
     }
 }
 
-async fn serve(rpc: Arc<Rpc>, request: Request) -> axum::response::Response {
-    let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
-    if content_type.is_some_and(|value| value.starts_with(b"application/grpc")) {
-        grpc::serve(rpc, request).await
-    } else {
-        json::serve(&rpc, request).await
-    }
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+    content_type.is_some_and(|value| value.starts_with(b"application/grpc"))
+}
+
+/// Answers a call with these headers by an error.
+pub(super) fn refused(headers: &HeaderMap, status: Status) -> Response {
+    if is_grpc(headers) { status.into_http() } else { json::failed(&status) }
+}
+
+async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
+    if is_grpc(request.headers()) { grpc::serve(rpc, request).await } else { json::serve(&rpc, request).await }
 }
