@@ -25,6 +25,9 @@ pub struct Context {
     cause: Option<Cause>,
     now: Timestamp,
     decision: Decision,
+    /// The next sequence of the stream when the decision began.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "only services have to be told"))]
+    next_sequence: u32,
     ids: AtomicU32,
     /// What a process manager does beside what it returns; none for all others.
     process: Option<Mutex<Planned>>,
@@ -87,7 +90,7 @@ impl Context {
         decision: Decision,
     ) -> Self {
         let ids = AtomicU32::new(0);
-        Self { stream, key, correlation_id, cause, now, decision, ids, process: None, slot: None }
+        Self { stream, key, correlation_id, cause, now, decision, next_sequence: 0, ids, process: None, slot: None }
     }
 
     /// Domain of the stream: the component's own one if it has one, else that of the event.
@@ -121,7 +124,8 @@ impl Context {
         self.now
     }
 
-    fn seed(&self) -> Uuid {
+    /// What its ids are made from.
+    pub(crate) fn seed(&self) -> Uuid {
         match (self.decision, &self.cause) {
             (Decision::Known(seed), _) => seed,
             (Decision::Step, Some(Cause { domain, root, sequence, part, component, .. })) => {
@@ -141,6 +145,17 @@ impl Context {
     /// The same at another instant.
     pub(crate) fn at(self, now: Timestamp) -> Self {
         Self { now, ..self }
+    }
+
+    /// The same, on what is stored before this sequence of the stream.
+    pub(crate) fn before(self, next_sequence: u32) -> Self {
+        Self { next_sequence, ..self }
+    }
+
+    /// The sequence that everything which is stored in the stream, and decided upon, comes before.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn next_sequence(&self) -> u32 {
+        self.next_sequence
     }
 
     /// The context of a process manager.
@@ -245,7 +260,8 @@ impl Context {
         Ok(())
     }
 
-    fn plan(&self, name: String, due: Option<(Timestamp, Payload)>) -> Result<(), Failure> {
+    /// Sets a deadline of this instance, or takes it back.
+    pub(crate) fn plan(&self, name: String, due: Option<(Timestamp, Payload)>) -> Result<(), Failure> {
         if name.is_empty() {
             return Err(Failure::new(
                 "DEADLINE_UNNAMED",

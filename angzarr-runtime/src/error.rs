@@ -269,6 +269,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Error::Store(error) => error.retryable(),
+            Error::Failed(failure) => failure.retryable(),
             Error::Contention { .. } | Error::DeadlineExceeded => true,
             _ => false,
         }

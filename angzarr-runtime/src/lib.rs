@@ -20,12 +20,15 @@
 
 pub mod app;
 pub mod component;
+#[cfg(feature = "sidecar")]
+pub mod config;
 mod context;
 mod coordinator;
 mod error;
 mod failure;
 pub mod id;
 mod message;
+mod nearest;
 pub mod proto;
 mod rejection;
 pub mod store;
@@ -33,6 +36,8 @@ pub mod tables;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+#[cfg(feature = "grpc")]
+pub mod transport;
 pub mod view;
 
 pub use app::{App, SyncMode};

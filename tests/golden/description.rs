@@ -126,7 +126,7 @@ fn snapshot(spec: &SnapshotSpec) -> Option<(u32, u32, String)> {
 }
 
 fn state(stateful: &dyn Stateful) -> String {
-    stateful.encode_state(&stateful.new_state()).unwrap().type_name.to_string()
+    stateful.state_type()
 }
 
 /// Full name, and what a derive says.

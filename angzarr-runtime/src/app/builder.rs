@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{RwLock, watch};
 
 use super::{App, Inner};
-use crate::component::{Component, Delivery, Registration, Subscription};
+use crate::component::{Component, Delivery, DeliveryOverride, Registration, Subscription};
 use crate::coordinator::business::BusinessCoordinator;
 use crate::coordinator::consumer::{self, Consumer, Stop};
 use crate::coordinator::log::Log;
@@ -28,7 +28,7 @@ use crate::view::ViewStore;
 pub struct AppBuilder {
     storage: Storage,
     registrations: Vec<Registration>,
-    deliveries: HashMap<String, Delivery>,
+    deliveries: HashMap<String, DeliveryOverride>,
     /// Statements that make what projectors write.
     tables: Vec<String>,
     drain: Duration,
@@ -53,9 +53,10 @@ impl AppBuilder {
         self
     }
 
-    /// Sets how events reach the consumer of this full name, whatever its own definition says.
-    pub fn delivery(mut self, consumer: impl Into<String>, delivery: Delivery) -> Self {
-        self.deliveries.insert(consumer.into(), delivery);
+    /// Sets how events reach the consumer of this full name, whatever its own definition says: all of it by a
+    /// [`Delivery`], or a part of it.
+    pub fn delivery(mut self, consumer: impl Into<String>, delivery: impl Into<DeliveryOverride>) -> Self {
+        self.deliveries.insert(consumer.into(), delivery.into());
         self
     }
 
@@ -78,6 +79,13 @@ impl AppBuilder {
     /// Adds a component.
     pub fn register(mut self, component: impl Component) -> Self {
         self.registrations.push(component.register());
+        self
+    }
+
+    /// Adds components whose handlers are in a service.
+    #[cfg(feature = "grpc")]
+    pub fn remote(mut self, service: crate::transport::Remote) -> Self {
+        self.registrations.extend(service.components());
         self
     }
 
@@ -108,7 +116,8 @@ impl AppBuilder {
         let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
         let (mut sagas, mut process_managers, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
         let deliveries = self.deliveries;
-        let delivery = |name: &str, declared: Delivery| deliveries.get(name).copied().unwrap_or(declared);
+        let delivery =
+            |name: &str, declared: Delivery| deliveries.get(name).map_or(declared, |said| said.over(declared));
         for registration in self.registrations {
             let consumer: Arc<dyn Consumer> = match registration {
                 Registration::Aggregate(_) | Registration::Upcaster(_) => continue,
@@ -180,7 +189,7 @@ async fn make_tables(views: &dyn ViewStore, statements: &str) -> Result<(), Erro
 }
 
 /// What the components demand of each other. Everything that is wrong is told at once.
-fn check(registrations: &[Registration], deliveries: &HashMap<String, Delivery>) -> Result<(), Error> {
+fn check(registrations: &[Registration], deliveries: &HashMap<String, DeliveryOverride>) -> Result<(), Error> {
     let mut wrong = Vec::new();
     let mut names = HashSet::new();
     let mut owners: HashMap<&str, &str> = HashMap::new();
@@ -232,13 +241,12 @@ fn check(registrations: &[Registration], deliveries: &HashMap<String, Delivery>)
 
 /// Full name, and the domain owned.
 fn identity(registration: &Registration) -> (&'static str, Option<&'static str>) {
-    match registration {
-        Registration::Aggregate(logic) => (logic.spec().name, Some(logic.spec().domain)),
-        Registration::ProcessManager(logic) => (logic.spec().name, Some(logic.spec().domain)),
-        Registration::Saga(logic) => (logic.spec().name, None),
-        Registration::Projector(logic) => (logic.spec().name, None),
-        Registration::Upcaster(logic) => (logic.spec().name, None),
-    }
+    let domain = match registration {
+        Registration::Aggregate(logic) => Some(logic.spec().domain),
+        Registration::ProcessManager(logic) => Some(logic.spec().domain),
+        Registration::Saga(_) | Registration::Projector(_) | Registration::Upcaster(_) => None,
+    };
+    (registration.name(), domain)
 }
 
 fn targets(registration: &Registration) -> BTreeSet<&'static str> {

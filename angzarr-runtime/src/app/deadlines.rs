@@ -1,10 +1,36 @@
-//! Deadlines of all process managers, for the test kit: where it may move the clock to, and when all is done there.
+//! Deadlines of all process managers.
 
 use prost_types::Timestamp;
 
 use super::App;
 use crate::error::Error;
 
+#[cfg(feature = "grpc")]
+impl App {
+    /// Up to `limit` pending deadlines that are due by `until`, the earliest first, each with the name of its process
+    /// manager.
+    ///
+    /// # Errors
+    /// What the store can yield.
+    pub(crate) async fn deadlines(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(&'static str, crate::store::Deadline)>, Error> {
+        let mut found = Vec::new();
+        for manager in &self.inner.process_managers {
+            let spec = manager.logic.spec();
+            let pending = self.inner.log.store.deadlines(spec.domain, until, limit).await?;
+            found.extend(pending.into_iter().map(|deadline| (spec.name, deadline)));
+        }
+        found.sort_by_key(|(_, deadline)| crate::time::to_micros(&deadline.due.at));
+        found.truncate(limit);
+        Ok(found)
+    }
+}
+
+/// For the test kit: where it may move the clock to, and when all is done there.
+#[cfg(feature = "testing")]
 impl App {
     /// When the earliest deadline is due that is due by `until`; none waits for a lane that is parked.
     pub(crate) async fn next_deadline(&self, until: Timestamp) -> Result<Option<Timestamp>, Error> {

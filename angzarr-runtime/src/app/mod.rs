@@ -2,7 +2,7 @@
 
 mod builder;
 mod consumers;
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "grpc", feature = "testing"))]
 mod deadlines;
 mod follow;
 mod import;
@@ -35,6 +35,8 @@ pub use wait::SyncMode;
 use crate::coordinator::consumer::Running;
 use crate::coordinator::log::Log;
 use crate::coordinator::outcome::Outcome;
+#[cfg(feature = "grpc")]
+use crate::coordinator::outcome::WaitFailure;
 use crate::coordinator::outgoing::Router;
 use crate::coordinator::process_manager::ProcessManagerCoordinator;
 use crate::coordinator::saga::SagaCoordinator;
@@ -170,6 +172,27 @@ impl App {
         self.while_open(self.inner.router.execute(book)).await
     }
 
+    /// Takes a command book, and waits for those whom `sync` names. A book that is stored is no error, whatever becomes of
+    /// the waiting: what went wrong is in the outcome.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn execute_and_wait(
+        &self,
+        book: proto::CommandBook,
+        sync: SyncMode,
+        wait: Option<Duration>,
+    ) -> Result<Outcome, Error> {
+        let outcome = self.execute(book).await?;
+        match self.wait(outcome, sync, wait.unwrap_or(crate::error::DEFAULT_WAIT)).await {
+            Err(Error::NotPassed { consumer, reason, outcome, .. }) => {
+                let mut outcome = *outcome;
+                let (code, position) = ("NOT_PASSED".to_owned(), outcome.position);
+                outcome.failures.push(WaitFailure { component: consumer, position, code, message: reason });
+                Ok(outcome)
+            }
+            result => result,
+        }
+    }
+
     /// Appends history that was decided elsewhere to the stream of `key` in `domain`. Await it after adding events.
     pub fn import(&self, domain: &str, key: impl Into<String>) -> Import {
         Import::new(self.clone(), domain.to_owned(), key.into())
@@ -224,7 +247,17 @@ impl App {
     /// # Errors
     /// Those of [`App::view`], and what the store can yield.
     pub async fn rebuild_view<R: prost::Name>(&self) -> Result<(), Error> {
-        let name = self.view_name::<R>()?;
+        self.rebuild(self.view_name::<R>()?).await
+    }
+
+    /// The same, by the full name of its projector.
+    ///
+    /// # Errors
+    /// `CONSUMER_UNKNOWN`, and what the store can yield.
+    pub(crate) async fn rebuild(&self, name: &str) -> Result<(), Error> {
+        if !self.inner.view_names.iter().any(|(known, _)| *known == name) {
+            return Err(Error::ConsumerUnknown { consumer: name.to_owned() });
+        }
         self.inner.views.rebuild(name).await?;
         // Whoever holds the lease notices that it is gone, and begins anew under the next one.
         let store = &self.inner.log.store;
@@ -235,6 +268,26 @@ impl App {
                 Acquired::Held(beat) => seen = Some(beat),
             }
         }
+    }
+
+    /// For each domain, how many states are warm, and how many bytes they have.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn warm(&self) -> Vec<(&'static str, usize, usize)> {
+        let aggregates = self.inner.router.aggregates.iter();
+        let mut warm: Vec<_> = aggregates
+            .map(|(domain, aggregate)| {
+                let (states, bytes) = aggregate.warm();
+                (*domain, states, bytes)
+            })
+            .collect();
+        warm.sort_unstable();
+        warm
+    }
+
+    /// The last position, as it moves.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn head(&self) -> watch::Receiver<u64> {
+        self.inner.log.store.watch()
     }
 
     /// The log's id.

@@ -34,15 +34,21 @@ impl<Q: Query> AskQuery<Q> {
     }
 
     async fn run(self) -> Result<Q::Answer, Error> {
-        let owner =
-            self.app.inner.router.find(Q::DOMAIN).ok_or_else(|| BadBook::UnknownDomain(Q::DOMAIN.to_owned()))?;
-        if !owner.logic.spec().queries.contains(&Q::TYPE_NAME) {
-            let (domain, type_name) = (Q::DOMAIN.to_owned(), Q::TYPE_NAME.to_owned());
+        Ok(self.app.ask(Q::DOMAIN, &self.key, self.query, self.as_of).await?.decode()?)
+    }
+}
+
+impl App {
+    /// Has a query answered by the aggregate of `domain` about the root of `key`.
+    pub(crate) async fn ask(&self, domain: &str, key: &str, query: Payload, as_of: AsOf) -> Result<Payload, Error> {
+        let owner = self.inner.router.find(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_owned()))?;
+        let spec = owner.logic.spec();
+        if !spec.queries.contains(&&*query.type_name) {
+            let (domain, type_name) = (domain.to_owned(), query.type_name.to_string());
             return Err(BadBook::UnknownQuery { domain, type_name }.into());
         }
-        let request = Request::passing(Q::DOMAIN, &self.key, Work::Query(self.query), owner.now())?;
-        let answer = self.app.while_open(owner.query(request, self.as_of)).await?;
-        Ok(answer.decode()?)
+        let request = Request::passing(spec.domain, key, Work::Query(query), owner.now())?;
+        self.while_open(owner.query(request, as_of)).await
     }
 }
 

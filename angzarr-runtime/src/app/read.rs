@@ -5,7 +5,10 @@ use crate::component::{StateMessage, Stateful};
 use crate::coordinator::log::Stretch;
 use crate::coordinator::state;
 use crate::error::{BadBook, Error};
+use crate::failure::Failure;
 use crate::id::root_id;
+#[cfg(feature = "grpc")]
+use crate::message::Payload;
 use crate::store::{AsOf, Load, Record, StreamId};
 
 /// A stretch of the log, or of a conversation, with events in their current versions.
@@ -59,10 +62,14 @@ impl App {
     /// `ROOT_EMPTY` without a natural id, and what the store and upcasters can yield; a stream that did not exist is
     /// empty.
     pub async fn events_as_of(&self, domain: &str, key: &str, as_of: AsOf) -> Result<Vec<Record>, Error> {
+        self.stream_events(Load { as_of, ..Load::of(stream(domain, key)?) }).await
+    }
+
+    /// The events among what a load finds.
+    pub(crate) async fn stream_events(&self, load: Load) -> Result<Vec<Record>, Error> {
         let log = &self.inner.log;
-        let loaded = log.store.load(Load { as_of, ..Load::of(stream(domain, key)?) }).await?;
         let mut current = Vec::new();
-        for record in loaded.records.into_iter().filter(|record| record.kind.is_event()) {
+        for record in log.store.load(load).await?.records.into_iter().filter(|record| record.kind.is_event()) {
             log.upcasts.current(record, &mut current)?;
         }
         Ok(current)
@@ -98,17 +105,39 @@ impl App {
     /// another type than `S`, `ROOT_EMPTY` without a natural id, and what the store, upcasters and folds can yield.
     pub async fn state<S: StateMessage>(&self, domain: &str, key: &str, as_of: AsOf) -> Result<Option<S>, Error> {
         let owner = self.inner.owner(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_owned()))?;
-        let other = || {
-            let kept = owner.logic.encode_state(&owner.logic.new_state());
-            let kept = kept.map(|state| format!("; it is `{}`", state.type_name)).unwrap_or_default();
-            Error::Setup(format!("the state of `{}` is not `{}`{kept}", owner.name, S::full_name()))
-        };
         // Told whatever the stream holds.
-        if !owner.logic.new_state().is::<S>() {
-            return Err(other());
+        let (kept, wanted) = (owner.logic.state_type(), S::full_name());
+        if kept != wanted {
+            return Err(Error::Setup(format!("the state of `{}` is not `{wanted}`; it is `{kept}`", owner.name)));
         }
-        let found = state::as_of(&self.inner.log, owner.logic, owner.name, stream(domain, key)?, as_of).await?;
-        found.map(|state| state.downcast().map(|state| *state).map_err(|_| other())).transpose()
+        let stream = stream(domain, key)?;
+        let folded = state::folded_as_of(&self.inner.log, owner.logic, owner.name, stream, as_of).await?;
+        if folded.next_sequence == 0 {
+            return Ok(None);
+        }
+        match folded.state.downcast() {
+            Ok(state) => Ok(Some(*state)),
+            // It is kept elsewhere, or as another Rust type of that name.
+            Err(state) => {
+                let lost = || Failure::new("STATE_LOST", format!("`{}` gives no state; its log says why", owner.name));
+                let encoded = owner.logic.encode_state(&state, folded.next_sequence).done().await;
+                Ok(Some(encoded.ok_or_else(lost)?.decode()?))
+            }
+        }
+    }
+
+    /// The state of a stream as its owner encodes it. None if nothing had been recorded there.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn encoded_state(&self, stream: StreamId, as_of: AsOf) -> Result<Option<Payload>, Error> {
+        let domain = &stream.domain;
+        let owner = self.inner.owner(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_string()))?;
+        let folded = state::folded_as_of(&self.inner.log, owner.logic, owner.name, stream, as_of).await?;
+        if folded.next_sequence == 0 {
+            return Ok(None);
+        }
+        let lost = || Failure::new("STATE_LOST", format!("`{}` gives no state; its log says why", owner.name));
+        let state = owner.logic.encode_state(&folded.state, folded.next_sequence).done().await;
+        Ok(Some(state.ok_or_else(lost)?))
     }
 
     /// Up to `limit` stored records of one conversation after position `after`: what a command led to, in all streams.

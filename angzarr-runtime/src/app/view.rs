@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::error::{BadColumn, Error};
+use crate::nearest::distance;
 use crate::store::StoreError;
 use crate::view::{Column, Key, Row, Selection, Value, ViewStore};
 
@@ -173,21 +174,6 @@ fn checked(columns: &[Column], name: &str, value: Value) -> Result<Value, BadCol
     value.fitted(kind).ok_or(wrong)
 }
 
-/// How many characters have to be put in, left out or replaced to make one of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (above, left) in one.chars().enumerate() {
-        let mut corner = above;
-        row[0] = above + 1;
-        for (index, top) in other.chars().enumerate() {
-            let replaced = corner + usize::from(left != top);
-            corner = row[index + 1];
-            row[index + 1] = replaced.min(corner + 1).min(row[index] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,10 +193,5 @@ mod tests {
         assert_eq!(other.to_string(), "the column `total` is unsigned and never has the value Text(\"5\")");
         assert_eq!(error("total", (-1).into()).code(), "COLUMN_OTHER_KIND");
         assert_eq!(Error::from(checked(&[], "a", Value::Null).unwrap_err()).to_string(), "rows have no column `a`");
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!([distance("", "abc"), distance("abc", "abd"), distance("kitten", "sitting")], [3, 1, 3]);
     }
 }

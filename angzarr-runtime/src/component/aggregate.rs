@@ -58,6 +58,8 @@ pub enum Undecided {
     Rejected(Rejection),
     /// The decision could not be made.
     Failed(Failure),
+    /// Whoever decides does not hold any more what the state stands for: it has to be loaded anew.
+    StateLost,
 }
 
 /// A decision, or an answer: there already, or coming. Handlers do not wait, unless they say that they do I/O.

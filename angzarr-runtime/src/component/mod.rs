@@ -19,11 +19,15 @@ use std::sync::Arc;
 pub use aggregate::{
     AggregateLogic, AggregateSpec, Deciding, Input, Undecided, aggregate, decided, deciding, decode_refused,
 };
-pub use delivery::{Delivery, OnFailure};
+pub use delivery::{Delivery, DeliveryOverride, OnFailure};
 pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
+#[cfg(feature = "grpc")]
+pub(crate) use projector::AnyRow;
 pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
-pub use state::{SnapshotSpec, State, StateMessage, Stateful};
+pub use state::{Encoding, SnapshotSpec, State, StateMessage, Stateful};
+#[cfg(feature = "grpc")]
+pub(crate) use upcast::copied;
 pub use upcast::{EventField, assert_upcast, decoded, upcast};
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
 
@@ -54,16 +58,35 @@ pub enum Registration {
     Upcaster(Arc<dyn UpcasterLogic>),
 }
 
+impl Component for Registration {
+    fn register(self) -> Registration {
+        self
+    }
+}
+
+impl Registration {
+    /// Full name of the component.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Registration::Aggregate(logic) => logic.spec().name,
+            Registration::Saga(logic) => logic.spec().name,
+            Registration::Projector(logic) => logic.spec().name,
+            Registration::ProcessManager(logic) => logic.spec().name,
+            Registration::Upcaster(logic) => logic.spec().name,
+        }
+    }
+}
+
 impl std::fmt::Debug for Registration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (kind, name) = match self {
-            Registration::Aggregate(logic) => ("Aggregate", logic.spec().name),
-            Registration::Saga(logic) => ("Saga", logic.spec().name),
-            Registration::Projector(logic) => ("Projector", logic.spec().name),
-            Registration::ProcessManager(logic) => ("ProcessManager", logic.spec().name),
-            Registration::Upcaster(logic) => ("Upcaster", logic.spec().name),
+        let kind = match self {
+            Registration::Aggregate(_) => "Aggregate",
+            Registration::Saga(_) => "Saga",
+            Registration::Projector(_) => "Projector",
+            Registration::ProcessManager(_) => "ProcessManager",
+            Registration::Upcaster(_) => "Upcaster",
         };
-        f.debug_tuple(kind).field(&name).finish()
+        f.debug_tuple(kind).field(&self.name()).finish()
     }
 }
 

@@ -52,9 +52,11 @@ pub struct ReturnedRow {
 }
 
 /// A row of any type.
-trait AnyRow: Send + Sync {
+pub(crate) trait AnyRow: Send + Sync {
+    /// Of its columns.
     fn values(&self) -> Vec<view::Value>;
 
+    /// The other fields, as a JSON object.
     fn rest(&self) -> String;
 }
 
@@ -78,6 +80,12 @@ impl ReturnedRow {
     /// Encodes it.
     fn new(row: impl view::Row + prost::Message + 'static) -> Self {
         Self { bytes: row.encode_to_vec().into(), message: Box::new(row) }
+    }
+
+    /// One whose message is known by its descriptor only.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn of(bytes: Bytes, message: impl AnyRow + 'static) -> Self {
+        Self { bytes, message: Box::new(message) }
     }
 
     /// The row as it is stored.

@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+use futures_util::future::BoxFuture;
+
 use crate::failure::Failure;
 use crate::message::Payload;
 
@@ -24,8 +26,38 @@ pub struct SnapshotSpec {
     pub shape: &'static str,
 }
 
+/// A state that is written down: there already, or coming.
+pub enum Encoding<'a> {
+    /// There.
+    Done(Option<Payload>),
+    /// Whoever keeps it is asked.
+    Waiting(BoxFuture<'a, Option<Payload>>),
+}
+
+impl Encoding<'_> {
+    /// Waits for it.
+    pub(crate) async fn done(self) -> Option<Payload> {
+        match self {
+            Encoding::Done(state) => state,
+            Encoding::Waiting(state) => state.await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Encoding<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Encoding::Done(state) => f.debug_tuple("Done").field(state).finish(),
+            Encoding::Waiting(_) => f.write_str("Waiting"),
+        }
+    }
+}
+
 /// Folding, for coordinators.
 pub trait Stateful: Send + Sync {
+    /// Full name of the message that holds the state.
+    fn state_type(&self) -> String;
+
     /// The state of a stream without events.
     fn new_state(&self) -> State;
 
@@ -35,8 +67,8 @@ pub trait Stateful: Send + Sync {
     /// The event does not decode, or no fold takes its type.
     fn fold(&self, state: &mut State, event: &Payload) -> Result<(), Failure>;
 
-    /// The state as a snapshot holds it.
-    fn encode_state(&self, state: &State) -> Option<Payload>;
+    /// The state as a snapshot holds it, of a stream with this next sequence; none if that cannot be had now.
+    fn encode_state<'a>(&'a self, state: &'a State, next_sequence: u32) -> Encoding<'a>;
 
     /// How many bytes the state has when it is encoded.
     fn encoded_len(&self, state: &State) -> usize;
@@ -66,6 +98,10 @@ impl<S: StateMessage> Folding<S> {
 }
 
 impl<S: StateMessage> Stateful for Folding<S> {
+    fn state_type(&self) -> String {
+        S::full_name()
+    }
+
     fn new_state(&self) -> State {
         Box::new(S::default())
     }
@@ -74,8 +110,8 @@ impl<S: StateMessage> Stateful for Folding<S> {
         (self.fold)(state.downcast_mut().ok_or_else(|| self.foreign())?, event)
     }
 
-    fn encode_state(&self, state: &State) -> Option<Payload> {
-        state.downcast_ref::<S>().map(Payload::named)
+    fn encode_state<'a>(&'a self, state: &'a State, _: u32) -> Encoding<'a> {
+        Encoding::Done(state.downcast_ref::<S>().map(Payload::named))
     }
 
     fn encoded_len(&self, state: &State) -> usize {

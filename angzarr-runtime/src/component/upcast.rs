@@ -106,10 +106,7 @@ pub const fn assert_upcast<Old: Event, New: Event>(method: &str) {
 /// # Errors
 /// `PAYLOAD_MALFORMED`.
 pub fn upcast<Old: Event, New: Event>(old: &Payload) -> Result<Payload, Failure> {
-    let malformed = |error: prost::DecodeError| {
-        let message = format!("a stored `{}` does not decode: {error}", old.type_name);
-        Failure::new("PAYLOAD_MALFORMED", message)
-    };
+    let malformed = |error: prost::DecodeError| malformed(old, &error);
     let mut value = Vec::with_capacity(old.value.len());
     for part in parts(&old.value).map_err(malformed)? {
         let Some(from) = Old::FIELDS.iter().find(|field| field.numbers.contains(&part.number)) else { continue };
@@ -134,6 +131,23 @@ pub fn upcast<Old: Event, New: Event>(old: &Payload) -> Result<Payload, Failure>
     // What has been read as this type from now on is one.
     current.decode::<New>()?;
     Ok(current)
+}
+
+/// The same for whoever knows only which field comes from which: the value that the new version has.
+#[cfg(feature = "grpc")]
+pub(crate) fn copied(old: &Payload, copies: &[(u32, u32)], defaults: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut value = Vec::with_capacity(old.value.len() + defaults.len());
+    for part in parts(&old.value).map_err(|error| malformed(old, &error))? {
+        for (_, to) in copies.iter().filter(|(from, _)| *from == part.number) {
+            part.write(*to, &mut value);
+        }
+    }
+    value.extend_from_slice(defaults);
+    Ok(value)
+}
+
+fn malformed(old: &Payload, error: &prost::DecodeError) -> Failure {
+    Failure::new("PAYLOAD_MALFORMED", format!("a stored `{}` does not decode: {error}", old.type_name))
 }
 
 /// A message that generated code holds as its encoding.

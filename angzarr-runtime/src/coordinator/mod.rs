@@ -59,13 +59,13 @@ fn check_chain(record: &Record) -> Result<(), Failure> {
 }
 
 /// Calls synchronous user code; a panic becomes a failure.
-fn guarded<T, E: From<Failure>>(component: &str, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+pub(crate) fn guarded<T, E: From<Failure>>(component: &str, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     // What user code left half-done is thrown away by every caller, so nothing broken is seen afterwards.
     std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(component, &*panic).into()))
 }
 
 /// Awaits asynchronous user code; a panic becomes a failure, and so does taking longer than `limit`.
-async fn guarded_async<T, E: From<Failure>>(
+pub(crate) async fn guarded_async<T, E: From<Failure>>(
     component: &str,
     limit: Duration,
     call: impl Future<Output = Result<T, E>>,

@@ -14,9 +14,9 @@ use crate::proto;
 use crate::store::{AsOf, Load, Loaded, Record, RecordKind, Snapshot, StreamId};
 
 /// A stream's state, and where the stream stands.
-pub(super) struct Folded {
-    pub(super) state: State,
-    pub(super) next_sequence: u32,
+pub(crate) struct Folded {
+    pub(crate) state: State,
+    pub(crate) next_sequence: u32,
     /// First sequence that the last usable snapshot does not cover.
     pub(super) snapshot_next: u32,
     /// Whether it is that of a process that has come to its end. No snapshot is written then, so the record that says so
@@ -44,20 +44,8 @@ pub(super) async fn load(
     find(log, logic, component, Load { idempotency_key: key, ..Load::of(stream.clone()) }).await
 }
 
-/// The state that decisions would have rested on then; none if nothing was recorded in the stream by then.
-pub(crate) async fn as_of(
-    log: &Log,
-    logic: &dyn Stateful,
-    component: &str,
-    stream: StreamId,
-    as_of: AsOf,
-) -> Result<Option<State>, Error> {
-    let folded = folded_as_of(log, logic, component, stream, as_of).await?;
-    Ok((folded.next_sequence > 0).then_some(folded.state))
-}
-
-/// The same, with where the stream stood.
-pub(super) async fn folded_as_of(
+/// The state that decisions would have rested on then, with where the stream stood.
+pub(crate) async fn folded_as_of(
     log: &Log,
     logic: &dyn Stateful,
     component: &str,
@@ -129,7 +117,7 @@ pub(super) fn fold(logic: &dyn Stateful, component: &str, state: &mut State, eve
 
 fn at(record: &Record, failure: &Failure) -> Failure {
     let place = format!("sequence {} of \"{}\" in \"{}\"", record.sequence, record.key, record.stream.domain);
-    Failure::new(failure.code(), format!("{} (folding {place}, position {})", failure.message(), record.position))
+    failure.reworded(format!("{} (folding {place}, position {})", failure.message(), record.position))
 }
 
 /// Keeps the state if enough records have come since the last snapshot. Failing to is not an error.
@@ -144,7 +132,7 @@ pub(super) async fn snapshot_if_due(
     if folded.completed || every == 0 || folded.next_sequence.saturating_sub(folded.snapshot_next) < every {
         return;
     }
-    let Some(state) = logic.encode_state(&folded.state) else { return };
+    let Some(state) = logic.encode_state(&folded.state, folded.next_sequence).done().await else { return };
     let fingerprint = fingerprint(log, logic, &stream.domain);
     let snapshot = Snapshot { sequence: folded.next_sequence - 1, fingerprint, state };
     folded.snapshot_next = folded.next_sequence;

@@ -465,6 +465,1575 @@ impl SyncMode {
         }
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListConsumersRequest {}
+impl ::prost::Name for ListConsumersRequest {
+    const NAME: &'static str = "ListConsumersRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListConsumersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListConsumersRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListConsumersResponse {
+    /// In the order of registration.
+    #[prost(message, repeated, tag = "1")]
+    pub consumers: ::prost::alloc::vec::Vec<ConsumerStatus>,
+    /// The last position of the log.
+    #[prost(uint64, tag = "2")]
+    pub head: u64,
+}
+impl ::prost::Name for ListConsumersResponse {
+    const NAME: &'static str = "ListConsumersResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListConsumersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListConsumersResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConsumerStatus {
+    /// Full name of its component.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// It is done with everything up to here.
+    #[prost(uint64, tag = "2")]
+    pub position: u64,
+    /// How many positions are behind that.
+    #[prost(uint64, tag = "3")]
+    pub lag: u64,
+    /// Why it stopped, if it did.
+    #[prost(string, tag = "4")]
+    pub stopped: ::prost::alloc::string::String,
+    /// Why it is paused, if it is.
+    #[prost(string, tag = "5")]
+    pub paused: ::prost::alloc::string::String,
+    /// How many of its lanes are parked.
+    #[prost(uint64, tag = "6")]
+    pub parks: u64,
+    /// How often what failed in this process, by code.
+    #[prost(btree_map = "string, uint64", tag = "7")]
+    pub failures: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        u64,
+    >,
+}
+impl ::prost::Name for ConsumerStatus {
+    const NAME: &'static str = "ConsumerStatus";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ConsumerStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ConsumerStatus".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseConsumerRequest {
+    #[prost(string, tag = "1")]
+    pub consumer: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PauseConsumerRequest {
+    const NAME: &'static str = "PauseConsumerRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.PauseConsumerRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.PauseConsumerRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseConsumerResponse {}
+impl ::prost::Name for PauseConsumerResponse {
+    const NAME: &'static str = "PauseConsumerResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.PauseConsumerResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.PauseConsumerResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeConsumerRequest {
+    #[prost(string, tag = "1")]
+    pub consumer: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ResumeConsumerRequest {
+    const NAME: &'static str = "ResumeConsumerRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ResumeConsumerRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ResumeConsumerRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeConsumerResponse {}
+impl ::prost::Name for ResumeConsumerResponse {
+    const NAME: &'static str = "ResumeConsumerResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ResumeConsumerResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ResumeConsumerResponse".into()
+    }
+}
+/// Which event.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EventReference {
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// Which of the results of its upcast; absent for an event that could not be upcast.
+    #[prost(uint32, optional, tag = "2")]
+    pub part: ::core::option::Option<u32>,
+}
+impl ::prost::Name for EventReference {
+    const NAME: &'static str = "EventReference";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.EventReference".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.EventReference".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListParksRequest {
+    #[prost(string, tag = "1")]
+    pub consumer: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListParksRequest {
+    const NAME: &'static str = "ListParksRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListParksRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListParksRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListParksResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub parks: ::prost::alloc::vec::Vec<Park>,
+}
+impl ::prost::Name for ListParksResponse {
+    const NAME: &'static str = "ListParksResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListParksResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListParksResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Park {
+    #[prost(string, tag = "1")]
+    pub lane: ::prost::alloc::string::String,
+    /// How many events wait in it.
+    #[prost(uint64, tag = "2")]
+    pub events: u64,
+    #[prost(message, optional, tag = "3")]
+    pub first: ::core::option::Option<EventReference>,
+}
+impl ::prost::Name for Park {
+    const NAME: &'static str = "Park";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Park".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Park".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClearParkRequest {
+    #[prost(string, tag = "1")]
+    pub consumer: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub lane: ::prost::alloc::string::String,
+    #[prost(enumeration = "clear_park_request::Way", tag = "3")]
+    pub way: i32,
+}
+/// Nested message and enum types in `ClearParkRequest`.
+pub mod clear_park_request {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Way {
+        Unspecified = 0,
+        /// Handles the events in order, until the park is empty or one fails again.
+        Replay = 1,
+        /// Takes the first event out, without handling it.
+        Skip = 2,
+        /// Takes all events out, without handling them.
+        Discard = 3,
+        /// The same, but first the commands that would have followed are reported as refused.
+        DiscardAndCompensate = 4,
+    }
+    impl Way {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "WAY_UNSPECIFIED",
+                Self::Replay => "REPLAY",
+                Self::Skip => "SKIP",
+                Self::Discard => "DISCARD",
+                Self::DiscardAndCompensate => "DISCARD_AND_COMPENSATE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "WAY_UNSPECIFIED" => Some(Self::Unspecified),
+                "REPLAY" => Some(Self::Replay),
+                "SKIP" => Some(Self::Skip),
+                "DISCARD" => Some(Self::Discard),
+                "DISCARD_AND_COMPENSATE" => Some(Self::DiscardAndCompensate),
+                _ => None,
+            }
+        }
+    }
+}
+impl ::prost::Name for ClearParkRequest {
+    const NAME: &'static str = "ClearParkRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ClearParkRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ClearParkRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClearParkResponse {
+    /// How many events left the park.
+    #[prost(uint64, tag = "1")]
+    pub events: u64,
+    /// The event at which it ended, and why: the lane stays parked.
+    #[prost(message, optional, tag = "2")]
+    pub failed: ::core::option::Option<EventReference>,
+    #[prost(message, optional, tag = "3")]
+    pub attempt: ::core::option::Option<Attempt>,
+}
+impl ::prost::Name for ClearParkResponse {
+    const NAME: &'static str = "ClearParkResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ClearParkResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ClearParkResponse".into()
+    }
+}
+/// One attempt to handle an event.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attempt {
+    #[prost(message, optional, tag = "1")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Attempt {
+    const NAME: &'static str = "Attempt";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Attempt".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Attempt".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDeadLettersRequest {
+    #[prost(string, tag = "1")]
+    pub consumer: ::prost::alloc::string::String,
+    /// Those behind this one.
+    #[prost(message, optional, tag = "2")]
+    pub after: ::core::option::Option<EventReference>,
+    /// 100 if it is 0.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
+}
+impl ::prost::Name for ListDeadLettersRequest {
+    const NAME: &'static str = "ListDeadLettersRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListDeadLettersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListDeadLettersRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDeadLettersResponse {
+    /// In the order of the log.
+    #[prost(message, repeated, tag = "1")]
+    pub dead_letters: ::prost::alloc::vec::Vec<DeadLetter>,
+}
+impl ::prost::Name for ListDeadLettersResponse {
+    const NAME: &'static str = "ListDeadLettersResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListDeadLettersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListDeadLettersResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeadLetter {
+    #[prost(message, optional, tag = "1")]
+    pub event: ::core::option::Option<EventReference>,
+    #[prost(string, tag = "2")]
+    pub lane: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub attempts: ::prost::alloc::vec::Vec<Attempt>,
+    /// The event as stored, not upcast, and its stream.
+    #[prost(message, optional, tag = "4")]
+    pub record: ::core::option::Option<EventBook>,
+}
+impl ::prost::Name for DeadLetter {
+    const NAME: &'static str = "DeadLetter";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.DeadLetter".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.DeadLetter".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveDeadLetterRequest {
+    #[prost(string, tag = "1")]
+    pub consumer: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub event: ::core::option::Option<EventReference>,
+}
+impl ::prost::Name for RemoveDeadLetterRequest {
+    const NAME: &'static str = "RemoveDeadLetterRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.RemoveDeadLetterRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.RemoveDeadLetterRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveDeadLetterResponse {}
+impl ::prost::Name for RemoveDeadLetterResponse {
+    const NAME: &'static str = "RemoveDeadLetterResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.RemoveDeadLetterResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.RemoveDeadLetterResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDeadlinesRequest {
+    /// Those that are due by then; all, if it is absent.
+    #[prost(message, optional, tag = "1")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// 100 if it is 0.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+}
+impl ::prost::Name for ListDeadlinesRequest {
+    const NAME: &'static str = "ListDeadlinesRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListDeadlinesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListDeadlinesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDeadlinesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub deadlines: ::prost::alloc::vec::Vec<PendingDeadline>,
+}
+impl ::prost::Name for ListDeadlinesResponse {
+    const NAME: &'static str = "ListDeadlinesResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListDeadlinesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListDeadlinesResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PendingDeadline {
+    /// Full name of its process manager.
+    #[prost(string, tag = "1")]
+    pub process_manager: ::prost::alloc::string::String,
+    /// The instance.
+    #[prost(message, optional, tag = "2")]
+    pub cover: ::core::option::Option<Cover>,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "5")]
+    pub event: ::core::option::Option<::prost_types::Any>,
+}
+impl ::prost::Name for PendingDeadline {
+    const NAME: &'static str = "PendingDeadline";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.PendingDeadline".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.PendingDeadline".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListViewsRequest {}
+impl ::prost::Name for ListViewsRequest {
+    const NAME: &'static str = "ListViewsRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListViewsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListViewsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListViewsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub views: ::prost::alloc::vec::Vec<ViewStatus>,
+}
+impl ::prost::Name for ListViewsResponse {
+    const NAME: &'static str = "ListViewsResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListViewsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListViewsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ViewStatus {
+    /// Full name of its projector.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Grows with every version of the view.
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// Whether it is built; otherwise it is read.
+    #[prost(bool, tag = "3")]
+    pub building: bool,
+    /// The table in which its rows lie.
+    #[prost(string, tag = "4")]
+    pub table: ::prost::alloc::string::String,
+    /// Everything up to here is in it.
+    #[prost(uint64, tag = "5")]
+    pub checkpoint: u64,
+    /// Why it is not built any further, if it is not.
+    #[prost(string, tag = "6")]
+    pub stopped: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ViewStatus {
+    const NAME: &'static str = "ViewStatus";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ViewStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ViewStatus".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RebuildViewRequest {
+    /// Full name of its projector.
+    #[prost(string, tag = "1")]
+    pub view: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RebuildViewRequest {
+    const NAME: &'static str = "RebuildViewRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.RebuildViewRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.RebuildViewRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RebuildViewResponse {}
+impl ::prost::Name for RebuildViewResponse {
+    const NAME: &'static str = "RebuildViewResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.RebuildViewResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.RebuildViewResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListWarmStatesRequest {}
+impl ::prost::Name for ListWarmStatesRequest {
+    const NAME: &'static str = "ListWarmStatesRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListWarmStatesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListWarmStatesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListWarmStatesResponse {
+    /// One for each aggregate.
+    #[prost(message, repeated, tag = "1")]
+    pub aggregates: ::prost::alloc::vec::Vec<WarmStates>,
+}
+impl ::prost::Name for ListWarmStatesResponse {
+    const NAME: &'static str = "ListWarmStatesResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListWarmStatesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListWarmStatesResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WarmStates {
+    #[prost(string, tag = "1")]
+    pub domain: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub states: u64,
+    /// By their encoded size.
+    #[prost(uint64, tag = "3")]
+    pub bytes: u64,
+}
+impl ::prost::Name for WarmStates {
+    const NAME: &'static str = "WarmStates";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.WarmStates".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.WarmStates".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Description {
+    /// In the order of their full names.
+    #[prost(message, repeated, tag = "1")]
+    pub components: ::prost::alloc::vec::Vec<ComponentDescription>,
+    /// The messages that they name, in the order of their full names.
+    #[prost(message, repeated, tag = "2")]
+    pub messages: ::prost::alloc::vec::Vec<MessageDescription>,
+    /// A FileDescriptorSet of the files that they come from and all that those import, dependencies first, with annotations
+    /// and without comments: for JSON, keys, rows and reflection.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub descriptors: ::prost::bytes::Bytes,
+}
+impl ::prost::Name for Description {
+    const NAME: &'static str = "Description";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Description".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Description".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ComponentDescription {
+    /// Full name, like `shop.orders.v1.app.Orders`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(enumeration = "component_description::ComponentKind", tag = "2")]
+    pub kind: i32,
+    /// Of aggregates and process managers: the domain whose streams are theirs; of upcasters: the one whose events they upcast.
+    #[prost(string, tag = "3")]
+    pub domain: ::prost::alloc::string::String,
+    /// Of aggregates and process managers: full name of the message that holds the state.
+    #[prost(string, tag = "4")]
+    pub state: ::prost::alloc::string::String,
+    /// Of aggregates and process managers: when snapshots are written.
+    #[prost(message, optional, tag = "5")]
+    pub snapshot: ::core::option::Option<SnapshotDescription>,
+    /// Of projectors: full name of the message that is a row; empty without a view.
+    #[prost(string, tag = "6")]
+    pub view: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "7")]
+    pub delivery: ::core::option::Option<DeliveryDescription>,
+    #[prost(message, repeated, tag = "8")]
+    pub handlers: ::prost::alloc::vec::Vec<HandlerDescription>,
+}
+/// Nested message and enum types in `ComponentDescription`.
+pub mod component_description {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum ComponentKind {
+        Unspecified = 0,
+        Aggregate = 1,
+        Saga = 2,
+        Projector = 3,
+        ProcessManager = 4,
+        Upcaster = 5,
+    }
+    impl ComponentKind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "COMPONENT_KIND_UNSPECIFIED",
+                Self::Aggregate => "AGGREGATE",
+                Self::Saga => "SAGA",
+                Self::Projector => "PROJECTOR",
+                Self::ProcessManager => "PROCESS_MANAGER",
+                Self::Upcaster => "UPCASTER",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "COMPONENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+                "AGGREGATE" => Some(Self::Aggregate),
+                "SAGA" => Some(Self::Saga),
+                "PROJECTOR" => Some(Self::Projector),
+                "PROCESS_MANAGER" => Some(Self::ProcessManager),
+                "UPCASTER" => Some(Self::Upcaster),
+                _ => None,
+            }
+        }
+    }
+}
+impl ::prost::Name for ComponentDescription {
+    const NAME: &'static str = "ComponentDescription";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ComponentDescription".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ComponentDescription".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SnapshotDescription {
+    /// After how many records; 0 writes none.
+    #[prost(uint32, tag = "1")]
+    pub every: u32,
+    /// Raised by hand when folding changes its meaning.
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// Fingerprint of the state's shape.
+    #[prost(string, tag = "3")]
+    pub shape: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SnapshotDescription {
+    const NAME: &'static str = "SnapshotDescription";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.SnapshotDescription".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.SnapshotDescription".into()
+    }
+}
+/// What is absent has the runtime's default.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeliveryDescription {
+    /// How often an event is tried in all.
+    #[prost(uint32, optional, tag = "1")]
+    pub attempts: ::core::option::Option<u32>,
+    /// How many milliseconds one attempt may take.
+    #[prost(uint64, optional, tag = "2")]
+    pub timeout_ms: ::core::option::Option<u64>,
+    #[prost(enumeration = "delivery_description::OnFailure", tag = "3")]
+    pub on_failure: i32,
+}
+/// Nested message and enum types in `DeliveryDescription`.
+pub mod delivery_description {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum OnFailure {
+        Unspecified = 0,
+        Park = 1,
+        Skip = 2,
+        Stop = 3,
+    }
+    impl OnFailure {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "ON_FAILURE_UNSPECIFIED",
+                Self::Park => "PARK",
+                Self::Skip => "SKIP",
+                Self::Stop => "STOP",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "ON_FAILURE_UNSPECIFIED" => Some(Self::Unspecified),
+                "PARK" => Some(Self::Park),
+                "SKIP" => Some(Self::Skip),
+                "STOP" => Some(Self::Stop),
+                _ => None,
+            }
+        }
+    }
+}
+impl ::prost::Name for DeliveryDescription {
+    const NAME: &'static str = "DeliveryDescription";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.DeliveryDescription".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.DeliveryDescription".into()
+    }
+}
+/// One rpc.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandlerDescription {
+    /// As the proto spells it, like `CheckOut`.
+    #[prost(string, tag = "1")]
+    pub rpc: ::prost::alloc::string::String,
+    #[prost(enumeration = "handler_description::HandlerKind", tag = "2")]
+    pub kind: i32,
+    /// Full name of the message that it takes.
+    #[prost(string, tag = "3")]
+    pub input: ::prost::alloc::string::String,
+    /// Whose events the input is among; of commands, facts, queries and deadlines, the component's own domain; of compensations,
+    /// the domain of the aggregate that refuses the command.
+    #[prost(string, tag = "4")]
+    pub domain: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "5")]
+    pub yields: ::prost::alloc::vec::Vec<YieldDescription>,
+    /// Field paths of the input that name lane, instance or row together; none stands for the default of the kind.
+    #[prost(string, repeated, tag = "6")]
+    pub key: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Of process managers: whether it creates an instance.
+    #[prost(bool, tag = "7")]
+    pub starts: bool,
+    /// Of upcasts that need no user code: where the fields of the new version come from.
+    #[prost(message, optional, tag = "8")]
+    pub upcast: ::core::option::Option<UpcastDescription>,
+}
+/// Nested message and enum types in `HandlerDescription`.
+pub mod handler_description {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum HandlerKind {
+        Unspecified = 0,
+        Command = 1,
+        Fact = 2,
+        Compensation = 3,
+        Query = 4,
+        Event = 5,
+        Deadline = 6,
+        Upcast = 7,
+    }
+    impl HandlerKind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "HANDLER_KIND_UNSPECIFIED",
+                Self::Command => "COMMAND",
+                Self::Fact => "FACT",
+                Self::Compensation => "COMPENSATION",
+                Self::Query => "QUERY",
+                Self::Event => "EVENT",
+                Self::Deadline => "DEADLINE",
+                Self::Upcast => "UPCAST",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "HANDLER_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+                "COMMAND" => Some(Self::Command),
+                "FACT" => Some(Self::Fact),
+                "COMPENSATION" => Some(Self::Compensation),
+                "QUERY" => Some(Self::Query),
+                "EVENT" => Some(Self::Event),
+                "DEADLINE" => Some(Self::Deadline),
+                "UPCAST" => Some(Self::Upcast),
+                _ => None,
+            }
+        }
+    }
+}
+impl ::prost::Name for HandlerDescription {
+    const NAME: &'static str = "HandlerDescription";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandlerDescription".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandlerDescription".into()
+    }
+}
+/// A message that a handler may yield.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct YieldDescription {
+    /// Full name.
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(enumeration = "yield_description::Role", tag = "2")]
+    pub role: i32,
+    /// Of commands and facts: the domain of the aggregate that they are sent to.
+    #[prost(string, tag = "3")]
+    pub domain: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `YieldDescription`.
+pub mod yield_description {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Role {
+        Unspecified = 0,
+        /// Stored in the component's own stream; of upcasts, the new version.
+        Event = 1,
+        Command = 2,
+        Fact = 3,
+        Answer = 4,
+    }
+    impl Role {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "ROLE_UNSPECIFIED",
+                Self::Event => "EVENT",
+                Self::Command => "COMMAND",
+                Self::Fact => "FACT",
+                Self::Answer => "ANSWER",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "ROLE_UNSPECIFIED" => Some(Self::Unspecified),
+                "EVENT" => Some(Self::Event),
+                "COMMAND" => Some(Self::Command),
+                "FACT" => Some(Self::Fact),
+                "ANSWER" => Some(Self::Answer),
+                _ => None,
+            }
+        }
+    }
+}
+impl ::prost::Name for YieldDescription {
+    const NAME: &'static str = "YieldDescription";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.YieldDescription".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.YieldDescription".into()
+    }
+}
+/// An upcast field by field, on encoded messages.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpcastDescription {
+    #[prost(message, repeated, tag = "1")]
+    pub copies: ::prost::alloc::vec::Vec<upcast_description::FieldCopy>,
+    /// An encoded message of the new type: what the fields hold that the old type lacks.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub defaults: ::prost::bytes::Bytes,
+}
+/// Nested message and enum types in `UpcastDescription`.
+pub mod upcast_description {
+    /// What stands under one number in the old version stands under the other in the new one.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct FieldCopy {
+        #[prost(uint32, tag = "1")]
+        pub from: u32,
+        #[prost(uint32, tag = "2")]
+        pub to: u32,
+    }
+    impl ::prost::Name for FieldCopy {
+        const NAME: &'static str = "FieldCopy";
+        const PACKAGE: &'static str = "angzarr.v1";
+        fn full_name() -> ::prost::alloc::string::String {
+            "angzarr.v1.UpcastDescription.FieldCopy".into()
+        }
+        fn type_url() -> ::prost::alloc::string::String {
+            "type.googleapis.com/angzarr.v1.UpcastDescription.FieldCopy".into()
+        }
+    }
+}
+impl ::prost::Name for UpcastDescription {
+    const NAME: &'static str = "UpcastDescription";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.UpcastDescription".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.UpcastDescription".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MessageDescription {
+    /// Full name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Of commands, facts and queries: number of the field that is the natural id of the root; 0: none.
+    #[prost(uint32, tag = "2")]
+    pub root: u32,
+    /// Of facts: number of the field that is the external id; 0: none.
+    #[prost(uint32, tag = "3")]
+    pub idempotency_key: u32,
+    /// Full names under which earlier releases stored this very shape.
+    #[prost(string, repeated, tag = "4")]
+    pub stored_as: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for MessageDescription {
+    const NAME: &'static str = "MessageDescription";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.MessageDescription".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.MessageDescription".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeRequest {}
+impl ::prost::Name for DescribeRequest {
+    const NAME: &'static str = "DescribeRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.DescribeRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.DescribeRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeResponse {
+    #[prost(message, optional, tag = "1")]
+    pub description: ::core::option::Option<Description>,
+    /// Of this start of the service: 16 random bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub service_epoch: ::prost::bytes::Bytes,
+}
+impl ::prost::Name for DescribeResponse {
+    const NAME: &'static str = "DescribeResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.DescribeResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.DescribeResponse".into()
+    }
+}
+/// The circumstances of one decision or reaction.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Context {
+    /// The component's own stream if it has one, else that of the event.
+    #[prost(message, optional, tag = "1")]
+    pub cover: ::core::option::Option<Cover>,
+    /// The event that led to this; none for a client's command.
+    #[prost(message, optional, tag = "2")]
+    pub cause: ::core::option::Option<Cause>,
+    /// The instant of the decision, which is the same on a retry.
+    #[prost(message, optional, tag = "3")]
+    pub now: ::core::option::Option<::prost_types::Timestamp>,
+    /// 16 bytes: the n-th new id, counted from 0, is the UUIDv5 of the text `id/n` in this namespace.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub id_seed: ::prost::bytes::Bytes,
+}
+impl ::prost::Name for Context {
+    const NAME: &'static str = "Context";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Context".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Context".into()
+    }
+}
+/// The past of a stream, as far as the service does not hold it already.
+///
+/// A service may keep folded states between calls, by (runtime epoch, component, root), and let go of any at any time. What
+/// it keeps is folded from stored events only, so it is known by the sequence it ends before.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct History {
+    /// In current versions, in order.
+    #[prost(message, repeated, tag = "3")]
+    pub events: ::prost::alloc::vec::Vec<::prost_types::Any>,
+    /// The sequence behind the last of these.
+    #[prost(uint32, tag = "4")]
+    pub next: u32,
+    /// Decided on earlier within the same command book, and not stored: folded for this answer, and then forgotten.
+    #[prost(message, repeated, tag = "5")]
+    pub pending: ::prost::alloc::vec::Vec<::prost_types::Any>,
+    /// The start of the service that is assumed to hold a state.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub service_epoch: ::prost::bytes::Bytes,
+    /// What the events follow: the beginning of the stream, if nothing is said.
+    #[prost(oneof = "history::Base", tags = "1, 2")]
+    pub base: ::core::option::Option<history::Base>,
+}
+/// Nested message and enum types in `History`.
+pub mod history {
+    /// What the events follow: the beginning of the stream, if nothing is said.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Base {
+        /// What the service is assumed to hold, folded from everything that is stored before this sequence.
+        #[prost(uint32, tag = "1")]
+        Held(u32),
+        /// A state from a snapshot; the service needs none of its own then.
+        #[prost(message, tag = "2")]
+        State(::prost_types::Any),
+    }
+}
+impl ::prost::Name for History {
+    const NAME: &'static str = "History";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.History".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.History".into()
+    }
+}
+/// The service does not hold what the request builds upon: the runtime sends the whole history, from a snapshot or the start.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NeedsHistory {
+    /// The sequence that what it holds ends before; 0 if it holds nothing.
+    #[prost(uint32, tag = "1")]
+    pub from: u32,
+}
+impl ::prost::Name for NeedsHistory {
+    const NAME: &'static str = "NeedsHistory";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.NeedsHistory".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.NeedsHistory".into()
+    }
+}
+/// The handler, or a fold, came to no decision: it panicked, or what it was given does not decode. No business reason.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Failure {
+    /// Stable, in capitals.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Failure {
+    const NAME: &'static str = "Failure";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Failure".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Failure".into()
+    }
+}
+/// A command that was refused, and why.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Refused {
+    #[prost(message, optional, tag = "1")]
+    pub command: ::core::option::Option<::prost_types::Any>,
+    #[prost(message, optional, tag = "2")]
+    pub rejection: ::core::option::Option<Rejection>,
+}
+impl ::prost::Name for Refused {
+    const NAME: &'static str = "Refused";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Refused".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Refused".into()
+    }
+}
+/// What a handler returned, in order. What becomes of each follows from its type.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Emissions {
+    #[prost(message, repeated, tag = "1")]
+    pub messages: ::prost::alloc::vec::Vec<::prost_types::Any>,
+}
+impl ::prost::Name for Emissions {
+    const NAME: &'static str = "Emissions";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Emissions".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Emissions".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleRequest {
+    /// Full name.
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    /// Of this start of the runtime: 16 random bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub runtime_epoch: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "3")]
+    pub context: ::core::option::Option<Context>,
+    #[prost(message, optional, tag = "4")]
+    pub history: ::core::option::Option<History>,
+    #[prost(oneof = "handle_request::Input", tags = "10, 11, 12, 13")]
+    pub input: ::core::option::Option<handle_request::Input>,
+}
+/// Nested message and enum types in `HandleRequest`.
+pub mod handle_request {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Input {
+        #[prost(message, tag = "10")]
+        Command(::prost_types::Any),
+        #[prost(message, tag = "11")]
+        Fact(::prost_types::Any),
+        #[prost(message, tag = "12")]
+        Refusal(super::Refused),
+        #[prost(message, tag = "13")]
+        Query(::prost_types::Any),
+    }
+}
+impl ::prost::Name for HandleRequest {
+    const NAME: &'static str = "HandleRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
+    /// The service keeps a state of this root, folded from everything that is stored before this sequence; 0: it keeps none.
+    #[prost(uint32, tag = "2")]
+    pub holds: u32,
+    #[prost(oneof = "handle_response::Outcome", tags = "10, 11, 12, 13, 14")]
+    pub outcome: ::core::option::Option<handle_response::Outcome>,
+}
+/// Nested message and enum types in `HandleResponse`.
+pub mod handle_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Outcome {
+        #[prost(message, tag = "10")]
+        Events(super::Emissions),
+        #[prost(message, tag = "11")]
+        Rejection(super::Rejection),
+        #[prost(message, tag = "12")]
+        Failure(super::Failure),
+        #[prost(message, tag = "13")]
+        NeedsHistory(super::NeedsHistory),
+        /// Of a query.
+        #[prost(message, tag = "14")]
+        Answer(::prost_types::Any),
+    }
+}
+impl ::prost::Name for HandleResponse {
+    const NAME: &'static str = "HandleResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FoldRequest {
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub runtime_epoch: ::prost::bytes::Bytes,
+    /// Of the stream; absent if only what the request brings along is to be folded.
+    #[prost(message, optional, tag = "3")]
+    pub root: ::core::option::Option<Uuid>,
+    #[prost(message, optional, tag = "4")]
+    pub history: ::core::option::Option<History>,
+}
+impl ::prost::Name for FoldRequest {
+    const NAME: &'static str = "FoldRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.FoldRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.FoldRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FoldResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "2")]
+    pub holds: u32,
+    #[prost(oneof = "fold_response::Outcome", tags = "10, 12, 13")]
+    pub outcome: ::core::option::Option<fold_response::Outcome>,
+}
+/// Nested message and enum types in `FoldResponse`.
+pub mod fold_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        #[prost(message, tag = "10")]
+        State(::prost_types::Any),
+        #[prost(message, tag = "12")]
+        Failure(super::Failure),
+        #[prost(message, tag = "13")]
+        NeedsHistory(super::NeedsHistory),
+    }
+}
+impl ::prost::Name for FoldResponse {
+    const NAME: &'static str = "FoldResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.FoldResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.FoldResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SagaHandleRequest {
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub context: ::core::option::Option<Context>,
+    #[prost(message, optional, tag = "3")]
+    pub event: ::core::option::Option<::prost_types::Any>,
+}
+impl ::prost::Name for SagaHandleRequest {
+    const NAME: &'static str = "SagaHandleRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.SagaHandleRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.SagaHandleRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SagaHandleResponse {
+    #[prost(oneof = "saga_handle_response::Outcome", tags = "10, 12")]
+    pub outcome: ::core::option::Option<saga_handle_response::Outcome>,
+}
+/// Nested message and enum types in `SagaHandleResponse`.
+pub mod saga_handle_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Outcome {
+        /// Commands and facts.
+        #[prost(message, tag = "10")]
+        Sent(super::Emissions),
+        #[prost(message, tag = "12")]
+        Failure(super::Failure),
+    }
+}
+impl ::prost::Name for SagaHandleResponse {
+    const NAME: &'static str = "SagaHandleResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.SagaHandleResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.SagaHandleResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProjectorHandleRequest {
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub context: ::core::option::Option<Context>,
+    #[prost(message, optional, tag = "3")]
+    pub event: ::core::option::Option<::prost_types::Any>,
+    /// Of a projector with a view: the row under the event's key; absent if there is none.
+    #[prost(message, optional, tag = "4")]
+    pub row: ::core::option::Option<::prost_types::Any>,
+}
+impl ::prost::Name for ProjectorHandleRequest {
+    const NAME: &'static str = "ProjectorHandleRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ProjectorHandleRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ProjectorHandleRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProjectorHandleResponse {
+    #[prost(oneof = "projector_handle_response::Outcome", tags = "10, 11, 12")]
+    pub outcome: ::core::option::Option<projector_handle_response::Outcome>,
+}
+/// Nested message and enum types in `ProjectorHandleResponse`.
+pub mod projector_handle_response {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Nothing {}
+    impl ::prost::Name for Nothing {
+        const NAME: &'static str = "Nothing";
+        const PACKAGE: &'static str = "angzarr.v1";
+        fn full_name() -> ::prost::alloc::string::String {
+            "angzarr.v1.ProjectorHandleResponse.Nothing".into()
+        }
+        fn type_url() -> ::prost::alloc::string::String {
+            "type.googleapis.com/angzarr.v1.ProjectorHandleResponse.Nothing".into()
+        }
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// The row as it is now.
+        #[prost(message, tag = "10")]
+        Row(::prost_types::Any),
+        /// There is none any more; of a projector without a view, it is done.
+        #[prost(message, tag = "11")]
+        Nothing(Nothing),
+        #[prost(message, tag = "12")]
+        Failure(super::Failure),
+    }
+}
+impl ::prost::Name for ProjectorHandleResponse {
+    const NAME: &'static str = "ProjectorHandleResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ProjectorHandleResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ProjectorHandleResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProcessManagerHandleRequest {
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub runtime_epoch: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "3")]
+    pub context: ::core::option::Option<Context>,
+    #[prost(message, optional, tag = "4")]
+    pub history: ::core::option::Option<History>,
+    #[prost(oneof = "process_manager_handle_request::Input", tags = "10, 11, 12")]
+    pub input: ::core::option::Option<process_manager_handle_request::Input>,
+}
+/// Nested message and enum types in `ProcessManagerHandleRequest`.
+pub mod process_manager_handle_request {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Input {
+        #[prost(message, tag = "10")]
+        Event(::prost_types::Any),
+        #[prost(message, tag = "11")]
+        Deadline(::prost_types::Any),
+        #[prost(message, tag = "12")]
+        Refusal(super::Refused),
+    }
+}
+impl ::prost::Name for ProcessManagerHandleRequest {
+    const NAME: &'static str = "ProcessManagerHandleRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ProcessManagerHandleRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ProcessManagerHandleRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProcessManagerHandleResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "2")]
+    pub holds: u32,
+    #[prost(oneof = "process_manager_handle_response::Outcome", tags = "10, 12, 13")]
+    pub outcome: ::core::option::Option<process_manager_handle_response::Outcome>,
+}
+/// Nested message and enum types in `ProcessManagerHandleResponse`.
+pub mod process_manager_handle_response {
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Step {
+        /// Own events, commands and facts.
+        #[prost(message, optional, tag = "1")]
+        pub emissions: ::core::option::Option<super::Emissions>,
+        /// Set, moved, or cancelled; in order.
+        #[prost(message, repeated, tag = "2")]
+        pub deadlines: ::prost::alloc::vec::Vec<super::DeadlineSet>,
+        /// It is the last step of its instance.
+        #[prost(bool, tag = "3")]
+        pub completed: bool,
+    }
+    impl ::prost::Name for Step {
+        const NAME: &'static str = "Step";
+        const PACKAGE: &'static str = "angzarr.v1";
+        fn full_name() -> ::prost::alloc::string::String {
+            "angzarr.v1.ProcessManagerHandleResponse.Step".into()
+        }
+        fn type_url() -> ::prost::alloc::string::String {
+            "type.googleapis.com/angzarr.v1.ProcessManagerHandleResponse.Step".into()
+        }
+    }
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Outcome {
+        #[prost(message, tag = "10")]
+        Step(Step),
+        #[prost(message, tag = "12")]
+        Failure(super::Failure),
+        #[prost(message, tag = "13")]
+        NeedsHistory(super::NeedsHistory),
+    }
+}
+impl ::prost::Name for ProcessManagerHandleResponse {
+    const NAME: &'static str = "ProcessManagerHandleResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ProcessManagerHandleResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ProcessManagerHandleResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpcastRequest {
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub event: ::core::option::Option<::prost_types::Any>,
+}
+impl ::prost::Name for UpcastRequest {
+    const NAME: &'static str = "UpcastRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.UpcastRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.UpcastRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpcastResponse {
+    #[prost(oneof = "upcast_response::Outcome", tags = "10, 12")]
+    pub outcome: ::core::option::Option<upcast_response::Outcome>,
+}
+/// Nested message and enum types in `UpcastResponse`.
+pub mod upcast_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Outcome {
+        #[prost(message, tag = "10")]
+        Events(super::Emissions),
+        #[prost(message, tag = "12")]
+        Failure(super::Failure),
+    }
+}
+impl ::prost::Name for UpcastResponse {
+    const NAME: &'static str = "UpcastResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.UpcastResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.UpcastResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleSyncRequest {
+    #[prost(message, optional, tag = "1")]
+    pub command: ::core::option::Option<CommandBook>,
+    #[prost(enumeration = "SyncMode", tag = "2")]
+    pub sync_mode: i32,
+    /// How long to wait after the events are durable; 30 seconds if absent.
+    #[prost(message, optional, tag = "3")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for HandleSyncRequest {
+    const NAME: &'static str = "HandleSyncRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleSyncRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleSyncRequest".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExecuteStreamCountRequest {
     #[prost(message, optional, tag = "1")]
@@ -497,5 +2066,77 @@ impl ::prost::Name for ExecuteStreamTimeRequest {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.ExecuteStreamTimeRequest".into()
+    }
+}
+/// Which stream, and which part of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamQuery {
+    /// Its domain, and its root or its natural id.
+    #[prost(message, optional, tag = "1")]
+    pub cover: ::core::option::Option<Cover>,
+    /// The first sequence that is wanted.
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(oneof = "stream_query::AsOf", tags = "10, 11")]
+    pub as_of: ::core::option::Option<stream_query::AsOf>,
+}
+/// Nested message and enum types in `StreamQuery`.
+pub mod stream_query {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum AsOf {
+        /// The last sequence that counts.
+        #[prost(uint32, tag = "10")]
+        Sequence(u32),
+        /// What was recorded later does not count.
+        #[prost(message, tag = "11")]
+        Time(::prost_types::Timestamp),
+    }
+}
+impl ::prost::Name for StreamQuery {
+    const NAME: &'static str = "StreamQuery";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.StreamQuery".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.StreamQuery".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StateResponse {
+    /// None if nothing was recorded in the stream by then.
+    #[prost(message, optional, tag = "1")]
+    pub state: ::core::option::Option<::prost_types::Any>,
+}
+impl ::prost::Name for StateResponse {
+    const NAME: &'static str = "StateResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.StateResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.StateResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SubscribeRequest {
+    /// Begins behind this position of the log.
+    #[prost(uint64, tag = "1")]
+    pub after: u64,
+    /// Only events of this conversation, if it is not empty.
+    #[prost(string, tag = "2")]
+    pub correlation_id: ::prost::alloc::string::String,
+    /// Only events of these domains; all, if there are none.
+    #[prost(string, repeated, tag = "3")]
+    pub domains: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for SubscribeRequest {
+    const NAME: &'static str = "SubscribeRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.SubscribeRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.SubscribeRequest".into()
     }
 }

@@ -63,6 +63,7 @@ impl From<Undecided> for Decided {
         match undecided {
             Undecided::Rejected(rejection) => Decided::Rejected(rejection),
             Undecided::Failed(failure) => Decided::Failed(failure),
+            Undecided::StateLost => Decided::Failed(Failure::new("STATE_LOST", "the state has to be loaded anew")),
         }
     }
 }

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 pub use key::Key;
+#[cfg(feature = "grpc")]
+pub(crate) use value::{COLUMNS, is_column};
 pub use value::{Column, Kind, Row, Shape, Value};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use version::building;

@@ -57,6 +57,20 @@ impl Kind {
     }
 }
 
+/// More columns than this no database takes; the others lie in the JSON.
+#[cfg(feature = "grpc")]
+pub(crate) const COLUMNS: usize = 1_000;
+
+/// Whether both databases take the name of a field for a column that is not theirs or ours.
+#[cfg(feature = "grpc")]
+pub(crate) fn is_column(name: &str) -> bool {
+    /// PostgreSQL has columns of these names in every table.
+    const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+    /// What PostgreSQL keeps of a name.
+    const NAME_BYTES: usize = 63;
+    !name.starts_with('_') && name.len() <= NAME_BYTES && !SYSTEM_COLUMNS.contains(&name)
+}
+
 /// A column that is made from a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use angzarr_runtime::component::{
-    AggregateLogic, AggregateSpec, Component, Deciding, Input, Registration, SnapshotSpec, State, Stateful,
+    AggregateLogic, AggregateSpec, Component, Deciding, Encoding, Input, Registration, SnapshotSpec, State, Stateful,
 };
 use angzarr_runtime::store::AsOf;
 use angzarr_runtime::{App, Context, Emission, Failure, Payload};
 use angzarr_tests::bank::v1::{Account, Deposit, Withdraw};
+use angzarr_tests::placed;
 use angzarr_tests::{AccountRules, Faults, OldAccounts};
 
 use super::{code, event_names, open};
@@ -60,6 +61,10 @@ impl AggregateLogic for Logic {
 }
 
 impl Stateful for Logic {
+    fn state_type(&self) -> String {
+        self.rules.stateful().state_type()
+    }
+
     fn new_state(&self) -> State {
         self.rules.stateful().new_state()
     }
@@ -68,12 +73,15 @@ impl Stateful for Logic {
         self.rules.stateful().fold(state, event)
     }
 
-    fn encode_state(&self, state: &State) -> Option<Payload> {
+    fn encode_state<'a>(&'a self, state: &'a State, next_sequence: u32) -> Encoding<'a> {
         let fortune = Account { open: true, balance: 1_000_000, ..Account::default() };
         match self.altered.writes {
-            Writes::TheTruth => self.rules.stateful().encode_state(state),
-            Writes::AFortune => Some(Payload::named(&fortune)),
-            Writes::Garbage => Some(Payload { value: b"\xff\xff\xff".to_vec().into(), ..Payload::named(&fortune) }),
+            Writes::TheTruth => self.rules.stateful().encode_state(state, next_sequence),
+            Writes::AFortune => Encoding::Done(Some(Payload::named(&fortune))),
+            Writes::Garbage => {
+                let garbage = Payload { value: b"\xff\xff\xff".to_vec().into(), ..Payload::named(&fortune) };
+                Encoding::Done(Some(garbage))
+            }
         }
     }
 
@@ -92,7 +100,7 @@ impl Stateful for Logic {
 
 async fn start(backend: &impl Backend, writes: Writes, version: u32) -> App {
     let altered = Altered { writes, version };
-    App::builder(backend.storage()).register(altered).register(OldAccounts).start().await.unwrap()
+    App::builder(backend.storage()).register(placed(altered)).register(placed(OldAccounts)).start().await.unwrap()
 }
 
 /// Fills the stream up to where a snapshot is due: five records, and a balance of 100.
@@ -187,7 +195,7 @@ pub(super) async fn snapshots_of_another_chain_are_ignored(backend: impl Backend
     app.shutdown().await.unwrap();
 
     let altered = Altered { writes: Writes::TheTruth, version: 1 };
-    let app = App::builder(backend.storage()).register(altered).start().await.unwrap();
+    let app = App::builder(backend.storage()).register(placed(altered)).start().await.unwrap();
     assert_eq!(code(withdraw(&app, 101).await), "ACCOUNT_REJECTION_INSUFFICIENT");
     app.shutdown().await.unwrap();
     // The snapshot is still there, and still believed by whoever has the chain.

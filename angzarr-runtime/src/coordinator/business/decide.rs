@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use prost_types::Timestamp;
 
 use super::request::{Request, Source, Work};
-use crate::component::{AggregateLogic, Deciding, Delivery, Input, State, Undecided};
+use crate::component::{AggregateLogic, Deciding, Delivery, Input, Undecided};
 use crate::coordinator::state::{Folded, fold};
 use crate::coordinator::{guarded, guarded_async};
 use crate::failure::Failure;
@@ -81,21 +81,21 @@ pub(super) async fn plan<'a>(
             continue;
         }
         let decision = match &request.work {
-            Work::Decide(inputs) => decide(logic, &mut folded.state, request, inputs, io).await,
+            Work::Decide(inputs) => decide(logic, folded, request, inputs, io).await,
             // Imports may be old versions, which are not folded here.
             Work::Import(records) => (Ok(Decision::Append(records.clone())), false),
             Work::Query(query) => {
-                let Some(answer) = answer(logic, &folded.state, request, query, io).await else {
-                    return Plan { steps, clean: true };
-                };
-                steps.push(Step::Answer(answer));
+                match answer(logic, folded, request, query, io).await {
+                    Ok(answer) => steps.push(Step::Answer(answer)),
+                    Err(later) => return Plan { steps, clean: matches!(later, Later::PutOff) },
+                }
                 continue;
             }
         };
         let (decision, clean) = decision;
         let mut step = match decision {
             Err(failure) => Step::Answer(Answer::Failed(failure)),
-            Ok(Decision::PutOff) => return Plan { steps, clean },
+            Ok(Decision::Later) => return Plan { steps, clean },
             Ok(Decision::Append(records)) if records.is_empty() && request.idempotency_key.is_none() => {
                 Step::Answer(Answer::Unchanged { next_sequence: actual })
             }
@@ -134,25 +134,34 @@ enum Decision {
     Append(Vec<NewRecord>),
     /// Store none of them.
     Refuse { command: Payload, rejection: Rejection },
-    /// Ask again when nobody else waits.
+    /// Ask again.
+    Later,
+}
+
+/// Why a query is asked again.
+enum Later {
+    /// When nobody else waits.
     PutOff,
+    /// On a state that is loaded anew.
+    StateLost,
 }
 
 /// Decides on all inputs in order. False if the state was folded with something that is not stored.
 async fn decide(
     logic: &dyn AggregateLogic,
-    state: &mut State,
+    folded: &mut Folded,
     request: &Request,
     inputs: &[Input],
     io: Io,
 ) -> (Result<Decision, Failure>, bool) {
     let name = logic.spec().name;
-    let cx = request.context();
+    let (cx, state) = (request.context(folded.next_sequence), &mut folded.state);
     let mut records = Vec::new();
     for input in inputs {
         let emissions = match settled(name, request, io, || logic.decide(state, input, &cx)).await {
             Ok(Some(emissions)) => emissions,
-            Ok(None) => return (Ok(Decision::PutOff), records.is_empty()),
+            Ok(None) => return (Ok(Decision::Later), records.is_empty()),
+            Err(Undecided::StateLost) => return (Ok(Decision::Later), false),
             Err(Undecided::Failed(failure)) => return (Err(failure), false),
             Err(Undecided::Rejected(rejection)) => return (refuse(name, input, rejection), records.is_empty()),
         };
@@ -176,19 +185,21 @@ async fn decide(
     (Ok(Decision::Append(records)), true)
 }
 
-/// Leaves the state as it is, whatever comes of it. None if it is put off.
+/// Leaves the state as it is, whatever comes of it.
 async fn answer(
     logic: &dyn AggregateLogic,
-    state: &State,
+    folded: &Folded,
     request: &Request,
     query: &Payload,
     io: Io,
-) -> Option<Answer> {
-    let cx = request.context();
+) -> Result<Answer, Later> {
+    let (cx, state) = (request.context(folded.next_sequence), &folded.state);
     match settled(logic.spec().name, request, io, || logic.query(state, query, &cx)).await {
-        Ok(found) => found.map(Answer::Found),
-        Err(Undecided::Rejected(rejection)) => Some(Answer::Rejected(rejection)),
-        Err(Undecided::Failed(failure)) => Some(Answer::Failed(failure)),
+        Ok(Some(found)) => Ok(Answer::Found(found)),
+        Ok(None) => Err(Later::PutOff),
+        Err(Undecided::Rejected(rejection)) => Ok(Answer::Rejected(rejection)),
+        Err(Undecided::Failed(failure)) => Ok(Answer::Failed(failure)),
+        Err(Undecided::StateLost) => Err(Later::StateLost),
     }
 }
 
@@ -239,7 +250,7 @@ fn refuse(name: &str, input: &Input, rejection: Rejection) -> Result<Decision, F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::{AggregateSpec, SnapshotSpec, Stateful, decided, deciding};
+    use crate::component::{AggregateSpec, Encoding, SnapshotSpec, State, Stateful, decided, deciding};
     use crate::context::Context;
     use crate::coordinator::business::request::Source;
     use crate::store::{StreamId, Trace};
@@ -265,6 +276,10 @@ mod tests {
     }
 
     impl Stateful for Counter {
+        fn state_type(&self) -> String {
+            "Count".to_owned()
+        }
+
         fn new_state(&self) -> State {
             Box::new(0_usize)
         }
@@ -277,8 +292,8 @@ mod tests {
             Ok(())
         }
 
-        fn encode_state(&self, _: &State) -> Option<Payload> {
-            None
+        fn encode_state<'a>(&'a self, _: &'a State, _: u32) -> Encoding<'a> {
+            Encoding::Done(None)
         }
 
         fn encoded_len(&self, _: &State) -> usize {

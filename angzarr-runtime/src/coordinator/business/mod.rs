@@ -69,6 +69,12 @@ impl BusinessCoordinator {
         self.log.clock.now()
     }
 
+    /// How many states it keeps in memory between rounds, and how many bytes they have.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn warm(&self) -> (usize, usize) {
+        self.turns.warm()
+    }
+
     /// Waits until no rounds are held.
     pub(crate) async fn idle(&self) {
         self.turns.idle().await;

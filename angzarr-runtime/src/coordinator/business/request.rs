@@ -113,8 +113,8 @@ impl Request {
         }
     }
 
-    /// The circumstances of its decision; the same ones each time it is made.
-    pub(super) fn context(&self) -> Context {
+    /// The circumstances of its decision on a stream with this next sequence; otherwise the same ones each time it is made.
+    pub(super) fn context(&self, next_sequence: u32) -> Context {
         let now = match &self.source {
             Source::Consumer { recorded_at } => *recorded_at,
             Source::Client => self.arrived,
@@ -134,6 +134,7 @@ impl Request {
             now,
             Decision::Known(decision),
         )
+        .before(next_sequence)
     }
 
     /// The book to append now if the stream's next sequence is `next`.

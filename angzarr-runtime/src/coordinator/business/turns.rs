@@ -93,6 +93,13 @@ impl Turns {
         })
     }
 
+    /// How many states are warm, and how many bytes they have.
+    #[cfg(feature = "grpc")]
+    pub(super) fn warm(&self) -> (usize, usize) {
+        let roots = self.roots();
+        (roots.warm.len(), roots.warm_bytes)
+    }
+
     /// Waits until no rounds are held.
     pub(super) async fn idle(&self) {
         // Fails only without a sender, and that is ours.

@@ -1,0 +1,150 @@
+//! From start to end.
+
+use std::time::Duration;
+
+use angzarr_runtime::config::{Aggregates, Config};
+use angzarr_runtime::store::{Opened, Storage};
+use angzarr_runtime::transport::{Address, Api, Remote};
+use angzarr_runtime::{App, Error};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use crate::signals::Signals;
+
+/// Between attempts at what is not there yet; each pause is twice the one before, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Everything that had begun is done.
+    Done,
+    /// Some of it was cut off.
+    CutOff,
+}
+
+/// Runs until a signal comes.
+pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, Error> {
+    let started = tokio::select! {
+        started = start(&config) => started?,
+        () = signals.next() => {
+            info!("asked to end before it could start");
+            return Ok(Ended::Done);
+        }
+    };
+    let (app, api) = started;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let address = config.listen.clone();
+    // It ends as well if nobody can ask it to any more.
+    let serving = async move { api.serve(&address, async { drop(stopped.await) }).await };
+    let mut serving = tokio::spawn(serving);
+    info!(address = %config.listen, log_id = %app.log_id(), "serving");
+    tokio::select! {
+        ended = &mut serving => {
+            let why = ended.unwrap_or_else(|panic| Err(Error::Setup(format!("serving panicked: {panic}"))));
+            close(app).await;
+            return why.map(|()| Ended::CutOff);
+        }
+        () = signals.next() => info!("asked to end"),
+    }
+    tokio::spawn(end_at_next(signals));
+    let mut ended = Ended::Done;
+    drop(stop);
+    if timeout(config.drain.calls, &mut serving).await.is_err() {
+        warn!(waited = ?config.drain.calls, "calls are cut off");
+        serving.abort();
+        ended = Ended::CutOff;
+    }
+    Ok(if close(app).await { ended } else { Ended::CutOff })
+}
+
+/// Opens the storage, finds the services, starts their consumers.
+async fn start(config: &Config) -> Result<(App, Api), Error> {
+    let opened = open(&config.storage).await?;
+    match start_on(config, opened.clone()).await {
+        Ok(started) => Ok(started),
+        Err(error) => {
+            // Leases and locks are given back; the error that is told is the first.
+            let _ = opened.views.close().await;
+            let _ = opened.store.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> {
+    let mut services = Vec::with_capacity(config.services.len());
+    for address in &config.services {
+        services.push(connect(address).await?);
+    }
+    let described: Vec<_> = services.iter().map(|service| service.described().clone()).collect();
+    let mut builder = App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers);
+    for (consumer, delivery) in &config.delivery {
+        builder = builder.delivery(consumer, *delivery);
+    }
+    for service in services {
+        builder = builder.remote(service);
+    }
+    let app = builder.start().await?;
+    let mut api = Api::new(app.clone(), config.limits);
+    if let Aggregates::Served(token) = &config.aggregates {
+        for described in &described {
+            api = api.aggregates(described, token.as_ref())?;
+        }
+    }
+    Ok((app, api))
+}
+
+/// Waits until the storage can be opened, unless waiting does not help.
+async fn open(storage: &Storage) -> Result<Opened, Error> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match storage.open().await {
+            Ok(opened) => return Ok(opened),
+            Err(error) if error.retryable() => warn!(code = error.code(), %error, "waiting for the storage"),
+            Err(error) => return Err(error.into()),
+        }
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
+/// Waits until a service answers, unless waiting does not help.
+async fn connect(address: &Address) -> Result<Remote, Error> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match Remote::connect(address).await {
+            Ok(service) => {
+                info!(%address, "found the service");
+                return Ok(service);
+            }
+            Err(error) if error.retryable() => warn!(code = error.code(), %error, %address, "waiting for the service"),
+            Err(error) => return Err(error),
+        }
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
+/// Lets consumers reach the end of the log and closes the storage; tells whether they did.
+async fn close(app: App) -> bool {
+    match app.shutdown().await {
+        Ok(()) => {
+            info!("ended");
+            true
+        }
+        Err(error) => {
+            warn!(code = error.code(), help = error.help(), %error, "ended");
+            false
+        }
+    }
+}
+
+/// Whoever asks twice does not want to wait.
+async fn end_at_next(mut signals: Signals) {
+    signals.next().await;
+    error!("asked to end again: ending at once");
+    std::process::exit(crate::CUT_OFF.into());
+}

@@ -1,0 +1,249 @@
+//! The sections of a configuration, one function each.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use saphyr::{MarkedYaml, YamlData};
+
+use super::reader::{Reader, Section, is_null, plain, shown};
+use super::{Aggregates, Config, Drain, LogFormat, value};
+use crate::component::DeliveryOverride;
+use crate::nearest::nearest;
+use crate::store::Storage;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::store::StoreError;
+use crate::transport::{Address, FactToken, Limits};
+
+/// Kinds that the design knows. Which of them this program has is asked in [`Reader::storage`].
+const STORAGE_TYPES: &[&str] = &["memory", "sqlite", "postgres", "redis", "eventstoredb", "immudb"];
+const BUS_TYPES: &[&str] = &["channel", "amqp", "kafka", "pubsub", "sns_sqs"];
+
+impl Reader<'_> {
+    /// All sections; none if a mistake was found in one of them.
+    pub(super) fn config(&mut self, root: &Section<'_, '_>) -> Option<Config> {
+        let storage = self.storage(root);
+        self.bus(root);
+        let services = self.services(root);
+        let listen = self.listen(root, services.as_deref().unwrap_or_default());
+        let aggregates = self.aggregates(root);
+        let delivery = self.delivery(root);
+        let drain = self.drain(root);
+        let limits = self.limits(root);
+        let log = self.log(root);
+        Some(Config {
+            storage: storage?,
+            services: services?,
+            listen: listen?,
+            aggregates: aggregates?,
+            delivery,
+            drain: drain?,
+            limits: limits?,
+            log: log?,
+        })
+    }
+
+    fn storage(&mut self, root: &Section<'_, '_>) -> Option<Storage> {
+        if root.get("storage").is_none() {
+            self.missing(root, "storage");
+            return None;
+        }
+        let section = self.within(root, "storage");
+        let kind = self.value(&section, "type", value::text)?;
+        match kind.as_str() {
+            "memory" => {
+                self.foreign(&section, &["path", "connection_string"], "memory");
+                Some(Storage::Memory)
+            }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => {
+                self.foreign(&section, &["connection_string"], "sqlite");
+                self.own(&section, "path", |path| format!("sqlite:{path}").parse())
+            }
+            #[cfg(feature = "postgres")]
+            "postgres" => {
+                self.foreign(&section, &["path"], "postgres");
+                self.own(&section, "connection_string", |url| url.parse().map(Storage::Postgres))
+            }
+            kind => {
+                self.no_such_kind(&section, kind, STORAGE_TYPES);
+                None
+            }
+        }
+    }
+
+    /// The one key of a kind of storage.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn own(
+        &mut self,
+        section: &Section<'_, '_>,
+        name: &str,
+        parse: impl Fn(&str) -> Result<Storage, StoreError>,
+    ) -> Option<Storage> {
+        if section.get(name).is_none() {
+            self.missing(section, &format!("storage.{name}"));
+        }
+        self.value(section, name, |text| {
+            let text = value::text(text)?;
+            parse(&text).map_err(|error| match error {
+                // Without what was given: it may hold a password.
+                StoreError::BadStorage { reason, .. } => reason,
+                error => error.to_string(),
+            })
+        })
+    }
+
+    /// Refuses keys that say nothing about this kind of storage.
+    fn foreign(&mut self, section: &Section<'_, '_>, names: &[&str], kind: &str) {
+        for name in names {
+            if let Some(node) = section.get(name) {
+                let message = format!("`{name}` says nothing about a storage of type `{kind}`");
+                self.wrong(node.span.start, "CONFIG_VALUE_INVALID", message, "");
+            }
+        }
+    }
+
+    fn bus(&mut self, root: &Section<'_, '_>) {
+        let section = self.within(root, "bus");
+        if let Some(kind) = self.value(&section, "type", value::text)
+            && kind != "channel"
+        {
+            self.no_such_kind(&section, &kind, BUS_TYPES);
+        }
+    }
+
+    /// Tells that `type` names nothing, or nothing that is here.
+    fn no_such_kind(&mut self, section: &Section<'_, '_>, kind: &str, known: &[&str]) {
+        let Some(node) = section.get("type") else { return };
+        let place = node.span.start;
+        // As it is written: what a variable holds is never shown.
+        let kind_shown = shown(&plain(node).unwrap_or_default());
+        if known.contains(&kind) {
+            let message = format!("the type{kind_shown} is not built into this release");
+            self.wrong(place, "CONFIG_NOT_BUILT_IN", message, "");
+        } else {
+            let help = match nearest(kind, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", known.join(", ")),
+            };
+            self.wrong(place, "CONFIG_VALUE_INVALID", format!("unknown type{kind_shown}"), help);
+        }
+    }
+
+    fn services(&mut self, root: &Section<'_, '_>) -> Option<Vec<Address>> {
+        let Some(node) = root.get("services") else {
+            self.missing(root, "services");
+            return None;
+        };
+        let items = match &node.data {
+            YamlData::Sequence(items) if !items.is_empty() => items.as_slice(),
+            _ => {
+                let message = "expected a list, like [{ address: \"127.0.0.1:50051\" }]";
+                self.wrong(node.span.start, "CONFIG_VALUE_INVALID", message, "");
+                return None;
+            }
+        };
+        let mut services: Vec<Address> = Vec::new();
+        for item in items {
+            let Some(address) = self.service(item) else { continue };
+            if services.contains(&address) {
+                self.wrong(item.span.start, "CONFIG_VALUE_INVALID", "the service is named twice", "");
+            }
+            services.push(address);
+        }
+        (services.len() == items.len()).then_some(services)
+    }
+
+    fn service(&mut self, item: &MarkedYaml<'_>) -> Option<Address> {
+        let section = self.section("services[]", Some(item), item.span.start);
+        self.value(&section, "address", value::address)
+    }
+
+    fn listen(&mut self, root: &Section<'_, '_>, services: &[Address]) -> Option<Address> {
+        let section = self.within(root, "listen");
+        let address = self.value(&section, "address", value::address);
+        let insecure = self.value(&section, "insecure", value::flag);
+        let (address, insecure) = (address?, insecure?);
+        let place = section.get("address").map(|node| node.span.start);
+        if let Some(place) = place {
+            if !insecure && !is_local(&address) {
+                let help = "listen on loopback or a Unix socket, or say `insecure: true`";
+                let message = "whoever reaches this address reads and writes everything, and nothing is encrypted";
+                self.wrong(place, "CONFIG_INSECURE", message, help);
+            }
+            if services.contains(&address) {
+                self.wrong(place, "CONFIG_VALUE_INVALID", "this is the address of a service", "");
+            }
+        }
+        Some(address)
+    }
+
+    fn aggregates(&mut self, root: &Section<'_, '_>) -> Option<Aggregates> {
+        let section = self.within(root, "aggregates");
+        let serve = self.value(&section, "serve", value::flag)?;
+        let token = self.value(&section, "fact_token", value::secret);
+        match section.get("fact_token") {
+            Some(node) if !serve => {
+                let message = "a token for facts, but aggregates are not served";
+                self.wrong(node.span.start, "CONFIG_VALUE_INVALID", message, "say `serve: true`");
+                None
+            }
+            _ if serve => Some(Aggregates::Served(token.map(FactToken::new))),
+            _ => Some(Aggregates::Unserved),
+        }
+    }
+
+    fn delivery(&mut self, root: &Section<'_, '_>) -> BTreeMap<String, DeliveryOverride> {
+        let mut all = BTreeMap::new();
+        let Some(node) = root.get("delivery").filter(|node| !is_null(node)) else { return all };
+        let YamlData::Mapping(consumers) = &node.data else {
+            let message = "expected a mapping from full names of components";
+            self.wrong(node.span.start, "CONFIG_VALUE_INVALID", message, "");
+            return all;
+        };
+        for (consumer, said) in consumers {
+            let Some(name) = plain(consumer).filter(|name| !name.is_empty()) else {
+                self.wrong(consumer.span.start, "CONFIG_VALUE_INVALID", "expected the full name of a component", "");
+                continue;
+            };
+            let section = self.section("delivery.*", Some(said), consumer.span.start);
+            let delivery = DeliveryOverride {
+                attempts: self.value(&section, "attempts", value::count),
+                timeout: self.value(&section, "timeout", value::some_time),
+                on_failure: self.value(&section, "on_failure", value::on_failure),
+            };
+            all.insert(name.into_owned(), delivery);
+        }
+        all
+    }
+
+    fn drain(&mut self, root: &Section<'_, '_>) -> Option<Drain> {
+        let section = self.within(root, "drain");
+        let calls = self.value(&section, "calls", value::duration);
+        let consumers = self.value(&section, "consumers", value::duration);
+        Some(Drain { calls: calls?, consumers: consumers? })
+    }
+
+    fn limits(&mut self, root: &Section<'_, '_>) -> Option<Limits> {
+        let section = self.within(root, "limits");
+        let message_size = self.value(&section, "message_size", value::bytes);
+        let calls = self.value(&section, "calls", value::count);
+        let streams = self.value(&section, "streams", value::count);
+        Some(Limits { message_size: message_size?, calls: calls?, streams: streams? })
+    }
+
+    fn log(&mut self, root: &Section<'_, '_>) -> Option<LogFormat> {
+        let section = self.within(root, "log");
+        self.value(&section, "format", value::log_format)
+    }
+}
+
+/// Whether nobody reaches it from another machine.
+fn is_local(address: &Address) -> bool {
+    match address {
+        Address::Unix(_) => true,
+        Address::Tcp(address) => {
+            let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
+            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Whole files: what they stand for, and the texts of their mistakes.
+
+use std::collections::HashMap;
+
+use super::*;
+use crate::component::OnFailure;
+use crate::config::keys::{KEYS, Unsaid};
+
+/// What the file `sidecar.yaml` with this text says, where these variables are set.
+fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables: HashMap<_, _> = variables.iter().copied().collect();
+    Config::parse("sidecar.yaml", text, &|name| variables.get(name).map(|value| (*value).to_owned()))
+}
+
+/// The text of all its mistakes.
+fn wrong(text: &str) -> String {
+    parsed(text, &[]).unwrap_err().to_string()
+}
+
+const LEAST: &str = "storage: { type: memory }\nservices: [{ address: 127.0.0.1:50051 }]\n";
+
+#[test]
+fn little_has_to_be_said() {
+    let config = parsed(LEAST, &[]).unwrap();
+    assert_eq!(config.storage, Storage::Memory);
+    assert_eq!(config.services, [Address::Tcp("127.0.0.1:50051".into())]);
+    assert_eq!(config.listen, Address::Tcp("127.0.0.1:50050".into()));
+    assert!(matches!(config.aggregates, Aggregates::Unserved));
+    assert!(config.delivery.is_empty());
+    assert_eq!(config.drain, Drain { calls: Duration::from_secs(10), consumers: Duration::from_secs(30) });
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.log, LogFormat::Text);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn everything_can_be_said() {
+    let text = "\
+storage: { type: sqlite, path: ${FOLDER}/orders.db }
+bus: { type: channel }
+services:
+  - address: 127.0.0.1:50051
+  - address: unix:/run/stock.sock
+listen: { address: 0.0.0.0:${PORT:-50050}, insecure: true }
+aggregates: { serve: true, fact_token: ${TOKEN} }
+delivery:
+  shop.orders.v1.app.OrderBoard: { attempts: 3, timeout: 5s, on_failure: skip }
+  shop.orders.v1.app.Fulfilment: { attempts: 9 }
+drain: { calls: 1s, consumers: 500ms }
+limits: { message_size: 512KiB, calls: 7, streams: 8 }
+log: { format: json }
+";
+    let variables = [("FOLDER", "/var/lib/orders"), ("TOKEN", "0123456789abcdef")];
+    let config = parsed(text, &variables).unwrap();
+    assert_eq!(config.storage, Storage::Sqlite("/var/lib/orders/orders.db".into()));
+    assert_eq!(config.services[1], Address::Unix("/run/stock.sock".into()));
+    assert_eq!(config.listen, Address::Tcp("0.0.0.0:50050".into()));
+    assert!(matches!(config.aggregates, Aggregates::Served(Some(_))));
+    let board = DeliveryOverride {
+        attempts: Some(3),
+        timeout: Some(Duration::from_secs(5)),
+        on_failure: Some(OnFailure::Skip),
+    };
+    assert_eq!(config.delivery["shop.orders.v1.app.OrderBoard"], board);
+    let fulfilment = DeliveryOverride { attempts: Some(9), timeout: None, on_failure: None };
+    assert_eq!(config.delivery["shop.orders.v1.app.Fulfilment"], fulfilment);
+    assert_eq!(config.drain, Drain { calls: Duration::from_secs(1), consumers: Duration::from_millis(500) });
+    assert_eq!(config.limits, Limits { message_size: 512 << 10, calls: 7, streams: 8 });
+    assert_eq!(config.log, LogFormat::Json);
+    // Whatever is written out of it, the secret is not.
+    assert!(!format!("{config:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn all_mistakes_come_at_once() {
+    let text = "\
+storge: { type: memory }
+bus: { type: kafka }
+services:
+  - adress: 127.0.0.1:50051
+  - address: somewhere
+  - address: ${SERVICE}
+listen:
+  address: 0.0.0.0:50050
+aggregates: { fact_token: 0123456789abcdef }
+delivery:
+  shop.Board: { attempts: 0, timeout: 0s, on_failure: explode }
+drain: [10s]
+limits: { message_size: 4, calls: many }
+log: { format: xml, level: debug }
+";
+    let expected = "\
+error[CONFIG_KEY_UNKNOWN]: unknown key `storge`
+ --> sidecar.yaml:1:1
+  = help: did you mean `storage`?
+
+error[CONFIG_KEY_MISSING]: `storage` is missing
+ --> sidecar.yaml:1:1
+
+error[CONFIG_NOT_BUILT_IN]: the type `kafka` is not built into this release
+ --> sidecar.yaml:2:14
+
+error[CONFIG_KEY_UNKNOWN]: unknown key `adress`
+ --> sidecar.yaml:4:5
+  = help: did you mean `address`?
+
+error[CONFIG_KEY_MISSING]: `services[].address` is missing
+ --> sidecar.yaml:4:5
+
+error[CONFIG_VALUE_INVALID]: expected an address, like 127.0.0.1:50051 or unix:/run/shop.sock
+ --> sidecar.yaml:5:14
+
+error[CONFIG_VARIABLE_MISSING]: the variable `SERVICE` is not set
+ --> sidecar.yaml:6:14
+  = help: set it, or say what holds without it: ${SERVICE:-…}
+
+error[CONFIG_INSECURE]: whoever reaches this address reads and writes everything, and nothing is encrypted
+ --> sidecar.yaml:8:12
+  = help: listen on loopback or a Unix socket, or say `insecure: true`
+
+error[CONFIG_VALUE_INVALID]: a token for facts, but aggregates are not served
+ --> sidecar.yaml:9:27
+  = help: say `serve: true`
+
+error[CONFIG_VALUE_INVALID]: expected a number, at least 1
+ --> sidecar.yaml:11:27
+
+error[CONFIG_VALUE_INVALID]: expected a length of time, at least 1ms
+ --> sidecar.yaml:11:39
+
+error[CONFIG_VALUE_INVALID]: expected `park`, `skip` or `stop`
+ --> sidecar.yaml:11:55
+
+error[CONFIG_VALUE_INVALID]: expected a mapping with some of `calls`, `consumers`
+ --> sidecar.yaml:12:8
+
+error[CONFIG_VALUE_INVALID]: expected a size, like 512KiB or 4MiB
+ --> sidecar.yaml:13:25
+
+error[CONFIG_VALUE_INVALID]: expected a number, at least 1
+ --> sidecar.yaml:13:35
+
+error[CONFIG_VALUE_INVALID]: expected `text` or `json`
+ --> sidecar.yaml:14:16
+
+error[CONFIG_KEY_UNKNOWN]: unknown key `level`
+ --> sidecar.yaml:14:21
+  = help: here may stand `format`";
+    let found = wrong(text);
+    assert!(found == expected, "{found}");
+}
+
+#[test]
+fn kinds_that_are_not_here_are_told_from_kinds_that_are_none() {
+    for kind in ["redis", "eventstoredb", "immudb"] {
+        let found = wrong(&LEAST.replace("memory", kind));
+        let expected = format!("error[CONFIG_NOT_BUILT_IN]: the type `{kind}` is not built into this release\n");
+        assert!(found.starts_with(&expected), "{found}");
+    }
+    for kind in ["amqp", "kafka", "pubsub", "sns_sqs"] {
+        let found = wrong(&format!("{LEAST}bus: {{ type: {kind} }}\n"));
+        assert!(found.contains("is not built into this release"), "{found}");
+    }
+    let found = wrong(&LEAST.replace("memory", "memry"));
+    assert!(found.contains("unknown type `memry`") && found.contains("did you mean `memory`?"), "{found}");
+}
+
+#[test]
+fn what_is_no_configuration_is_told_with_its_place() {
+    let cases = [
+        ("", "sidecar.yaml:1:1"),
+        ("[", "sidecar.yaml:2:1"),
+        ("a: 1\na: 2\n", "duplicated key"),
+        ("storage: memory\n", "sidecar.yaml:1:10"),
+        ("storage: {}\n---\nstorage: {}\n", "one document"),
+        ("services: []\n", "expected a list"),
+        ("delivery: [a]\n", "full names of components"),
+        ("delivery: { [a]: { attempts: 1 } }\n", "the full name of a component"),
+        ("storage: { type: \"${A\" }\n", "not closed"),
+        ("\u{e041}", "stand for nothing"),
+        ("storage: { type: ${a b} }\n", "no name"),
+    ];
+    for (text, part) in cases {
+        let found = wrong(text);
+        assert!(found.contains(part), "{text}: {found}");
+    }
+    for open in ["[", "{a: ", "- "] {
+        wrong(&open.repeat(100_000));
+    }
+}
+
+#[test]
+fn who_listens_beyond_the_machine_has_to_say_so() {
+    for address in ["127.0.0.1:1", "127.9.9.9:1", "localhost:1", "\"[::1]:1\"", "unix:/run/a.sock"] {
+        let text = format!("{LEAST}listen: {{ address: {address} }}\n");
+        assert!(parsed(&text, &[]).is_ok(), "{address}");
+    }
+    for address in ["0.0.0.0:1", "10.0.0.1:1", "\"[::]:1\"", "orders.svc:1", "localhost.evil.example:1"] {
+        let found = wrong(&format!("{LEAST}listen: {{ address: {address} }}\n"));
+        assert!(found.starts_with("error[CONFIG_INSECURE]"), "{address}: {found}");
+        let text = format!("{LEAST}listen: {{ address: {address}, insecure: true }}\n");
+        assert!(parsed(&text, &[]).is_ok(), "{address}");
+    }
+}
+
+/// What looks like a secret, wherever it may come to stand.
+#[test]
+fn no_mistake_shows_a_secret() {
+    const SECRET: &str = "postgres://angzarr:hunter2@db/shop";
+    for path in KEYS.iter().map(|key| key.path) {
+        let written = match path.rsplit_once('.') {
+            None => format!("{path}: \"{{}}\"\n"),
+            Some(("services[]", name)) => format!("services: [{{ {name}: \"{{}}\" }}]\n"),
+            Some(("delivery.*", name)) => format!("delivery: {{ a: {{ {name}: \"{{}}\" }} }}\n"),
+            Some((section, name)) => format!("{section}: {{ {name}: \"{{}}\" }}\n"),
+        };
+        for (text, variables) in [
+            (written.replace("{}", SECRET), vec![]),
+            (written.replace("{}", "${SECRET}"), vec![("SECRET", SECRET)]),
+            (written.replace("{}", "${SECRET:-hunter2 or so}"), vec![]),
+        ] {
+            let found = parsed(&text, &variables).unwrap_err().to_string();
+            assert!(!found.contains("hunter2"), "{text}: {found}");
+        }
+    }
+    for text in [format!("{SECRET}: 1\n"), format!("storage: {{ \"{SECRET}\": 1 }}\n")] {
+        let found = wrong(&text);
+        assert!(!found.contains("hunter2"), "{text}: {found}");
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_connection_string_is_kept_and_not_shown() {
+    let text = LEAST.replace("memory", "postgres, connection_string: ${DATABASE_URL}");
+    let config = parsed(&text, &[("DATABASE_URL", "postgres://angzarr:hunter2@db/shop")]).unwrap();
+    assert_eq!(config.storage, "postgres://angzarr:hunter2@db/shop".parse().unwrap());
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let found = parsed(&text, &[("DATABASE_URL", "memory")]).unwrap_err().to_string();
+    assert!(found.contains("does not begin with `postgres://`"), "{found}");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn the_manifest_holds_a_configuration() {
+    let manifest = include_str!("../../../deploy/kubernetes.yaml");
+    let (_, rest) = manifest.split_once("sidecar.yaml: |\n").unwrap();
+    let lines = rest.lines().take_while(|line| *line != "---").map(|line| line.strip_prefix("    ").unwrap());
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let config = parsed(&text, &[("DATABASE_URL", "postgres://angzarr@db/shop")]).unwrap();
+    let grace = config.drain.calls + config.drain.consumers;
+    let (_, given) = manifest.split_once("terminationGracePeriodSeconds: ").unwrap();
+    let given = Duration::from_secs(given.lines().next().unwrap().parse().unwrap());
+    assert!(grace < given, "{grace:?} of draining in {given:?}");
+}
+
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+#[test]
+fn each_storage_has_its_own_key() {
+    let found = wrong(&LEAST.replace("memory", "sqlite, connection_string: x"));
+    assert!(found.contains("`storage.path` is missing"), "{found}");
+    assert!(found.contains("`connection_string` says nothing about a storage of type `sqlite`"), "{found}");
+    let found = wrong(&LEAST.replace("memory", "postgres"));
+    assert!(found.contains("`storage.connection_string` is missing"), "{found}");
+    let found = wrong(&LEAST.replace("memory", "memory, path: x"));
+    assert!(found.contains("`path` says nothing about a storage of type `memory`"), "{found}");
+    let found = wrong(&LEAST.replace("memory", "sqlite, path: \":memory:\""));
+    assert!(found.contains("a log in memory is `memory`"), "{found}");
+}
+
+#[test]
+fn every_key_and_code_is_documented() {
+    let page = include_str!("../../../docs/configuration.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|line| line.split_once("` | "));
+    let (codes, keys): (Vec<_>, Vec<_>) = rows.partition(|(name, _)| name.starts_with("CONFIG_"));
+    let documented: Vec<_> = keys.iter().map(|(key, rest)| (*key, rest.split(" | ").next().unwrap())).collect();
+    let known: Vec<(&str, String)> = KEYS
+        .iter()
+        .map(|key| match key.unsaid {
+            Unsaid::Wrong => (key.path, "required".to_owned()),
+            Unsaid::Text(text) => (key.path, format!("`{text}`")),
+            Unsaid::Nothing => (key.path, String::new()),
+        })
+        .collect();
+    let known: Vec<_> = known.iter().map(|(path, unsaid)| (*path, unsaid.as_str())).collect();
+    assert_eq!(documented, known);
+
+    let sources = [include_str!("reader.rs"), include_str!("sections.rs"), include_str!("mistake.rs")].concat();
+    let used = sources.split("CONFIG_").skip(1);
+    let used = used
+        .map(|rest| format!("CONFIG_{}", rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap()));
+    let used: std::collections::BTreeSet<_> = used.collect();
+    let listed: std::collections::BTreeSet<_> = codes.iter().map(|(code, _)| (*code).to_owned()).collect();
+    assert_eq!(listed, used);
+}

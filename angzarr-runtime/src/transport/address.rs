@@ -1,0 +1,115 @@
+//! Where somebody listens.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tonic::transport::{Channel, Endpoint, Uri};
+use tower::service_fn;
+
+/// An address: `127.0.0.1:50051`, or `unix:/run/shop.sock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A host's name or number, and a port.
+    Tcp(String),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+/// What is no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no address; one is like 127.0.0.1:50051, or unix:/run/shop.sock")]
+pub struct BadAddress(String);
+
+impl FromStr for Address {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        let bad = || BadAddress(text.to_owned());
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() { Err(bad()) } else { Ok(Self::Unix(path.into())) };
+        }
+        let (host, port) = text.rsplit_once(':').ok_or_else(bad)?;
+        let port: u16 = port.parse().map_err(|_| bad())?;
+        // What is written in an URI between scheme and port.
+        let uri: Uri = format!("http://{host}:{port}").parse().map_err(|_| bad())?;
+        if host.is_empty() || uri.host().is_none_or(|found| found != host) {
+            return Err(bad());
+        }
+        Ok(Self::Tcp(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => f.write_str(address),
+            Address::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Address::Tcp(address.to_string())
+    }
+}
+
+/// Somebody who listens already, so that callers may come.
+#[derive(Debug)]
+pub(crate) enum Listening {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Address {
+    /// A channel to whoever listens there. It connects when it is used, and again whenever the connection is lost.
+    pub(crate) fn channel(&self) -> Result<Channel, BadAddress> {
+        match self {
+            Address::Tcp(address) => {
+                let endpoint = Endpoint::from_shared(format!("http://{address}"));
+                Ok(endpoint.map_err(|_| BadAddress(address.clone()))?.tcp_nodelay(true).connect_lazy())
+            }
+            Address::Unix(path) => {
+                let path = path.clone();
+                let connect = move |_: Uri| {
+                    let path = path.clone();
+                    async move { UnixStream::connect(path).await.map(TokioIo::new) }
+                };
+                // Its name is what the other side is told, and stands for nothing.
+                Ok(Endpoint::from_static("http://localhost").connect_with_connector_lazy(service_fn(connect)))
+            }
+        }
+    }
+
+    /// Begins to listen. A socket that nobody listens at any more is taken over.
+    pub(crate) async fn listen(&self) -> std::io::Result<Listening> {
+        match self {
+            Address::Tcp(address) => Ok(Listening::Tcp(TcpListener::bind(address).await?)),
+            Address::Unix(path) => {
+                if path.exists() && UnixStream::connect(path).await.is_err() {
+                    std::fs::remove_file(path)?;
+                }
+                Ok(Listening::Unix(UnixListener::bind(path)?))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_they_are_written() {
+        for text in ["127.0.0.1:50051", "[::1]:1", "orders.svc:50051", "unix:/run/shop.sock"] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+        for text in ["", "unix:", "localhost", ":1", "a:70000", "a/b:1", "http://a:1", "a b:1"] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+}

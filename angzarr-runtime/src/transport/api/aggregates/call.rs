@@ -1,0 +1,198 @@
+//! One call of an rpc, whatever it came by.
+
+use std::time::Duration;
+
+use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
+use subtle::ConstantTimeEq;
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+
+use super::FactToken;
+use crate::app::{App, SyncMode};
+use crate::coordinator::outcome::Outcome;
+use crate::failure::Failure;
+use crate::message::Payload;
+use crate::proto;
+use crate::proto::handler_description::HandlerKind;
+use crate::store::AsOf;
+use crate::transport::described::{Described, invalid};
+use crate::transport::message::{decode, id};
+use crate::transport::status::status;
+
+/// What a call may say beside its message.
+const SEQUENCE: &str = "angzarr-sequence";
+const KEY: &str = "angzarr-idempotency-key";
+const CORRELATION: &str = "angzarr-correlation-id";
+const SYNC: &str = "angzarr-sync-mode";
+/// What an answer says beside its message.
+const POSITION: &str = "angzarr-position";
+const DUPLICATE: &str = "angzarr-duplicate";
+
+/// An rpc that is served.
+#[derive(Debug)]
+pub(super) struct Rpc {
+    app: App,
+    kind: HandlerKind,
+    domain: String,
+    pub(super) input: MessageDescriptor,
+    pub(super) output: MessageDescriptor,
+    pub(super) streams: bool,
+    root: u32,
+    external_id: u32,
+    facts: Option<FactToken>,
+    /// How many bytes a request may have.
+    pub(super) largest: usize,
+}
+
+/// What comes of a call.
+pub(super) struct Answer {
+    /// One, unless the rpc streams.
+    pub(super) messages: Vec<DynamicMessage>,
+    pub(super) metadata: MetadataMap,
+}
+
+impl Rpc {
+    pub(super) fn new(
+        app: App,
+        described: &Described,
+        component: &proto::ComponentDescription,
+        handler: &proto::HandlerDescription,
+        facts: Option<FactToken>,
+        largest: usize,
+    ) -> Result<Self, Failure> {
+        let missing = || invalid(format!("it does not describe `{}/{}`", component.name, handler.rpc));
+        let service = described.pool.get_service_by_name(&component.name).ok_or_else(missing)?;
+        let method = service.methods().find(|method| method.name() == handler.rpc).ok_or_else(missing)?;
+        let (root, external_id) = described.ids(&handler.input);
+        Ok(Self {
+            app,
+            kind: handler.kind(),
+            domain: component.domain.clone(),
+            input: method.input(),
+            output: method.output(),
+            streams: method.is_server_streaming(),
+            root,
+            external_id,
+            facts,
+            largest,
+        })
+    }
+
+    /// Makes the call.
+    pub(super) async fn call(&self, input: DynamicMessage, metadata: &MetadataMap) -> Result<Answer, Status> {
+        let key = id(&input, self.root).unwrap_or_default();
+        let payload =
+            Payload { type_name: self.input.full_name().into(), value: prost::Message::encode_to_vec(&input).into() };
+        if self.kind == HandlerKind::Query {
+            let answer = self.app.ask(&self.domain, &key, payload, AsOf::Now).await.map_err(|error| status(&error))?;
+            let answer = decode(&self.output, &answer).map_err(|failure| status(&failure.into()))?;
+            return Ok(Answer { messages: vec![answer], metadata: MetadataMap::new() });
+        }
+        let mut idempotency_key = text(metadata, KEY)?;
+        if self.kind == HandlerKind::Fact {
+            self.authorize(metadata)?;
+            idempotency_key = id(&input, self.external_id).unwrap_or_default();
+        }
+        let cover = proto::Cover {
+            domain: self.domain.clone(),
+            correlation_id: text(metadata, CORRELATION)?,
+            key,
+            ..proto::Cover::default()
+        };
+        let sequence = number(metadata, SEQUENCE)?;
+        let page = proto::CommandPage { sequence, command: Some(payload.to_any()), occurred_at: None };
+        let book = proto::CommandBook { cover: Some(cover), pages: vec![page], idempotency_key, ..Default::default() };
+        let outcome = self.app.execute_and_wait(book, sync(metadata)?, timeout(metadata)).await;
+        self.answer(outcome.map_err(|error| status(&error))?)
+    }
+
+    /// Facts are taken without being judged, so not from everybody.
+    fn authorize(&self, metadata: &MetadataMap) -> Result<(), Status> {
+        let given = metadata.get("authorization").map(|value| value.as_bytes());
+        let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
+        let known = self.facts.as_ref().is_some_and(|token| bool::from(token.0.as_bytes().ct_eq(given)));
+        if known { Ok(()) } else { Err(Status::unauthenticated("facts are taken with the token for facts only")) }
+    }
+
+    fn answer(&self, outcome: Outcome) -> Result<Answer, Status> {
+        let mut metadata = MetadataMap::new();
+        let mut add = |name: &'static str, value: &str| {
+            // What cannot be written as metadata is left out: nobody can have sent it that way.
+            if let Ok(value) = value.parse() {
+                metadata.insert(name, value);
+            }
+        };
+        add(POSITION, &outcome.position.to_string());
+        add(DUPLICATE, if outcome.duplicate { "true" } else { "false" });
+        if let Some(first) = outcome.events.first() {
+            add(CORRELATION, &first.trace.correlation_id);
+            let last = outcome.events.last().unwrap_or(first);
+            add(SEQUENCE, &(last.sequence + 1).to_string());
+        }
+        let events = outcome.events.iter().map(|event| &event.payload);
+        let messages = if self.output.full_name() == "google.protobuf.Empty" {
+            vec![DynamicMessage::new(self.output.clone())]
+        } else {
+            events.filter_map(|event| self.returned(event).transpose()).collect::<Result<_, _>>()?
+        };
+        Ok(Answer { messages, metadata })
+    }
+
+    /// An event as the rpc declares it: itself, or as a member of the union; none if it is something that the rpc does not
+    /// return any more.
+    fn returned(&self, event: &Payload) -> Result<Option<DynamicMessage>, Status> {
+        let failed = |failure: Failure| status(&failure.into());
+        if *event.type_name == *self.output.full_name() {
+            return decode(&self.output, event).map(Some).map_err(failed);
+        }
+        for field in self.output.fields() {
+            if let prost_reflect::Kind::Message(member) = field.kind()
+                && *event.type_name == *member.full_name()
+            {
+                let mut union = DynamicMessage::new(self.output.clone());
+                union.set_field(&field, Value::Message(decode(&member, event).map_err(failed)?));
+                return Ok(Some(union));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn text(metadata: &MetadataMap, name: &str) -> Result<String, Status> {
+    let bad = |_| Status::invalid_argument(format!("`{name}` is no text"));
+    Ok(metadata.get(name).map(|value| value.to_str()).transpose().map_err(bad)?.unwrap_or_default().to_owned())
+}
+
+fn number(metadata: &MetadataMap, name: &str) -> Result<Option<u32>, Status> {
+    let bad = |_| Status::invalid_argument(format!("`{name}` is no sequence"));
+    let given = text(metadata, name)?;
+    if given.is_empty() { Ok(None) } else { given.parse().map(Some).map_err(bad) }
+}
+
+fn sync(metadata: &MetadataMap) -> Result<SyncMode, Status> {
+    match text(metadata, SYNC)?.to_ascii_lowercase().as_str() {
+        "" | "none" => Ok(SyncMode::None),
+        "simple" => Ok(SyncMode::Simple),
+        "cascade" => Ok(SyncMode::Cascade),
+        other => Err(Status::new(
+            Code::InvalidArgument,
+            format!("`{SYNC}` is `{other}`; it may be `none`, `simple` or `cascade`"),
+        )),
+    }
+}
+
+/// How long the caller waits, as gRPC says it: `30S`, `500m`.
+fn timeout(metadata: &MetadataMap) -> Option<Duration> {
+    let given = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (number, unit) = given.split_at_checked(given.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "H" => number.checked_mul(3600).map(Duration::from_secs),
+        "M" => number.checked_mul(60).map(Duration::from_secs),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}

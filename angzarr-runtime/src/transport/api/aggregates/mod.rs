@@ -1,0 +1,83 @@
+//! Aggregates under their own names: the services that users declare, as callers without any of ours know them.
+//!
+//! `/shop.orders.v1.app.Orders/Place` takes the command and returns what the rpc declares: an event, a stream of them, the
+//! answer of a query, or nothing. By gRPC, and as `POST` with JSON. What else a call may say travels as metadata.
+
+mod call;
+mod grpc;
+mod json;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use axum::routing::post;
+use tonic::Status;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::proto;
+use crate::proto::component_description::ComponentKind;
+use crate::proto::handler_description::HandlerKind;
+use crate::transport::described::Described;
+use call::Rpc;
+
+/// Who may record facts.
+#[derive(Clone)]
+pub struct FactToken(Arc<str>);
+
+impl FactToken {
+    /// Whoever sends this as `authorization: Bearer …`.
+    pub fn new(token: impl Into<Arc<str>>) -> Self {
+        Self(token.into())
+    }
+}
+
+impl std::fmt::Debug for FactToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FactToken(…)")
+    }
+}
+
+/// The routes of all aggregates of a service. Compensations have none; facts have some if there is a token for them.
+pub(super) fn routes(
+    app: &App,
+    described: &Described,
+    facts: Option<&FactToken>,
+    largest: usize,
+) -> Result<Router, Failure> {
+    let mut router = Router::new();
+    for component in described.components.iter().filter(|component| component.kind() == ComponentKind::Aggregate) {
+        for handler in component.handlers.iter().filter(|handler| is_served(handler, facts)) {
+            let rpc = Arc::new(Rpc::new(app.clone(), described, component, handler, facts.cloned(), largest)?);
+            let path = format!("/{}/{}", component.name, handler.rpc);
+            router = router.route(&path, post(move |request: Request| serve(rpc, request)));
+        }
+    }
+    Ok(router)
+}
+
+fn is_served(handler: &proto::HandlerDescription, facts: Option<&FactToken>) -> bool {
+    match handler.kind() {
+        HandlerKind::Command | HandlerKind::Query => true,
+        HandlerKind::Fact => facts.is_some(),
+        _ => false,
+    }
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+    content_type.is_some_and(|value| value.starts_with(b"application/grpc"))
+}
+
+/// Answers a call with these headers by an error.
+pub(super) fn refused(headers: &HeaderMap, status: Status) -> Response {
+    if is_grpc(headers) { status.into_http() } else { json::failed(&status) }
+}
+
+async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
+    if is_grpc(request.headers()) { grpc::serve(rpc, request).await } else { json::serve(&rpc, request).await }
+}

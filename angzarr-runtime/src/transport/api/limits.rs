@@ -1,0 +1,109 @@
+//! What callers may ask for at a time, so that no number of them takes all memory.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+use tokio::sync::Semaphore;
+use tonic::Status;
+
+use crate::transport::status::exhausted;
+
+/// What callers may ask for at a time, all of them together. What is beyond gets `RESOURCE_EXHAUSTED`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many bytes a request may have.
+    pub message_size: usize,
+    /// How many calls are at work. A stream counts until it begins.
+    pub calls: u32,
+    /// How many streams are open: subscriptions, and conversations of the gateway.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    /// Messages of 4 MiB, 1,024 calls, 256 streams.
+    fn default() -> Self {
+        Self { message_size: 4 << 20, calls: 1_024, streams: 256 }
+    }
+}
+
+/// Room for so many at a time.
+pub(super) fn room(limit: u32) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(usize::try_from(limit).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)))
+}
+
+/// Lets a call in if there is room for it.
+pub(super) async fn admit(State(calls): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match calls.try_acquire() {
+        Ok(_room) => next.run(request).await,
+        Err(_) => {
+            let status = exhausted("CALLS_EXHAUSTED", "too many calls are at work");
+            super::aggregates::refused(request.headers(), status)
+        }
+    }
+}
+
+/// A stream that takes room while it lasts.
+pub(super) fn held<T: 'static>(
+    streams: &Arc<Semaphore>,
+    stream: impl Stream<Item = T> + Send + 'static,
+) -> Result<BoxStream<'static, T>, Status> {
+    let room = streams.clone().try_acquire_owned();
+    let room = room.map_err(|_| exhausted("STREAMS_EXHAUSTED", "too many streams are open"))?;
+    let holding = move |item| {
+        let _held = &room;
+        item
+    };
+    Ok(stream.map(holding).boxed())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::StatusCode;
+    use axum::http::header::CONTENT_TYPE;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use futures_util::stream::pending;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_without_room_is_refused() {
+        let calls = room(1);
+        let router = axum::Router::new().route("/", get(|| async { "done" }));
+        let router = router.layer(from_fn_with_state(calls.clone(), admit));
+        let call = |content_type: &str| {
+            let request = Request::builder().uri("/").header(CONTENT_TYPE, content_type).body(Body::empty()).unwrap();
+            router.clone().oneshot(request)
+        };
+        let other = calls.clone().try_acquire_owned().unwrap();
+        let refused = call("application/grpc").await.unwrap();
+        assert_eq!(refused.headers()["grpc-status"], "8");
+        let refused = call("application/json").await.unwrap();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        let body = to_bytes(refused.into_body(), usize::MAX).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["code"], "CALLS_EXHAUSTED");
+
+        drop(other);
+        // Room is given back by those that had it.
+        for _ in 0..2 {
+            assert_eq!(call("application/json").await.unwrap().status(), StatusCode::OK);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_has_its_room_while_it_lasts() {
+        let streams = room(2);
+        let one = held(&streams, pending::<()>()).unwrap();
+        let _other = held(&streams, pending::<()>()).unwrap();
+        let refused = held(&streams, pending::<()>()).err().unwrap();
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        drop(one);
+        assert!(held(&streams, pending::<()>()).is_ok());
+    }
+}

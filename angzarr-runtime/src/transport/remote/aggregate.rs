@@ -1,0 +1,105 @@
+//! Aggregates whose rules are in a service.
+
+use std::sync::Arc;
+
+use super::emitted::Yields;
+use super::spec::{Handlers, kept, leaked, snapshot, stored_as};
+use super::state::{Folding, Held};
+use super::{Link, failed, invalid};
+use crate::component::{AggregateLogic, AggregateSpec, Deciding, Input, State, Stateful, Undecided, deciding};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::message::{Emission, Payload};
+use crate::proto;
+use crate::proto::handle_request::Input as Asked;
+use crate::proto::handle_response::Outcome;
+use crate::proto::handler_description::HandlerKind;
+use crate::transport::services::business_logic_client::BusinessLogicClient;
+
+/// An aggregate of a service.
+#[derive(Debug)]
+pub(super) struct Remote {
+    spec: &'static AggregateSpec,
+    folding: Folding,
+    yields: Yields,
+}
+
+impl Remote {
+    pub(super) fn new(link: &Arc<Link>, said: &proto::ComponentDescription) -> Result<Self, Failure> {
+        let (handlers, name) = (Handlers(said), kept(&said.name));
+        let events = handlers.events();
+        let spec = AggregateSpec {
+            name,
+            domain: kept(&said.domain),
+            snapshot: snapshot(said),
+            commands: handlers.inputs(HandlerKind::Command),
+            facts: handlers.inputs(HandlerKind::Fact),
+            compensations: handlers.inputs(HandlerKind::Compensation),
+            queries: handlers.inputs(HandlerKind::Query),
+            events,
+            stored_as: stored_as(&link.described, events),
+        };
+        let (folding, yields) = (Folding::new(link, name, said)?, Yields::new(link, name, said)?);
+        Ok(Self { spec: leaked(spec), folding, yields })
+    }
+
+    /// Asks the service, on a state.
+    async fn handle(&self, state: &State, input: Asked, cx: &Context) -> Result<Outcome, Undecided> {
+        let sent = self.folding.history(state, cx)?;
+        let link = self.yields.link();
+        let request = proto::HandleRequest {
+            component: self.spec.name.to_owned(),
+            runtime_epoch: link.runtime_epoch.clone(),
+            context: Some(cx.into()),
+            history: Some(sent.history.clone()),
+            input: Some(input),
+        };
+        let answer = BusinessLogicClient::new(link.channel.clone()).handle(request).await;
+        let answer = answer.map_err(|status| link.lost(&status))?.into_inner();
+        let held = Held { service_epoch: answer.service_epoch, next_sequence: answer.holds };
+        self.folding.holds(state, &sent, held)?;
+        match answer.outcome {
+            Some(Outcome::Rejection(rejection)) => Err(Undecided::Rejected(rejection.into())),
+            Some(Outcome::Failure(failure)) => Err(failed(failure).into()),
+            Some(Outcome::NeedsHistory(_)) => Err(self.folding.lacking(&sent).map_or(Undecided::StateLost, Into::into)),
+            Some(outcome @ (Outcome::Events(_) | Outcome::Answer(_))) => Ok(outcome),
+            None => Err(invalid(format!("`{}` decided nothing", self.spec.name)).into()),
+        }
+    }
+}
+
+impl AggregateLogic for Remote {
+    fn stateful(&self) -> &dyn Stateful {
+        &self.folding
+    }
+
+    fn spec(&self) -> &'static AggregateSpec {
+        self.spec
+    }
+
+    fn decide<'a>(&'a self, state: &'a State, input: &'a Input, cx: &'a Context) -> Deciding<'a, Vec<Emission>> {
+        let asked = match input {
+            Input::Command(command) => Asked::Command(command.to_any()),
+            Input::Fact(fact) => Asked::Fact(fact.to_any()),
+            Input::Refusal { command, rejection } => Asked::Refusal(proto::Refused {
+                command: Some(command.to_any()),
+                rejection: Some(rejection.clone().into()),
+            }),
+        };
+        deciding(async move {
+            match self.handle(state, asked, cx).await? {
+                Outcome::Events(events) => Ok(self.yields.emissions(events)?),
+                _ => Err(invalid(format!("`{}` answered a command like a query", self.spec.name)).into()),
+            }
+        })
+    }
+
+    fn query<'a>(&'a self, state: &'a State, query: &'a Payload, cx: &'a Context) -> Deciding<'a, Payload> {
+        deciding(async move {
+            match self.handle(state, Asked::Query(query.to_any()), cx).await? {
+                Outcome::Answer(answer) => Ok(Payload::from_any(answer)),
+                _ => Err(invalid(format!("`{}` answered a query like a command", self.spec.name)).into()),
+            }
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! What handlers yield, and the keys that they name, by descriptors.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+
+use super::{Link, invalid};
+use crate::component::{Decoded, Keyed};
+use crate::failure::Failure;
+use crate::message::{Emission, Outgoing, Payload};
+use crate::proto;
+use crate::proto::yield_description::Role;
+use crate::transport::message::{decode, id, text};
+use crate::view::Key;
+
+/// What the handlers of a component yield.
+#[derive(Debug)]
+pub(super) struct Yields {
+    component: &'static str,
+    link: Arc<Link>,
+    roles: HashMap<String, Yielded>,
+}
+
+#[derive(Debug)]
+enum Yielded {
+    Event,
+    Answer,
+    Sent { domain: &'static str, descriptor: MessageDescriptor, root: u32, external_id: u32 },
+}
+
+impl Yields {
+    pub(super) fn new(
+        link: &Arc<Link>,
+        component: &'static str,
+        said: &proto::ComponentDescription,
+    ) -> Result<Self, Failure> {
+        let mut roles = HashMap::new();
+        for yielded in said.handlers.iter().flat_map(|handler| &handler.yields) {
+            let role = match yielded.role() {
+                Role::Event => Yielded::Event,
+                Role::Answer => Yielded::Answer,
+                Role::Command | Role::Fact => {
+                    let (root, external_id) = link.described.ids(&yielded.r#type);
+                    let external_id = if yielded.role() == Role::Fact { external_id } else { 0 };
+                    let descriptor = link.described.message(&yielded.r#type)?;
+                    Yielded::Sent { domain: super::spec::kept(&yielded.domain), descriptor, root, external_id }
+                }
+                Role::Unspecified => {
+                    return Err(invalid(format!("`{}` is yielded in no role that is known", yielded.r#type)));
+                }
+            };
+            roles.insert(yielded.r#type.clone(), role);
+        }
+        Ok(Self { component, link: link.clone(), roles })
+    }
+
+    /// The service that yields it.
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// What becomes of what the service returned.
+    pub(super) fn emissions(&self, emissions: proto::Emissions) -> Result<Vec<Emission>, Failure> {
+        emissions.messages.into_iter().map(|message| self.emission(Payload::from_any(message))).collect()
+    }
+
+    fn emission(&self, payload: Payload) -> Result<Emission, Failure> {
+        match self.roles.get(&*payload.type_name) {
+            Some(Yielded::Event) => Ok(Emission::Event(payload)),
+            Some(Yielded::Sent { domain, descriptor, root, external_id }) => {
+                let message = decode(descriptor, &payload)?;
+                let key = id(&message, *root).unwrap_or_default();
+                let external_id = (*external_id != 0).then(|| id(&message, *external_id)).flatten();
+                Ok(Emission::Command(Outgoing { domain, key, payload, external_id }))
+            }
+            Some(Yielded::Answer) | None => Err(invalid(format!(
+                "`{}` returned `{}`, which none of its rpcs does",
+                self.component, payload.type_name
+            ))),
+        }
+    }
+}
+
+/// The keys that handlers of a component name, by the type of the event.
+#[derive(Debug)]
+pub(super) struct Keys(HashMap<String, (MessageDescriptor, Vec<Vec<FieldDescriptor>>)>);
+
+impl Keys {
+    pub(super) fn new(link: &Link, said: &proto::ComponentDescription) -> Result<Self, Failure> {
+        let mut keys = HashMap::new();
+        for handler in said.handlers.iter().filter(|handler| !handler.key.is_empty()) {
+            let descriptor = link.described.message(&handler.input)?;
+            let paths = handler.key.iter().map(|path| fields(&descriptor, path)).collect::<Result<_, _>>()?;
+            keys.insert(handler.input.clone(), (descriptor, paths));
+        }
+        Ok(Self(keys))
+    }
+
+    /// The key that an event's fields name.
+    pub(super) fn of(&self, event: &Payload) -> Result<Option<Keyed>, Failure> {
+        let Some((descriptor, paths)) = self.0.get(&*event.type_name) else { return Ok(None) };
+        let message = decode(descriptor, event)?;
+        let parts = paths.iter().map(|path| part(&message, path)).collect::<Option<Vec<String>>>();
+        let parts = parts.ok_or_else(|| invalid(format!("a key of `{}` is of no type for keys", event.type_name)))?;
+        // The handler is elsewhere, so nobody wants the message once more.
+        Ok(Some(Keyed { key: Key::new(parts), event: Decoded::new(()) }))
+    }
+}
+
+fn fields(message: &MessageDescriptor, path: &str) -> Result<Vec<FieldDescriptor>, Failure> {
+    let missing = || invalid(format!("`{}` has no field `{path}`", message.full_name()));
+    let (mut found, mut within) = (Vec::new(), Some(message.clone()));
+    for name in path.split('.') {
+        let field = within.and_then(|message| message.get_field_by_name(name)).ok_or_else(missing)?;
+        within = match field.kind() {
+            Kind::Message(inner) => Some(inner),
+            _ => None,
+        };
+        found.push(field);
+    }
+    Ok(found)
+}
+
+/// The value at a path; empty if a reader can tell that it is not there.
+fn part(message: &DynamicMessage, path: &[FieldDescriptor]) -> Option<String> {
+    let (field, rest) = path.split_first()?;
+    if field.supports_presence() && !message.has_field(field) {
+        return Some(String::new());
+    }
+    let value = message.get_field(field);
+    match &*value {
+        Value::Message(inner) if !rest.is_empty() => part(inner, rest),
+        value => text(field, value),
+    }
+}

@@ -1,0 +1,135 @@
+//! Components whose handlers are in a service.
+//!
+//! To coordinators they are like any other. What of them is described is known here; what they decide is asked for.
+
+mod aggregate;
+mod emitted;
+mod process_manager;
+mod projector;
+mod row;
+mod saga;
+mod spec;
+mod state;
+mod upcaster;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tonic::transport::Channel;
+use uuid::Uuid;
+
+use super::address::Address;
+use super::described::{Described, invalid};
+use super::services::describe_client::DescribeClient;
+use crate::component::Registration;
+use crate::error::Error;
+use crate::failure::{Failure, SERVICE_UNAVAILABLE};
+use crate::proto;
+
+/// A service, and what it has said of itself.
+#[derive(Debug)]
+pub struct Remote {
+    components: Vec<Registration>,
+    described: Arc<Described>,
+}
+
+/// What all components of one service share.
+#[derive(Debug)]
+struct Link {
+    address: Address,
+    channel: Channel,
+    /// Of this start of the runtime: states that a service keeps for another one are not taken for ours.
+    runtime_epoch: Bytes,
+    described: Arc<Described>,
+}
+
+impl Remote {
+    /// Asks the service at an address for its description, once.
+    ///
+    /// What is described lives as long as the process.
+    ///
+    /// # Errors
+    /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
+    pub async fn connect(address: &Address) -> Result<Self, Error> {
+        let channel = address.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
+        let answer = DescribeClient::new(channel.clone()).describe(proto::DescribeRequest {}).await;
+        let answer = answer.map_err(|status| lost(address, &status))?.into_inner();
+        let description = answer.description.ok_or_else(|| invalid("it describes nothing"))?;
+        let described = Arc::new(Described::new(description)?);
+        let runtime_epoch = Bytes::copy_from_slice(Uuid::new_v4().as_bytes());
+        let link = Link { address: address.clone(), channel, runtime_epoch, described: described.clone() };
+        let link = Arc::new(link);
+        let components = described.components.iter().map(|component| register(&link, component));
+        Ok(Self { components: components.collect::<Result<_, Failure>>()?, described })
+    }
+
+    /// What the service has said of itself.
+    pub fn described(&self) -> &Arc<Described> {
+        &self.described
+    }
+
+    /// Its components; [`AppBuilder::remote`](crate::app::AppBuilder::remote) takes all of them.
+    pub fn components(self) -> Vec<Registration> {
+        self.components
+    }
+}
+
+fn register(link: &Arc<Link>, component: &proto::ComponentDescription) -> Result<Registration, Failure> {
+    use proto::component_description::ComponentKind;
+    Ok(match component.kind() {
+        ComponentKind::Aggregate => Registration::Aggregate(Arc::new(aggregate::Remote::new(link, component)?)),
+        ComponentKind::Saga => Registration::Saga(Arc::new(saga::Remote::new(link, component)?)),
+        ComponentKind::Projector => Registration::Projector(Arc::new(projector::Remote::new(link, component)?)),
+        ComponentKind::ProcessManager => {
+            Registration::ProcessManager(Arc::new(process_manager::Remote::new(link, component)?))
+        }
+        ComponentKind::Upcaster => Registration::Upcaster(Arc::new(upcaster::Remote::new(link, component)?)),
+        ComponentKind::Unspecified => {
+            return Err(invalid(format!("`{}` is of a kind that this release does not know", component.name)));
+        }
+    })
+}
+
+impl Link {
+    /// Why a call came to nothing.
+    fn lost(&self, status: &tonic::Status) -> Failure {
+        lost(&self.address, status)
+    }
+}
+
+fn lost(address: &Address, status: &tonic::Status) -> Failure {
+    use tonic::Code;
+    let message = format!("the service at {address} says {:?}: {}", status.code(), status.message());
+    match status.code() {
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown => {
+            Failure::new(SERVICE_UNAVAILABLE, message)
+        }
+        Code::ResourceExhausted => Failure::new("SERVICE_EXHAUSTED", message),
+        Code::Unimplemented => Failure::new("SERVICE_ANSWER_INVALID", message),
+        _ => Failure::new("SERVICE_FAILED", message),
+    }
+}
+
+/// What a service says of a handler's failure.
+fn failed(failure: proto::Failure) -> Failure {
+    let code = if failure.code.is_empty() { "HANDLER_FAILED".to_owned() } else { failure.code };
+    Failure::new(code, failure.message)
+}
+
+impl From<&crate::context::Context> for proto::Context {
+    fn from(cx: &crate::context::Context) -> Self {
+        let cover = proto::Cover {
+            root: Some(cx.root().into()),
+            domain: cx.domain().to_owned(),
+            correlation_id: cx.correlation_id().to_owned(),
+            key: cx.key().to_owned(),
+            ..proto::Cover::default()
+        };
+        Self {
+            cover: Some(cover),
+            cause: cx.cause().map(Into::into),
+            now: Some(cx.now()),
+            id_seed: Bytes::copy_from_slice(cx.seed().as_bytes()),
+        }
+    }
+}

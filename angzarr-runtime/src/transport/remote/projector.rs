@@ -1,0 +1,102 @@
+//! Projectors whose handlers are in a service.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost_reflect::MessageDescriptor;
+use prost_types::Any;
+
+use super::emitted::Keys;
+use super::row;
+use super::spec::{Handlers, delivery, kept, leaked};
+use super::{Link, failed, invalid};
+use crate::component::{Arrival, Handling, Keyed, ProjectorLogic, ProjectorSpec, ReturnedRow};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::message::Payload;
+use crate::proto;
+use crate::proto::projector_handle_response::Outcome;
+use crate::transport::services::projector_client::ProjectorClient;
+use crate::view::Shape;
+
+/// A projector of a service.
+#[derive(Debug)]
+pub(super) struct Remote {
+    link: Arc<Link>,
+    spec: &'static ProjectorSpec,
+    keys: Keys,
+    view: Option<View>,
+}
+
+#[derive(Debug)]
+struct View {
+    row: MessageDescriptor,
+    shape: Shape,
+}
+
+impl Remote {
+    pub(super) fn new(link: &Arc<Link>, said: &proto::ComponentDescription) -> Result<Self, Failure> {
+        let name = kept(&said.name);
+        let spec = ProjectorSpec { name, subscriptions: Handlers(said).subscriptions(), delivery: delivery(said) };
+        let view = match said.view.as_str() {
+            "" => None,
+            row => {
+                let row = link.described.message(row)?;
+                Some(View { shape: row::shape(&row), row })
+            }
+        };
+        Ok(Self { link: link.clone(), spec: leaked(spec), keys: Keys::new(link, said)?, view })
+    }
+
+    fn returned(&self, outcome: Option<Outcome>) -> Result<Option<ReturnedRow>, Failure> {
+        match (outcome, &self.view) {
+            (Some(Outcome::Nothing(_)), _) => Ok(None),
+            (Some(Outcome::Failure(failure)), _) => Err(failed(failure)),
+            (Some(Outcome::Row(row)), Some(view)) => {
+                let row = Payload::from_any(row);
+                if *row.type_name != *view.row.full_name() {
+                    return Err(invalid(format!("`{}` returned a `{}` for a row", self.spec.name, row.type_name)));
+                }
+                row::returned(&view.row, &row)
+            }
+            (Some(Outcome::Row(_)), None) | (None, _) => {
+                Err(invalid(format!("`{}` returned what it cannot", self.spec.name)))
+            }
+        }
+    }
+}
+
+impl ProjectorLogic for Remote {
+    fn spec(&self) -> &'static ProjectorSpec {
+        self.spec
+    }
+
+    fn shape(&self) -> Option<&Shape> {
+        self.view.as_ref().map(|view| &view.shape)
+    }
+
+    fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure> {
+        self.keys.of(event)
+    }
+
+    fn project<'a>(
+        &'a self,
+        row: Option<Bytes>,
+        event: Arrival<'a>,
+        cx: &'a Context,
+    ) -> Handling<'a, Option<ReturnedRow>> {
+        Box::pin(async move {
+            let any = |value: Bytes, view: &View| -> Any {
+                Payload { type_name: view.row.full_name().into(), value }.to_any()
+            };
+            let request = proto::ProjectorHandleRequest {
+                component: self.spec.name.to_owned(),
+                context: Some(cx.into()),
+                event: Some(event.payload.to_any()),
+                row: row.zip(self.view.as_ref()).map(|(row, view)| any(row, view)),
+            };
+            let answer = ProjectorClient::new(self.link.channel.clone()).handle(request).await;
+            self.returned(answer.map_err(|status| self.link.lost(&status))?.into_inner().outcome)
+        })
+    }
+}

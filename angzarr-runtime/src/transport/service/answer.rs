@@ -1,0 +1,53 @@
+//! What handlers are given and return, from the wire and to it.
+
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::context::{Context, Decision};
+use crate::failure::Failure;
+use crate::message::{Emission, Payload};
+use crate::proto;
+use crate::rejection::Rejection;
+use crate::store::StreamId;
+
+/// A part of a request that is not there, or makes no sense: no runtime sends that.
+pub(super) fn malformed(what: &str) -> Status {
+    Status::invalid_argument(format!("the request's `{what}` is missing or makes no sense"))
+}
+
+/// The circumstances of a decision on what is stored before a sequence.
+pub(super) fn context(context: Option<proto::Context>, next_sequence: u32) -> Result<Context, Status> {
+    let context = context.ok_or_else(|| malformed("context"))?;
+    let cover = context.cover.ok_or_else(|| malformed("context.cover"))?;
+    let root = Uuid::try_from(&cover.root.unwrap_or_default()).map_err(|_| malformed("context.cover.root"))?;
+    let cause = context.cause.map(TryInto::try_into).transpose().map_err(|_: usize| malformed("context.cause"))?;
+    let now = context.now.ok_or_else(|| malformed("context.now"))?;
+    let seed = Uuid::from_slice(&context.id_seed).map_err(|_| malformed("context.id_seed"))?;
+    let stream = StreamId::new(cover.domain, root);
+    let cx = Context::new(stream, cover.key, cover.correlation_id, cause, now, Decision::Known(seed));
+    Ok(cx.before(next_sequence))
+}
+
+pub(super) fn payload(message: Option<prost_types::Any>, what: &str) -> Result<Payload, Status> {
+    message.map(Payload::from_any).ok_or_else(|| malformed(what))
+}
+
+/// A command and why it was refused.
+pub(super) fn refused(refused: proto::Refused) -> Result<(Payload, Rejection), Status> {
+    let command = payload(refused.command, "refusal.command")?;
+    Ok((command, refused.rejection.ok_or_else(|| malformed("refusal.rejection"))?.into()))
+}
+
+pub(super) fn emissions(emissions: Vec<Emission>) -> proto::Emissions {
+    let message = |emission: Emission| match emission {
+        Emission::Event(payload) => payload.to_any(),
+        Emission::Command(outgoing) => outgoing.payload.to_any(),
+    };
+    proto::Emissions { messages: emissions.into_iter().map(message).collect() }
+}
+
+impl From<Failure> for proto::Failure {
+    fn from(failure: Failure) -> Self {
+        Self { code: failure.code().to_owned(), message: failure.message().to_owned() }
+    }
+}

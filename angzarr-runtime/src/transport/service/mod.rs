@@ -1,0 +1,129 @@
+//! Components of a Rust program, served to the runtime beside it.
+
+mod aggregate;
+mod answer;
+mod describe;
+mod process_manager;
+mod projector;
+mod saga;
+mod states;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tonic::transport::Server;
+use uuid::Uuid;
+
+use super::address::{Address, Listening};
+use super::services::business_logic_server::BusinessLogicServer;
+use super::services::describe_server::DescribeServer;
+use super::services::process_manager_server::ProcessManagerServer;
+use super::services::projector_server::ProjectorServer;
+use super::services::saga_server::SagaServer;
+use crate::component::{Component, Registration};
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::proto;
+use states::States;
+
+/// Components that are served by gRPC, for a runtime that runs beside this program.
+///
+/// ```no_run
+/// # use angzarr_runtime::Error;
+/// # use angzarr_runtime::component::Component;
+/// # async fn example(description: &'static [u8], orders: impl Component) -> Result<(), Error> {
+/// use angzarr_runtime::transport::Service;
+///
+/// let address = "127.0.0.1:50051".parse().expect("an address");
+/// Service::new(description).register(orders).serve(&address, std::future::pending()).await
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Service {
+    description: &'static [u8],
+    registrations: Vec<Registration>,
+}
+
+/// How long a handler may go on. Its runtime waits for as long as the component's `delivery` says, and no longer.
+const IO_LIMIT: Duration = Duration::from_secs(600);
+
+/// What is served.
+#[derive(Debug)]
+struct Served {
+    description: proto::Description,
+    components: BTreeMap<&'static str, Registration>,
+    states: States,
+    /// Of this start.
+    epoch: Bytes,
+}
+
+impl Service {
+    /// A service without components. Its description is what the generator wrote beside their code: `DESCRIPTION`.
+    pub fn new(description: &'static [u8]) -> Self {
+        Self { description, registrations: Vec::new() }
+    }
+
+    /// Adds a component.
+    #[must_use]
+    pub fn register(mut self, component: impl Component) -> Self {
+        self.registrations.push(component.register());
+        self
+    }
+
+    /// Serves at an address until something ends: calls that have begun are answered, then it returns.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if a component is registered twice or not described, or if nobody may listen there.
+    pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
+        let served = Arc::new(self.served()?);
+        let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
+        let listening = address.listen().await.map_err(|error| cannot(&error))?;
+        let router = Server::builder()
+            .add_service(DescribeServer::from_arc(served.clone()))
+            .add_service(BusinessLogicServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
+            .add_service(ProcessManagerServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
+            .add_service(ProjectorServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
+            .add_service(SagaServer::from_arc(served).max_decoding_message_size(usize::MAX));
+        let ended = match listening {
+            Listening::Tcp(listener) => {
+                router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until).await
+            }
+            Listening::Unix(listener) => {
+                router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
+            }
+        };
+        ended.map_err(|error| cannot(&error))
+    }
+
+    fn served(self) -> Result<Served, Error> {
+        let unreadable = |error| Error::Setup(format!("the description cannot be read: {error}"));
+        let mut description = proto::Description::decode(self.description).map_err(unreadable)?;
+        let mut components = BTreeMap::new();
+        for registration in self.registrations {
+            let name = registration.name();
+            if !description.components.iter().any(|described| described.name == name) {
+                return Err(Error::Setup(format!("`{name}` is not described: was it generated in another run?")));
+            }
+            if components.insert(name, registration).is_some() {
+                return Err(Error::Setup(format!("`{name}` is registered twice")));
+            }
+        }
+        description.components.retain(|described| components.contains_key(described.name.as_str()));
+        let epoch = Bytes::copy_from_slice(Uuid::new_v4().as_bytes());
+        Ok(Served { description, components, states: States::new(), epoch })
+    }
+}
+
+impl Served {
+    /// The component of this name, if it is of the kind that is asked for.
+    fn component<'a, T>(&'a self, name: &str, kind: impl Fn(&'a Registration) -> Option<T>) -> Result<T, Failure> {
+        let unknown =
+            || Failure::new("COMPONENT_UNKNOWN", format!("no `{name}` of the kind that is asked for is served"));
+        self.components.get(name).and_then(kind).ok_or_else(unknown)
+    }
+}

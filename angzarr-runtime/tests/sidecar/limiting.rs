@@ -1,0 +1,37 @@
+//! What callers may ask for at a time.
+
+use std::io::Write;
+
+use crate::calling::{begin, call, head, serving};
+use crate::process::Place;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_beyond_the_limit_are_refused() {
+    let place = Place::new();
+    let _service = place.serve();
+    let _sidecar = serving(&place, "limits: { streams: 1 }").await;
+    let (one, answer) = call(&place, "EventQuery/Subscribe");
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
+    let (_other, answer) = call(&place, "EventQuery/Subscribe");
+    assert!(answer.contains("grpc-status: 8\r\n"), "{answer}");
+    drop(one);
+    while call(&place, "EventQuery/Subscribe").1.contains("grpc-status") {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn larger_messages_are_refused() {
+    let place = Place::new();
+    let _service = place.serve();
+    let _sidecar = serving(&place, "limits: { message_size: 1KiB }").await;
+    for rpc in
+        ["BusinessCoordinator/Handle", "CommandGateway/ExecuteStream", "EventQuery/GetState", "Admin/PauseConsumer"]
+    {
+        let mut stream = begin(&place, rpc, 5 + 1025, "");
+        stream.write_all(&[0, 0, 0, 4, 1]).unwrap();
+        stream.write_all(&[0; 1025]).unwrap();
+        let answer = head(&mut stream);
+        assert!(answer.contains("grpc-status: 11\r\n"), "{rpc}: {answer}");
+    }
+}

@@ -1,0 +1,14 @@
+//! `angzarr-sidecar` as a process: what it refuses, where it listens, and how it ends.
+//!
+//! The tests stand here and not with the others that start processes, since only a package's own tests are told where its
+//! programs are.
+
+#![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
+
+mod calling;
+mod ending;
+mod limiting;
+mod listening;
+mod process;
+mod refusing;
+mod waiting;

@@ -1,0 +1,128 @@
+//! `sidecar.*`: the program as it is shipped, beside a service in this process.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use angzarr_runtime::transport::{Address, Service};
+use tempfile::TempDir;
+
+use crate::common::Result;
+use crate::figure::{Figure, median};
+use crate::items::{ItemView, Keeper};
+use crate::notes::Notebook;
+
+/// How often it is started.
+const STARTS: usize = 21;
+
+/// How long it rests before its memory is looked at.
+const REST: Duration = Duration::from_secs(2);
+
+/// Longer than any start takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
+    let names = ["sidecar.start", "sidecar.memory", "sidecar.size"];
+    if !names.into_iter().any(|name| name.starts_with(only)) {
+        return Ok(Vec::new());
+    }
+    let place = TempDir::new_in(folder)?;
+    let address = Address::Unix(place.path().join("service"));
+    let service = Service::new(crate::DESCRIPTION).register(Notebook).register(Keeper).register(ItemView);
+    let at = address.clone();
+    let serving = tokio::spawn(async move { service.serve(&at, std::future::pending()).await });
+    let place_of_it = place.path().to_path_buf();
+    let figures = tokio::task::spawn_blocking(move || starts(&place_of_it, &address)).await?;
+    serving.abort();
+    Ok(figures?.into_iter().filter(|figure| figure.name.starts_with(only)).collect())
+}
+
+fn starts(place: &Path, service: &Address) -> Result<Vec<Figure>> {
+    let (mut times, mut memories) = (Vec::with_capacity(STARTS), Vec::new());
+    // The first one waits for the service.
+    Sidecar::start(place, "first", service)?.end()?;
+    for start in 0..STARTS {
+        let began = Instant::now();
+        let sidecar = Sidecar::start(place, &format!("log{start}"), service)?;
+        times.push(began.elapsed().as_secs_f64() * 1_000.0);
+        if start % 7 == 0 {
+            std::thread::sleep(REST);
+            memories.push(sidecar.memory()?);
+        }
+        sidecar.end()?;
+    }
+    let bytes = u32::try_from(fs::metadata(program())?.len())?;
+    Ok(vec![
+        Figure::absolute("sidecar.start", median(times), "ms to the first answer", "at most 50"),
+        Figure::absolute("sidecar.memory", median(memories), "MiB resident at rest", "under 16"),
+        Figure::absolute("sidecar.size", f64::from(bytes) / 1e6, "MB with all stores", "at most 12"),
+    ])
+}
+
+fn program() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../target/dist/angzarr-sidecar").into()
+}
+
+/// One that has answered.
+struct Sidecar(Child);
+
+impl Sidecar {
+    /// Starts one on a log of this name that does not exist yet, and waits for its first answer.
+    fn start(place: &Path, log: &str, service: &Address) -> Result<Self> {
+        let at = |name: String| place.join(name).display().to_string();
+        let (file, socket) = (at(format!("{log}.yaml")), at(format!("{log}.sock")));
+        let log = at(format!("{log}.db"));
+        let text = format!(
+            "storage: {{ type: sqlite, path: {log:?} }}\nservices: [{{ address: \"{service}\" }}]\n\
+             listen: {{ address: {:?} }}\n",
+            format!("unix:{socket}")
+        );
+        fs::write(&file, text)?;
+        let program = program();
+        let mut command = Command::new(&program);
+        let child = command.args(["--config", &file]).env("RUST_LOG", "error").spawn();
+        let child =
+            child.map_err(|error| format!("cannot run {}: {error}; `make sidecar` builds it", program.display()))?;
+        let sidecar = Self(child);
+        let began = Instant::now();
+        while let Err(error) = answered(&socket) {
+            if began.elapsed() > PATIENCE {
+                return Err(format!("it does not answer: {error}").into());
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Ok(sidecar)
+    }
+
+    /// Mebibytes that it has resident.
+    fn memory(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no resident memory is told")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+    }
+
+    fn end(mut self) -> Result<()> {
+        let asked = Command::new("kill").arg(self.0.id().to_string()).status()?;
+        let ended = self.0.wait()?;
+        if asked.success() && ended.success() { Ok(()) } else { Err(format!("it ended with {ended}").into()) }
+    }
+}
+
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// One call, whatever is answered to it.
+fn answered(socket: &str) -> std::io::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    if answer.starts_with(b"HTTP/1.1 ") { Ok(()) } else { Err(ErrorKind::InvalidData.into()) }
+}
