@@ -1,5 +1,6 @@
 //! Technical failures of handlers, their own or of what surrounds them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a handler could not do its work: something to be tried again or mended, never a business answer.
@@ -7,7 +8,7 @@ use std::fmt;
 /// Any error converts into it, so `?` works in handlers of sagas, projectors and process managers.
 #[derive(Debug)]
 pub struct Failure {
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -17,13 +18,18 @@ pub(crate) const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 
 impl Failure {
     /// A failure with a code of its own.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), source: None }
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), source: None }
+    }
+
+    /// The same failure in other words.
+    pub(crate) fn reworded(&self, message: String) -> Self {
+        Self { code: self.code.clone(), message, source: None }
     }
 
     /// Stable, in capitals, like `HANDLER_PANICKED`.
-    pub fn code(&self) -> &'static str {
-        self.code
+    pub fn code(&self) -> &str {
+        &self.code
     }
 
     /// Whether it passes by itself: it is no fault of what was handled.
@@ -38,7 +44,7 @@ impl Failure {
 
     /// What to do about it.
     pub fn help(&self) -> &'static str {
-        match self.code {
+        match &*self.code {
             "PAYLOAD_MALFORMED" => "encode the message with the proto that declares its type",
             "TYPE_UNKNOWN" => {
                 "run a release that knows the type, or add an upcaster that leads to a type this one knows"
@@ -84,6 +90,6 @@ impl fmt::Display for Failure {
 // `Failure` itself is no `Error`: otherwise this conversion would collide with the reflexive one.
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { code: "HANDLER_FAILED", message: error.to_string(), source: Some(Box::new(error)) }
+        Self { code: Cow::Borrowed("HANDLER_FAILED"), message: error.to_string(), source: Some(Box::new(error)) }
     }
 }

@@ -223,13 +223,13 @@ async fn leases_and_checkpoints_are_written_once() {
     world
         .cut_everywhere("save_checkpoint", async |number| {
             store.save_checkpoint(&mine, number.into()).await.unwrap();
-            assert_eq!(direct.checkpoint("mine").await.unwrap(), number.into());
+            assert_eq!(direct.checkpoint("mine").await.unwrap(), u64::from(number));
         })
         .await;
     world
         .cut_everywhere("checkpoint", async |number| {
             direct.save_checkpoint(&mine, number.into()).await.unwrap();
-            assert_eq!(store.checkpoint("mine").await.unwrap(), number.into());
+            assert_eq!(store.checkpoint("mine").await.unwrap(), u64::from(number));
         })
         .await;
     let old = Lease { token: 0, ..mine.clone() };

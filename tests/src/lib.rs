@@ -10,6 +10,7 @@ mod enquiring;
 mod faults;
 mod faulty;
 mod ledger;
+mod placed;
 mod reminding;
 mod shelf_view;
 mod views;
@@ -20,6 +21,7 @@ pub use enquiring::Impatience;
 pub use faults::{Fault, Faults};
 pub use faulty::{Call, StoreFault, StoreFaults};
 pub use ledger::{LEDGER_TABLES, LedgerBook, query_tables};
+pub use placed::placed;
 pub use reminding::ReminderClerk;
 pub use shelf_view::ShelfView;
 pub use views::{BalanceView, BranchView, NoticeBoard};
@@ -30,13 +32,13 @@ use angzarr_runtime::store::Storage;
 
 /// Adds all components.
 pub fn register(app: AppBuilder, faults: &Faults) -> AppBuilder {
-    app.register(AccountRules { faults: faults.clone() })
-        .register(OldAccounts)
-        .register(TransferSaga { faults: faults.clone() })
-        .register(WithdrawalCounter { faults: faults.clone() })
-        .register(BalanceView { faults: faults.clone() })
-        .register(BranchView)
-        .register(NoticeBoard { faults: faults.clone() })
+    app.register(placed(AccountRules { faults: faults.clone() }))
+        .register(placed(OldAccounts))
+        .register(placed(TransferSaga { faults: faults.clone() }))
+        .register(placed(WithdrawalCounter { faults: faults.clone() }))
+        .register(placed(BalanceView { faults: faults.clone() }))
+        .register(placed(BranchView))
+        .register(placed(NoticeBoard { faults: faults.clone() }))
 }
 
 /// The shop of `examples`, with a view and a process of the tests' own.

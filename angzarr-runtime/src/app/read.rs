@@ -5,10 +5,11 @@ use crate::component::{StateMessage, Stateful};
 use crate::coordinator::log::Stretch;
 use crate::coordinator::state;
 use crate::error::{BadBook, Error};
+use crate::failure::Failure;
 use crate::id::root_id;
-use crate::store::{AsOf, Load, Record, StreamId};
 #[cfg(feature = "grpc")]
-use crate::{failure::Failure, message::Payload};
+use crate::message::Payload;
+use crate::store::{AsOf, Load, Record, StreamId};
 
 /// A stretch of the log, or of a conversation, with events in their current versions.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,17 +105,25 @@ impl App {
     /// another type than `S`, `ROOT_EMPTY` without a natural id, and what the store, upcasters and folds can yield.
     pub async fn state<S: StateMessage>(&self, domain: &str, key: &str, as_of: AsOf) -> Result<Option<S>, Error> {
         let owner = self.inner.owner(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_owned()))?;
-        let kept = owner.logic.state_type();
-        let other = || {
-            let wanted = S::full_name();
-            Error::Setup(format!("the state of `{}` is not `{wanted}`; it is `{kept}`", owner.name))
-        };
         // Told whatever the stream holds.
-        if !owner.logic.new_state().is::<S>() {
-            return Err(other());
+        let (kept, wanted) = (owner.logic.state_type(), S::full_name());
+        if kept != wanted {
+            return Err(Error::Setup(format!("the state of `{}` is not `{wanted}`; it is `{kept}`", owner.name)));
         }
-        let found = state::as_of(&self.inner.log, owner.logic, owner.name, stream(domain, key)?, as_of).await?;
-        found.map(|state| state.downcast().map(|state| *state).map_err(|_| other())).transpose()
+        let stream = stream(domain, key)?;
+        let folded = state::folded_as_of(&self.inner.log, owner.logic, owner.name, stream, as_of).await?;
+        if folded.next_sequence == 0 {
+            return Ok(None);
+        }
+        match folded.state.downcast() {
+            Ok(state) => Ok(Some(*state)),
+            // It is kept elsewhere, or as another Rust type of that name.
+            Err(state) => {
+                let lost = || Failure::new("STATE_LOST", format!("`{}` gives no state; its log says why", owner.name));
+                let encoded = owner.logic.encode_state(&state, folded.next_sequence).done().await;
+                Ok(Some(encoded.ok_or_else(lost)?.decode()?))
+            }
+        }
     }
 
     /// The state of a stream as its owner encodes it. None if nothing had been recorded there.

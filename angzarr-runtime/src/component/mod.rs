@@ -58,6 +58,12 @@ pub enum Registration {
     Upcaster(Arc<dyn UpcasterLogic>),
 }
 
+impl Component for Registration {
+    fn register(self) -> Registration {
+        self
+    }
+}
+
 impl Registration {
     /// Full name of the component.
     pub(crate) fn name(&self) -> &'static str {

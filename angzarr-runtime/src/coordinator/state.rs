@@ -44,19 +44,7 @@ pub(super) async fn load(
     find(log, logic, component, Load { idempotency_key: key, ..Load::of(stream.clone()) }).await
 }
 
-/// The state that decisions would have rested on then; none if nothing was recorded in the stream by then.
-pub(crate) async fn as_of(
-    log: &Log,
-    logic: &dyn Stateful,
-    component: &str,
-    stream: StreamId,
-    as_of: AsOf,
-) -> Result<Option<State>, Error> {
-    let folded = folded_as_of(log, logic, component, stream, as_of).await?;
-    Ok((folded.next_sequence > 0).then_some(folded.state))
-}
-
-/// The same, with where the stream stood.
+/// The state that decisions would have rested on then, with where the stream stood.
 pub(crate) async fn folded_as_of(
     log: &Log,
     logic: &dyn Stateful,
@@ -129,7 +117,7 @@ pub(super) fn fold(logic: &dyn Stateful, component: &str, state: &mut State, eve
 
 fn at(record: &Record, failure: &Failure) -> Failure {
     let place = format!("sequence {} of \"{}\" in \"{}\"", record.sequence, record.key, record.stream.domain);
-    Failure::new(failure.code(), format!("{} (folding {place}, position {})", failure.message(), record.position))
+    failure.reworded(format!("{} (folding {place}, position {})", failure.message(), record.position))
 }
 
 /// Keeps the state if enough records have come since the last snapshot. Failing to is not an error.

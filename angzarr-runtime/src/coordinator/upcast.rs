@@ -156,7 +156,7 @@ impl Upcasts {
 fn at(record: &Record, failure: &Failure) -> Failure {
     let message =
         format!("upcasting `{}` at position {}: {}", record.payload.type_name, record.position, failure.message());
-    Failure::new(failure.code(), message)
+    failure.reworded(message)
 }
 
 #[cfg(test)]

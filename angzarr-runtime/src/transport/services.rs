@@ -11,3 +11,6 @@
 )]
 
 include!("services/angzarr.v1.rs");
+
+/// Their files, as a `FileDescriptorSet`.
+pub(super) const DESCRIPTORS: &[u8] = include_bytes!("services/angzarr.v1.binpb");

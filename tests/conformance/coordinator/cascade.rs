@@ -5,6 +5,7 @@ use std::time::Duration;
 use angzarr_runtime::store::RecordKind;
 use angzarr_runtime::{App, Context, Error, Failure, Outcome, Saga, SyncMode};
 use angzarr_tests::bank::v1::{Transfer, Withdraw, Withdrawn};
+use angzarr_tests::placed;
 use angzarr_tests::{AccountRules, Fault, Faults, OldAccounts};
 
 use super::{BALANCES, BRANCHES, NOTICES, TRANSFERS, WATCH, balance, names, open, start};
@@ -121,7 +122,7 @@ async fn repeated(app: &App, account: &str) -> (String, String, Outcome) {
 
 pub(super) async fn cascade_ends_where_it_never_would(backend: impl Backend) {
     let rules = AccountRules { faults: Faults::default() };
-    let app = App::builder(backend.storage()).register(rules).register(OldAccounts).register(Repeater);
+    let app = App::builder(backend.storage()).register(placed(rules)).register(placed(OldAccounts)).register(Repeater);
     let app = app.start().await.unwrap();
     open(&app, "a", 0).await;
     let (consumer, reason, outcome) = repeated(&app, "a").await;

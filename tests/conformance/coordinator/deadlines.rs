@@ -7,6 +7,7 @@ use angzarr_runtime::proto::{CommandsIssued, DeadlineSet};
 use angzarr_runtime::store::{AsOf, Record, RecordKind};
 use angzarr_runtime::{App, SyncMode};
 use angzarr_tests::bank::v1::Deposit;
+use angzarr_tests::placed;
 use angzarr_tests::remind::v1::{Desk, Refused, Reminded};
 use angzarr_tests::{Fault, Faults, ReminderClerk, register};
 use tokio::time::{sleep, timeout};
@@ -22,7 +23,12 @@ async fn start(backend: &impl Backend, faults: &Faults) -> App {
 
 async fn start_with(backend: &impl Backend, faults: &Faults, delivery: Delivery) -> App {
     let desk = ReminderClerk { faults: faults.clone() };
-    register(App::builder(backend.storage()), faults).register(desk).delivery(DESK, delivery).start().await.unwrap()
+    register(App::builder(backend.storage()), faults)
+        .register(placed(desk))
+        .delivery(DESK, delivery)
+        .start()
+        .await
+        .unwrap()
 }
 
 async fn deposit(app: &App, account: &str, amount: u64) {

@@ -7,6 +7,7 @@ use angzarr_runtime::{App, Error, Outcome};
 use angzarr_tests::bank::v1::{
     Account, CloseAccount, Deposit, FreezeAccount, OwnerSeen, PaymentReceived, PaymentUnclaimed,
 };
+use angzarr_tests::placed;
 use angzarr_tests::{Faults, LostAndFound, register};
 use futures_util::future::join_all;
 
@@ -92,7 +93,7 @@ pub(super) async fn facts_reach_consumers(backend: impl Backend) {
 
 pub(super) async fn facts_of_sagas_are_the_same_whoever_tells_them(backend: impl Backend) {
     let faults = Faults::default();
-    let app = register(App::builder(backend.storage()), &faults).register(LostAndFound).start().await.unwrap();
+    let app = register(App::builder(backend.storage()), &faults).register(placed(LostAndFound)).start().await.unwrap();
     open(&app, "lost", 0).await;
     app.record(payment("a", "bank-1", 5)).correlation_id("c").await.unwrap();
     app.drained().await.unwrap();

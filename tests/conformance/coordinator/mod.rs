@@ -43,6 +43,7 @@ use angzarr_runtime::prost::Message;
 use angzarr_runtime::store::{Opened, Record, Store, StreamId};
 use angzarr_runtime::{App, Error, Storage};
 use angzarr_tests::bank::v1::{BalanceRow, Branch, Deposit, OpenAccount};
+use angzarr_tests::placed;
 use angzarr_tests::{AccountRules, Faults, OldAccounts, StoreFaults, register};
 
 use crate::backend::Backend;
@@ -385,7 +386,7 @@ pub(crate) async fn start_stopping(backend: &impl Backend, faults: &Faults) -> A
 /// An application without consumers.
 pub(crate) async fn start_accounts(backend: &impl Backend) -> App {
     let rules = AccountRules { faults: Faults::default() };
-    App::builder(backend.storage()).register(rules).register(OldAccounts).start().await.unwrap()
+    App::builder(backend.storage()).register(placed(rules)).register(placed(OldAccounts)).start().await.unwrap()
 }
 
 /// Storage that goes wrong as `faults` say. It can be opened again and again, on whatever backend: each time it is that
@@ -402,7 +403,12 @@ async fn start_beside(backend: &impl Backend, faults: &Faults) -> App {
 /// An application without consumers over storage that goes wrong as `store` says.
 async fn start_accounts_over(backend: &impl Backend, store: &StoreFaults) -> App {
     let rules = AccountRules { faults: Faults::default() };
-    App::builder(faulty(backend, store).await).register(rules).register(OldAccounts).start().await.unwrap()
+    App::builder(faulty(backend, store).await)
+        .register(placed(rules))
+        .register(placed(OldAccounts))
+        .start()
+        .await
+        .unwrap()
 }
 
 /// Opens an account and pays something in.

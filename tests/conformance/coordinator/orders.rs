@@ -14,6 +14,7 @@ use angzarr_tests::bank::v1::app::{AccountHistory, Movement};
 use angzarr_tests::bank::v1::{
     AccountOpened, AccountOpenedV2, BalanceRow, Deposit, Remarked, TransferReceived, Turnover, Withdraw,
 };
+use angzarr_tests::placed;
 use angzarr_tests::{AccountRules, BalanceView, Call, Fault, Faults, OldAccounts, StoreFault, StoreFaults, register};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -345,9 +346,9 @@ impl Turnovers {
     async fn start(&self, backend: &impl Backend, store: &StoreFaults) -> App {
         let (faults, broken) = (self.faults.clone(), self.broken.clone());
         App::builder(faulty(backend, store).await)
-            .register(AccountRules { faults: Faults::default() })
-            .register(Wavering { broken })
-            .register(BalanceView { faults })
+            .register(placed(AccountRules { faults: Faults::default() }))
+            .register(placed(Wavering { broken }))
+            .register(placed(BalanceView { faults }))
             .start()
             .await
             .unwrap()

@@ -8,6 +8,7 @@ use angzarr_runtime::proto::CommandsIssued;
 use angzarr_runtime::store::{NewBook, Record, RecordKind, Trace};
 use angzarr_runtime::{App, Context, Failure, ProcessManager};
 use angzarr_tests::bank::v1::{Deposit, Deposited, Withdraw, Withdrawn};
+use angzarr_tests::placed;
 use angzarr_tests::watch::v1::app::{WatchStep, WithdrawalWatch};
 use angzarr_tests::watch::v1::{DepositCounted, Watch, WithdrawalCounted};
 use angzarr_tests::{AccountRules, Faults, OldAccounts};
@@ -146,7 +147,8 @@ impl WithdrawalWatch for Curious {
 pub(super) async fn a_process_manager_knows_its_own_stream(backend: impl Backend) {
     let told = Arc::default();
     let (rules, curious) = (AccountRules { faults: Faults::default() }, Curious { told: Arc::clone(&told) });
-    let app = App::builder(backend.storage()).register(rules).register(OldAccounts).register(curious);
+    let app =
+        App::builder(backend.storage()).register(placed(rules)).register(placed(OldAccounts)).register(placed(curious));
     let app = app.start().await.unwrap();
     open(&app, "a", 100).await;
     withdraw(&app, 1).await;

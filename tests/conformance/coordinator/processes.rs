@@ -13,6 +13,7 @@ use angzarr_runtime::view::Owner;
 use angzarr_tests::bank::v1::{
     BalanceRow, Deposit, Deposited, OpenAccount, Transfer, TransferReceived, TransferReturned, TransferSent,
 };
+use angzarr_tests::placed;
 use angzarr_tests::{AccountRules, Faults, OldAccounts, register};
 use uuid::Uuid;
 
@@ -91,7 +92,12 @@ struct Client {
 impl Client {
     async fn start(storage: &str) -> Self {
         let rules = AccountRules { faults: Faults::default() };
-        let app = App::builder(storage.parse().unwrap()).register(rules).register(OldAccounts).start().await.unwrap();
+        let app = App::builder(storage.parse().unwrap())
+            .register(placed(rules))
+            .register(placed(OldAccounts))
+            .start()
+            .await
+            .unwrap();
         let mut client = Self { app, transfers: 0, last: 0 };
         for account in 0..ACCOUNTS {
             let account = account.to_string();

@@ -1,6 +1,7 @@
 //! Applications that cannot work are told so before anything runs.
 
 use angzarr_runtime::{App, Error};
+use angzarr_tests::placed;
 use angzarr_tests::{Call, Faults, StoreFault, StoreFaults, TransferSaga, WithdrawalCounter, register};
 
 use super::{BALANCES, BRANCHES, NOTICES, TRANSFERS, WATCH, code, faulty};
@@ -10,8 +11,8 @@ use crate::store::lease;
 pub(super) async fn targets_without_an_aggregate_are_told(backend: impl Backend) {
     let faults = Faults::default();
     let app = App::builder(backend.storage())
-        .register(TransferSaga { faults: faults.clone() })
-        .register(WithdrawalCounter { faults });
+        .register(placed(TransferSaga { faults: faults.clone() }))
+        .register(placed(WithdrawalCounter { faults }));
     let error = app.start().await.unwrap_err();
     assert_eq!(error.code(), "SETUP");
     assert!(matches!(error, Error::Setup(_)));

@@ -8,6 +8,7 @@ use angzarr_tests::bank::v1::{
     AccountClosed, AccountOpenedV2, BalanceRow, Deposit, Deposited, PaymentReceived, TransferReceived,
     TransferReturned, TransferSent, Withdraw, Withdrawn,
 };
+use angzarr_tests::placed;
 use angzarr_tests::{AccountRules, BalanceView, Fault, Faults, OldAccounts};
 
 use super::{BALANCES, NOTICES, STOP, code, event_names, open, start, start_accounts, status, stopped};
@@ -93,10 +94,10 @@ pub(super) async fn a_stopped_consumer_lets_the_others_finish(backend: impl Back
     let faults = Faults::default();
     faults.set("Balances", Fault::Fails);
     let app = App::builder(backend.storage())
-        .register(AccountRules { faults: faults.clone() })
-        .register(OldAccounts)
-        .register(BalanceView { faults })
-        .register(SlowBoard { pause: Duration::from_millis(50) });
+        .register(placed(AccountRules { faults: faults.clone() }))
+        .register(placed(OldAccounts))
+        .register(placed(BalanceView { faults }))
+        .register(placed(SlowBoard { pause: Duration::from_millis(50) }));
     let app = app.delivery(BALANCES, STOP).start().await.unwrap();
     open(&app, "a", 100).await;
     stopped(&app, BALANCES).await;
@@ -116,7 +117,7 @@ pub(super) async fn a_stopped_consumer_lets_the_others_finish(backend: impl Back
 
 pub(super) async fn a_handler_that_never_returns_does_not_hold_up_the_end(backend: impl Backend) {
     let rules = AccountRules { faults: Faults::default() };
-    let app = App::builder(backend.storage()).register(rules).register(OldAccounts).register(LostBoard);
+    let app = App::builder(backend.storage()).register(placed(rules)).register(placed(OldAccounts)).register(LostBoard);
     let app = app.drain_within(DRAIN).start().await.unwrap();
     open(&app, "a", 100).await;
     withdraw(&app).await;
@@ -140,9 +141,9 @@ pub(super) async fn a_slow_handler_ends_after_its_event(backend: impl Backend) {
     let slow = || {
         let rules = AccountRules { faults: Faults::default() };
         App::builder(backend.storage())
-            .register(rules)
-            .register(OldAccounts)
-            .register(SlowBalances)
+            .register(placed(rules))
+            .register(placed(OldAccounts))
+            .register(placed(SlowBalances))
             .drain_within(DRAIN)
             .start()
     };

@@ -8,6 +8,7 @@ use angzarr_runtime::component::{
 use angzarr_runtime::store::AsOf;
 use angzarr_runtime::{App, Context, Emission, Failure, Payload};
 use angzarr_tests::bank::v1::{Account, Deposit, Withdraw};
+use angzarr_tests::placed;
 use angzarr_tests::{AccountRules, Faults, OldAccounts};
 
 use super::{code, event_names, open};
@@ -99,7 +100,7 @@ impl Stateful for Logic {
 
 async fn start(backend: &impl Backend, writes: Writes, version: u32) -> App {
     let altered = Altered { writes, version };
-    App::builder(backend.storage()).register(altered).register(OldAccounts).start().await.unwrap()
+    App::builder(backend.storage()).register(placed(altered)).register(placed(OldAccounts)).start().await.unwrap()
 }
 
 /// Fills the stream up to where a snapshot is due: five records, and a balance of 100.
@@ -194,7 +195,7 @@ pub(super) async fn snapshots_of_another_chain_are_ignored(backend: impl Backend
     app.shutdown().await.unwrap();
 
     let altered = Altered { writes: Writes::TheTruth, version: 1 };
-    let app = App::builder(backend.storage()).register(altered).start().await.unwrap();
+    let app = App::builder(backend.storage()).register(placed(altered)).start().await.unwrap();
     assert_eq!(code(withdraw(&app, 101).await), "ACCOUNT_REJECTION_INSUFFICIENT");
     app.shutdown().await.unwrap();
     // The snapshot is still there, and still believed by whoever has the chain.

@@ -8,6 +8,7 @@ use angzarr_runtime::view::{Key, NewRow, Owner, Row, Shape, Writer, json};
 use angzarr_runtime::{App, Context, Failure, Projector, Storage, SyncMode};
 use angzarr_tests::bank::v1::app::Notices;
 use angzarr_tests::bank::v1::{BalanceRow, Deposit, Transfer, Withdraw, Withdrawn};
+use angzarr_tests::placed;
 use angzarr_tests::{AccountRules, Call, Faults, OldAccounts, StoreFault, StoreFaults, register};
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -152,7 +153,10 @@ impl Notices for BusyBoard {
 pub(super) async fn a_handler_that_blocks_stops_no_sign_of_life(backend: impl Backend) {
     let store = StoreFaults::default();
     let rules = AccountRules { faults: Faults::default() };
-    let app = App::builder(faulty(&backend, &store).await).register(rules).register(OldAccounts).register(BusyBoard);
+    let app = App::builder(faulty(&backend, &store).await)
+        .register(placed(rules))
+        .register(placed(OldAccounts))
+        .register(BusyBoard);
     let app = app.start().await.unwrap();
     open(&app, "a", 100).await;
     app.drained().await.unwrap();

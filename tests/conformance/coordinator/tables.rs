@@ -8,6 +8,7 @@ use angzarr_runtime::component::Delivery;
 use angzarr_runtime::store::Storage;
 use angzarr_runtime::view::ViewStore;
 use angzarr_tests::bank::v1::{Deposit, Withdraw};
+use angzarr_tests::placed;
 use angzarr_tests::{
     AccountRules, Call, Fault, Faults, LEDGER_TABLES, LedgerBook, OldAccounts, StoreFault, StoreFaults, query_tables,
 };
@@ -33,9 +34,9 @@ impl Started {
         let opened = backend.open().await;
         let views = opened.views.clone();
         let app = App::builder(Storage::Opened(store.wrap(opened)))
-            .register(AccountRules { faults: Faults::default() })
-            .register(OldAccounts)
-            .register(LedgerBook { faults: faults.clone() })
+            .register(placed(AccountRules { faults: Faults::default() }))
+            .register(placed(OldAccounts))
+            .register(placed(LedgerBook { faults: faults.clone() }))
             .delivery(LEDGER, delivery)
             .tables(LEDGER_TABLES);
         Self { app: app.start().await.unwrap(), views }
@@ -220,8 +221,8 @@ pub(super) async fn tables_are_written_once_by_a_later_replay(backend: impl Back
 /// What an application makes at its start, it makes whole.
 pub(super) async fn tables_are_made_before_consumers_start(backend: impl Backend) {
     let app = App::builder(Storage::Opened(StoreFaults::default().wrap(backend.open().await)))
-        .register(AccountRules { faults: Faults::default() })
-        .register(OldAccounts)
+        .register(placed(AccountRules { faults: Faults::default() }))
+        .register(placed(OldAccounts))
         .tables("CREATE TABLE half (a bigint); CREATE TABLE half (a bigint)");
     assert_eq!(code(app.start().await), "SQL_FAILED");
     let started = Started::over(&backend, &Faults::default(), &StoreFaults::default()).await;

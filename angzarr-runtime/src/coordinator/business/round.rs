@@ -49,7 +49,7 @@ pub(super) async fn hold(
             Planned::Answer(answer) => round.answer(pending, answer).await,
         }
     }
-    round.again.extend(beyond);
+    beyond.into_iter().for_each(|pending| round.beyond(pending));
 
     let Round { sound, again, .. } = round;
     if !sound || !planned.clean {
@@ -140,6 +140,17 @@ impl Round<'_> {
             // It may have been stored together with the one of which nobody knows.
             Some(error @ StoreError::Unknown { .. }) => pending.answer(Err(error.clone().into())),
             // What is wrong with one book is no other's fault, but the second time it is the store.
+            Some(error) if error.retryable() && pending.put_off => pending.answer(Err(error.clone().into())),
+            failure => {
+                pending.put_off |= failure.is_some();
+                self.again.push(pending);
+            }
+        }
+    }
+
+    /// It was not decided on. Where the store does not answer, each of those who wait would find out by himself.
+    fn beyond(&mut self, mut pending: Pending) {
+        match &self.failure {
             Some(error) if error.retryable() && pending.put_off => pending.answer(Err(error.clone().into())),
             failure => {
                 pending.put_off |= failure.is_some();

@@ -11,16 +11,20 @@ mod query;
 use std::future::Future;
 
 use axum::middleware::from_fn_with_state;
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
+use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 pub use aggregates::FactToken;
 pub use limits::Limits;
 
 use super::address::{Address, Listening};
 use super::described::Described;
+use super::services::DESCRIPTORS;
 use super::services::admin_server::AdminServer;
 use super::services::business_coordinator_server::BusinessCoordinatorServer;
 use super::services::command_gateway_server::CommandGatewayServer;
@@ -35,12 +39,14 @@ pub struct Api {
     app: App,
     limits: Limits,
     aggregates: axum::Router,
+    /// Of the aggregates that are served.
+    descriptors: Vec<Bytes>,
 }
 
 impl Api {
     /// Commands, conversations and the log, for callers that know `angzarr.v1`.
     pub fn new(app: App, limits: Limits) -> Self {
-        Self { app, limits, aggregates: axum::Router::new() }
+        Self { app, limits, aggregates: axum::Router::new(), descriptors: Vec::new() }
     }
 
     /// Serves the aggregates of a service under their own names too, by gRPC and as `POST` with JSON. Facts are taken from
@@ -51,6 +57,7 @@ impl Api {
     pub fn aggregates(mut self, described: &Described, facts: Option<&FactToken>) -> Result<Self, Error> {
         self.aggregates =
             self.aggregates.merge(aggregates::routes(&self.app, described, facts, self.limits.message_size)?);
+        self.descriptors.push(described.descriptors.clone());
         Ok(self)
     }
 
@@ -60,7 +67,7 @@ impl Api {
     /// # Errors
     /// [`Error::Setup`] if nobody may listen there.
     pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { app, limits: Limits { message_size, calls, streams }, aggregates } = self;
+        let Self { app, limits: Limits { message_size, calls, streams }, aggregates, descriptors } = self;
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
         let (end, ending) = watch::channel(false);
@@ -68,11 +75,13 @@ impl Api {
             until.await;
             end.send_replace(true);
         };
+        let reflection = reflection(&descriptors).map_err(|error| cannot(&error))?;
         let streams = room(streams);
         let gateway = gateway::Gateway { app: app.clone(), streams: streams.clone() };
         let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone()));
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
         let router = Routes::from(aggregates)
+            .add_service(reflection)
             .add_service(coordinator.max_decoding_message_size(message_size))
             .add_service(CommandGatewayServer::new(gateway).max_decoding_message_size(message_size))
             .add_service(query.max_decoding_message_size(message_size))
@@ -91,4 +100,10 @@ impl Api {
         };
         ended.map_err(|error| cannot(&error))
     }
+}
+
+/// Lets callers ask what is served.
+fn reflection(descriptors: &[Bytes]) -> Result<ServerReflectionServer<impl ServerReflection>, ReflectionError> {
+    let ours = Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    descriptors.iter().fold(ours, |all, one| all.register_encoded_file_descriptor_set(one)).build_v1()
 }

@@ -68,8 +68,8 @@ impl Remote {
         &self.described
     }
 
-    /// Its components.
-    pub(crate) fn components(self) -> Vec<Registration> {
+    /// Its components; [`AppBuilder::remote`](crate::app::AppBuilder::remote) takes all of them.
+    pub fn components(self) -> Vec<Registration> {
         self.components
     }
 }
@@ -110,23 +110,10 @@ fn lost(address: &Address, status: &tonic::Status) -> Failure {
     }
 }
 
-/// What a service says of a handler's failure. Codes that are not ours become part of the message.
+/// What a service says of a handler's failure.
 fn failed(failure: proto::Failure) -> Failure {
-    const KNOWN: [&str; 9] = [
-        "DEADLINE_FOREIGN",
-        "DEADLINE_UNNAMED",
-        "HANDLER_FAILED",
-        "HANDLER_PANICKED",
-        "NOT_A_PROCESS",
-        "PAYLOAD_MALFORMED",
-        "ROW_MALFORMED",
-        "TYPE_UNKNOWN",
-        "UNION_UNSET",
-    ];
-    match KNOWN.into_iter().find(|known| *known == failure.code) {
-        Some(code) => Failure::new(code, failure.message),
-        None => Failure::new("HANDLER_FAILED", format!("{}: {}", failure.code, failure.message)),
-    }
+    let code = if failure.code.is_empty() { "HANDLER_FAILED".to_owned() } else { failure.code };
+    Failure::new(code, failure.message)
 }
 
 impl From<&crate::context::Context> for proto::Context {

@@ -1,0 +1,56 @@
+//! Components in a service of their own.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use angzarr_runtime::component::{Component, Registration};
+use angzarr_runtime::transport::{Address, Remote, Service};
+
+/// A component where the test wants it.
+pub fn placed(component: impl Component) -> Registration {
+    let registration = component.register();
+    if std::env::var_os("TRY").is_none() || matches!(registration, Registration::Upcaster(_)) {
+        return registration;
+    }
+    served(crate::DESCRIPTION, registration)
+}
+
+/// Serves a component over a socket in this process, and gives what a runtime beside it would register. It is served as
+/// long as the process lives.
+///
+/// # Panics
+/// If it cannot be served: tests have nothing to go on with then.
+pub fn served(description: &'static [u8], component: impl Component) -> Registration {
+    let (tell, told) = mpsc::channel();
+    // A runtime of its own: tests come with one of one thread, and may stop its clock.
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().expect("a folder");
+            let address = Address::Unix(folder.path().join("service.sock"));
+            let service = Service::new(description).register(component);
+            let serving = service.serve(&address, std::future::pending());
+            let connecting = async {
+                let remote = connected(&address).await;
+                let _ = tell.send(remote.components().remove(0));
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                served = serving => panic!("{served:?}"),
+                () = connecting => {}
+            }
+        });
+    });
+    told.recv().expect("the service's description")
+}
+
+async fn connected(address: &Address) -> Remote {
+    loop {
+        match Remote::connect(address).await {
+            Ok(remote) => return remote,
+            Err(error) if error.retryable() => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
