@@ -23,8 +23,9 @@ fn health(place: &Place, part: &str) -> Option<u8> {
         return None;
     }
     // Field 1 of a message of two bytes, in a frame.
-    let at = body.windows(6).position(|window| window == [0, 0, 0, 0, 2, 0x08]).unwrap_or_else(|| panic!("{head}"));
-    Some(body[at + 6])
+    let at = body.windows(6).position(|window| window == [0, 0, 0, 0, 2, 0x08]);
+    assert!(at.is_some(), "{head}");
+    Some(body[at.unwrap() + 6])
 }
 
 #[tokio::test(flavor = "multi_thread")]
