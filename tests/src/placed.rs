@@ -21,7 +21,7 @@ pub fn placed(component: impl Component) -> Registration {
 ///
 /// # Panics
 /// If it cannot be served: tests have nothing to go on with then.
-pub fn served(description: &'static [u8], component: impl Component) -> Registration {
+fn served(description: &'static [u8], component: impl Component) -> Registration {
     let (tell, told) = mpsc::channel();
     // A runtime of its own: tests come with one of one thread, and may stop its clock.
     thread::spawn(move || {

@@ -8,7 +8,7 @@ mod described;
 mod message;
 mod remote;
 mod service;
-mod services;
+pub mod services;
 mod status;
 
 pub use address::{Address, BadAddress};

@@ -1,0 +1,102 @@
+//! Aggregates under their own names.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use angzarr_runtime::prost_types::Any;
+use shop::orders::v1::{OrderPlacedV2, PlaceOrder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::{Code, Request, Status};
+
+use crate::commands::deliver;
+use crate::place::{Place, TOKEN, place};
+
+/// Calls an rpc as a generated client would.
+async fn call<Q, A>(place: &Place, path: &'static str, request: Request<Q>) -> Result<tonic::Response<A>, Status>
+where
+    Q: angzarr_runtime::prost::Message + Send + Sync + 'static,
+    A: angzarr_runtime::prost::Message + Default + Send + Sync + 'static,
+{
+    let mut grpc = tonic::client::Grpc::new(place.channel.clone());
+    grpc.ready().await.unwrap();
+    grpc.unary(request, PathAndQuery::from_static(path), tonic_prost::ProstCodec::default()).await
+}
+
+#[tokio::test]
+async fn an_aggregate_is_called_like_any_service() {
+    let place = place().await;
+    let command = PlaceOrder { order_id: "1".into(), sku: "kettle".into(), quantity: 2 };
+    let path = "/shop.orders.v1.app.Orders/Place";
+    let mut request = Request::new(command.clone());
+    request.metadata_mut().insert("angzarr-idempotency-key", "web-1".parse().unwrap());
+    request.metadata_mut().insert("angzarr-correlation-id", "talk".parse().unwrap());
+    let answer = call::<_, OrderPlacedV2>(&place, path, request).await.unwrap();
+    assert_eq!(answer.metadata().get("angzarr-correlation-id").unwrap(), "talk");
+    assert_eq!(answer.metadata().get("angzarr-sequence").unwrap(), "1");
+    assert_eq!(answer.into_inner().total_cents, 9_000);
+
+    let refused = call::<_, OrderPlacedV2>(&place, path, Request::new(command.clone())).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    let mut request = Request::new(command);
+    request.metadata_mut().insert("angzarr-sync-mode", "sometimes".parse().unwrap());
+    let bad = call::<_, OrderPlacedV2>(&place, path, request).await.unwrap_err();
+    assert_eq!(bad.code(), Code::InvalidArgument);
+    // Compensations are nobody's to call.
+    let hidden = "/shop.orders.v1.app.Orders/Hold";
+    let nowhere = call::<_, Any>(&place, hidden, Request::new(Any::default())).await.unwrap_err();
+    assert_eq!(nowhere.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn an_aggregate_is_called_with_json() {
+    let place = place().await;
+    deliver(&place, 5).await;
+    let body = r#"{"orderId": "1", "sku": "kettle", "quantity": 3}"#;
+    let (status, answer) = post(&place, "/shop.orders.v1.app.Orders/Place", body, "").await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer, r#"{"currency":"USD","orderId":"1","quantity":3,"sku":"kettle","totalCents":"13500"}"#);
+    let (status, answer) = post(&place, "/shop.orders.v1.app.Orders/Place", body, "").await;
+    assert_eq!(status, 400);
+    assert!(answer.contains(r#""code":"ORDER_REJECTION_EXISTS""#), "{answer}");
+    let (status, answer) = post(&place, "/shop.orders.v1.app.Orders/Place", r#"{"ordrId": 1}"#, "").await;
+    assert_eq!(status, 400);
+    assert!(answer.contains("ordrId"), "{answer}");
+    let (status, _) = post(&place, "/shop.orders.v1.app.Orders/Plaice", body, "").await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn facts_are_taken_with_the_token_only() {
+    let place = place().await;
+    deliver(&place, 5).await;
+    let body = r#"{"orderId": "1", "sku": "kettle", "quantity": 1}"#;
+    let headers = "angzarr-sync-mode: cascade\r\n";
+    assert_eq!(post(&place, "/shop.orders.v1.app.Orders/Place", body, headers).await.0, 200);
+    let path = "/shop.payments.v1.app.Payments/RecordTransfer";
+    let fact = r#"{"orderId": "1", "transfer": "bank-1", "cents": "4500"}"#;
+    assert_eq!(post(&place, path, fact, "").await.0, 401);
+    assert_eq!(post(&place, path, fact, "authorization: Bearer something else\r\n").await.0, 401);
+    let (status, answer) = post(&place, path, fact, &format!("authorization: Bearer {TOKEN}\r\n")).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("orderId"), "{answer}");
+}
+
+/// Status and body.
+async fn post(place: &Place, path: &str, body: &str, headers: &str) -> (u16, String) {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\n{headers}\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let address = place.address.clone();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = answer.await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
