@@ -48,10 +48,17 @@ pub struct Api {
 }
 
 impl Api {
-    /// Commands, conversations and the log, for callers that know `angzarr.v1`; and the health of the application (service
-    /// `grpc.health.v1.Health`, names `store`, `service`, `bus`, and none for all of them), of which `services` are a part.
-    pub fn new(app: App, limits: Limits, services: Vec<Address>) -> Self {
-        Self { app, limits, services, aggregates: axum::Router::new(), descriptors: Vec::new() }
+    /// Commands, conversations and the log, for callers that know `angzarr.v1`, and the application's health: service
+    /// `grpc.health.v1.Health` with the names `store`, `service` and `bus`, and the empty one for all of them.
+    pub fn new(app: App, limits: Limits) -> Self {
+        Self { app, limits, services: Vec::new(), aggregates: axum::Router::new(), descriptors: Vec::new() }
+    }
+
+    /// Makes it a part of the health that somebody listens at these addresses.
+    #[must_use]
+    pub fn needs(mut self, services: Vec<Address>) -> Self {
+        self.services.extend(services);
+        self
     }
 
     /// Serves the aggregates of a service under their own names too, by gRPC and as `POST` with JSON. Facts are taken from
@@ -111,6 +118,8 @@ impl Api {
 
 /// Lets callers ask what is served.
 fn reflection(descriptors: &[Bytes]) -> Result<ServerReflectionServer<impl ServerReflection>, ReflectionError> {
-    let ours = Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let ours = Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
     descriptors.iter().fold(ours, |all, one| all.register_encoded_file_descriptor_set(one)).build_v1()
 }
