@@ -19,8 +19,7 @@ use protox::file::{ChainFileResolver, File, FileMetadata, FileResolver, GoogleFi
 use crate::report::{Columns, Source, Sources};
 use crate::{Report, Request};
 use descriptors::{Set, Shared};
-use include::Include;
-pub(crate) use include::{BYTE_ORDER_MARK, missing_directory};
+pub(crate) use include::{BYTE_ORDER_MARK, Include, missing_directory, name_below};
 use suggest::Known;
 
 /// The annotations themselves travel with the generator, so that their version is always the one it understands.

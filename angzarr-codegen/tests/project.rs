@@ -202,3 +202,35 @@ fn the_lock_lies_where_the_project_says() {
         assert!(below.join("mine.lock").is_file());
     }
 }
+
+/// A shell completes paths, and an editor has whole ones.
+#[test]
+fn a_file_is_found_by_its_path_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    // The directory has the name with which the names in it begin.
+    fs::create_dir_all(here.join("shop/shop/v1")).unwrap();
+    fs::create_dir_all(here.join("elsewhere")).unwrap();
+    let source = fs::read_to_string(Path::new(&shop()).join("shop/stock/v1/stock.proto")).unwrap();
+    fs::write(here.join("shop/shop/v1/stock.proto"), source).unwrap();
+    let whole = here.join("shop/shop/v1/stock.proto").display().to_string();
+    for (folder, include, file) in [
+        (".", "shop", "shop/v1/stock.proto"),
+        (".", "shop", "shop/shop/v1/stock.proto"),
+        (".", "./shop", "shop/shop/v1/../v1/stock.proto"),
+        (".", "shop", whole.as_str()),
+        ("shop", ".", whole.as_str()),
+        ("shop", ".", "shop/v1/stock.proto"),
+        ("shop/shop", "..", "v1/stock.proto"),
+        ("elsewhere", "../shop", "../shop/shop/v1/stock.proto"),
+    ] {
+        let output = angzarr(&here.join(folder), &["gen", "rust", "--out", "gen", "-I", include, file]);
+        assert_eq!(text(&output.stdout), "2 written, 0 unchanged\n", "{folder} {file}: {}", text(&output.stderr));
+        fs::remove_dir_all(here.join(folder).join("gen")).unwrap();
+    }
+    fs::write(here.join("angzarr.yaml"), "include: [shop]\nlanguages: {rust: {out: gen}}\n").unwrap();
+    let output = angzarr(here, &["gen"]);
+    assert_eq!(text(&output.stdout), "2 written, 0 unchanged\n", "{}", text(&output.stderr));
+    let output = angzarr(&here.join("shop/shop/v1"), &["gen", "rust", "stock.proto"]);
+    assert_eq!(text(&output.stdout), "0 written, 2 unchanged\n", "{}", text(&output.stderr));
+}

@@ -8,10 +8,10 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use protox::file::{ChainFileResolver, File, FileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, File, FileResolver};
 
 use super::lock::{Lock, LockError};
-use crate::frontend::{self, Protos};
+use crate::frontend::{self, BYTE_ORDER_MARK, Include, Protos, name_below};
 use crate::resolve::{self, Resolved};
 use crate::{Report, Request};
 
@@ -191,24 +191,22 @@ struct Tree {
     names: BTreeSet<String>,
 }
 
+/// Files are asked for by their names; what paths lead to was said before.
 impl FileResolver for Place {
-    fn resolve_path(&self, path: &Path) -> Option<String> {
-        IncludeFileResolver::new(self.include.clone()).resolve_path(path)
-    }
-
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        let Some(tree) = &self.then else { return IncludeFileResolver::new(self.include.clone()).open_file(name) };
+        let Some(tree) = &self.then else { return Include::new(&self.include).open_file(name) };
         if !tree.names.contains(name) {
             return Err(protox::Error::file_not_found(name));
         }
         let bytes = run(&["cat-file", "blob", &format!("{}{name}", tree.prefix)]).map_err(protox::Error::new)?;
-        File::from_source(name, &String::from_utf8_lossy(&bytes))
+        let text = String::from_utf8_lossy(&bytes);
+        File::from_source(name, text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text))
     }
 }
 
 /// The name of a file that was there then, relative to its directory.
 fn name(file: &Path, places: &[Place]) -> Option<PathBuf> {
-    let names = places.iter().filter_map(|place| Some((place, place.resolve_path(file)?)));
+    let names = places.iter().filter_map(|place| Some((place, name_below(&place.include, file)?)));
     let as_given = segments(file).collect::<Vec<_>>().join("/");
     let names = names.chain(places.iter().map(|place| (place, as_given.clone())));
     let there = |(place, name): &(&Place, String)| match &place.then {
