@@ -114,6 +114,14 @@ impl Project {
             return Err(ProjectError::Findings(Report::sorted(found)));
         }
         files.retain(|file| !with.contains(file));
+        if files.is_empty() {
+            // A run for no file would take away whatever an earlier one wrote.
+            let place =
+                self.with.first().map_or_else(|| Place::file(&self.path.to_string_lossy()), |one| one.place.clone());
+            let report = Report::of(codes::NO_FILES, "every file is only read, so nothing is left to generate");
+            let report = report.help("let `with` fit fewer files than `files` does").at(place).from(&self.sources);
+            return Err(ProjectError::Findings(vec![report]));
+        }
         let extern_paths = self.rust.as_ref().map(|rust| rust.extern_paths.clone()).unwrap_or_default();
         Ok(Request {
             includes: self.includes.clone(),

@@ -67,6 +67,20 @@ fn files_are_patterns_and_those_of_with_are_not_generated() {
     assert!(saga.contains("::stock::shop::stock::v1::ReserveStock"), "{saga}");
 }
 
+/// What was generated is not taken away by a slip in the project file.
+#[test]
+fn a_project_that_only_reads_is_a_mistake() {
+    let directory = project(SHOP);
+    assert_eq!(text(&angzarr(directory.path(), &["gen"]).stdout), "9 written, 0 unchanged\n");
+    let all = SHOP.replace("SHOP", &shop()) + "with: [\"**/*.proto\"]\n";
+    fs::write(directory.path().join("angzarr.yaml"), all).unwrap();
+    let output = angzarr(directory.path(), &["gen"]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "error[AZ0703]: every file is only read, so nothing is left to generate\n --> angzarr.yaml:3:8\n";
+    assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
+    assert!(directory.path().join("src/generated/shop.stock.v1.rs").is_file());
+}
+
 #[test]
 fn a_project_without_includes_has_its_own_folder() {
     let directory = project("languages: {rust: {out: gen}}\n");
