@@ -125,6 +125,21 @@ fn an_orphan_that_was_edited_is_told_and_stays() {
     assert_eq!(text(&output.stdout), "stray: gen/b.v1.rs\n");
 }
 
+/// A catalogue of several files is kept like generated code.
+#[test]
+fn a_catalogue_loses_what_is_not_in_it_any_more() {
+    let directory = generated();
+    let docs = |files: &[&str]| angzarr(directory.path(), &[&["docs", "--out", "docs"], files].concat());
+    assert_eq!(text(&docs(&["a.proto", "b.proto"]).stdout), "3 written, 0 unchanged\n");
+    assert_eq!(text(&docs(&["a.proto"]).stdout), "1 written, 1 unchanged, 1 removed\n");
+    assert_eq!(text(&docs(&["a.proto", "b.proto"]).stdout), "2 written, 1 unchanged\n");
+    fs::write(directory.path().join("docs/b.md"), "edited").unwrap();
+    let output = docs(&["a.proto"]);
+    assert_eq!(text(&output.stdout), "1 written, 1 unchanged\n");
+    let warning = "warning[AZ0706]: `docs/b.md` is not generated any more, but was edited: it stays\n";
+    assert!(text(&output.stderr).starts_with(warning), "{}", text(&output.stderr));
+}
+
 #[test]
 fn a_second_run_touches_nothing() {
     let directory = generated();
