@@ -96,6 +96,27 @@ fn a_missing_file_is_a_finding() {
 }
 
 #[test]
+fn a_misspelt_file_is_told_its_name() {
+    let directory = workspace();
+    let good = fs::read_to_string(directory.path().join("good.proto")).unwrap();
+    fs::create_dir(directory.path().join("deep")).unwrap();
+    fs::write(directory.path().join("deep/imports.proto"), good.replace("v1/options", "v1/option")).unwrap();
+    for (file, meant) in [
+        ("god.proto", Some("good.proto")),
+        ("deep/import.proto", Some("deep/imports.proto")),
+        ("deep/imports.proto", Some("angzarr/v1/options.proto")),
+        ("deep/good.proto", None),
+        ("unlike.proto", None),
+    ] {
+        let output = angzarr(directory.path(), &["ir", file]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).starts_with("error[AZ0002]: "), "{}", text(&output.stderr));
+        let suggestion = text(&output.stderr).split_once("did you mean `").and_then(|(_, rest)| rest.split('`').next());
+        assert_eq!(suggestion, meant, "{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn what_cannot_be_written_is_named() {
     let directory = workspace();
     fs::write(directory.path().join("gen"), "a file, not a directory").unwrap();

@@ -12,6 +12,7 @@ use protox::file::{ChainFileResolver, File, FileResolver};
 
 use super::lock::{Lock, LockError};
 use crate::frontend::{self, BYTE_ORDER_MARK, Include, Protos, name_below};
+use crate::report::Source;
 use crate::resolve::{self, Resolved};
 use crate::{Report, Request};
 
@@ -96,7 +97,7 @@ pub fn git(reference: &str, request: &Request) -> Result<Lock, PastError> {
     files.extend(gone(&places).into_iter().filter(|file| !with.contains(file)));
     let request = Request { files: files.into_iter().collect(), with, ..Request::default() };
     let add = |resolver: &mut ChainFileResolver| places.iter().for_each(|place| resolver.add(place.clone()));
-    understood(frontend::read_from(&request, &add))
+    understood(frontend::read_from(&request, &add, &|name| places.iter().find_map(|place| place.source(name))))
 }
 
 /// Names of files that are gone since. One that several directories reach is named as the innermost of them has it.
@@ -130,6 +131,8 @@ fn understood((protos, unread): (Protos, Vec<Report>)) -> Result<Lock, PastError
 
 /// A commit of the repository around the current directory.
 struct Then {
+    /// As it was given.
+    reference: String,
     commit: String,
     root: PathBuf,
     /// Paths of its protos, from the repository's root.
@@ -145,11 +148,16 @@ impl Then {
         };
         let root = text(&["rev-parse", "--show-toplevel"])?;
         let wanted = format!("{reference}^{{commit}}");
-        let commit = text(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
+        let commit = text(&["rev-parse", "--verify", "--end-of-options", &wanted]).map_err(|error| match error {
+            PastError::Commit { reference, .. } => {
+                PastError::Commit { reference, said: "no commit, branch or tag is called that".to_owned() }
+            }
+            other => other,
+        })?;
         let paths = run(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", &commit])?;
         let paths = paths.split(|byte| *byte == 0).map(|path| String::from_utf8_lossy(path).into_owned());
         let protos = paths.filter(|path| path.ends_with(".proto")).collect();
-        Ok(Then { commit, root: PathBuf::from(root), protos })
+        Ok(Then { reference: reference.to_owned(), commit, root: PathBuf::from(root), protos })
     }
 
     /// What an include directory was then.
@@ -170,7 +178,11 @@ impl Then {
         let names = inside.map(str::to_owned).collect();
         Ok(Place {
             include: include.to_owned(),
-            then: Some(Tree { prefix: format!("{}:{prefix}", self.commit), names }),
+            then: Some(Tree {
+                prefix: format!("{}:{prefix}", self.commit),
+                shown: format!("{}:{prefix}", self.reference),
+                names,
+            }),
         })
     }
 }
@@ -188,6 +200,8 @@ struct Place {
 struct Tree {
     /// What makes a name an object of git.
     prefix: String,
+    /// The same for people.
+    shown: String,
     names: BTreeSet<String>,
 }
 
@@ -198,9 +212,27 @@ impl FileResolver for Place {
         if !tree.names.contains(name) {
             return Err(protox::Error::file_not_found(name));
         }
-        let bytes = run(&["cat-file", "blob", &format!("{}{name}", tree.prefix)]).map_err(protox::Error::new)?;
-        let text = String::from_utf8_lossy(&bytes);
+        let text = tree.text(name).map_err(protox::Error::new)?;
         File::from_source(name, text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text))
+    }
+}
+
+impl Tree {
+    fn text(&self, name: &str) -> Result<String, PastError> {
+        let bytes = run(&["cat-file", "blob", &format!("{}{name}", self.prefix)])?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+impl Place {
+    /// A file as it was then, for findings.
+    fn source(&self, name: &str) -> Option<Source> {
+        let Some(tree) = &self.then else {
+            let path = self.include.join(name);
+            return Some(Source::new(&path, std::fs::read_to_string(&path).ok()?));
+        };
+        let text = tree.names.contains(name).then(|| tree.text(name))?.ok()?;
+        Some(Source::new(Path::new(&format!("{}{name}", tree.shown)), text))
     }
 }
 
