@@ -127,7 +127,10 @@ fn an_include_directory_that_is_not_there_is_named() {
     let directory = project("include: [nowhere]\nlanguages: {rust: {out: gen}}\n");
     let output = angzarr(directory.path(), &["gen"]);
     assert_eq!(output.status.code(), Some(1));
-    let expected = "error[AZ0002]: there is no include directory `nowhere`\n--> angzarr.yaml\n";
+    let expected = "error[AZ0002]: there is no include directory `nowhere`\n --> angzarr.yaml:1:11\n";
+    assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
+    let output = angzarr(directory.path(), &["gen", "-I", "neither"]);
+    let expected = "error[AZ0002]: there is no include directory `neither`\n |\n = help: ";
     assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
 }
 
