@@ -63,6 +63,38 @@ fn a_picture_overwrites_pictures_only() {
     }
 }
 
+#[test]
+fn a_directory_is_not_replaced_by_a_picture() {
+    let directory = generated();
+    let output = angzarr(directory.path(), &["graph", "--out", "gen", "a.proto"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).starts_with("error: cannot read gen: "), "{}", text(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_project_creates_nothing_behind_a_link() {
+    let directory = tempfile::tempdir().unwrap();
+    for folder in ["todo", "elsewhere"] {
+        fs::create_dir(directory.path().join(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink("../elsewhere", directory.path().join("todo/src")).unwrap();
+    let new = || angzarr(directory.path(), &["new", "todo", "--lang", "rust"]);
+    let output = new();
+    assert_eq!(output.status.code(), Some(1));
+    let expected =
+        "error[AZ0704]: `todo/src/components.rs` is a symbolic link, or lies behind one, so it is left alone\n";
+    assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
+    assert_eq!(names(&directory.path().join("todo")), ["src"]);
+    assert_eq!(names(&directory.path().join("elsewhere")), [""; 0]);
+    // What is there already is the user's, wherever it lies.
+    for name in ["components.rs", "lib.rs", "main.rs"] {
+        fs::write(directory.path().join("elsewhere").join(name), "mine").unwrap();
+    }
+    assert_eq!(new().status.code(), Some(0));
+    assert_eq!(fs::read_to_string(directory.path().join("elsewhere/main.rs")).unwrap(), "mine");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_is_not_replaced_by_a_file() {

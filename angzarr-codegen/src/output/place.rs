@@ -37,8 +37,8 @@ pub(super) fn stays_inside(name: &str) -> bool {
     !name.is_empty() && components.all(|component| matches!(component, Component::Normal(_)))
 }
 
-/// Nothing is written or removed behind a link: what lies there is not in this folder.
-fn barred(directory: &Path, name: &str) -> Result<Option<&'static str>, OutputError> {
+/// Why nothing may be written or removed there. What lies behind a link is not in this folder.
+pub(super) fn barred(directory: &Path, name: &str) -> Result<Option<&'static str>, OutputError> {
     if !stays_inside(name) {
         return Ok(Some("leaves its folder"));
     }
