@@ -130,11 +130,11 @@ codes! {
     /// Something stored that nothing reads any more.
     Error STORED_GONE = "AZ0601", "keep what reads it: for an event an upcaster, whose skeleton `angzarr upcast` writes, for a deadline its handler";
     /// A field of something stored that has another number.
-    Error NUMBER_CHANGED = "AZ0602", "give it its old number again, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    Error NUMBER_CHANGED = "AZ0602", "give it its old number again; if it has to change, `angzarr upcast` begins a new version of the message from the old one";
     /// A field of something stored that has another type.
-    Error TYPE_CHANGED = "AZ0603", "give it its old type again, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    Error TYPE_CHANGED = "AZ0603", "give it its old type again; if it has to change, `angzarr upcast` begins a new version of the message from the old one";
     /// A field of something stored that holds another number of values.
-    Error LABEL_CHANGED = "AZ0604", "undo it, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    Error LABEL_CHANGED = "AZ0604", "undo it; if it has to change, `angzarr upcast` begins a new version of the message from the old one";
     /// An enum whose stored numbers lose their meaning.
     Error ENUM_CHANGED = "AZ0605", "keep every value with its number; mark what is not used any more with `deprecated`";
     /// A name or number that stored bytes know as something else.
