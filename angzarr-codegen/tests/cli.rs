@@ -277,6 +277,29 @@ fn what_is_not_as_generated_is_annotated() {
     assert!(text(&output.stderr).lines().all(|line| line.contains(r#""code":"AZ0707""#)), "{}", text(&output.stderr));
 }
 
+#[test]
+fn a_lock_that_is_not_up_to_date_is_annotated() {
+    let directory = workspace();
+    let lock = |more: &[&str]| angzarr(directory.path(), &[&["lock", "good.proto"], more].concat());
+    let output = lock(&["--check", "--format", "github"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "there is no angzarr.lock; `angzarr lock` writes it\n");
+    assert_eq!(
+        text(&output.stderr),
+        "::error file=angzarr.lock,title=AZ0707::there is no angzarr.lock%0Ahelp: run `angzarr lock`, and commit what comes of it\n"
+    );
+    assert_eq!(text(&lock(&[]).stdout), "angzarr.lock: 1 stored message in 1 domain\n");
+    let source = fs::read_to_string(directory.path().join("good.proto")).unwrap();
+    let more = source.replace("message Done {}", "message Done { string by = 1; }");
+    fs::write(directory.path().join("good.proto"), more).unwrap();
+    let output = lock(&["--check", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = "angzarr.lock is not up to date: t.v1.Done is different";
+    assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+    let output = lock(&["--check"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), ""));
+}
+
 /// So that a terminal or an editor opens it.
 #[test]
 fn places_are_paths_from_where_the_command_runs() {
