@@ -192,6 +192,18 @@ fn codes_are_explained() {
     let unknown = angzarr(directory.path(), &["explain", "AZ0310x"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).starts_with("error: there is no code AZ0310x; did you mean AZ0310?\n"));
+    let unknown = angzarr(directory.path(), &["explain", "root"]);
+    assert!(text(&unknown.stderr).starts_with("error: there is no code root; `angzarr explain` lists all\n"));
+}
+
+#[test]
+fn a_page_of_the_manual_is_told_its_name() {
+    let directory = workspace();
+    let page = angzarr(directory.path(), &["man", "breaking"]);
+    assert!(text(&page.stdout).contains("angzarr\\-breaking"), "{}", text(&page.stdout));
+    let unknown = angzarr(directory.path(), &["man", "braking"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).starts_with("error: there is no subcommand `braking`; did you mean `breaking`?\n"));
 }
 
 /// The device takes nothing, so whoever believes in the output would be wrong.
