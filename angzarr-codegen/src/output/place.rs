@@ -74,7 +74,13 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
             fs::create_dir_all(parent)?;
         }
         let beside = beside(path);
-        let made = File::create_new(&beside).and_then(|mut file| file.write_all(bytes));
+        let made = File::create_new(&beside).and_then(|mut file| {
+            // Who may read or write the file stays as it is.
+            if let Ok(before) = fs::metadata(path) {
+                file.set_permissions(before.permissions())?;
+            }
+            file.write_all(bytes)
+        });
         made.and_then(|()| fs::rename(&beside, path)).inspect_err(|error| {
             if error.kind() != ErrorKind::AlreadyExists {
                 // It is of no use to anybody; the first error is the one to tell.
