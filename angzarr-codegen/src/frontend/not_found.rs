@@ -10,11 +10,10 @@ use super::descriptors::Set;
 use crate::Report;
 
 /// Says what else is there; other findings stay as they are.
-pub(super) fn explain(report: Report, includes: &[PathBuf], set: Option<&Set>) -> Report {
+pub(super) fn explain(mut report: Report, includes: &[PathBuf], set: Option<&Set>) -> Report {
     // The compiler keeps the kind of its errors to itself, so they are told by their words.
     let name = report.message.split('\'').nth(1).map(str::to_owned);
     let Some(name) = name.filter(|_| report.code == codes::FILE_NOT_FOUND.id) else { return report };
-    let mut report = report;
     if set.is_some() && report.message.starts_with("file ") {
         report.message = format!("`{name}` is not among the compiled protos");
         "give names as compilers have them, relative to their include directories".clone_into(&mut report.help);

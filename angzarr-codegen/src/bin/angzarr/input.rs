@@ -126,14 +126,17 @@ impl Input {
 fn below(includes: &[PathBuf], file: &Path) -> PathBuf {
     let here = [PathBuf::from(".")];
     let includes = if includes.is_empty() { &here } else { includes };
-    let is_name = includes.iter().any(|include| include.join(file).is_file());
-    let Ok(whole) = file.canonicalize() else { return file.to_path_buf() };
-    if is_name && file.is_relative() {
-        return file.to_path_buf();
-    }
+    let is_name = file.is_relative() && includes.iter().any(|include| include.join(file).is_file());
+    let whole = if is_name || !file.is_file() { None } else { file.parent().and_then(real) };
     let inside = |include: &PathBuf| {
-        let directory = if include.as_os_str().is_empty() { Path::new(".") } else { include };
-        Some(include.join(whole.strip_prefix(directory.canonicalize().ok()?).ok()?))
+        let folder = whole.as_deref()?.strip_prefix(real(include)?).ok()?;
+        Some(include.join(folder).join(file.file_name()?))
     };
     includes.iter().find_map(inside).unwrap_or_else(|| file.to_path_buf())
+}
+
+/// A directory without links and dots in its path, if it is there.
+fn real(directory: &Path) -> Option<PathBuf> {
+    let here = directory.as_os_str().is_empty();
+    if here { Path::new(".").canonicalize().ok() } else { directory.canonicalize().ok() }
 }
