@@ -54,8 +54,15 @@ impl Read {
 
     /// Watches all of it, and what is around it: a directory that is not there may come, and another take its place.
     fn watch(&self, watcher: &mut RecommendedWatcher) -> notify::Result<()> {
-        for path in self.files.iter().chain(&self.directories) {
-            watch(watcher, around(path), RecursiveMode::NonRecursive)?;
+        for file in &self.files {
+            watch(watcher, around(file), RecursiveMode::NonRecursive)?;
+        }
+        for directory in &self.directories {
+            let watched = watch(watcher, around(directory), RecursiveMode::NonRecursive);
+            // Not everybody may look at what is around his own.
+            if !directory.is_dir() {
+                watched?;
+            }
         }
         // Last, since the last mode of a folder counts.
         for directory in &self.directories {
