@@ -256,13 +256,10 @@ impl<'a> Tail<'a> {
         }
         // What came meanwhile is read before a checkpoint is written: it may lead to more, and the checkpoint can wait.
         self.at_end &= !wake.has_changed().unwrap_or(false);
-        // Lanes that fail are no reason to stop: the others have a right to be counted as held up by them.
-        let all_pause = *self.attempts.pausing.borrow() >= LANES;
-        let more = self.window.has_room() && (all_pause || !self.window.is_ahead());
-        if !self.reading && !self.at_end && more && self.unsaved < UNSAVED {
+        if !self.reading && !self.at_end && self.has_room() {
             // Marked as seen before reading: what is appended from here on wakes again.
             wake.mark_unchanged();
-            self.read().await;
+            self.read(self.window.read()).await;
         }
         let crowded = !self.window.has_room();
         self.signals.crowded.send_if_modified(|told| std::mem::replace(told, crowded) != crowded);
@@ -311,6 +308,11 @@ impl<'a> Tail<'a> {
                 let records = self.done(self.window.read() + 1, tried);
                 // Once it ends, nothing more is begun: a lane whose event was given up half-way looks free.
                 if let Some(records) = records.filter(|_| !self.ends()) {
+                    self.at_end = records.len() < BATCH;
+                    // The next page comes while this one is handled.
+                    if let Some(last) = records.last().filter(|_| !self.at_end && self.has_room()) {
+                        self.read(last.position).await;
+                    }
                     self.take_in(records).await;
                 }
             }
@@ -413,8 +415,16 @@ impl<'a> Tail<'a> {
         self.unsaved_since.get_or_insert_with(Instant::now);
     }
 
-    async fn read(&mut self) {
-        let (turn, attempts, after) = (self.turn, self.attempts, self.window.read());
+    /// Whether what is read next may be begun, or wait for that.
+    fn has_room(&self) -> bool {
+        // Lanes that fail are no reason to stop: the others have a right to be counted as held up by them.
+        let all_pause = *self.attempts.pausing.borrow() >= LANES;
+        self.window.has_room() && (all_pause || !self.window.is_ahead()) && self.unsaved < UNSAVED
+    }
+
+    /// Begins to read the page behind a position.
+    async fn read(&mut self, after: u64) {
+        let (turn, attempts) = (self.turn, self.attempts);
         self.reading = true;
         let read = async move {
             let read = || async { Ok(turn.log.store.read(after, BATCH).await?) };
@@ -432,7 +442,6 @@ impl<'a> Tail<'a> {
     }
 
     async fn take_in(&mut self, records: Vec<Record>) {
-        self.at_end = records.len() < BATCH;
         let reached = records.last().map(|record| record.position);
         let mut events = Vec::new();
         for record in records {
