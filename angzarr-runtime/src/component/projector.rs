@@ -44,11 +44,12 @@ pub trait ProjectorLogic: Send + Sync {
     ) -> Handling<'a, Option<ReturnedRow>>;
 }
 
-/// A row that a handler returned.
+/// A row that a handler returned. Clones share it.
+#[derive(Clone)]
 pub struct ReturnedRow {
     /// The encoded message.
     pub bytes: Bytes,
-    message: Box<dyn AnyRow>,
+    message: Arc<dyn AnyRow>,
 }
 
 /// A row of any type.
@@ -77,7 +78,7 @@ impl std::fmt::Debug for ReturnedRow {
 impl ReturnedRow {
     /// Encodes it.
     fn new(row: impl view::Row + prost::Message + 'static) -> Self {
-        Self { bytes: row.encode_to_vec().into(), message: Box::new(row) }
+        Self { bytes: row.encode_to_vec().into(), message: Arc::new(row) }
     }
 
     /// The row as it is stored.
@@ -211,7 +212,7 @@ mod tests {
     impl ReturnedRow {
         /// A row without fields.
         pub(crate) fn plain(bytes: impl Into<Bytes>) -> Self {
-            Self { bytes: bytes.into(), message: Box::new(Nothing) }
+            Self { bytes: bytes.into(), message: Arc::new(Nothing) }
         }
     }
 }

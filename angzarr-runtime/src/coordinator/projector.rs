@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::consumer::{Build, Consumer, Lane};
 use super::guarded_async;
 use super::outgoing::context;
-use super::rows::Rows;
+use super::rows::{Changed, Rows};
 use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, ReturnedRow, Subscription};
 use crate::context::Context;
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::store::{EventRef, Lease, Record, Store, StoreError};
 use crate::tables::{Holding, Mark, Slot};
 use crate::view::{Entry, Key, Owner, Shape, Taken, ViewStore, Writer};
 
-/// So many changes are freed sooner than another thread wakes up.
+/// So many changes are written out and freed sooner than another thread wakes up.
 const FEW: usize = 64;
 
 /// How many bytes a row may have. It is stored three times over, as columns, JSON and bytes, in one message to the server.
@@ -159,6 +159,14 @@ impl View {
     }
 }
 
+/// Does something with so many changes: on another thread if events would have to wait for it.
+async fn aside<T: Send + 'static>(changes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    if changes <= FEW {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Unavailable { reason: error.to_string() })
+}
+
 #[async_trait]
 impl Consumer for ProjectorCoordinator {
     fn name(&self) -> &'static str {
@@ -275,13 +283,10 @@ impl Consumer for ProjectorCoordinator {
         let _committing = view.committing.lock().await;
         // Handlers of other lanes go on meanwhile, so only what is there now is in it.
         let changes = view.under(writer, Rows::commit)?;
+        let changes = aside(changes.len(), || changes.into_iter().map(Changed::into_stored).collect()).await?;
         view.views.commit(self.name(), writer, changes, position).await?;
         let committed = view.under(writer, Rows::committed)?;
-        if committed.len() > FEW {
-            // Freeing them takes time for which events would wait.
-            tokio::task::spawn_blocking(|| drop(committed));
-        }
-        Ok(())
+        aside(committed.len(), || drop(committed)).await
     }
 
     fn build(&self) -> Option<Build> {

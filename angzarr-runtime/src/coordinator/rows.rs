@@ -32,7 +32,7 @@ pub(super) struct Rows {
 }
 
 /// A row that a handler changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Changed {
     key: Key,
     event: EventRef,
@@ -40,8 +40,9 @@ pub(super) struct Changed {
 }
 
 impl Changed {
-    fn stored(&self) -> Change {
-        Change { key: self.key.clone(), event: self.event, row: self.row.as_ref().map(ReturnedRow::stored) }
+    /// As it is stored: columns and JSON are made for that.
+    pub(super) fn into_stored(self) -> Change {
+        Change { key: self.key, event: self.event, row: self.row.as_ref().map(ReturnedRow::stored) }
     }
 }
 
@@ -104,14 +105,14 @@ impl Rows {
     }
 
     /// What is to be committed: what was changed since this was called before, and what came of that if it was not stored.
-    pub(super) fn commit(&mut self) -> Vec<Change> {
+    pub(super) fn commit(&mut self) -> Vec<Changed> {
         let changed = std::mem::take(&mut self.changed);
         let same =
             |change: &Changed| self.known.peek(&change.key).is_some_and(|known| known.entry.event == change.event);
         self.committing.retain(same);
         self.committing.extend(changed);
         self.begun += 1;
-        self.committing.iter().map(Changed::stored).collect()
+        self.committing.clone()
     }
 
     /// That was committed; what was changed again meanwhile waits for the next time. Gives what is of no more use.
@@ -164,6 +165,10 @@ mod tests {
         Some(ReturnedRow::plain(row))
     }
 
+    fn commit(rows: &mut Rows) -> Vec<Change> {
+        rows.commit().into_iter().map(Changed::into_stored).collect()
+    }
+
     fn change(key: &str, position: u64, row: &'static str) -> Change {
         Change { key: Key::from(key), event: at(position), row: returned(row).map(|row| row.stored()) }
     }
@@ -176,13 +181,13 @@ mod tests {
         rows.change(Key::from("b"), at(2), None);
         rows.change(key.clone(), at(2), returned("1"));
         let deleted = Change { key: Key::from("b"), event: at(2), row: None };
-        assert_eq!(rows.commit(), [change("a", 2, "1"), deleted], "each once");
+        assert_eq!(commit(&mut rows), [change("a", 2, "1"), deleted], "each once");
         rows.change(key.clone(), at(3), returned("3"));
         rows.committed();
         assert_eq!(rows.find(&Key::from("b")), Some(Some(Entry { event: at(2), row: None })), "it is kept at hand");
-        assert_eq!(rows.commit(), [change("a", 3, "3")]);
+        assert_eq!(commit(&mut rows), [change("a", 3, "3")]);
         rows.committed();
-        assert_eq!((rows.commit(), rows.find(&key)), (vec![], Some(Some(entry(3, "3")))));
+        assert_eq!((commit(&mut rows), rows.find(&key)), (vec![], Some(Some(entry(3, "3")))));
     }
 
     #[test]
@@ -194,10 +199,10 @@ mod tests {
         rows.commit();
         rows.change(Key::from("b"), at(2), returned("2"));
         rows.change(Key::from("c"), at(3), returned("3"));
-        assert_eq!(rows.commit(), [change("a", 1, "1"), change("b", 2, "2"), change("c", 3, "3")]);
+        assert_eq!(commit(&mut rows), [change("a", 1, "1"), change("b", 2, "2"), change("c", 3, "3")]);
         assert_eq!(rows.commit().len(), 3);
         rows.committed();
-        assert_eq!(rows.commit(), []);
+        assert_eq!(commit(&mut rows), []);
     }
 
     #[test]

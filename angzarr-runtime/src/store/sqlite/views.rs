@@ -194,9 +194,9 @@ fn apply(
         .query_row(params![view, version.number], |row| row.get(0))?;
     let mut burying = false;
     for change in changes {
-        let (key, position, part) = (change.key.to_string(), number(change.event.position), change.event.part);
+        let (key, position, part) = (change.key.as_str(), number(change.event.position), change.event.part);
         let Some(row) = &change.row else {
-            delete.execute([&key])?;
+            delete.execute([key])?;
             if change.event.position > checkpoint {
                 bury.execute(params![view, version.number, key, position, part])?;
                 burying = true;
