@@ -36,11 +36,12 @@ pub(super) const BATCH: usize = 1024;
 /// How many lanes are handled side by side.
 pub(super) const LANES: usize = 64;
 
-/// A checkpoint is written for so many events that are done, ...
-const COMMIT: usize = 1024;
+/// A checkpoint is written for so many events that are done: the more of them, the more rows of a view share a page that is
+/// written, ...
+const COMMIT: usize = 4096;
 
 /// Nothing is read while more than these wait to be committed: changed rows are in memory.
-const UNSAVED: usize = 16 * COMMIT;
+const UNSAVED: usize = 4 * COMMIT;
 
 /// ... for those that have been done for so long, ...
 const DELAY: Duration = Duration::from_millis(50);
