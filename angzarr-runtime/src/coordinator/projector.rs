@@ -108,8 +108,11 @@ impl ProjectorCoordinator {
     /// Makes of the lane's row what the event makes of it.
     async fn change(&self, view: &View, event: &Record, lane: Lane) -> Result<(), Error> {
         let (key, at) = (Key::of_text(lane.name), EventRef { position: event.position, part: event.part });
-        let writer = view.writer()?;
-        let entry = view.entry(writer, &key).await?;
+        let (writer, known) = view.find(&key)?;
+        let entry = match known {
+            Some(known) => known,
+            None => view.load(writer, &key).await?,
+        };
         // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
         if entry.as_ref().is_some_and(|entry| entry.event >= at) {
             return Ok(());
@@ -147,10 +150,15 @@ impl View {
         self.lock().as_ref().map(|rows| rows.writer).ok_or_else(|| self.lost())
     }
 
-    async fn entry(&self, writer: Writer, key: &Key) -> Result<Option<Entry>, StoreError> {
-        if let Some(known) = self.under(writer, |rows| rows.find(key))? {
-            return Ok(known);
-        }
+    /// What is known of a key, and under which lease; none if the store has to be asked.
+    fn find(&self, key: &Key) -> Result<(Writer, Option<Option<Entry>>), StoreError> {
+        let mut rows = self.lock();
+        let rows = rows.as_mut().ok_or_else(|| self.lost())?;
+        Ok((rows.writer, rows.find(key)))
+    }
+
+    /// Asks the store, and keeps what it says.
+    async fn load(&self, writer: Writer, key: &Key) -> Result<Option<Entry>, StoreError> {
         let entry = self.views.entry(self.name, writer.version, key).await?;
         if let Some(entry) = &entry {
             self.under(writer, |rows| rows.keep(key.clone(), entry.clone()))?;
@@ -195,8 +203,9 @@ impl Consumer for ProjectorCoordinator {
 
     async fn last_event(&self, event: &Record) -> Result<Option<EventRef>, Error> {
         let Some(view) = &self.view else { return Ok(None) };
-        let (writer, key) = (view.writer()?, Key::of_text(self.lane(event)?.name));
-        let entry = match view.under(writer, |rows| rows.find(&key))? {
+        let key = Key::of_text(self.lane(event)?.name);
+        let (writer, known) = view.find(&key)?;
+        let entry = match known {
             Some(known) => known,
             None => view.views.entry(view.name, writer.version, &key).await?,
         };

@@ -96,7 +96,14 @@ impl Place<'_> {
     #[track_caller]
     fn context(&self, now: Timestamp, n: u32, cause: Option<Cause>) -> Context {
         let decision = Uuid::new_v5(&ANGZARR, format!("test/{n}").as_bytes());
-        Context::new(self.stream(), canonical_key(self.key).into(), "test".into(), cause, now, Decision::Known(decision))
+        Context::new(
+            self.stream(),
+            canonical_key(self.key).into(),
+            "test".into(),
+            cause,
+            now,
+            Decision::Known(decision),
+        )
     }
 
     /// An event there, as the cause of what `component` does.

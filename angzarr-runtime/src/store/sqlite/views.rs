@@ -313,9 +313,12 @@ impl ViewStore for SqliteViews {
         checkpoint: u64,
     ) -> Result<(), StoreError> {
         let view = view.to_owned();
-        // In the order of the table each of its pages is written to once.
-        changes.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        self.write(move |transaction| commit(transaction, &view, by, &changes, checkpoint)).await
+        self.write(move |transaction| {
+            // In the order of the table each of its pages is written to once.
+            changes.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+            commit(transaction, &view, by, &changes, checkpoint)
+        })
+        .await
     }
 
     async fn switch(&self, view: &str, by: Writer, known: u64) -> Result<bool, StoreError> {
