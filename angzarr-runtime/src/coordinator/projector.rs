@@ -3,21 +3,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::consumer::{Build, Consumer, Lane};
 use super::guarded_async;
 use super::outgoing::context;
-use super::rows::{Changed, Rows};
+use super::rows::{Changed, Found, Rows};
 use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, ReturnedRow, Subscription};
 use crate::context::Context;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
 use crate::tables::{Holding, Mark, Slot};
-use crate::view::{Entry, Key, Owner, Shape, Taken, ViewStore, Writer};
+use crate::view::{Key, Owner, Shape, Taken, ViewStore, Writer};
 
 /// So many changes are written out and freed sooner than another thread wakes up.
 const FEW: usize = 64;
@@ -98,7 +97,7 @@ impl ProjectorCoordinator {
 
     async fn project(
         &self,
-        row: Option<Bytes>,
+        row: Option<&[u8]>,
         event: Arrival<'_>,
         cx: &Context,
     ) -> Result<Option<ReturnedRow>, Failure> {
@@ -109,18 +108,18 @@ impl ProjectorCoordinator {
     async fn change(&self, view: &View, event: &Record, lane: Lane) -> Result<(), Error> {
         let (key, at) = (Key::of_text(lane.name), EventRef { position: event.position, part: event.part });
         let (writer, known) = view.find(&key)?;
-        let entry = match known {
+        let found = match known {
             Some(known) => known,
             None => view.load(writer, &key).await?,
         };
         // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
-        if entry.as_ref().is_some_and(|entry| entry.event >= at) {
+        if found.as_ref().is_some_and(|found| found.event >= at) {
             return Ok(());
         }
-        let (row, cx) = (entry.and_then(|entry| entry.row), context(self.name(), event));
+        let (row, cx) = (found.as_ref().and_then(Found::row), context(self.name(), event));
         let row = self.project(row, Arrival::new(&event.payload, lane.event), &cx).await?;
-        if let Some(row) = row.as_ref().filter(|row| row.bytes.len() > ROW) {
-            let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes.len());
+        if let Some(row) = row.as_ref().filter(|row| row.bytes().len() > ROW) {
+            let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes().len());
             return Err(Failure::new("ROW_TOO_LARGE", message).into());
         }
         Ok(view.under(writer, |rows| rows.change(key, at, row))?)
@@ -151,19 +150,19 @@ impl View {
     }
 
     /// What is known of a key, and under which lease; none if the store has to be asked.
-    fn find(&self, key: &Key) -> Result<(Writer, Option<Option<Entry>>), StoreError> {
+    fn find(&self, key: &Key) -> Result<(Writer, Option<Option<Found>>), StoreError> {
         let mut rows = self.lock();
         let rows = rows.as_mut().ok_or_else(|| self.lost())?;
         Ok((rows.writer, rows.find(key)))
     }
 
     /// Asks the store, and keeps what it says.
-    async fn load(&self, writer: Writer, key: &Key) -> Result<Option<Entry>, StoreError> {
-        let entry = self.views.entry(self.name, writer.version, key).await?;
-        if let Some(entry) = &entry {
-            self.under(writer, |rows| rows.keep(key.clone(), entry.clone()))?;
+    async fn load(&self, writer: Writer, key: &Key) -> Result<Option<Found>, StoreError> {
+        let found = self.views.entry(self.name, writer.version, key).await?.map(Found::from);
+        if let Some(found) = &found {
+            self.under(writer, |rows| rows.keep(key.clone(), found.clone()))?;
         }
-        Ok(entry)
+        Ok(found)
     }
 }
 
@@ -205,11 +204,11 @@ impl Consumer for ProjectorCoordinator {
         let Some(view) = &self.view else { return Ok(None) };
         let key = Key::of_text(self.lane(event)?.name);
         let (writer, known) = view.find(&key)?;
-        let entry = match known {
+        let found = match known {
             Some(known) => known,
-            None => view.views.entry(view.name, writer.version, &key).await?,
+            None => view.views.entry(view.name, writer.version, &key).await?.map(Found::from),
         };
-        Ok(entry.map(|entry| entry.event))
+        Ok(found.map(|found| found.event))
     }
 
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
@@ -322,6 +321,7 @@ impl Consumer for ProjectorCoordinator {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use prost_types::Timestamp;
     use tokio::sync::Semaphore;
 
@@ -331,7 +331,7 @@ mod tests {
     use crate::message::Payload;
     use crate::store::memory::{MemoryStore, MemoryViews};
     use crate::store::{Acquired, ConsumerStore, RecordKind, StreamId, Trace};
-    use crate::view::{Change, Selection, Taken, Version};
+    use crate::view::{Change, Entry, Selection, Taken, Version};
 
     /// Appends what events say to their rows.
     struct Listing(Shape);
@@ -351,12 +351,12 @@ mod tests {
 
         fn project<'a>(
             &'a self,
-            row: Option<Bytes>,
+            row: Option<&'a [u8]>,
             event: Arrival<'a>,
             _: &'a Context,
         ) -> Handling<'a, Option<ReturnedRow>> {
             Box::pin(async move {
-                let row = [&*row.unwrap_or_default(), &*event.payload.value].concat();
+                let row = [row.unwrap_or_default(), &*event.payload.value].concat();
                 Ok(Some(ReturnedRow::plain(row)))
             })
         }
