@@ -86,6 +86,11 @@ fn weight(key: &Key, found: &Found) -> usize {
     key.as_str().len() + found.row().map_or(0, <[u8]>::len) + OVERHEAD
 }
 
+/// What is known of a key that is used now. That is noted once it may be asked for: to note it takes longer than to find it.
+fn used<'a>(known: &'a mut LruCache<Key, Known>, key: &Key, bytes: usize) -> Option<&'a mut Known> {
+    if bytes > AT_HAND / 2 { known.get_mut(key) } else { known.peek_mut(key) }
+}
+
 impl Rows {
     /// Nothing is known yet; the store knows nothing either if it is `empty`.
     pub(super) fn new(writer: Writer, empty: bool) -> Self {
@@ -103,7 +108,7 @@ impl Rows {
 
     /// What is known of a key; none if the store has to be asked.
     pub(super) fn find(&mut self, key: &Key) -> Option<Option<Found>> {
-        let known = self.known.get(key).map(|known| known.found.clone());
+        let known = used(&mut self.known, key, self.bytes).map(|known| known.found.clone());
         if known.is_some() || self.all { Some(known) } else { None }
     }
 
@@ -113,7 +118,7 @@ impl Rows {
         let change = Changed { key: key.clone(), event, row };
         self.bytes += weight(&key, &found);
         let mut changed = Some((self.begun, self.changed.len()));
-        match self.known.get_mut(&key) {
+        match used(&mut self.known, &key, self.bytes) {
             Some(known) => {
                 self.bytes -= weight(&key, &known.found);
                 if known.changed.is_some_and(|(begun, _)| begun == self.begun) {
