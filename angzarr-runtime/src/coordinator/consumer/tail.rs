@@ -36,8 +36,7 @@ pub(super) const BATCH: usize = 1024;
 /// How many lanes are handled side by side.
 pub(super) const LANES: usize = 64;
 
-/// A checkpoint is written for so many events that are done: the more of them, the more rows of a view share a page that is
-/// written, ...
+/// A checkpoint is written for so many events that are done (with fewer, the pages of views are written more often), ...
 const COMMIT: usize = 4096;
 
 /// Nothing is read while more than these wait to be committed: changed rows are in memory.
