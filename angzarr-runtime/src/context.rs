@@ -1,7 +1,7 @@
 //! What a handler may know beyond its input.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prost_types::Timestamp;
@@ -20,8 +20,8 @@ use crate::time;
 #[derive(Debug)]
 pub struct Context {
     stream: StreamId,
-    key: String,
-    correlation_id: String,
+    key: Arc<str>,
+    correlation_id: Arc<str>,
     cause: Option<Cause>,
     now: Timestamp,
     decision: Decision,
@@ -80,8 +80,8 @@ impl From<Timestamp> for When {
 impl Context {
     pub(crate) fn new(
         stream: StreamId,
-        key: String,
-        correlation_id: String,
+        key: Arc<str>,
+        correlation_id: Arc<str>,
         cause: Option<Cause>,
         now: Timestamp,
         decision: Decision,

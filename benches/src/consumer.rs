@@ -149,20 +149,18 @@ fn upserts(views: &Path) -> rusqlite::Result<f64> {
     // A row as the view has it, under the key of each event.
     let marks: Vec<String> = (1..=columns.len()).map(|mark| format!("?{mark}")).collect();
     let quoted: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
-    let sets: Vec<String> = quoted[1..].iter().map(|column| format!("{column} = excluded.{column}")).collect();
-    let (names, marks, sets) = (quoted.join(", "), marks.join(", "), sets.join(", "));
-    let key = &quoted[0];
-    let upsert = format!("INSERT INTO \"{table}\" ({names}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {sets}");
+    let (names, marks) = (quoted.join(", "), marks.join(", "));
+    let upsert = format!("INSERT OR REPLACE INTO \"{table}\" ({names}) VALUES ({marks})");
     let rows: Vec<Vec<rusqlite::types::Value>> = connection
         .prepare(&format!("SELECT {names} FROM \"{table}\""))?
         .query_map([], |row| (0..columns.len()).map(|column| row.get(column)).collect())?
         .collect::<rusqlite::Result<_>>()?;
     connection.execute(&format!("DELETE FROM \"{table}\""), params![])?;
     let mut statement = connection.prepare(&upsert)?;
-    let (began, mut written) = (Instant::now(), 0_u64);
+    let (began, mut written, mut rows) = (Instant::now(), 0_u64, rows.iter().cycle());
     while written < EVENTS {
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        for row in rows.iter().cycle().skip(usize::try_from(written % KEYS).unwrap_or(0)).take(1024) {
+        for row in rows.by_ref().take(1024) {
             statement.execute(rusqlite::params_from_iter(row))?;
             written += 1;
         }

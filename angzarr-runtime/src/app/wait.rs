@@ -133,7 +133,7 @@ impl Waiting<'_> {
         for record in records {
             let parent =
                 record.trace.cause.as_ref().map(|cause| (cause.domain.to_string(), cause.root, cause.sequence));
-            let component = record.trace.cause.as_ref().map(|cause| cause.component.clone()).unwrap_or_default();
+            let component = record.trace.cause.as_ref().map(|cause| cause.component.to_string()).unwrap_or_default();
             let type_name = record.payload.type_name.to_string();
             self.links.insert(link(record), Cause { parent, component, type_name });
         }
@@ -273,6 +273,6 @@ fn refusal(record: &Record) -> Option<WaitFailure> {
     }
     let refusal = proto::Refusal::decode(record.payload.value.clone()).ok()?;
     let Rejection { code, message, .. } = refusal.rejection?.into();
-    let component = record.trace.cause.as_ref()?.component.clone();
+    let component = record.trace.cause.as_ref()?.component.to_string();
     Some(WaitFailure { component, position: record.position, code, message })
 }

@@ -3,23 +3,22 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::consumer::{Build, Consumer, Lane};
 use super::guarded_async;
 use super::outgoing::context;
-use super::rows::Rows;
+use super::rows::{Changed, Found, Rows};
 use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, ReturnedRow, Subscription};
 use crate::context::Context;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
 use crate::tables::{Holding, Mark, Slot};
-use crate::view::{Entry, Key, Owner, Shape, Taken, ViewStore, Writer};
+use crate::view::{Key, Owner, Shape, Taken, ViewStore, Writer};
 
-/// So many changes are freed sooner than another thread wakes up.
+/// So many changes are written out and freed sooner than another thread wakes up.
 const FEW: usize = 64;
 
 /// How many bytes a row may have. It is stored three times over, as columns, JSON and bytes, in one message to the server.
@@ -98,7 +97,7 @@ impl ProjectorCoordinator {
 
     async fn project(
         &self,
-        row: Option<Bytes>,
+        row: Option<&[u8]>,
         event: Arrival<'_>,
         cx: &Context,
     ) -> Result<Option<ReturnedRow>, Failure> {
@@ -108,16 +107,19 @@ impl ProjectorCoordinator {
     /// Makes of the lane's row what the event makes of it.
     async fn change(&self, view: &View, event: &Record, lane: Lane) -> Result<(), Error> {
         let (key, at) = (Key::of_text(lane.name), EventRef { position: event.position, part: event.part });
-        let writer = view.writer()?;
-        let entry = view.entry(writer, &key).await?;
+        let (writer, known) = view.find(&key)?;
+        let found = match known {
+            Some(known) => known,
+            None => view.load(writer, &key).await?,
+        };
         // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
-        if entry.as_ref().is_some_and(|entry| entry.event >= at) {
+        if found.as_ref().is_some_and(|found| found.event >= at) {
             return Ok(());
         }
-        let (row, cx) = (entry.and_then(|entry| entry.row), context(self.name(), event));
+        let (row, cx) = (found.as_ref().and_then(Found::row), context(self.name(), event));
         let row = self.project(row, Arrival::new(&event.payload, lane.event), &cx).await?;
-        if let Some(row) = row.as_ref().filter(|row| row.bytes.len() > ROW) {
-            let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes.len());
+        if let Some(row) = row.as_ref().filter(|row| row.bytes().len() > ROW) {
+            let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes().len());
             return Err(Failure::new("ROW_TOO_LARGE", message).into());
         }
         Ok(view.under(writer, |rows| rows.change(key, at, row))?)
@@ -147,16 +149,29 @@ impl View {
         self.lock().as_ref().map(|rows| rows.writer).ok_or_else(|| self.lost())
     }
 
-    async fn entry(&self, writer: Writer, key: &Key) -> Result<Option<Entry>, StoreError> {
-        if let Some(known) = self.under(writer, |rows| rows.find(key))? {
-            return Ok(known);
-        }
-        let entry = self.views.entry(self.name, writer.version, key).await?;
-        if let Some(entry) = &entry {
-            self.under(writer, |rows| rows.keep(key.clone(), entry.clone()))?;
-        }
-        Ok(entry)
+    /// What is known of a key, and under which lease; none if the store has to be asked.
+    fn find(&self, key: &Key) -> Result<(Writer, Option<Option<Found>>), StoreError> {
+        let mut rows = self.lock();
+        let rows = rows.as_mut().ok_or_else(|| self.lost())?;
+        Ok((rows.writer, rows.find(key)))
     }
+
+    /// Asks the store, and keeps what it says.
+    async fn load(&self, writer: Writer, key: &Key) -> Result<Option<Found>, StoreError> {
+        let found = self.views.entry(self.name, writer.version, key).await?.map(Found::from);
+        if let Some(found) = &found {
+            self.under(writer, |rows| rows.keep(key.clone(), found.clone()))?;
+        }
+        Ok(found)
+    }
+}
+
+/// Does something with so many changes: on another thread if events would have to wait for it.
+async fn aside<T: Send + 'static>(changes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    if changes <= FEW {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Unavailable { reason: error.to_string() })
 }
 
 #[async_trait]
@@ -187,12 +202,13 @@ impl Consumer for ProjectorCoordinator {
 
     async fn last_event(&self, event: &Record) -> Result<Option<EventRef>, Error> {
         let Some(view) = &self.view else { return Ok(None) };
-        let (writer, key) = (view.writer()?, Key::of_text(self.lane(event)?.name));
-        let entry = match view.under(writer, |rows| rows.find(&key))? {
+        let key = Key::of_text(self.lane(event)?.name);
+        let (writer, known) = view.find(&key)?;
+        let found = match known {
             Some(known) => known,
-            None => view.views.entry(view.name, writer.version, &key).await?,
+            None => view.views.entry(view.name, writer.version, &key).await?.map(Found::from),
         };
-        Ok(entry.map(|entry| entry.event))
+        Ok(found.map(|found| found.event))
     }
 
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
@@ -275,13 +291,10 @@ impl Consumer for ProjectorCoordinator {
         let _committing = view.committing.lock().await;
         // Handlers of other lanes go on meanwhile, so only what is there now is in it.
         let changes = view.under(writer, Rows::commit)?;
+        let changes = aside(changes.len(), || changes.into_iter().map(Changed::into_stored).collect()).await?;
         view.views.commit(self.name(), writer, changes, position).await?;
         let committed = view.under(writer, Rows::committed)?;
-        if committed.len() > FEW {
-            // Freeing them takes time for which events would wait.
-            tokio::task::spawn_blocking(|| drop(committed));
-        }
-        Ok(())
+        aside(committed.len(), || drop(committed)).await
     }
 
     fn build(&self) -> Option<Build> {
@@ -308,6 +321,7 @@ impl Consumer for ProjectorCoordinator {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use prost_types::Timestamp;
     use tokio::sync::Semaphore;
 
@@ -317,7 +331,7 @@ mod tests {
     use crate::message::Payload;
     use crate::store::memory::{MemoryStore, MemoryViews};
     use crate::store::{Acquired, ConsumerStore, RecordKind, StreamId, Trace};
-    use crate::view::{Change, Selection, Taken, Version};
+    use crate::view::{Change, Entry, Selection, Taken, Version};
 
     /// Appends what events say to their rows.
     struct Listing(Shape);
@@ -337,12 +351,12 @@ mod tests {
 
         fn project<'a>(
             &'a self,
-            row: Option<Bytes>,
+            row: Option<&'a [u8]>,
             event: Arrival<'a>,
             _: &'a Context,
         ) -> Handling<'a, Option<ReturnedRow>> {
             Box::pin(async move {
-                let row = [&*row.unwrap_or_default(), &*event.payload.value].concat();
+                let row = [row.unwrap_or_default(), &*event.payload.value].concat();
                 Ok(Some(ReturnedRow::plain(row)))
             })
         }

@@ -143,7 +143,7 @@ impl SagaCoordinator {
 
 /// What the source aggregate is asked to decide on.
 fn compensation(
-    saga: &str,
+    saga: &'static str,
     event: &Record,
     index: u32,
     command: Payload,

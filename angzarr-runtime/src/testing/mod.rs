@@ -96,14 +96,21 @@ impl Place<'_> {
     #[track_caller]
     fn context(&self, now: Timestamp, n: u32, cause: Option<Cause>) -> Context {
         let decision = Uuid::new_v5(&ANGZARR, format!("test/{n}").as_bytes());
-        Context::new(self.stream(), canonical_key(self.key), "test".to_owned(), cause, now, Decision::Known(decision))
+        Context::new(
+            self.stream(),
+            canonical_key(self.key).into(),
+            "test".into(),
+            cause,
+            now,
+            Decision::Known(decision),
+        )
     }
 
     /// An event there, as the cause of what `component` does.
     #[track_caller]
     fn cause(&self, component: &str, sequence: u32) -> Cause {
         let StreamId { domain, root } = self.stream();
-        Cause { domain, root, sequence, part: 0, component: component.to_owned(), depth: 1 }
+        Cause { domain, root, sequence, part: 0, component: component.to_owned().into(), depth: 1 }
     }
 }
 

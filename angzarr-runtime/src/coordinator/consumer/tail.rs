@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, poll_immediate};
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use prost_types::Timestamp;
@@ -36,11 +36,11 @@ pub(super) const BATCH: usize = 1024;
 /// How many lanes are handled side by side.
 pub(super) const LANES: usize = 64;
 
-/// A checkpoint is written for so many events that are done, ...
-const COMMIT: usize = 1024;
+/// A checkpoint is written for so many events that are done (with fewer, the pages of views are written more often), ...
+const COMMIT: usize = 4096;
 
 /// Nothing is read while more than these wait to be committed: changed rows are in memory.
-const UNSAVED: usize = 16 * COMMIT;
+const UNSAVED: usize = 4 * COMMIT;
 
 /// ... for those that have been done for so long, ...
 const DELAY: Duration = Duration::from_millis(50);
@@ -85,8 +85,8 @@ struct Handled {
     tried: Tried<()>,
 }
 
-/// The first attempt at an event.
-type First<'a> = BoxFuture<'a, (Record, Result<(), Error>)>;
+/// The first attempt at an event; gives the event back, with the reason, if it failed.
+type First<'a> = BoxFuture<'a, Option<(Record, Error)>>;
 
 pub(super) struct Tail<'a> {
     turn: &'a Turn,
@@ -180,12 +180,12 @@ impl<'a> Tail<'a> {
         let mut news = self.turn.log.store.watch_orders();
         self.look_for_orders();
         while self.halt.is_none() && !self.turn.stop.is_now() {
-            self.start_what_may(&mut wake).await;
+            self.start_what_may(&mut wake);
             self.show();
             let due = self.unsaved_since.filter(|_| !self.committing).map(|since| since + DELAY);
             let deadline = self.next_deadline();
             tokio::select! {
-                Some(happened) = self.under_way.next() => self.take(happened).await,
+                Some(happened) = self.under_way.next() => self.take(happened),
                 woken = wake.changed(), if self.at_end && !self.reading => match woken {
                     Ok(()) => self.at_end = false,
                     // The store is gone.
@@ -220,7 +220,7 @@ impl<'a> Tail<'a> {
                 self.join();
             }
             match self.under_way.next().await {
-                Some(happened) => self.take(happened).await,
+                Some(happened) => self.take(happened),
                 None => break self.halt.take().unwrap_or(Halt::Stopped),
             }
         };
@@ -242,12 +242,12 @@ impl<'a> Tail<'a> {
         halt
     }
 
-    async fn start_what_may(&mut self, wake: &mut watch::Receiver<u64>) {
+    fn start_what_may(&mut self, wake: &mut watch::Receiver<u64>) {
         while self.busy < LANES
             && let Some((lane, waiting)) = self.window.start()
         {
             self.busy += 1;
-            self.go_on(lane, waiting).await;
+            self.go_on(lane, waiting);
         }
         // Looked at here, too: while events come faster than a clock ticks, no sleep ever ends.
         let due = self.turn.consumer.next_deadline().filter(|_| !self.looking);
@@ -256,13 +256,10 @@ impl<'a> Tail<'a> {
         }
         // What came meanwhile is read before a checkpoint is written: it may lead to more, and the checkpoint can wait.
         self.at_end &= !wake.has_changed().unwrap_or(false);
-        // Lanes that fail are no reason to stop: the others have a right to be counted as held up by them.
-        let all_pause = *self.attempts.pausing.borrow() >= LANES;
-        let more = self.window.has_room() && (all_pause || !self.window.is_ahead());
-        if !self.reading && !self.at_end && more && self.unsaved < UNSAVED {
+        if !self.reading && !self.at_end && self.has_room() {
             // Marked as seen before reading: what is appended from here on wakes again.
             wake.mark_unchanged();
-            self.read().await;
+            self.read(self.window.read());
         }
         let crowded = !self.window.has_room();
         self.signals.crowded.send_if_modified(|told| std::mem::replace(told, crowded) != crowded);
@@ -304,17 +301,22 @@ impl<'a> Tail<'a> {
         self.asked.extract_if(.., |asked| window.is_done(asked.from, asked.to))
     }
 
-    async fn take(&mut self, happened: Happened) {
+    fn take(&mut self, happened: Happened) {
         match happened {
             Happened::Read(tried) => {
                 self.reading = false;
                 let records = self.done(self.window.read() + 1, tried);
                 // Once it ends, nothing more is begun: a lane whose event was given up half-way looks free.
                 if let Some(records) = records.filter(|_| !self.ends()) {
-                    self.take_in(records).await;
+                    self.at_end = records.len() < BATCH;
+                    // The next page comes while this one is handled.
+                    if let Some(last) = records.last().filter(|_| !self.at_end && self.has_room()) {
+                        self.read(last.position);
+                    }
+                    self.take_in(records);
                 }
             }
-            Happened::Handled(handled) => self.handled(handled).await,
+            Happened::Handled(handled) => self.handled(handled),
             Happened::Joined(joined, tried) => {
                 self.joining = false;
                 if self.done(self.window.done_up_to() + 1, tried).is_some() {
@@ -413,47 +415,49 @@ impl<'a> Tail<'a> {
         self.unsaved_since.get_or_insert_with(Instant::now);
     }
 
-    async fn read(&mut self) {
-        let (turn, attempts, after) = (self.turn, self.attempts, self.window.read());
+    /// Whether what is read next may be begun, or wait for that.
+    fn has_room(&self) -> bool {
+        // Lanes that fail are no reason to stop: the others have a right to be counted as held up by them.
+        let all_pause = *self.attempts.pausing.borrow() >= LANES;
+        self.window.has_room() && (all_pause || !self.window.is_ahead()) && self.unsaved < UNSAVED
+    }
+
+    /// Begins to read the page behind a position.
+    fn read(&mut self, after: u64) {
+        let (turn, attempts) = (self.turn, self.attempts);
         self.reading = true;
         let read = async move {
             let read = || async { Ok(turn.log.store.read(after, BATCH).await?) };
             Happened::Read(attempts.make(after + 1, read).await)
         };
-        self.push(read.boxed()).await;
+        self.push(read.boxed());
     }
 
     /// Begins something; a page that is read, say, is on its way while events are handled.
-    async fn push(&mut self, mut future: BoxFuture<'a, Happened>) {
-        match poll_immediate(&mut future).await {
+    fn push(&mut self, mut future: BoxFuture<'a, Happened>) {
+        match (&mut future).now_or_never() {
             Some(happened) => self.under_way.push(async { happened }.boxed()),
             None => self.under_way.push(future),
         }
     }
 
-    async fn take_in(&mut self, records: Vec<Record>) {
-        self.at_end = records.len() < BATCH;
+    fn take_in(&mut self, records: Vec<Record>) {
         let reached = records.last().map(|record| record.position);
-        let mut events = Vec::new();
         for record in records {
             if !record.kind.is_event() || !holds(&self.turn.stored_types, &record) {
                 continue;
             }
-            let (whole, stream) =
-                (EventRef { position: record.position, part: EventRef::WHOLE }, record.stream.clone());
             // Since nobody could read it when it came first.
-            if self.parks.has_inside(whole) {
+            if self.parks.has_inside(EventRef { position: record.position, part: EventRef::WHOLE }) {
                 continue;
             }
-            if let Err(failure) = self.turn.log.upcasts.current(record, &mut events) {
-                events.clear();
-                self.refuse(&stream.root.to_string().into(), whole, failure);
+            if self.ends() {
+                return;
             }
-            for event in events.drain(..).filter(|event| holds(&self.turn.wanted_types, event)) {
-                if self.ends() {
-                    return;
-                }
-                self.admit(event).await;
+            if self.turn.log.upcasts.is_old(&record.stream.domain, &record.payload.type_name) {
+                self.take_in_old(record);
+            } else {
+                self.admit(record);
             }
         }
         if let Some(reached) = reached {
@@ -461,8 +465,23 @@ impl<'a> Tail<'a> {
         }
     }
 
+    /// Takes in what an event of an old version is today.
+    fn take_in_old(&mut self, record: Record) {
+        let (whole, root) = (EventRef { position: record.position, part: EventRef::WHOLE }, record.stream.root);
+        let mut events = Vec::new();
+        if let Err(failure) = self.turn.log.upcasts.current(record, &mut events) {
+            return self.refuse(&root.to_string().into(), whole, failure);
+        }
+        for event in events.into_iter().filter(|event| holds(&self.turn.wanted_types, event)) {
+            if self.ends() {
+                return;
+            }
+            self.admit(event);
+        }
+    }
+
     /// Handles an event at once if its lane is free, or lets it wait.
-    async fn admit(&mut self, record: Record) {
+    fn admit(&mut self, record: Record) {
         let event = EventRef { position: record.position, part: record.part };
         if self.parks.has_inside(event) {
             return;
@@ -476,7 +495,7 @@ impl<'a> Tail<'a> {
             self.parks.join(Joining { ticket, letter: None, parked: parked(&lane.name, event) });
         } else if self.busy < LANES && self.window.is_free(&lane.name) {
             let name = lane.name.clone();
-            if self.begin(ticket, lane, record).await {
+            if self.begin(ticket, lane, record) {
                 self.finish(ticket);
             } else {
                 self.busy += 1;
@@ -498,11 +517,12 @@ impl<'a> Tail<'a> {
     }
 
     /// Begins to handle an event. True if that took no time and went well; else it is under way.
-    async fn begin(&mut self, ticket: Ticket, lane: Lane, record: Record) -> bool {
+    fn begin(&mut self, ticket: Ticket, lane: Lane, record: Record) -> bool {
         let (event, name) = (EventRef { position: record.position, part: record.part }, lane.name.clone());
         let mut first = self.turn.try_once(record, lane);
-        let first = match poll_immediate(&mut first).await {
-            Some((_, Ok(()))) => return true,
+        // If it has to wait it is asked again among the others, and wakes the loop from then on.
+        let first = match (&mut first).now_or_never() {
+            Some(None) => return true,
             Some(tried) => async { tried }.boxed(),
             None => first,
         };
@@ -537,7 +557,7 @@ impl<'a> Tail<'a> {
         );
     }
 
-    async fn handled(&mut self, handled: Handled) {
+    fn handled(&mut self, handled: Handled) {
         let Handled { lane, ticket, event, tried } = handled;
         if ticket == NO_TICKET {
             self.firing.remove(&event.position);
@@ -549,7 +569,7 @@ impl<'a> Tail<'a> {
             Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, attempts, error),
         }
         match self.window.next(&lane) {
-            Some(waiting) if !self.ends() => self.go_on(lane, waiting).await,
+            Some(waiting) if !self.ends() => self.go_on(lane, waiting),
             _ => {
                 self.busy -= 1;
                 self.go_through_pages();
@@ -558,11 +578,11 @@ impl<'a> Tail<'a> {
     }
 
     /// Handles a lane's events until one takes time.
-    async fn go_on(&mut self, lane: Arc<str>, waiting: Waiting) {
+    fn go_on(&mut self, lane: Arc<str>, waiting: Waiting) {
         let mut next = Some(waiting);
         while let Some(Waiting { ticket, event, record }) = next {
             let Some(record) = record else { return self.begin_without(ticket, lane, event) };
-            if !self.begin(ticket, lane.clone().into(), *record).await {
+            if !self.begin(ticket, lane.clone().into(), *record) {
                 return;
             }
             if ticket == NO_TICKET {
@@ -668,16 +688,16 @@ impl Turn {
     fn try_once(&self, record: Record, lane: Lane) -> First<'_> {
         async move {
             let tried = self.react(&record, lane).await;
-            (record, tried)
+            tried.err().map(|error| (record, error))
         }
         .boxed()
     }
 
     /// Handles an event to the end, once the first attempt was made or begun.
     async fn handle(&self, attempts: &Attempts, lane: &Arc<str>, first: First<'_>) -> Tried<()> {
-        let (record, first) = first.await;
+        let Some((record, error)) = first.await else { return Tried::Done(()) };
         let again = || self.react(&record, lane.clone().into());
-        let tried = attempts.go_on(record.position, first, again).await;
+        let tried = attempts.go_on(record.position, Err(error), again).await;
         let skipped = attempts.delivery.on_failure == OnFailure::Skip && matches!(tried, Tried::Failed(..));
         if record.kind != RecordKind::Deadline || !skipped {
             return tried;

@@ -188,7 +188,7 @@ impl ProcessManagerCoordinator {
             tracing::debug!(process_manager = spec.name, key, position = event.position, why, "ignored");
             return Ok((Vec::new(), Planned::default()));
         }
-        let cx = context_in(spec.name, event, stream.clone(), key).at(trigger.at());
+        let cx = context_in(spec.name, event, stream.clone(), key.into()).at(trigger.at());
         let input = match &trigger.refused {
             Some(Refused { command, rejection, .. }) => ProcessInput::Refusal { command, rejection },
             None => match &trigger.deadline {

@@ -216,7 +216,7 @@ impl ProcessManagerCoordinator {
 }
 
 /// The book of a step: its own events, then one record with every command, then one for each deadline that it changes.
-fn records(name: &str, trigger: &Trigger<'_>, emissions: Vec<Emission>, planned: &Planned) -> Vec<NewRecord> {
+fn records(name: &'static str, trigger: &Trigger<'_>, emissions: Vec<Emission>, planned: &Planned) -> Vec<NewRecord> {
     let record = |kind, payload| NewRecord { kind, payload, occurred_at: None, due: None };
     let (mut records, mut books) = (Vec::new(), Vec::new());
     for emission in emissions {
