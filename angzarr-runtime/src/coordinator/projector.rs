@@ -244,6 +244,10 @@ impl Consumer for ProjectorCoordinator {
         }
     }
 
+    fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     async fn checkpoint(&self) -> Result<u64, StoreError> {
         match &self.view {
             Some(view) => view.views.checkpoint(self.name(), view.owner()).await,

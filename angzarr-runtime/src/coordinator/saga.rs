@@ -18,7 +18,7 @@ use crate::id::{Purpose, consumer_key};
 use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{Lease, Record, Store, StoreError, Trace};
+use crate::store::{Record, Store, Trace};
 
 /// The coordinator of one saga.
 pub(crate) struct SagaCoordinator {
@@ -83,16 +83,8 @@ impl Consumer for SagaCoordinator {
         Ok(())
     }
 
-    async fn checkpoint(&self) -> Result<u64, StoreError> {
-        self.store.checkpoint(self.name()).await
-    }
-
-    async fn take(&self, _lease: &Lease) -> Result<u64, StoreError> {
-        self.checkpoint().await
-    }
-
-    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
-        self.store.save_checkpoint(lease, position).await
+    fn store(&self) -> &dyn Store {
+        &*self.store
     }
 }
 

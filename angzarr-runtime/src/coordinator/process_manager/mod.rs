@@ -24,7 +24,7 @@ use crate::id::{canonical_key, root_id};
 use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{AsOf, Lease, Record, RecordKind, StoreError, StreamId};
+use crate::store::{AsOf, Lease, Record, RecordKind, Store, StoreError, StreamId};
 use crate::view::Key;
 use deadlines::Alarm;
 use step::{Refused, Trigger};
@@ -122,8 +122,8 @@ impl Consumer for ProcessManagerCoordinator {
         self.clear(deadline).await
     }
 
-    async fn checkpoint(&self) -> Result<u64, StoreError> {
-        self.log.store.checkpoint(self.name()).await
+    fn store(&self) -> &dyn Store {
+        &*self.log.store
     }
 
     async fn take(&self, _lease: &Lease) -> Result<u64, StoreError> {
@@ -131,10 +131,6 @@ impl Consumer for ProcessManagerCoordinator {
             self.alarm.look_at_once();
         }
         self.checkpoint().await
-    }
-
-    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
-        self.log.store.save_checkpoint(lease, position).await
     }
 }
 

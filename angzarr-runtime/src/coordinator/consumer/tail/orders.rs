@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::{Halt, Happened, Tail};
 use crate::coordinator::consumer::attempts::{Tried, attempt};
-use crate::coordinator::consumer::turn::{Turn, holds};
+use crate::coordinator::consumer::turn::Turn;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{
@@ -154,7 +154,7 @@ impl<'a> Tail<'a> {
             return self.halt_at(halt);
         }
         // What the checkpoint has not passed comes again after a restart, and only its park keeps it from being handled.
-        let passed = work.page.partition_point(|parked| parked.event.position <= self.committed);
+        let passed = work.page.partition_point(|parked| parked.event.position <= self.checkpoint);
         if passed == 0 && !work.page.is_empty() {
             // The checkpoint may wait for what they hold.
             self.let_go_on(&mut work);
@@ -214,8 +214,8 @@ impl<'a> Tail<'a> {
 
     /// Goes on with those works whose next event the checkpoint has passed.
     pub(super) fn go_on_behind_checkpoint(&mut self) {
-        let committed = self.committed;
-        let works: Vec<_> = self.waiting_for_checkpoint.extract_if(.., |work| work.is_behind(committed)).collect();
+        let checkpoint = self.checkpoint;
+        let works: Vec<_> = self.waiting_for_checkpoint.extract_if(.., |work| work.is_behind(checkpoint)).collect();
         for work in works {
             self.paged(work);
         }
@@ -312,7 +312,7 @@ impl<'a> Tail<'a> {
             self.parks.begins_at(&work.lane, first);
         }
         let rejoined = left.is_none() && self.parks.close(&work.lane, work.joins);
-        if rejoined && self.turn.consumer.has_deadlines() && !self.looking {
+        if rejoined && self.turn.consumer.has_deadlines() && !self.deadlines.looking {
             self.look_for_deadlines();
         }
         if work.is_over() {
@@ -387,10 +387,8 @@ impl Turn {
         if record.kind == RecordKind::Deadline {
             return Ok(current);
         }
-        self.log.upcasts.current(record.clone(), &mut current)?;
-        current.retain(|part| {
-            (event.part == EventRef::WHOLE || part.part == event.part) && holds(&self.wanted_types, part)
-        });
+        self.current(record.clone(), &mut current)?;
+        current.retain(|part| event.part == EventRef::WHOLE || part.part == event.part);
         Ok(current)
     }
 
