@@ -236,7 +236,8 @@ impl Context {
         self.plan(name.into(), None)
     }
 
-    /// Makes this step the last one of its instance: later events, deadlines and refusals for it are ignored.
+    /// Makes this step the last one of its instance: later events and deadlines for it are ignored. If a command that it sent
+    /// is refused, that still reaches its handler.
     ///
     /// # Errors
     /// `NOT_A_PROCESS`.

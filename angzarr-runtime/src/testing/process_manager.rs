@@ -131,7 +131,7 @@ impl ProcessManagerTest {
         self
     }
 
-    /// Tells it that a command that it sent was refused.
+    /// Tells it that a command that it sent was refused, also if it has come to its end since.
     #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when_refused<C: Command>(mut self, command: C, rejection: Rejection) -> Self {
@@ -281,7 +281,8 @@ impl ProcessManagerTest {
 
     #[track_caller]
     fn take_step(&mut self, input: ProcessInput<'_>, now: Timestamp, domain: &str) -> Result<Step, Failure> {
-        if self.ended || (!self.exists && !matches!(input, ProcessInput::Event(_))) {
+        let is_refusal = matches!(input, ProcessInput::Refusal { .. });
+        if (self.ended && !is_refusal) || (!self.exists && !matches!(input, ProcessInput::Event(_))) {
             return Ok(Step::default());
         }
         let key = self.key.as_deref().unwrap_or(SOME_KEY);

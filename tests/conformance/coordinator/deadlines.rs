@@ -250,6 +250,23 @@ pub(super) async fn completed_processes_ignore_what_comes_later(backend: impl Ba
     fires(&app, "b", 1).await;
 }
 
+pub(super) async fn completed_processes_hear_of_refusals(backend: impl Backend) {
+    let app = start(&backend, &Faults::default()).await;
+    open(&app, "a", 300).await;
+    deposit(&app, "a", ReminderClerk::LAST).await;
+    app.drained().await.unwrap();
+    deposit(&app, "a", 1).await;
+    app.drained().await.unwrap();
+    sleep(Duration::from_millis(500)).await;
+    let records = desk(&app, "a").await;
+    assert_eq!(names(&records), ["DeadlineSet", "CommandsIssued", "Refused"], "and of nothing else");
+    assert!(decode::<CommandsIssued>(&records[1]).completed);
+    assert_eq!(decode::<Refused>(&records[2]).code, "ACCOUNT_REJECTION_INSUFFICIENT");
+    assert_eq!(app.consumer(DESK).unwrap().dead_letters(None, 10).await.unwrap(), []);
+    let desk: Desk = app.state("reminders", "a", AsOf::Now).await.unwrap().unwrap();
+    assert_eq!((desk.refused, desk.fired.len()), (1, 0));
+}
+
 pub(super) async fn compensation_that_never_ends_ends_in_a_park(backend: impl Backend) {
     let app = start_with(&backend, &Faults::default(), Delivery { attempts: 2, ..Delivery::DEFAULT }).await;
     open(&app, "a", 0).await;

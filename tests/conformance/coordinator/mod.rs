@@ -68,10 +68,11 @@ use cascade::{
 use checkpoints::{checkpoints_beyond_the_log_are_told_at_the_start, checkpoints_beyond_the_log_stop_who_takes_over};
 use deadlines::{
     compensation_of_what_is_discarded_reaches_process_managers, compensation_reaches_process_managers,
-    compensation_that_never_ends_ends_in_a_park, completed_processes_ignore_what_comes_later,
-    deadlines_are_due_when_their_commands_are_decided, deadlines_are_moved_and_cancelled,
-    deadlines_fire_after_a_restart, deadlines_fire_once, deadlines_fire_once_across_a_kill,
-    deadlines_of_parked_lanes_hide_no_others, deadlines_that_fail_are_skipped, deadlines_that_fail_park_their_lane,
+    compensation_that_never_ends_ends_in_a_park, completed_processes_hear_of_refusals,
+    completed_processes_ignore_what_comes_later, deadlines_are_due_when_their_commands_are_decided,
+    deadlines_are_moved_and_cancelled, deadlines_fire_after_a_restart, deadlines_fire_once,
+    deadlines_fire_once_across_a_kill, deadlines_of_parked_lanes_hide_no_others, deadlines_that_fail_are_skipped,
+    deadlines_that_fail_park_their_lane,
 };
 use facts::{
     facts_are_never_refused, facts_are_recorded_once_under_their_external_id,
@@ -274,6 +275,7 @@ cases! {
         compensation_reaches_process_managers,
         compensation_that_never_ends_ends_in_a_park,
         compensation_of_what_is_discarded_reaches_process_managers,
+        completed_processes_hear_of_refusals,
         completed_processes_ignore_what_comes_later,
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
