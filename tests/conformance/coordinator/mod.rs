@@ -163,9 +163,9 @@ use standing_by::{
 };
 use tables::{
     tables_are_committed_with_their_marks, tables_are_made_before_consumers_start,
-    tables_are_not_written_twice_after_a_kill, tables_are_written_once_around_a_park,
+    tables_are_not_written_twice_after_a_kill, tables_are_waited_for, tables_are_written_once_around_a_park,
     tables_are_written_once_by_a_later_replay, tables_are_written_once_by_a_replay, tables_show_nothing_of_what_failed,
-    tables_whose_commit_was_not_answered_are_written_once,
+    tables_under_a_later_lease_are_told, tables_whose_commit_was_not_answered_are_written_once,
 };
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
 use upcasting::{
@@ -285,11 +285,13 @@ cases! {
         follow_ends_after_a_count_or_a_time,
         tables_are_committed_with_their_marks,
         tables_are_made_before_consumers_start,
+        tables_are_waited_for,
         tables_are_not_written_twice_after_a_kill,
         tables_are_written_once_around_a_park,
         tables_are_written_once_by_a_later_replay,
         tables_are_written_once_by_a_replay,
         tables_show_nothing_of_what_failed,
+        tables_under_a_later_lease_are_told,
         tables_whose_commit_was_not_answered_are_written_once,
         views_follow_their_keys,
         views_are_read_in_pages_and_by_column,
