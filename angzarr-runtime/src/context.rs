@@ -153,6 +153,10 @@ impl Context {
         Self { slot: Some(slot), ..self }
     }
 
+    pub(crate) fn slot(&self) -> Option<&Slot> {
+        self.slot.as_ref()
+    }
+
     pub(crate) fn into_slot(self) -> Option<Slot> {
         self.slot
     }
@@ -199,7 +203,7 @@ impl Context {
     ///
     /// Elsewhere every statement of it fails with `NO_TRANSACTION`.
     pub fn tx(&self) -> Tx<'_> {
-        Tx::new(self.slot.as_ref())
+        Tx::new(self.slot())
     }
 
     /// Sets a deadline of this instance: when it is due, the process manager's handler for `deadline` is called, once. One
@@ -236,7 +240,8 @@ impl Context {
         self.plan(name.into(), None)
     }
 
-    /// Makes this step the last one of its instance: later events, deadlines and refusals for it are ignored.
+    /// Makes this step the last one of its instance: later events and deadlines for it are ignored. If a command that it sent
+    /// is refused, that still reaches its handler.
     ///
     /// # Errors
     /// `NOT_A_PROCESS`.

@@ -417,7 +417,9 @@ fn a_process_manager_keeps_to_its_instance() {
         .advance(HOUR)
         .then_nothing()
         .then_completed();
-    begun().when_refused(stamp("b"), Rejection::new(Refuse::Broken, "no ink")).then_events(Begun {});
+    let refused = || Rejection::new(Refuse::Broken, "no ink");
+    begun().when_refused(stamp("b"), refused()).then_events(Begun {});
+    begun().advance(10 * HOUR).then_completed().when_refused(stamp("b"), refused()).then_events(Begun {});
     let said = text(|| begun().when(Lent { book: "c".into(), reader: "ann".into() }));
     assert_eq!(said, "`kit.v1.Lent` is for the instance \"c\"; this is the test of \"b\"");
 }

@@ -70,12 +70,28 @@ async fn guarded_async<T, E: From<Failure>>(
     limit: Duration,
     call: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{component}` took longer than {limit:?}"));
+    guarded_until(component, limit, async { tokio::time::sleep(limit).await }, call).await
+}
+
+/// The same where something else tells that `limit` is `over`.
+async fn guarded_until<T, E: From<Failure>>(
+    component: &str,
+    limit: Duration,
+    over: impl Future<Output = ()>,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
     // Most handlers wait for nothing, and need no timer.
     let done = match poll_immediate(call.as_mut()).await {
         Some(done) => done,
-        None => tokio::time::timeout(limit, call).await.map_err(late)?,
+        None => tokio::select! {
+            biased;
+            done = call => done,
+            () = over => {
+                let late = format!("`{component}` took longer than {limit:?}");
+                return Err(Failure::new("HANDLER_TIMED_OUT", late).into());
+            }
+        },
     };
     match done {
         Ok(result) => result,

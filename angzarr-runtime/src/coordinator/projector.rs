@@ -1,5 +1,6 @@
 //! Events become rows; rows and checkpoint are committed together.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -7,9 +8,9 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::consumer::{Build, Consumer, Lane};
-use super::guarded_async;
 use super::outgoing::context;
-use super::rows::{Changed, Found, Rows};
+use super::rows::{Found, Rows, parts};
+use super::{guarded_async, guarded_until};
 use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, ReturnedRow, Subscription};
 use crate::context::Context;
 use crate::error::Error;
@@ -74,7 +75,7 @@ impl ProjectorCoordinator {
     fn beside(&self, token: u64, taken: Taken) -> Self {
         let built = Self::new(self.logic.clone(), self.store.clone(), self.views.clone(), self.delivery);
         if let Some(view) = &built.view {
-            *view.lock() = Some(Rows::new(Writer { token, version: taken.version }, taken.empty));
+            *view.lock() = Some(Rows::new(Writer { token, version: taken.version }, taken.checkpoint, taken.empty));
         }
         built
     }
@@ -87,12 +88,32 @@ impl ProjectorCoordinator {
     /// Handles an event in a transaction, if the handler wants one.
     async fn handle(&self, event: &Record, decoded: Option<Decoded>, mark: Mark) -> Result<(), Error> {
         let at = EventRef { position: event.position, part: event.part };
-        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at, self.delivery.timeout));
-        let handled = self.project(None, Arrival::new(&event.payload, decoded), &cx).await.map(drop);
+        let limit = self.delivery.timeout;
+        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at, limit));
+        let over = async {
+            match cx.slot() {
+                Some(slot) => slot.over().await,
+                None => pending().await,
+            }
+        };
+        let handling = self.logic.project(None, Arrival::new(&event.payload, decoded), &cx);
+        let handled = guarded_until(self.name(), limit, over, handling).await.map(drop);
         match cx.into_slot() {
             Some(slot) => slot.end(handled, mark).await,
             None => Ok(handled?),
         }
+    }
+
+    /// What it means that tables refuse a lease. If the log still knows it as the present one, they were written when the
+    /// log was further on.
+    async fn refused(&self, lease: &Lease, error: StoreError) -> StoreError {
+        let is_present = matches!(error, StoreError::LeaseLost { .. }) && self.store.renew(lease).await.is_ok();
+        if !is_present {
+            return error;
+        }
+        let place = format!("what the tables of {} were written from", self.name());
+        let reason = "they know a later lease than this log has given: it is an older one".to_owned();
+        StoreError::Foreign { place, reason }
     }
 
     async fn project(
@@ -114,7 +135,7 @@ impl ProjectorCoordinator {
         };
         // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
         if found.as_ref().is_some_and(|found| found.event >= at) {
-            return Ok(());
+            return view.make_room(writer).await;
         }
         let (row, cx) = (found.as_ref().and_then(Found::row), context(self.name(), event));
         let row = self.project(row, Arrival::new(&event.payload, lane.event), &cx).await?;
@@ -122,7 +143,11 @@ impl ProjectorCoordinator {
             let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes().len());
             return Err(Failure::new("ROW_TOO_LARGE", message).into());
         }
-        Ok(view.under(writer, |rows| rows.change(key, at, row))?)
+        let many = view.under(writer, |rows| {
+            rows.change(key, at, row);
+            rows.are_many()
+        })?;
+        if many { view.make_room(writer).await } else { Ok(()) }
     }
 }
 
@@ -163,6 +188,34 @@ impl View {
             self.under(writer, |rows| rows.keep(key.clone(), found.clone()))?;
         }
         Ok(found)
+    }
+
+    /// Commits rows before it is time, if many wait for that; the checkpoint stays where it is.
+    async fn make_room(&self, writer: Writer) -> Result<(), Error> {
+        if !self.under(writer, |rows| rows.are_many())? {
+            return Ok(());
+        }
+        let _committing = self.committing.lock().await;
+        // Another lane may have done so meanwhile.
+        let checkpoint = self.under(writer, |rows| rows.are_many().then(|| rows.checkpoint()))?;
+        match checkpoint {
+            Some(checkpoint) => Ok(self.store(writer, checkpoint).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what was changed, with the checkpoint. Rows may be stored before it: each knows its last event.
+    async fn store(&self, writer: Writer, checkpoint: u64) -> Result<(), StoreError> {
+        // Handlers of other lanes go on meanwhile, so only what is there now is in it.
+        let (changes, before) = self.under(writer, |rows| (rows.commit(), rows.checkpoint()))?;
+        let mut parts = aside(changes.len(), || parts(changes)).await?;
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            self.views.commit(self.name, writer, part, before).await?;
+        }
+        self.views.commit(self.name, writer, last, checkpoint).await?;
+        let committed = self.under(writer, |rows| rows.committed(checkpoint))?;
+        aside(committed.len(), || drop(committed)).await
     }
 }
 
@@ -258,7 +311,11 @@ impl Consumer for ProjectorCoordinator {
     async fn take(&self, lease: &Lease) -> Result<u64, StoreError> {
         let Some(view) = &self.view else {
             let (known, log) = (self.checkpoint().await?, self.store.log_id());
-            let holding = Holding::take(self.views.clone(), log, lease.clone(), known).await?;
+            let taken = Holding::take(self.views.clone(), log, lease.clone(), known).await;
+            let holding = match taken {
+                Ok(holding) => holding,
+                Err(error) => return Err(self.refused(lease, error).await),
+            };
             // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
             holding.check_end(self.store.head().await?).await?;
             let checkpoint = holding.checkpoint();
@@ -276,7 +333,7 @@ impl Consumer for ProjectorCoordinator {
             Some(served) => (served.version, served.checkpoint, false),
             None => (taken.version, taken.checkpoint, taken.empty),
         };
-        *view.lock() = Some(Rows::new(Writer { token, version }, empty));
+        *view.lock() = Some(Rows::new(Writer { token, version }, checkpoint, empty));
         *view.built.lock().unwrap_or_else(PoisonError::into_inner) =
             taken.served.map(|_| (Arc::new(self.beside(token, taken)), taken.checkpoint));
         Ok(checkpoint)
@@ -293,12 +350,7 @@ impl Consumer for ProjectorCoordinator {
             return Err(view.lost());
         }
         let _committing = view.committing.lock().await;
-        // Handlers of other lanes go on meanwhile, so only what is there now is in it.
-        let changes = view.under(writer, Rows::commit)?;
-        let changes = aside(changes.len(), || changes.into_iter().map(Changed::into_stored).collect()).await?;
-        view.views.commit(self.name(), writer, changes, position).await?;
-        let committed = view.under(writer, Rows::committed)?;
-        aside(committed.len(), || drop(committed)).await
+        view.store(writer, position).await
     }
 
     fn build(&self) -> Option<Build> {
@@ -515,5 +567,38 @@ mod tests {
         handle(of_size(1, ROW)).await.unwrap();
         assert_eq!(handle(of_size(2, 1)).await.unwrap_err().code(), "ROW_TOO_LARGE");
         handle(Record { key: "b".into(), ..of_size(3, 1) }).await.unwrap();
+    }
+
+    /// What waits for the checkpoint is bounded in bytes, also while nothing can be committed.
+    #[tokio::test]
+    async fn large_rows_are_committed_before_it_is_time() {
+        let store = Arc::new(MemoryStore::new());
+        let views = Slow { views: MemoryViews::new(), begun: Semaphore::new(0), go_on: Semaphore::new(2) };
+        let views = Arc::new(views);
+        let shape = Shape { row_type: "Row".into(), columns: Vec::new() };
+        let projector =
+            ProjectorCoordinator::new(Arc::new(Listing(shape)), store.clone(), views.clone(), Delivery::DEFAULT);
+        let lease = leased(&store).await;
+        projector.take(&lease).await.unwrap();
+        let handle = async |position: u64, key: &str| {
+            let payload = Payload { type_name: "Said".into(), value: vec![b'x'; ROW / 3].into() };
+            let event = Record { payload, ..event(position, key, "") };
+            let lane = projector.lane(&event).unwrap();
+            projector.react(&event, lane).await
+        };
+        handle(1, "a").await.unwrap();
+        let stored = async |key: &str| views.row("Listing", &Key::from(key)).await.unwrap().is_some();
+        assert!(!stored("a").await);
+        handle(2, "b").await.unwrap();
+        assert!(stored("a").await && stored("b").await);
+        assert_eq!(projector.checkpoint().await.unwrap(), 0);
+        handle(3, "c").await.unwrap();
+        assert_eq!(views.begun.available_permits(), 2, "in two parts");
+
+        views.go_on.close();
+        for _ in 0..2 {
+            assert_eq!(handle(4, "d").await.unwrap_err().code(), "STORE_CLOSED");
+        }
+        assert!(!stored("c").await);
     }
 }

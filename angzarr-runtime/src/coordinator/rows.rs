@@ -11,6 +11,9 @@ use crate::view::{Change, Entry, Key, Writer};
 /// How many bytes of committed rows a projector keeps at hand.
 const AT_HAND: usize = 32 << 20;
 
+/// How many bytes of changed rows wait for a commit at most; what lanes are at comes on top.
+const UNSTORED: usize = 32 << 20;
+
 /// What an entry takes beside its key and its row, about.
 const OVERHEAD: usize = 256;
 
@@ -25,10 +28,14 @@ pub(super) struct Rows {
     /// How many commits have begun, and how many had when the last one that succeeded had begun.
     begun: u64,
     stored: u64,
+    /// The last checkpoint that was committed with them.
+    checkpoint: u64,
     /// What was changed since the last commit began.
     changed: Vec<Changed>,
     /// What is in that commit, until it is stored.
     committing: Vec<Changed>,
+    /// Of both, in bytes.
+    unstored: usize,
 }
 
 /// A row that a handler changed.
@@ -40,6 +47,10 @@ pub(super) struct Changed {
 }
 
 impl Changed {
+    fn weight(&self) -> usize {
+        self.key.as_str().len() + self.row.as_ref().map_or(0, |row| row.bytes().len()) + OVERHEAD
+    }
+
     /// As it is stored: columns and JSON are made for that.
     pub(super) fn into_stored(self) -> Change {
         Change { key: self.key, event: self.event, row: self.row.as_ref().map(ReturnedRow::stored) }
@@ -92,8 +103,8 @@ fn used<'a>(known: &'a mut LruCache<Key, Known>, key: &Key, bytes: usize) -> Opt
 }
 
 impl Rows {
-    /// Nothing is known yet; the store knows nothing either if it is `empty`.
-    pub(super) fn new(writer: Writer, empty: bool) -> Self {
+    /// Nothing is known yet of the rows as of `checkpoint`; the store knows nothing either if it is `empty`.
+    pub(super) fn new(writer: Writer, checkpoint: u64, empty: bool) -> Self {
         Self {
             writer,
             known: LruCache::unbounded(),
@@ -101,8 +112,10 @@ impl Rows {
             all: empty,
             begun: 0,
             stored: 0,
+            checkpoint,
             changed: Vec::new(),
             committing: Vec::new(),
+            unstored: 0,
         }
     }
 
@@ -130,11 +143,22 @@ impl Rows {
                 self.known.put(key, Known { found, changed });
             }
         }
+        self.unstored += change.weight();
         match changed.and_then(|(_, place)| self.changed.get_mut(place)) {
-            Some(earlier) => *earlier = change,
+            Some(earlier) => self.unstored -= std::mem::replace(earlier, change).weight(),
             None => self.changed.push(change),
         }
         self.let_go();
+    }
+
+    /// Whether so much waits for a commit that nothing more should be changed before that.
+    pub(super) fn are_many(&self) -> bool {
+        self.unstored >= UNSTORED
+    }
+
+    /// The last checkpoint that was committed.
+    pub(super) fn checkpoint(&self) -> u64 {
+        self.checkpoint
     }
 
     /// What is to be committed: what was changed since this was called before, and what came of that if it was not stored.
@@ -144,13 +168,16 @@ impl Rows {
             |change: &Changed| self.known.peek(&change.key).is_some_and(|known| known.found.event == change.event);
         self.committing.retain(same);
         self.committing.extend(changed);
+        self.unstored = self.committing.iter().map(Changed::weight).sum();
         self.begun += 1;
         self.committing.clone()
     }
 
     /// That was committed; what was changed again meanwhile waits for the next time. Gives what is of no more use.
-    pub(super) fn committed(&mut self) -> Vec<Changed> {
+    pub(super) fn committed(&mut self, checkpoint: u64) -> Vec<Changed> {
         let committed = std::mem::take(&mut self.committing);
+        self.unstored = self.changed.iter().map(Changed::weight).sum();
+        self.checkpoint = checkpoint;
         self.stored = self.begun;
         self.let_go();
         committed
@@ -178,12 +205,28 @@ impl Rows {
     }
 }
 
+/// Changes in parts that a store takes in one message each: a row is stored three times over.
+pub(super) fn parts(changes: Vec<Changed>) -> Vec<Vec<Change>> {
+    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for change in changes.into_iter().map(Changed::into_stored) {
+        let more = change.row.as_ref().map_or(0, |row| row.bytes.len());
+        if bytes + more > UNSTORED && bytes > 0 {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += more;
+        part.push(change);
+    }
+    parts.push(part);
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn rows(empty: bool) -> Rows {
-        Rows::new(Writer { token: 1, version: 1 }, empty)
+        Rows::new(Writer { token: 1, version: 1 }, 0, empty)
     }
 
     fn at(position: u64) -> EventRef {
@@ -221,14 +264,14 @@ mod tests {
         let deleted = Change { key: Key::from("b"), event: at(2), row: None };
         assert_eq!(commit(&mut rows), [change("a", 2, "1"), deleted], "each once");
         rows.change(key.clone(), at(3), returned("3"));
-        rows.committed();
+        rows.committed(1);
         assert_eq!(
             find(&mut rows, &Key::from("b")),
             Some(Some(Entry { event: at(2), row: None })),
             "it is kept at hand"
         );
         assert_eq!(commit(&mut rows), [change("a", 3, "3")]);
-        rows.committed();
+        rows.committed(1);
         assert_eq!((commit(&mut rows), find(&mut rows, &key)), (vec![], Some(Some(entry(3, "3")))));
     }
 
@@ -243,7 +286,7 @@ mod tests {
         rows.change(Key::from("c"), at(3), returned("3"));
         assert_eq!(commit(&mut rows), [change("a", 1, "1"), change("b", 2, "2"), change("c", 3, "3")]);
         assert_eq!(rows.commit().len(), 3);
-        rows.committed();
+        rows.committed(1);
         assert_eq!(commit(&mut rows), []);
     }
 
@@ -260,9 +303,39 @@ mod tests {
         rows.commit();
         rows.change(Key::from("d"), at(2), Some(large()));
         assert!(["a", "b", "c", "d"].iter().all(|key| is_known(&mut rows, key)));
-        rows.committed();
+        rows.committed(1);
         assert!(!is_known(&mut rows, "a") && is_known(&mut rows, "d"), "the oldest ones are let go");
         assert!(rows.bytes <= AT_HAND);
+    }
+
+    #[test]
+    fn a_commit_of_large_rows_is_made_in_parts() {
+        let large = |key: &str, bytes| {
+            let row = Some(ReturnedRow::plain(vec![0; bytes]));
+            Changed { key: Key::from(key), event: at(1), row }
+        };
+        let changes = [large("a", UNSTORED / 2), large("b", UNSTORED / 2), large("c", 1), large("d", 2 * UNSTORED)];
+        let sizes = |parts: Vec<Vec<Change>>| parts.iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(parts(changes.into())), [2, 1, 1]);
+        assert_eq!(sizes(parts(Vec::new())), [0]);
+    }
+
+    #[test]
+    fn what_waits_for_a_commit_is_counted_in_bytes() {
+        let mut rows = rows(true);
+        let half = || Some(ReturnedRow::plain(vec![0; UNSTORED / 2]));
+        rows.change(Key::from("a"), at(1), half());
+        rows.change(Key::from("a"), at(2), half());
+        assert!(!rows.are_many(), "there is one");
+        rows.change(Key::from("b"), at(3), half());
+        assert!(rows.are_many());
+        rows.commit();
+        assert!(rows.are_many(), "it is not stored yet");
+        rows.change(Key::from("c"), at(4), half());
+        rows.committed(1);
+        assert!(!rows.are_many());
+        rows.committed(1);
+        assert_eq!(rows.unstored, half().unwrap().bytes().len() + OVERHEAD + 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prost_types::Timestamp;
 
-use super::{Clock, Messages, Place, SOME_KEY, finished, folded, payload, shown, unfit};
+use super::{Clock, Messages, Place, SOME_KEY, finished, fold, payload, show_state, shown, unfit};
 use crate::component::{Component, ProcessInput, ProcessManagerLogic, Registration, State, StateMessage};
 use crate::context::{PlannedDeadline, When};
 use crate::failure::Failure;
@@ -101,7 +101,7 @@ impl ProcessManagerTest {
     pub fn given<K>(mut self, events: impl Messages<K>) -> Self {
         let events = events.payloads();
         self.exists |= !events.is_empty();
-        self.fold(&events);
+        fold(self.logic.stateful(), &mut self.state, &events);
         self
     }
 
@@ -131,7 +131,7 @@ impl ProcessManagerTest {
         self
     }
 
-    /// Tells it that a command that it sent was refused.
+    /// Tells it that a command that it sent was refused, also if it has come to its end since.
     #[must_use = "say what comes of it"]
     #[track_caller]
     pub fn when_refused<C: Command>(mut self, command: C, rejection: Rejection) -> Self {
@@ -216,10 +216,7 @@ impl ProcessManagerTest {
     /// Looks at the state.
     #[track_caller]
     pub fn then_state<S: StateMessage>(self, look: impl FnOnce(&S)) -> Self {
-        match self.state.downcast_ref() {
-            Some(state) => look(state),
-            None => panic!("the state of `{}` is not `{}`", self.name(), S::full_name()),
-        }
+        show_state(self.name(), &self.state, look);
         self
     }
 
@@ -281,7 +278,8 @@ impl ProcessManagerTest {
 
     #[track_caller]
     fn take_step(&mut self, input: ProcessInput<'_>, now: Timestamp, domain: &str) -> Result<Step, Failure> {
-        if self.ended || (!self.exists && !matches!(input, ProcessInput::Event(_))) {
+        let is_refusal = matches!(input, ProcessInput::Refusal { .. });
+        if (self.ended && !is_refusal) || (!self.exists && !matches!(input, ProcessInput::Event(_))) {
             return Ok(Step::default());
         }
         let key = self.key.as_deref().unwrap_or(SOME_KEY);
@@ -301,20 +299,13 @@ impl ProcessManagerTest {
         self.exists |= planned.completed || !planned.deadlines.is_empty();
         self.ended |= planned.completed;
         planned.deadlines.into_iter().for_each(|deadline| self.plan(deadline));
-        self.fold(&step.events);
+        fold(self.logic.stateful(), &mut self.state, &step.events);
         Ok(step)
     }
 
     fn plan(&mut self, PlannedDeadline { name, due }: PlannedDeadline) {
         self.deadlines.retain(|pending| pending.name != name);
         self.deadlines.extend(due.map(|(at, payload)| Pending { name, at, payload }));
-    }
-
-    #[track_caller]
-    fn fold(&mut self, events: &[Payload]) {
-        for event in events {
-            self.logic.stateful().fold(&mut self.state, event).unwrap_or_else(|failure| folded(&failure));
-        }
     }
 }
 

@@ -4,6 +4,7 @@ mod as_of;
 mod bad_books;
 mod broken;
 mod cascade;
+mod checkpoints;
 mod deadlines;
 mod facts;
 mod failures;
@@ -56,16 +57,21 @@ use bad_books::{
     bad_books_get_their_codes, bad_payloads_change_nothing, pages_are_decided_in_order_and_stored_as_one_book,
     stored_events_that_do_not_decode_are_told, stored_events_that_nobody_knows_are_told,
 };
-use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_that_cannot_be_upcast};
+use broken::{
+    parks_take_events_whose_key_does_not_decode, parks_take_old_events_that_cannot_be_upcast,
+    replay_of_a_type_that_is_gone_is_told,
+};
 use cascade::{
     cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_ends_where_it_never_would,
     cascade_tells_of_refusals_and_their_compensation, cascade_waits_for_all_that_follows,
 };
+use checkpoints::{checkpoints_beyond_the_log_are_told_at_the_start, checkpoints_beyond_the_log_stop_who_takes_over};
 use deadlines::{
     compensation_of_what_is_discarded_reaches_process_managers, compensation_reaches_process_managers,
-    compensation_that_never_ends_ends_in_a_park, completed_processes_ignore_what_comes_later,
-    deadlines_are_due_when_their_commands_are_decided, deadlines_are_moved_and_cancelled,
-    deadlines_fire_after_a_restart, deadlines_fire_once, deadlines_that_fail_are_skipped,
+    compensation_that_never_ends_ends_in_a_park, completed_processes_hear_of_refusals,
+    completed_processes_ignore_what_comes_later, deadlines_are_due_when_their_commands_are_decided,
+    deadlines_are_moved_and_cancelled, deadlines_fire_after_a_restart, deadlines_fire_once,
+    deadlines_fire_once_across_a_kill, deadlines_of_parked_lanes_hide_no_others, deadlines_that_fail_are_skipped,
     deadlines_that_fail_park_their_lane,
 };
 use facts::{
@@ -157,9 +163,9 @@ use standing_by::{
 };
 use tables::{
     tables_are_committed_with_their_marks, tables_are_made_before_consumers_start,
-    tables_are_not_written_twice_after_a_kill, tables_are_written_once_around_a_park,
+    tables_are_not_written_twice_after_a_kill, tables_are_waited_for, tables_are_written_once_around_a_park,
     tables_are_written_once_by_a_later_replay, tables_are_written_once_by_a_replay, tables_show_nothing_of_what_failed,
-    tables_whose_commit_was_not_answered_are_written_once,
+    tables_under_a_later_lease_are_told, tables_whose_commit_was_not_answered_are_written_once,
 };
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
 use upcasting::{
@@ -246,6 +252,7 @@ cases! {
         replay_behind_later_events_of_its_row_is_refused,
         replay_finishes_what_a_dead_holder_had_put_into_rows,
         replay_keeps_live_events_of_its_rows_waiting,
+        replay_of_a_type_that_is_gone_is_told,
         replay_of_what_nobody_compensates_leaves_a_dead_letter,
         replay_takes_lanes_that_are_parked_in_their_order,
         replay_waits_for_the_checkpoint,
@@ -256,7 +263,11 @@ cases! {
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
         cascade_waits_for_all_that_follows,
+        checkpoints_beyond_the_log_are_told_at_the_start,
+        checkpoints_beyond_the_log_stop_who_takes_over,
         deadlines_fire_once,
+        deadlines_fire_once_across_a_kill,
+        deadlines_of_parked_lanes_hide_no_others,
         deadlines_are_due_when_their_commands_are_decided,
         deadlines_are_moved_and_cancelled,
         deadlines_that_fail_park_their_lane,
@@ -264,6 +275,7 @@ cases! {
         compensation_reaches_process_managers,
         compensation_that_never_ends_ends_in_a_park,
         compensation_of_what_is_discarded_reaches_process_managers,
+        completed_processes_hear_of_refusals,
         completed_processes_ignore_what_comes_later,
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
@@ -273,11 +285,13 @@ cases! {
         follow_ends_after_a_count_or_a_time,
         tables_are_committed_with_their_marks,
         tables_are_made_before_consumers_start,
+        tables_are_waited_for,
         tables_are_not_written_twice_after_a_kill,
         tables_are_written_once_around_a_park,
         tables_are_written_once_by_a_later_replay,
         tables_are_written_once_by_a_replay,
         tables_show_nothing_of_what_failed,
+        tables_under_a_later_lease_are_told,
         tables_whose_commit_was_not_answered_are_written_once,
         views_follow_their_keys,
         views_are_read_in_pages_and_by_column,

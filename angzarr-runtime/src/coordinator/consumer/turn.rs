@@ -468,6 +468,8 @@ async fn begin(
         let position = consumer.take(&lease).await?;
         let head = log.store.head().await?;
         if position > head {
+            // Whoever stood by took the holder's word for it.
+            progress.send_modify(|progress| progress.position = progress.position.min(head));
             let reason = format!("the checkpoint of {} is {position}, but the log ends at {head}", consumer.name());
             return Err(StoreError::Damaged { reason });
         }

@@ -169,7 +169,7 @@ impl ProcessManagerCoordinator {
     }
 
     /// What to store and to send; nothing if there is no instance and the event does not start one, or if the instance has
-    /// come to its end.
+    /// come to its end, unless a command that it sent was refused.
     async fn decide(
         &self,
         trigger: &Trigger<'_>,
@@ -179,8 +179,9 @@ impl ProcessManagerCoordinator {
     ) -> Result<(Vec<Emission>, Planned), Failure> {
         let (spec, event) = (self.logic.spec(), trigger.record);
         let starts = trigger.is_event() && spec.starts.contains(&&*event.payload.type_name);
-        if folded.completed || (folded.next_sequence == 0 && !starts) {
-            let why = if folded.completed { "the instance has ended" } else { "no instance" };
+        let has_ended = folded.completed && trigger.refused.is_none();
+        if has_ended || (folded.next_sequence == 0 && !starts) {
+            let why = if has_ended { "the instance has ended" } else { "no instance" };
             tracing::debug!(process_manager = spec.name, key, position = event.position, why, "ignored");
             return Ok((Vec::new(), Planned::default()));
         }

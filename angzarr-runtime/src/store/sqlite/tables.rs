@@ -191,7 +191,7 @@ impl TableStore for SqliteTables {
         limit: Duration,
     ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         let busy = |_| StoreError::Unavailable { reason: "other transactions take their time".to_owned() };
-        let mut place = timeout(limit / 2, self.place.clone().lock_owned()).await.map_err(busy)?;
+        let mut place = timeout(limit, self.place.clone().lock_owned()).await.map_err(busy)?;
         let lease = lease.clone();
         blocking(move || {
             place.made()?.execute_batch("BEGIN IMMEDIATE")?;

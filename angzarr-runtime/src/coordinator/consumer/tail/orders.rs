@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::{Halt, Happened, Tail};
+use crate::component::unhandled;
 use crate::coordinator::consumer::attempts::{Tried, attempt};
 use crate::coordinator::consumer::turn::Turn;
 use crate::error::Error;
@@ -407,6 +408,10 @@ impl Turn {
             Order::DiscardAndCompensate { .. } => true,
             _ => return Ok(()),
         };
+        if !self.concerns(record) {
+            // Passed over, what somebody wants to have handled would be lost without a word.
+            return Err(unhandled(self.consumer.name(), &record.payload).into());
+        }
         for part in &self.parts(*event, record)? {
             if compensate {
                 self.consumer.compensate(part).await?;
