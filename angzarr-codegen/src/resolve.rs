@@ -19,6 +19,7 @@ use prost_reflect::{FileDescriptor, MessageDescriptor, ServiceDescriptor};
 use crate::frontend::{FOREIGN_PACKAGES, Protos};
 use layout::Layout;
 use options::{Annotations, HandlerKind};
+use shape::Shapes;
 pub(crate) use spans::Spans;
 
 /// A model and the places of everything in it.
@@ -39,6 +40,7 @@ struct Context<'a> {
     commands: BTreeSet<String>,
     /// Messages that some aggregate records as fact, by full name.
     facts: BTreeSet<String>,
+    shapes: Shapes,
     spans: Spans,
     found: Diagnostics,
 }
@@ -49,6 +51,7 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
     let mut context = Context {
         commands: inputs(protos, &annotations, HandlerKind::Command),
         facts: inputs(protos, &annotations, HandlerKind::Fact),
+        shapes: Shapes::of(&protos.pool),
         protos,
         annotations,
         spans: Spans::new(protos.sources.clone(), protos.columns),
