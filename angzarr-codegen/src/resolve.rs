@@ -1,6 +1,7 @@
 //! Descriptors in, model out: what annotations mean, what names in options refer to, and where everything stands.
 
 mod component;
+mod later;
 mod layout;
 mod literal;
 mod message;
@@ -62,6 +63,7 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
     messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
     model.messages = messages.iter().map(|message| message::message(&mut context, message)).collect();
     model.enums = enums(&mut context);
+    later::check(&mut context);
     let layout = Layout::of(&context);
     layout.cycles(&mut context);
     let mut undecided = Undecided::default();
