@@ -1,5 +1,5 @@
 //! Handlers of aggregates that do no I/O, called. Derives name these functions rather than write them out for each
-//! handler, so that a user's compiler has that much less to check.
+//! handler: expansions are short, and what they call is checked here.
 
 use super::{Deciding, decode_refused, emit};
 use crate::context::Context;
