@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use prost_types::Timestamp;
+use uuid::Uuid;
 
 use super::ProcessManagerCoordinator;
 use crate::context::{Planned, PlannedDeadline};
@@ -38,6 +39,8 @@ pub(super) struct Refused<'a> {
     pub(super) command: Payload,
     pub(super) rejection: Rejection,
     /// Which one it was of those that were sent together.
+    pub(super) place: u32,
+    /// The number with which its key was made.
     pub(super) index: u32,
     pub(super) sent: &'a proto::CommandBook,
 }
@@ -52,10 +55,6 @@ impl<'a> Trigger<'a> {
         Ok(Self { record, deadline, refused: None })
     }
 
-    pub(super) fn refused(record: &'a Record, refused: Refused<'a>) -> Result<Self, StoreError> {
-        Ok(Self { record, deadline: None, refused: Some(refused) })
-    }
-
     /// The instant at which it happened. What a deadline leads to counts from when it was due, not from when it was set.
     pub(super) fn at(&self) -> Timestamp {
         self.deadline.as_ref().map_or(self.record.created_at, |passed| passed.at)
@@ -65,10 +64,15 @@ impl<'a> Trigger<'a> {
         self.deadline.is_none() && self.refused.is_none()
     }
 
+    /// The number of the first command that its step leads to.
+    pub(super) fn first_index(&self) -> u32 {
+        self.refused.as_ref().map_or(0, |refused| first_index(refused.place))
+    }
+
     /// Under which its step is recorded once. A compensation has the values of the command that it compensates.
-    fn key(&self, name: &str) -> String {
+    pub(super) fn key(&self, name: &str) -> Uuid {
         let Some(Refused { index, sent, .. }) = &self.refused else {
-            return consumer_key(Purpose::Step, trigger(name, self.record), 0).to_string();
+            return consumer_key(Purpose::Step, trigger(name, self.record), 0);
         };
         let cause = sent.origin.as_ref().and_then(|origin| origin.cause.clone());
         let cause = cause.and_then(|cause| crate::store::Cause::try_from(cause).ok());
@@ -82,8 +86,14 @@ impl<'a> Trigger<'a> {
             },
             None => trigger(name, self.record),
         };
-        consumer_key(Purpose::Compensation, values, *index).to_string()
+        consumer_key(Purpose::Compensation, values, *index)
     }
+}
+
+/// The number of the first command that the refusal of another leads to. Those that were sent together have one cause, so
+/// what each of them leads to has numbers of its own.
+pub(super) fn first_index(place: u32) -> u32 {
+    place.saturating_add(1).saturating_mul(1 << 16)
 }
 
 /// The deadline that a record set.
@@ -106,7 +116,7 @@ impl ProcessManagerCoordinator {
             }
             _ => self.instance(trigger.record)?,
         };
-        let idempotency_key = trigger.key(name);
+        let idempotency_key = trigger.key(name).to_string();
         for attempt in 0..ATTEMPTS {
             give_way(attempt).await;
             let folded = match self.load_for(trigger, &stream).await? {
@@ -136,7 +146,7 @@ impl ProcessManagerCoordinator {
     /// The state of an instance, or the step that is recorded already.
     pub(super) async fn load_for(&self, trigger: &Trigger<'_>, stream: &StreamId) -> Result<Found, Error> {
         let (name, logic) = (self.logic.spec().name, self.logic.stateful());
-        state::load(&self.log, logic, name, stream, Some(&trigger.key(name))).await
+        state::load(&self.log, logic, name, stream, Some(&trigger.key(name).to_string())).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "what one attempt to take a step has in hand")]
@@ -223,7 +233,7 @@ fn records(name: &str, trigger: &Trigger<'_>, emissions: Vec<Emission>, planned:
         match emission {
             Emission::Event(payload) => records.push(record(RecordKind::Event, payload)),
             Emission::Command(outgoing) => {
-                let index = u32::try_from(books.len()).unwrap_or(u32::MAX);
+                let index = trigger.first_index().saturating_add(u32::try_from(books.len()).unwrap_or(u32::MAX));
                 books.push(command_book(name, trigger.record, trigger.at(), index, outgoing));
             }
         }
