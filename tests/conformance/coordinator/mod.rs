@@ -4,6 +4,7 @@ mod as_of;
 mod bad_books;
 mod broken;
 mod cascade;
+mod deadline_crashes;
 mod deadlines;
 mod facts;
 mod failures;
@@ -61,6 +62,10 @@ use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_
 use cascade::{
     cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_ends_where_it_never_would,
     cascade_tells_of_refusals_and_their_compensation, cascade_waits_for_all_that_follows,
+};
+use deadline_crashes::{
+    deadlines_are_not_skipped_when_the_store_fails, deadlines_that_are_skipped_leave_a_dead_letter_first,
+    deadlines_that_were_set_anew_outlive_whoever_skips_the_old_one,
 };
 use deadlines::{
     compensation_of_what_is_discarded_reaches_process_managers, compensation_reaches_process_managers,
@@ -265,6 +270,9 @@ cases! {
         deadlines_are_due_when_their_commands_are_decided,
         deadlines_are_moved_and_cancelled,
         deadlines_that_fail_park_their_lane,
+        deadlines_are_not_skipped_when_the_store_fails,
+        deadlines_that_are_skipped_leave_a_dead_letter_first,
+        deadlines_that_were_set_anew_outlive_whoever_skips_the_old_one,
         deadlines_that_fail_are_skipped,
         compensation_reaches_process_managers,
         compensation_that_never_ends_ends_in_a_park,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::Consumer;
 use super::window::Ticket;
 use crate::error::Error;
-use crate::store::{ConsumerStore, EventRef, Lease, NewDeadLetter, NewParked, StoreError};
+use crate::store::{ConsumerStore, EventRef, Lease, NewDeadLetter, NewParked, Record, StoreError};
 
 /// How many lanes are parked before the consumer pauses instead.
 pub(super) const PARKS: usize = 100;
@@ -15,6 +15,8 @@ pub(super) struct Joining {
     pub(super) ticket: Ticket,
     pub(super) letter: Option<NewDeadLetter>,
     pub(super) parked: Option<NewParked>,
+    /// A deadline that is skipped, and would fire for ever otherwise.
+    pub(super) forgotten: Option<Box<Record>>,
 }
 
 /// The parks of a consumer, as its holder knows them.
@@ -147,7 +149,7 @@ impl Parks {
     }
 }
 
-/// Letters first: an event in a park without its letter would not say why it is there.
+/// Letters first: an event in a park without its letter would not say why it is there, nor a deadline that is gone.
 pub(super) async fn write(
     store: &dyn ConsumerStore,
     consumer: &dyn Consumer,
@@ -165,3 +167,6 @@ pub(super) async fn write(
     }
     Ok(())
 }
+    for deadline in joining.iter().filter_map(|joining| joining.forgotten.as_ref()) {
+        consumer.forget(deadline).await?;
+    }

@@ -83,6 +83,8 @@ struct Handled {
     ticket: Ticket,
     event: EventRef,
     tried: Tried<()>,
+    /// What was handled, if it is a deadline.
+    deadline: Option<Box<Record>>,
 }
 
 /// The first attempt at an event.
@@ -319,7 +321,12 @@ impl<'a> Tail<'a> {
                 self.joining = false;
                 if self.done(self.window.done_up_to() + 1, tried).is_some() {
                     self.parks.joined(&joined);
-                    joined.iter().for_each(|joined| self.finish(joined.ticket));
+                    for joined in joined {
+                        self.finish(joined.ticket);
+                        if let Some(deadline) = joined.forgotten {
+                            self.firing.remove(&deadline.position);
+                        }
+                    }
                 }
             }
             Happened::Committed(position, tried) => {
@@ -473,7 +480,7 @@ impl<'a> Tail<'a> {
         };
         let ticket = self.window.add(event);
         if self.parks.holds_up(&lane.name, event) {
-            self.parks.join(Joining { ticket, letter: None, parked: parked(&lane.name, event) });
+            self.parks.join(joining(ticket, &lane.name, event));
         } else if self.busy < LANES && self.window.is_free(&lane.name) {
             let name = lane.name.clone();
             if self.begin(ticket, lane, record).await {
@@ -492,9 +499,9 @@ impl<'a> Tail<'a> {
         let ticket = self.window.add(event);
         let error = Error::from(failure);
         if self.parks.holds_up(lane, event) {
-            return self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
+            return self.parks.join(joining(ticket, lane, event));
         }
-        self.failed(lane, ticket, event, vec![super::attempts::attempt(&error)], error);
+        self.failed(lane, ticket, event, (vec![super::attempts::attempt(&error)], error), None);
     }
 
     /// Begins to handle an event. True if that took no time and went well; else it is under way.
@@ -509,8 +516,9 @@ impl<'a> Tail<'a> {
         let (turn, attempts) = (self.turn, self.attempts);
         self.under_way.push(
             async move {
-                let tried = turn.handle(attempts, &name, first).await;
-                Happened::Handled(Handled { lane: name, ticket, event, tried })
+                let (record, tried) = turn.handle(attempts, &name, first).await;
+                let deadline = (record.kind == RecordKind::Deadline).then(|| Box::new(record));
+                Happened::Handled(Handled { lane: name, ticket, event, tried, deadline })
             }
             .boxed(),
         );
@@ -522,23 +530,24 @@ impl<'a> Tail<'a> {
         let (turn, attempts) = (self.turn, self.attempts);
         self.under_way.push(
             async move {
-                let tried = match attempts.make(event.position, || turn.find(event)).await {
+                let (deadline, tried) = match attempts.make(event.position, || turn.find(event)).await {
                     Tried::Done(record) => {
                         let first = turn.try_once(record, lane.clone().into());
-                        turn.handle(attempts, &lane, first).await
+                        let (record, tried) = turn.handle(attempts, &lane, first).await;
+                        ((record.kind == RecordKind::Deadline).then(|| Box::new(record)), tried)
                     }
                     Tried::Lost => Tried::Lost,
                     Tried::Stopped => Tried::Stopped,
                     Tried::Failed(attempts, error) => Tried::Failed(attempts, error),
                 };
-                Happened::Handled(Handled { lane, ticket, event, tried })
+                Happened::Handled(Handled { lane, ticket, event, tried, deadline })
             }
             .boxed(),
         );
     }
 
     async fn handled(&mut self, handled: Handled) {
-        let Handled { lane, ticket, event, tried } = handled;
+        let Handled { lane, ticket, event, tried, deadline } = handled;
         if ticket == NO_TICKET {
             self.firing.remove(&event.position);
         }
@@ -546,7 +555,7 @@ impl<'a> Tail<'a> {
             Tried::Done(()) => self.finish(ticket),
             Tried::Lost => self.halt = Some(Halt::Lost),
             Tried::Stopped => self.halt_at(Halt::Stopped),
-            Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, attempts, error),
+            Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, (attempts, error), deadline),
         }
         match self.window.next(&lane) {
             Some(waiting) if !self.ends() => self.go_on(lane, waiting).await,
@@ -575,8 +584,15 @@ impl<'a> Tail<'a> {
         self.go_through_pages();
     }
 
-    /// What comes when the attempts are used up.
-    fn failed(&mut self, lane: &Arc<str>, ticket: Ticket, event: EventRef, attempts: Vec<Attempt>, error: Error) {
+    /// What comes when the attempts are used up; the error is that of the last one.
+    fn failed(
+        &mut self,
+        lane: &Arc<str>,
+        ticket: Ticket,
+        event: EventRef,
+        (attempts, error): (Vec<Attempt>, Error),
+        deadline: Option<Box<Record>>,
+    ) {
         let (consumer, position, code) = (self.turn.consumer.name(), event.position, error.code().to_owned());
         let letter = Some(NewDeadLetter { event, lane: lane.to_string(), attempts });
         let on_failure = match &error {
@@ -591,18 +607,22 @@ impl<'a> Tail<'a> {
             OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
             OnFailure::Skip => {
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter and is skipped");
-                self.parks.join(Joining { ticket, letter, parked: None });
+                // One whose command was refused has fired.
+                let forgotten = deadline.filter(|_| !matches!(error, Error::Uncompensated { .. }));
+                // It is pending until it is forgotten, and must not be found again.
+                self.firing.extend(forgotten.as_ref().map(|deadline| deadline.position));
+                self.parks.join(Joining { ticket, letter, parked: None, forgotten });
             }
             OnFailure::Park if self.parks.open(lane, from) => {
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter; its lane is parked");
-                self.parks.join(Joining { ticket, letter, parked: parked(lane, event) });
+                self.parks.join(Joining { letter, ..joining(ticket, lane, event) });
                 for Waiting { ticket, event, .. } in self.window.clear(lane) {
                     if ticket == NO_TICKET {
                         // Still pending: it is found again when the lane rejoins.
                         self.firing.remove(&event.position);
                         continue;
                     }
-                    self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
+                    self.parks.join(joining(ticket, lane, event));
                 }
             }
             OnFailure::Park => {
@@ -654,8 +674,10 @@ impl<'a> Tail<'a> {
     }
 }
 
-fn parked(lane: &Arc<str>, event: EventRef) -> Option<NewParked> {
-    Some(NewParked { lane: lane.to_string(), event })
+/// An event that joins the park of a lane.
+fn joining(ticket: Ticket, lane: &Arc<str>, event: EventRef) -> Joining {
+    let parked = Some(NewParked { lane: lane.to_string(), event });
+    Joining { ticket, letter: None, parked, forgotten: None }
 }
 
 impl Turn {
@@ -674,20 +696,11 @@ impl Turn {
     }
 
     /// Handles an event to the end, once the first attempt was made or begun.
-    async fn handle(&self, attempts: &Attempts, lane: &Arc<str>, first: First<'_>) -> Tried<()> {
+    async fn handle(&self, attempts: &Attempts, lane: &Arc<str>, first: First<'_>) -> (Record, Tried<()>) {
         let (record, first) = first.await;
         let again = || self.react(&record, lane.clone().into());
         let tried = attempts.go_on(record.position, first, again).await;
-        let skipped = attempts.delivery.on_failure == OnFailure::Skip && matches!(tried, Tried::Failed(..));
-        if record.kind != RecordKind::Deadline || !skipped {
-            return tried;
-        }
-        // Otherwise it would fire for ever.
-        match attempts.make(record.position, || self.consumer.forget(&record)).await {
-            Tried::Lost => Tried::Lost,
-            Tried::Stopped => Tried::Stopped,
-            Tried::Done(()) | Tried::Failed(..) => tried,
-        }
+        (record, tried)
     }
 
     /// The same for one that waits in a park.

@@ -16,7 +16,7 @@ use crate::id::{self, Purpose, consumer_key};
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{Due, Load, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::store::{Due, Load, Loaded, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
 
 /// What an instance takes a step for.
 pub(super) struct Trigger<'a> {
@@ -121,14 +121,12 @@ impl ProcessManagerCoordinator {
             give_way(attempt).await;
             let folded = match self.load_for(trigger, &stream).await? {
                 Found::Recorded(records) => {
-                    // Whoever recorded it may have been another process.
-                    let deadlines = records.iter().filter(|record| record.kind == RecordKind::Deadline);
-                    deadlines.filter_map(|record| deadline(record).ok()).for_each(|set| self.alarm.set(&set.at));
+                    self.expect(&records);
                     return Ok(records);
                 }
                 Found::State(folded) => folded,
             };
-            if trigger.deadline.is_some() && !self.is_pending(trigger.record).await? {
+            if trigger.deadline.is_some() && self.pending(trigger.record).await?.is_none() {
                 return Ok(Vec::new());
             }
             // What is ignored is recorded as an empty step: delivered again, it stays ignored even if the instance exists
@@ -166,7 +164,6 @@ impl ProcessManagerCoordinator {
         }
         let fired = trigger.deadline.iter().map(|passed| passed.name.clone());
         let cancelled = planned.deadlines.iter().map(|deadline| deadline.name.clone());
-        let times: Vec<Timestamp> = records.iter().filter_map(|record| record.due.as_ref()).map(|due| due.at).collect();
         let book = NewBook {
             stream: stream.clone(),
             key: key.into(),
@@ -181,7 +178,7 @@ impl ProcessManagerCoordinator {
             },
         };
         let appended = self.log.store.append(book).await?;
-        times.iter().for_each(|at| self.alarm.set(at));
+        self.expect(&appended.records);
         if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
             folded.next_sequence = last.sequence + 1;
             folded.completed |= planned.completed;
@@ -190,27 +187,43 @@ impl ProcessManagerCoordinator {
         Ok(appended.records)
     }
 
-    /// Whether a deadline was neither moved nor cancelled since it was set; that it has fired is known by the key of its
-    /// step.
-    async fn is_pending(&self, deadline: &Record) -> Result<bool, Error> {
-        let name = |record: &Record| proto::DeadlineSet::decode(record.payload.value.clone()).map(|set| set.name).ok();
-        let load = Load { from: deadline.sequence.saturating_add(1), ..Load::of(deadline.stream.clone()) };
-        let later = self.log.store.load(load).await?.records;
-        let mut changed = later.iter().filter(|record| record.kind == RecordKind::Deadline);
-        Ok(!changed.any(|record| name(record) == name(deadline)))
+    /// Fires the deadlines of a step that is recorded, by whichever process that was.
+    fn expect(&self, records: &[Record]) {
+        let deadlines = records.iter().filter(|record| record.kind == RecordKind::Deadline);
+        deadlines.filter_map(|record| deadline(record).ok()).for_each(|set| self.alarm.set(&set.at));
     }
 
-    /// Takes a pending deadline away without firing it.
+    /// The next sequence of a deadline's stream, if it was neither moved nor cancelled since it was set; that it has fired
+    /// is known by the key of its step.
+    async fn pending(&self, deadline: &Record) -> Result<Option<u32>, Error> {
+        let name = |record: &Record| proto::DeadlineSet::decode(record.payload.value.clone()).map(|set| set.name).ok();
+        let load = Load { from: deadline.sequence.saturating_add(1), ..Load::of(deadline.stream.clone()) };
+        let Loaded { records, next_sequence, .. } = self.log.store.load(load).await?;
+        let mut changed = records.iter().filter(|record| record.kind == RecordKind::Deadline);
+        Ok((!changed.any(|record| name(record) == name(deadline))).then_some(next_sequence))
+    }
+
+    /// Takes a pending deadline away without firing it. Whoever has the lease by now may set it anew meanwhile, and that
+    /// one stays.
     pub(super) async fn clear(&self, deadline: &Record) -> Result<(), Error> {
-        if !self.is_pending(deadline).await? {
-            return Ok(());
+        for attempt in 0..ATTEMPTS {
+            give_way(attempt).await;
+            let Some(expected) = self.pending(deadline).await? else { return Ok(()) };
+            match self.log.store.append(self.clearing(deadline, expected)?).await {
+                Err(StoreError::Conflict { .. }) => {}
+                cleared => return Ok(cleared.map(drop)?),
+            }
         }
+        Err(Error::Contention { attempts: ATTEMPTS })
+    }
+
+    fn clearing(&self, deadline: &Record, expected: u32) -> Result<NewBook, StoreError> {
         let name = self.logic.spec().name;
         let passed = super::step::deadline(deadline)?;
-        let book = NewBook {
+        Ok(NewBook {
             stream: deadline.stream.clone(),
             key: deadline.key.clone(),
-            expected: None,
+            expected: Some(expected),
             idempotency_key: None,
             records: Vec::new(),
             cleared: vec![passed.name],
@@ -219,9 +232,7 @@ impl ProcessManagerCoordinator {
                 correlation_id: deadline.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, deadline))),
             },
-        };
-        self.log.store.append(book).await?;
-        Ok(())
+        })
     }
 }
 
