@@ -134,7 +134,8 @@ use queries::{
 };
 use redelivery::{
     redelivery_adds_nothing_before_the_first_event_of_a_park, redelivery_brings_nothing_back_that_left_a_park,
-    replay_of_what_nobody_compensates_leaves_a_dead_letter, replay_waits_for_the_checkpoint,
+    replay_of_what_nobody_compensates_leaves_a_dead_letter, replay_takes_what_joined_the_park_while_it_waited,
+    replay_waits_for_the_checkpoint,
 };
 use refusals::{
     compensation_of_what_is_discarded_passes_facts, refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
@@ -257,6 +258,7 @@ cases! {
         replay_keeps_live_events_of_its_rows_waiting,
         replay_of_what_nobody_compensates_leaves_a_dead_letter,
         replay_takes_lanes_that_are_parked_in_their_order,
+        replay_takes_what_joined_the_park_while_it_waited,
         replay_waits_for_the_checkpoint,
         redelivery_adds_nothing_before_the_first_event_of_a_park,
         redelivery_brings_nothing_back_that_left_a_park,

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use angzarr_runtime::app::{Cleared, Consumer};
+use angzarr_runtime::store::{Answer, Order, OrderState};
 use angzarr_runtime::{App, Error};
 use angzarr_tests::bank::v1::{FreezeAccount, TransferReceived, TransferReturned, Withdraw};
 use angzarr_tests::{Call, Fault, Faults, StoreFaults, register};
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::lanes::transfer;
 use super::{TRANSFERS, WATCH, code, decode, faulty, open, start, start_beside, status, stream};
@@ -79,6 +81,43 @@ pub(super) async fn redelivery_adds_nothing_before_the_first_event_of_a_park(bac
     assert_eq!(saga.discard_and_compensate(lane("b")).await.unwrap().events, 1);
     app.drained().await.unwrap();
     assert_eq!((moved(&app, "c").await.0, moved(&app, "b").await.1), (vec![1], vec![2]));
+    app.shutdown().await.unwrap();
+    drop(killed);
+}
+
+/// What comes again may fail while a replay waits for it, and then comes first.
+pub(super) async fn replay_takes_what_joined_the_park_while_it_waited(backend: impl Backend) {
+    let (store, faults) = (StoreFaults::default(), Faults::default());
+    let killed = started(&backend, &store, &faults).await;
+    store.hold(Call::SaveCheckpoint);
+    let first = transfer(&killed, "b", "c", 1).await;
+    while moved(&killed, "c").await.0.is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    faults.set_for("Transfers", "b", Fault::Fails);
+    transfer(&killed, "b", "c", 2).await;
+    parked(&killed, TRANSFERS, 1).await;
+    store.kill().await;
+    // The first one fails this time, though not at once.
+    let (beside, id) = (backend.open().await.store, Uuid::new_v4());
+    beside.give_order(TRANSFERS, id, Order::Replay { lane: lane("b") }).await.unwrap();
+
+    let app = start_beside(&backend, &faults).await;
+    let answered = async {
+        loop {
+            if let Some(OrderState::Answered { events, answer }) = beside.order(id).await.unwrap() {
+                return (events, answer);
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    match timeout(SOON, answered).await.unwrap() {
+        (0, Answer::Done { failed: Some((event, _)) }) => assert_eq!(event.position, first, "in the order of the log"),
+        other => panic!("{other:?}"),
+    }
+    faults.mend("Transfers");
+    assert_eq!(consumer(&app, TRANSFERS).replay(lane("b")).await.unwrap().events, 2);
+    assert_eq!(moved(&app, "c").await.0, [1, 2]);
     app.shutdown().await.unwrap();
     drop(killed);
 }

@@ -212,12 +212,13 @@ impl<'a> Tail<'a> {
         self.waiting_for_checkpoint.iter().any(|work| work.is_behind(done))
     }
 
-    /// Goes on with those works whose next event the checkpoint has passed.
+    /// Goes on with those works whose next event the checkpoint has passed. What came again may have failed meanwhile, and
+    /// lie before that.
     pub(super) fn go_on_behind_checkpoint(&mut self) {
         let committed = self.committed;
         let works: Vec<_> = self.waiting_for_checkpoint.extract_if(.., |work| work.is_behind(committed)).collect();
         for work in works {
-            self.paged(work);
+            self.work(work);
         }
     }
 
