@@ -63,7 +63,7 @@ pub(super) fn cause(consumer: &str, event: &Record) -> Cause {
         sequence: event.sequence,
         part: event.part,
         component: consumer.to_owned(),
-        depth: event.trace.cause.as_ref().map_or(0, |cause| cause.depth).saturating_add(1),
+        depth: super::links(event).saturating_add(1),
     }
 }
 
