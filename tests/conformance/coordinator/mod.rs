@@ -187,6 +187,7 @@ use waiting::{
     a_dropped_send_is_whole, deadlines_are_kept, deadlines_beyond_the_end_of_time_are_none, shutting_down_drains,
     shutting_down_leaves_nothing_to_do, waiting_does_not_depend_on_other_lanes, waiting_ends_at_a_parked_lane,
     waiting_for_a_stopped_projector_ends, waiting_for_projectors_shows_their_rows,
+    waiting_tells_what_failed_in_an_earlier_process,
 };
 
 cases! {
@@ -309,6 +310,7 @@ cases! {
         waiting_for_a_stopped_projector_ends,
         waiting_does_not_depend_on_other_lanes,
         waiting_ends_at_a_parked_lane,
+        waiting_tells_what_failed_in_an_earlier_process,
         deadlines_are_kept,
         deadlines_beyond_the_end_of_time_are_none,
         a_stopped_consumer_lets_the_others_finish,

@@ -26,7 +26,7 @@ pub(super) struct Parks {
     /// Events behind the checkpoint that were in a park when the holder began, in whatever lane: they come again.
     inside: HashSet<EventRef>,
     limit: usize,
-    /// Whether any event has become a dead letter, or any lane been parked, as far as this holder knows.
+    /// False only if there was no dead letter and no park when the holder began, and nothing has failed for good since.
     troubled: bool,
     joining: Vec<Joining>,
     /// How many events of each lane are on their way into the store, or wait for it.
@@ -50,8 +50,10 @@ impl Parks {
         // What keeps them may have been lost with the power.
         consumer.parked(lease, &inside).await?;
         let limit = if resumed { parks.len() + PARKS } else { PARKS };
+        // Callers may wait for what an earlier holder could not handle.
+        let letters = store.dead_letters(consumer.name(), None, 1).await?;
         Ok(Self {
-            troubled: !parks.is_empty(),
+            troubled: !parks.is_empty() || !letters.is_empty(),
             first: parks.into_iter().map(|park| (park.lane, park.first)).collect(),
             inside: inside.into_iter().collect(),
             limit,
@@ -165,8 +167,8 @@ pub(super) async fn write(
         consumer.parked(lease, &events).await?;
         store.park(lease, parked).await?;
     }
-    Ok(())
-}
     for deadline in joining.iter().filter_map(|joining| joining.forgotten.as_ref()) {
         consumer.forget(deadline).await?;
     }
+    Ok(())
+}

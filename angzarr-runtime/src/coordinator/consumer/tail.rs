@@ -284,10 +284,6 @@ impl<'a> Tail<'a> {
     /// Tells how far everything is done for good, and answers those who wait for single events.
     fn show(&mut self) {
         let saved = self.unsaved == 0 && !self.committing;
-        // What sagas and process managers do counts before their checkpoints move.
-        if saved || !self.turn.consumer.is_projector() {
-            self.done_for().for_each(Asked::answer);
-        }
         // What did not matter to anybody needs no commit.
         self.shown = self.shown.max(if saved { self.window.done_up_to() } else { self.committed });
         let position = self.shown;
@@ -298,12 +294,17 @@ impl<'a> Tail<'a> {
             progress.firing = firing;
             *progress != known
         });
+        // What sagas and process managers do counts before their checkpoints move. Whoever is answered looks at once
+        // whether anything has failed.
+        if saved || !self.turn.consumer.is_projector() {
+            self.done_for().for_each(Asked::answer);
+        }
     }
 
-    /// Those for whom everything is done that they wait for.
+    /// Those for whom everything is done that they wait for, and those who have gone away.
     fn done_for(&mut self) -> impl Iterator<Item = Asked> + use<'_, 'a> {
         let window = &self.window;
-        self.asked.extract_if(.., |asked| window.is_done(asked.from, asked.to))
+        self.asked.extract_if(.., |asked| asked.is_gone() || window.is_done(asked.from, asked.to))
     }
 
     async fn take(&mut self, happened: Happened) {
@@ -536,9 +537,9 @@ impl<'a> Tail<'a> {
                         let (record, tried) = turn.handle(attempts, &lane, first).await;
                         ((record.kind == RecordKind::Deadline).then(|| Box::new(record)), tried)
                     }
-                    Tried::Lost => Tried::Lost,
-                    Tried::Stopped => Tried::Stopped,
-                    Tried::Failed(attempts, error) => Tried::Failed(attempts, error),
+                    Tried::Lost => (None, Tried::Lost),
+                    Tried::Stopped => (None, Tried::Stopped),
+                    Tried::Failed(attempts, error) => (None, Tried::Failed(attempts, error)),
                 };
                 Happened::Handled(Handled { lane, ticket, event, tried, deadline })
             }
