@@ -60,8 +60,9 @@ use bad_books::{
 };
 use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_that_cannot_be_upcast};
 use cascade::{
-    cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_ends_where_it_never_would,
-    cascade_tells_of_refusals_and_their_compensation, cascade_waits_for_all_that_follows,
+    cascade_ends_at_a_parked_lane, cascade_ends_at_a_parked_lane_while_others_take_their_time,
+    cascade_ends_at_the_deadline, cascade_ends_where_it_never_would, cascade_tells_of_refusals_and_their_compensation,
+    cascade_waits_for_all_that_follows,
 };
 use deadline_crashes::{
     deadlines_are_not_skipped_when_the_store_fails, deadlines_that_are_skipped_leave_a_dead_letter_first,
@@ -284,6 +285,7 @@ cases! {
         completed_processes_ignore_what_comes_later,
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
+        cascade_ends_at_a_parked_lane_while_others_take_their_time,
         cascade_ends_at_the_deadline,
         cascade_ends_where_it_never_would,
         follow_catches_up_and_goes_on,
