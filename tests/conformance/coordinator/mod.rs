@@ -135,8 +135,8 @@ use queries::{
 };
 use redelivery::{
     redelivery_adds_nothing_before_the_first_event_of_a_park, redelivery_brings_nothing_back_that_left_a_park,
-    replay_of_what_nobody_compensates_leaves_a_dead_letter, replay_takes_what_joined_the_park_while_it_waited,
-    replay_waits_for_the_checkpoint,
+    redelivery_leaves_no_dead_letter_of_what_is_handled_then, replay_of_what_nobody_compensates_leaves_a_dead_letter,
+    replay_takes_what_joined_the_park_while_it_waited, replay_waits_for_the_checkpoint,
 };
 use refusals::{
     compensation_of_what_is_discarded_passes_facts, refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
@@ -266,6 +266,7 @@ cases! {
         redelivery_brings_nothing_back_that_left_a_park,
         redelivery_leaves_events_in_their_parks_that_can_be_read_now,
         resuming_waits_for_a_store_that_fails,
+        redelivery_leaves_no_dead_letter_of_what_is_handled_then,
         refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,

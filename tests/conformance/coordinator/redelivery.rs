@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use angzarr_runtime::app::{Cleared, Consumer};
+use angzarr_runtime::component::{Delivery, OnFailure};
 use angzarr_runtime::store::{Answer, Order, OrderState};
 use angzarr_runtime::{App, Error};
 use angzarr_tests::bank::v1::{FreezeAccount, TransferReceived, TransferReturned, Withdraw};
@@ -152,6 +153,37 @@ pub(super) async fn redelivery_brings_nothing_back_that_left_a_park(backend: imp
         let returned = if compensated { vec![2] } else { vec![] };
         assert_eq!((moved(&app, &to).await.0, moved(&app, &failing).await.1), (vec![1], returned));
         assert_eq!(consumer(&app, TRANSFERS).dead_letters(None, 9).await.unwrap(), []);
+        app.shutdown().await.unwrap();
+        drop(killed);
+    }
+}
+
+/// What an earlier holder gave up, and died before it was known to be done.
+pub(super) async fn redelivery_leaves_no_dead_letter_of_what_is_handled_then(backend: impl Backend) {
+    for (held, on_failure) in [(Call::Park, OnFailure::Park), (Call::SaveCheckpoint, OnFailure::Skip)] {
+        let (store, faults) = (StoreFaults::default(), Faults::default());
+        let killed = register(App::builder(faulty(&backend, &store).await), &faults);
+        let once = Delivery { attempts: 1, on_failure, ..Delivery::DEFAULT };
+        let killed = killed.delivery(TRANSFERS, once).start().await.unwrap();
+        let [from, to] = ["from", "to"].map(|name| format!("{name} {on_failure:?}"));
+        for account in [&from, &to] {
+            open(&killed, account, 100).await;
+        }
+        killed.drained().await.unwrap();
+        store.hold(held);
+        faults.set_for("Transfers", &from, Fault::Fails);
+        transfer(&killed, &from, &to, 1).await;
+        let letters = async |app: &App| consumer(app, TRANSFERS).dead_letters(None, 9).await.unwrap().len();
+        while letters(&killed).await == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        store.reached(held).await;
+        store.kill().await;
+        faults.mend("Transfers");
+
+        let app = start_beside(&backend, &faults).await;
+        app.drained().await.unwrap();
+        assert_eq!((moved(&app, &to).await.0, letters(&app).await), (vec![1], 0), "{on_failure:?}");
         app.shutdown().await.unwrap();
         drop(killed);
     }

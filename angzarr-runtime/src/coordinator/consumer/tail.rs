@@ -412,6 +412,16 @@ impl<'a> Tail<'a> {
         self.signals.halting.send_replace(true);
     }
 
+    /// What comes when an event was handled. An earlier holder may have given it up, and died before the checkpoint had
+    /// passed it.
+    fn succeeded(&mut self, ticket: Ticket, event: EventRef) {
+        if self.parks.is_lettered(event) {
+            let redeemed = Some(event);
+            return self.parks.join(Joining { ticket, letter: None, parked: None, forgotten: None, redeemed });
+        }
+        self.finish(ticket);
+    }
+
     fn finish(&mut self, ticket: Ticket) {
         if ticket == NO_TICKET {
             return;
@@ -485,7 +495,7 @@ impl<'a> Tail<'a> {
         } else if self.busy < LANES && self.window.is_free(&lane.name) {
             let name = lane.name.clone();
             if self.begin(ticket, lane, record).await {
-                self.finish(ticket);
+                self.succeeded(ticket, event);
             } else {
                 self.busy += 1;
                 self.window.keep_busy(name);
@@ -553,7 +563,7 @@ impl<'a> Tail<'a> {
             self.firing.remove(&event.position);
         }
         match tried {
-            Tried::Done(()) => self.finish(ticket),
+            Tried::Done(()) => self.succeeded(ticket, event),
             Tried::Lost => self.halt = Some(Halt::Lost),
             Tried::Stopped => self.halt_at(Halt::Stopped),
             Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, (attempts, error), deadline),
@@ -578,7 +588,7 @@ impl<'a> Tail<'a> {
             if ticket == NO_TICKET {
                 self.firing.remove(&event.position);
             }
-            self.finish(ticket);
+            self.succeeded(ticket, event);
             next = self.window.next(&lane);
         }
         self.busy -= 1;
@@ -612,7 +622,7 @@ impl<'a> Tail<'a> {
                 let forgotten = deadline.filter(|_| !matches!(error, Error::Uncompensated { .. }));
                 // It is pending until it is forgotten, and must not be found again.
                 self.firing.extend(forgotten.as_ref().map(|deadline| deadline.position));
-                self.parks.join(Joining { ticket, letter, parked: None, forgotten });
+                self.parks.join(Joining { ticket, letter, parked: None, forgotten, redeemed: None });
             }
             OnFailure::Park if self.parks.open(lane, from) => {
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter; its lane is parked");
@@ -678,7 +688,7 @@ impl<'a> Tail<'a> {
 /// An event that joins the park of a lane.
 fn joining(ticket: Ticket, lane: &Arc<str>, event: EventRef) -> Joining {
     let parked = Some(NewParked { lane: lane.to_string(), event });
-    Joining { ticket, letter: None, parked, forgotten: None }
+    Joining { ticket, letter: None, parked, forgotten: None, redeemed: None }
 }
 
 impl Turn {

@@ -187,7 +187,7 @@ impl ProcessManagerCoordinator {
         Ok(appended.records)
     }
 
-    /// Fires the deadlines of a step that is recorded, by whichever process that was.
+    /// Knows when the deadlines of a step are due that is recorded, by whichever process that was.
     fn expect(&self, records: &[Record]) {
         let deadlines = records.iter().filter(|record| record.kind == RecordKind::Deadline);
         deadlines.filter_map(|record| deadline(record).ok()).for_each(|set| self.alarm.set(&set.at));
