@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::deadlines::{DESK, deposit, fires};
 use super::standing_by::steal;
-use super::{WATCH, faulty, log, open, status, stopped};
+use super::{WATCH, faulty, log, names, of, open, status, stopped};
 use crate::backend::Backend;
 
 const SKIP: Delivery = Delivery { attempts: 1, on_failure: OnFailure::Skip, ..Delivery::DEFAULT };
@@ -91,13 +91,12 @@ pub(super) async fn deadlines_that_were_set_anew_outlive_whoever_skips_the_old_o
     let app = start(&backend, &StoreFaults::default(), &faults, SKIP).await;
     assert_eq!(fires(&app, "a", 1).await, ["bell"]);
     deposit(&app, "a", 900).await;
-    timeout(Duration::from_secs(20), async {
-        while pending(&backend).await.is_empty() {
+    let set_anew = async {
+        while names(of(&log(&app).await, "reminders", "a")).iter().filter(|name| **name == "DeadlineSet").count() < 2 {
             sleep(Duration::from_millis(5)).await;
         }
-    })
-    .await
-    .unwrap();
+    };
+    timeout(Duration::from_secs(20), set_anew).await.unwrap();
     store.pass(Call::Append, None).await;
     store.open(Call::Append);
     assert_eq!(fires(&app, "a", 2).await, ["bell", "bell"]);
