@@ -582,6 +582,9 @@ impl Rounds for Watchman {
 
 #[tokio::test]
 async fn deadlines_recur_for_ever() {
+    let rounds = testing::process_manager(Watchman).when(lent("ann")).then_nothing();
+    rounds.advance(HOUR * 150).then_commands(vec![stamp("b"); 150]);
+
     let builder = App::builder(Storage::Memory).register(Library).register(Past).register(Watchman);
     let app = testing::start(builder).await;
     app.when(lend("ann")).await.then_events(lent("ann"));

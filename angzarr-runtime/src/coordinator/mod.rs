@@ -56,13 +56,15 @@ const LINKS: u32 = 100;
 /// A deadline that lets so much time pass begins a new chain, so that what recurs may do so for ever.
 const LETS_PASS: i64 = 1_000_000;
 
+/// Whether a deadline that is set now and due then lets time pass.
+pub(crate) fn lets_pass(now: &Timestamp, due: &Timestamp) -> bool {
+    time::to_micros(due).saturating_sub(time::to_micros(now)) >= LETS_PASS
+}
+
 /// How many links of causes lead to a record.
 fn links(record: &Record) -> u32 {
-    let lets_pass =
-        |due: &Timestamp| time::to_micros(due).saturating_sub(time::to_micros(&record.created_at)) >= LETS_PASS;
-    if record.kind == RecordKind::Deadline
-        && proto::DeadlineSet::decode(record.payload.value.clone())
-            .is_ok_and(|set| set.at.as_ref().is_some_and(lets_pass))
+    let begins = |set: proto::DeadlineSet| set.at.is_some_and(|due| lets_pass(&record.created_at, &due));
+    if record.kind == RecordKind::Deadline && proto::DeadlineSet::decode(record.payload.value.clone()).is_ok_and(begins)
     {
         return 0;
     }
