@@ -28,6 +28,12 @@ impl Router {
         coordinator.execute(request).await
     }
 
+    /// Refuses a book that nobody could decide on.
+    pub(crate) fn check(&self, book: &proto::CommandBook) -> Result<(), BadBook> {
+        let coordinator = self.owner(book)?;
+        Request::parse(book.clone(), coordinator.logic.spec(), coordinator.now()).map(drop)
+    }
+
     /// What a book was answered with earlier; none if it was not.
     ///
     /// # Errors

@@ -139,7 +139,8 @@ use redelivery::{
     replay_takes_what_joined_the_park_while_it_waited, replay_waits_for_the_checkpoint,
 };
 use refusals::{
-    compensation_of_what_is_discarded_passes_facts, refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
+    commands_that_nobody_could_be_sent_are_not_recorded, compensation_of_what_is_discarded_passes_facts,
+    refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
 };
 use roots::roots_in_both_cases_are_one;
 use setup::{a_start_that_fails_gives_leases_back, targets_without_an_aggregate_are_told};
@@ -265,8 +266,8 @@ cases! {
         redelivery_adds_nothing_before_the_first_event_of_a_park,
         redelivery_brings_nothing_back_that_left_a_park,
         redelivery_leaves_events_in_their_parks_that_can_be_read_now,
-        resuming_waits_for_a_store_that_fails,
         redelivery_leaves_no_dead_letter_of_what_is_handled_then,
+        resuming_waits_for_a_store_that_fails,
         refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
@@ -281,6 +282,7 @@ cases! {
         deadlines_that_fail_are_skipped,
         compensation_reaches_process_managers,
         compensation_that_never_ends_ends_in_a_park,
+        commands_that_nobody_could_be_sent_are_not_recorded,
         compensation_of_what_is_discarded_passes_facts,
         compensation_of_what_is_discarded_reaches_process_managers,
         completed_processes_ignore_what_comes_later,

@@ -107,3 +107,52 @@ pub(super) async fn compensation_of_what_is_discarded_passes_facts(backend: impl
     assert_eq!(app.events("accounts", "lost").await.unwrap(), []);
     app.shutdown().await.unwrap();
 }
+
+/// Withdraws what is paid in, from an account without a name while it is broken.
+#[derive(ProcessManager, Debug)]
+#[process_manager(ReminderDesk)]
+struct Nameless {
+    broken: Arc<AtomicBool>,
+}
+
+impl ReminderDesk for Nameless {
+    async fn on_deposited(&self, _: &Desk, event: Deposited, _: &Context) -> Result<Vec<ReminderStep>, Failure> {
+        let account = if self.broken.load(Ordering::SeqCst) { String::new() } else { event.account };
+        Ok(vec![Withdraw { account, amount: event.amount }.into()])
+    }
+
+    async fn on_reminder(&self, _: &Desk, _: Reminder, _: &Context) -> Result<Vec<ReminderStep>, Failure> {
+        Ok(Vec::new())
+    }
+
+    async fn on_withdraw_refused(
+        &self,
+        _: &Desk,
+        _: RefusedCommand<Withdraw>,
+        _: &Context,
+    ) -> Result<Vec<ReminderStep>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn apply_reminded(_: &mut Desk, _: Reminded) {}
+
+    fn apply_refused(_: &mut Desk, _: Refused) {}
+}
+
+/// Otherwise no replay could ever mend it.
+pub(super) async fn commands_that_nobody_could_be_sent_are_not_recorded(backend: impl Backend) {
+    let broken = Arc::new(AtomicBool::new(true));
+    let app = register(App::builder(backend.storage()), &Faults::default());
+    let app = app.register(Nameless { broken: broken.clone() }).start().await.unwrap();
+    open(&app, "a", 100).await;
+    app.drained().await.unwrap();
+    let desk = app.consumer("remind.v1.app.ReminderDesk").unwrap();
+    let letter = desk.dead_letters(None, 9).await.unwrap().remove(0);
+    let codes: Vec<_> = letter.attempts.iter().map(|attempt| attempt.code.as_str()).collect();
+    assert_eq!((codes, of(&log(&app).await, "reminders", "a").len()), (vec!["ROOT_EMPTY"], 0));
+    broken.store(false, Ordering::SeqCst);
+    assert_eq!(desk.replay(letter.lane).await.unwrap().events, 1);
+    app.drained().await.unwrap();
+    assert_eq!(balance(&app, "a").await, Some(0));
+    app.shutdown().await.unwrap();
+}

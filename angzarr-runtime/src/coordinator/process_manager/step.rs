@@ -132,7 +132,10 @@ impl ProcessManagerCoordinator {
             // What is ignored is recorded as an empty step: delivered again, it stays ignored even if the instance exists
             // by then.
             let (emissions, planned) = self.decide(trigger, &folded, &stream, &key).await?;
-            let records = records(name, trigger, emissions, &planned);
+            let (events, books) = sorted(name, trigger, emissions);
+            // What nobody could be asked is not recorded: a mended handler may decide something else.
+            books.iter().try_for_each(|book| self.router.check(book))?;
+            let records = records(events, books, &planned);
             match self.append(trigger, &stream, &key, &idempotency_key, folded, records, &planned).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => {}
                 result => return result,
@@ -236,19 +239,25 @@ impl ProcessManagerCoordinator {
     }
 }
 
-/// The book of a step: its own events, then one record with every command, then one for each deadline that it changes.
-fn records(name: &str, trigger: &Trigger<'_>, emissions: Vec<Emission>, planned: &Planned) -> Vec<NewRecord> {
-    let record = |kind, payload| NewRecord { kind, payload, occurred_at: None, due: None };
-    let (mut records, mut books) = (Vec::new(), Vec::new());
+/// The events of a step, and its commands.
+fn sorted(name: &str, trigger: &Trigger<'_>, emissions: Vec<Emission>) -> (Vec<Payload>, Vec<proto::CommandBook>) {
+    let (mut events, mut books) = (Vec::new(), Vec::new());
     for emission in emissions {
         match emission {
-            Emission::Event(payload) => records.push(record(RecordKind::Event, payload)),
+            Emission::Event(payload) => events.push(payload),
             Emission::Command(outgoing) => {
                 let index = trigger.first_index().saturating_add(u32::try_from(books.len()).unwrap_or(u32::MAX));
                 books.push(command_book(name, trigger.record, trigger.at(), index, outgoing));
             }
         }
     }
+    (events, books)
+}
+
+/// The book of a step: its own events, then one record with every command, then one for each deadline that it changes.
+fn records(events: Vec<Payload>, books: Vec<proto::CommandBook>, planned: &Planned) -> Vec<NewRecord> {
+    let record = |kind, payload| NewRecord { kind, payload, occurred_at: None, due: None };
+    let mut records: Vec<_> = events.into_iter().map(|event| record(RecordKind::Event, event)).collect();
     if !books.is_empty() || planned.completed {
         let issued = proto::CommandsIssued { books, completed: planned.completed };
         records.push(record(RecordKind::Commands, Payload::named(&issued)));
