@@ -138,6 +138,11 @@ impl Context {
         Uuid::new_v5(&self.seed(), format!("id/{n}").as_bytes())
     }
 
+    /// The same for another decision.
+    pub(crate) fn deciding(self, decision: Decision) -> Self {
+        Self { decision, ..self }
+    }
+
     /// The same at another instant.
     pub(crate) fn at(self, now: Timestamp) -> Self {
         Self { now, ..self }

@@ -28,6 +28,12 @@ impl Router {
         coordinator.execute(request).await
     }
 
+    /// Refuses a book that nobody could decide on.
+    pub(crate) fn check(&self, book: &proto::CommandBook) -> Result<(), BadBook> {
+        let coordinator = self.owner(book)?;
+        Request::parse(book.clone(), coordinator.logic.spec(), coordinator.now()).map(drop)
+    }
+
     /// What a book was answered with earlier; none if it was not.
     ///
     /// # Errors
@@ -63,7 +69,7 @@ pub(super) fn cause(consumer: &'static str, event: &Record) -> Cause {
         sequence: event.sequence,
         part: event.part,
         component: consumer.into(),
-        depth: event.trace.cause.as_ref().map_or(0, |cause| cause.depth).saturating_add(1),
+        depth: super::links(event).saturating_add(1),
     }
 }
 

@@ -69,7 +69,10 @@ impl Consumer for SagaCoordinator {
     }
 
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
-        for (index, outgoing) in (0..).zip(self.decide(event, None).await?) {
+        let mut done = Ok(());
+        for (index, outgoing) in
+            (0..).zip(self.decide(event, None).await?).filter(|(_, outgoing)| outgoing.is_command())
+        {
             let command = outgoing.payload.clone();
             let rejection = match self.router.answered(self.book(event, index, outgoing)).await {
                 // It was sent before the event was parked, and is done.
@@ -78,9 +81,13 @@ impl Consumer for SagaCoordinator {
                 Err(Error::Rejected(rejection)) => rejection,
                 Err(error) => return Err(error),
             };
-            self.report(event, index, command, rejection).await?;
+            match self.report(event, index, command, rejection).await {
+                // The other commands have nothing to do with it.
+                Err(error @ Error::Uncompensated { .. }) => done = done.and(Err(error)),
+                reported => reported?,
+            }
         }
-        Ok(())
+        done
     }
 
     fn store(&self) -> &dyn Store {

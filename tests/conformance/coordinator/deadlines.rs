@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::{decode, faulty, names, of, open, status};
 use crate::backend::Backend;
 
-const DESK: &str = "remind.v1.app.ReminderDesk";
+pub(super) const DESK: &str = "remind.v1.app.ReminderDesk";
 
 async fn start(backend: &impl Backend, faults: &Faults) -> App {
     start_with(backend, faults, Delivery::DEFAULT).await
@@ -25,7 +25,7 @@ async fn start_with(backend: &impl Backend, faults: &Faults, delivery: Delivery)
     register(App::builder(backend.storage()), faults).register(desk).delivery(DESK, delivery).start().await.unwrap()
 }
 
-async fn deposit(app: &App, account: &str, amount: u64) {
+pub(super) async fn deposit(app: &App, account: &str, amount: u64) {
     app.send(Deposit { account: account.into(), amount }).await.unwrap();
 }
 
@@ -41,7 +41,7 @@ async fn fired(app: &App, account: &str) -> Vec<String> {
 }
 
 /// Waits until so many have fired.
-async fn fires(app: &App, account: &str, count: usize) -> Vec<String> {
+pub(super) async fn fires(app: &App, account: &str, count: usize) -> Vec<String> {
     let all = async {
         loop {
             let fired = fired(app, account).await;
@@ -285,6 +285,8 @@ pub(super) async fn compensation_of_what_is_discarded_reaches_process_managers(b
     let app = start_with(&backend, &faults, Delivery { attempts: 1, ..Delivery::DEFAULT }).await;
     open(&app, "a", 0).await;
     deposit(&app, "a", 900).await;
+    // There is an instance now; it is not to do anything by itself.
+    deposit(&app, "a", ReminderClerk::CANCEL).await;
     app.drained().await.unwrap();
     faults.set_for("Desk", "a", Fault::Fails);
     deposit(&app, "a", ReminderClerk::OVERDRAW).await;

@@ -5,6 +5,7 @@ mod bad_books;
 mod broken;
 mod cascade;
 mod checkpoints;
+mod deadline_crashes;
 mod deadlines;
 mod facts;
 mod failures;
@@ -20,6 +21,7 @@ mod process_manager;
 mod processes;
 mod queries;
 mod redelivery;
+mod refusals;
 mod roots;
 mod setup;
 mod shared;
@@ -62,10 +64,15 @@ use broken::{
     replay_of_a_type_that_is_gone_is_told,
 };
 use cascade::{
-    cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_ends_where_it_never_would,
-    cascade_tells_of_refusals_and_their_compensation, cascade_waits_for_all_that_follows,
+    cascade_ends_at_a_parked_lane, cascade_ends_at_a_parked_lane_while_others_take_their_time,
+    cascade_ends_at_the_deadline, cascade_ends_where_it_never_would, cascade_tells_of_refusals_and_their_compensation,
+    cascade_waits_for_all_that_follows,
 };
 use checkpoints::{checkpoints_beyond_the_log_are_told_at_the_start, checkpoints_beyond_the_log_stop_who_takes_over};
+use deadline_crashes::{
+    deadlines_are_not_skipped_when_the_store_fails, deadlines_that_are_skipped_leave_a_dead_letter_first,
+    deadlines_that_were_set_anew_outlive_whoever_skips_the_old_one,
+};
 use deadlines::{
     compensation_of_what_is_discarded_reaches_process_managers, compensation_reaches_process_managers,
     compensation_that_never_ends_ends_in_a_park, completed_processes_hear_of_refusals,
@@ -134,7 +141,12 @@ use queries::{
 };
 use redelivery::{
     redelivery_adds_nothing_before_the_first_event_of_a_park, redelivery_brings_nothing_back_that_left_a_park,
-    replay_of_what_nobody_compensates_leaves_a_dead_letter, replay_waits_for_the_checkpoint,
+    redelivery_leaves_no_dead_letter_of_what_is_handled_then, replay_of_what_nobody_compensates_leaves_a_dead_letter,
+    replay_takes_what_joined_the_park_while_it_waited, replay_waits_for_the_checkpoint,
+};
+use refusals::{
+    commands_that_nobody_could_be_sent_are_not_recorded, compensation_of_what_is_discarded_passes_facts,
+    refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
 };
 use roots::roots_in_both_cases_are_one;
 use setup::{a_start_that_fails_gives_leases_back, targets_without_an_aggregate_are_told};
@@ -183,6 +195,7 @@ use waiting::{
     a_dropped_send_is_whole, deadlines_are_kept, deadlines_beyond_the_end_of_time_are_none, shutting_down_drains,
     shutting_down_leaves_nothing_to_do, waiting_does_not_depend_on_other_lanes, waiting_ends_at_a_parked_lane,
     waiting_for_a_stopped_projector_ends, waiting_for_projectors_shows_their_rows,
+    waiting_tells_what_failed_in_an_earlier_process,
 };
 
 cases! {
@@ -255,11 +268,14 @@ cases! {
         replay_of_a_type_that_is_gone_is_told,
         replay_of_what_nobody_compensates_leaves_a_dead_letter,
         replay_takes_lanes_that_are_parked_in_their_order,
+        replay_takes_what_joined_the_park_while_it_waited,
         replay_waits_for_the_checkpoint,
         redelivery_adds_nothing_before_the_first_event_of_a_park,
         redelivery_brings_nothing_back_that_left_a_park,
         redelivery_leaves_events_in_their_parks_that_can_be_read_now,
+        redelivery_leaves_no_dead_letter_of_what_is_handled_then,
         resuming_waits_for_a_store_that_fails,
+        refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
         cascade_waits_for_all_that_follows,
@@ -271,14 +287,20 @@ cases! {
         deadlines_are_due_when_their_commands_are_decided,
         deadlines_are_moved_and_cancelled,
         deadlines_that_fail_park_their_lane,
+        deadlines_are_not_skipped_when_the_store_fails,
+        deadlines_that_are_skipped_leave_a_dead_letter_first,
+        deadlines_that_were_set_anew_outlive_whoever_skips_the_old_one,
         deadlines_that_fail_are_skipped,
         compensation_reaches_process_managers,
         compensation_that_never_ends_ends_in_a_park,
+        commands_that_nobody_could_be_sent_are_not_recorded,
+        compensation_of_what_is_discarded_passes_facts,
         compensation_of_what_is_discarded_reaches_process_managers,
         completed_processes_hear_of_refusals,
         completed_processes_ignore_what_comes_later,
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
+        cascade_ends_at_a_parked_lane_while_others_take_their_time,
         cascade_ends_at_the_deadline,
         cascade_ends_where_it_never_would,
         follow_catches_up_and_goes_on,
@@ -307,6 +329,7 @@ cases! {
         waiting_for_a_stopped_projector_ends,
         waiting_does_not_depend_on_other_lanes,
         waiting_ends_at_a_parked_lane,
+        waiting_tells_what_failed_in_an_earlier_process,
         deadlines_are_kept,
         deadlines_beyond_the_end_of_time_are_none,
         a_stopped_consumer_lets_the_others_finish,

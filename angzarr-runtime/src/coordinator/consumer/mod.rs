@@ -205,7 +205,8 @@ pub(crate) struct Progress {
     pub(crate) unbuilt: Option<(u64, String)>,
     /// How many of its lanes are parked.
     pub(crate) parks: usize,
-    /// False only if no event has failed for good since this process became the holder, and no lane is parked.
+    /// False only if there was no dead letter and no park when this process became the holder, and nothing has failed for
+    /// good since.
     pub(crate) troubled: bool,
     /// How many deadlines it is at. Its position does not tell.
     pub(crate) firing: usize,
@@ -220,6 +221,10 @@ struct Asked {
 }
 
 impl Asked {
+    fn is_gone(&self) -> bool {
+        self.answer.is_closed()
+    }
+
     fn answer(self) {
         // Whoever has gone away does not need it.
         let _ = self.answer.send(());

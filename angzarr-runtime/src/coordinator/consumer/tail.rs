@@ -275,7 +275,7 @@ impl<'a> Tail<'a> {
                 }
             }
             Happened::Handled(handled) => self.handled(handled),
-            Happened::Joined(joined, tried) => self.joined(&joined, tried),
+            Happened::Joined(joined, tried) => self.joined(joined, tried),
             Happened::Committed(position, tried) => self.committed(position, tried),
             Happened::Ordered(tried) => {
                 self.asking = false;

@@ -145,6 +145,8 @@ impl Turn {
                     match self.hold(lease, *position, *resumed, &mut inbox).await {
                         Ok(Halt::Lost) => {
                             self.know_nothing();
+                            // Nobody else has it where only a version of a view was lost.
+                            release(&self.log, lease).await;
                             Ok(Some(lost(lease)))
                         }
                         Ok(Halt::Switched) => match self.consumer.take(lease).await {

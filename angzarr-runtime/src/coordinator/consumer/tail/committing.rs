@@ -11,10 +11,6 @@ impl<'a> Tail<'a> {
     /// Tells how far everything is done for good, and answers those who wait for single events.
     pub(super) fn show(&mut self) {
         let saved = self.unsaved == 0 && !self.committing;
-        // What sagas and process managers do counts before their checkpoints move.
-        if saved || !self.turn.consumer.is_projector() {
-            self.done_for().for_each(Asked::answer);
-        }
         // What did not matter to anybody needs no commit.
         self.shown = self.shown.max(if saved { self.window.done_up_to() } else { self.checkpoint });
         let position = self.shown;
@@ -25,12 +21,17 @@ impl<'a> Tail<'a> {
             progress.firing = firing;
             *progress != known
         });
+        // What sagas and process managers do counts before their checkpoints move. Whoever is answered looks at once
+        // whether anything has failed.
+        if saved || !self.turn.consumer.is_projector() {
+            self.done_for().for_each(Asked::answer);
+        }
     }
 
-    /// Those for whom everything is done that they wait for.
+    /// Those for whom everything is done that they wait for, and those who have gone away.
     fn done_for(&mut self) -> impl Iterator<Item = Asked> + use<'_, 'a> {
         let window = &self.window;
-        self.asked.extract_if(.., |asked| window.is_done(asked.from, asked.to))
+        self.asked.extract_if(.., |asked| asked.is_gone() || window.is_done(asked.from, asked.to))
     }
 
     pub(super) fn join(&mut self) {
@@ -47,11 +48,16 @@ impl<'a> Tail<'a> {
         );
     }
 
-    pub(super) fn joined(&mut self, joined: &[Joining], tried: Tried<()>) {
+    pub(super) fn joined(&mut self, joined: Vec<Joining>, tried: Tried<()>) {
         self.joining = false;
         if self.done(self.window.done_up_to() + 1, tried).is_some() {
-            self.parks.joined(joined);
-            joined.iter().for_each(|joined| self.finish(joined.ticket));
+            self.parks.joined(&joined);
+            for joined in joined {
+                self.finish(joined.ticket);
+                if let Some(deadline) = joined.forgotten {
+                    self.deadlines.let_go(deadline.position);
+                }
+            }
         }
     }
 

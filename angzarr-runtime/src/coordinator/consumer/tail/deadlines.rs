@@ -6,9 +6,8 @@ use futures_util::FutureExt;
 use prost_types::Timestamp;
 
 use super::{Happened, Tail};
-use crate::coordinator::consumer::attempts::{Attempts, Tried};
+use crate::coordinator::consumer::attempts::Tried;
 use crate::coordinator::consumer::of_stream;
-use crate::coordinator::consumer::turn::Turn;
 use crate::coordinator::consumer::window::{NO_TICKET, Ticket};
 use crate::store::{EventRef, Record};
 use crate::time;
@@ -25,6 +24,16 @@ impl Deadlines {
     /// How many are being handled, or wait for that.
     pub(super) fn firing(&self) -> usize {
         self.firing.len()
+    }
+
+    /// One that is pending must not be found, although it is not being handled.
+    pub(super) fn keep(&mut self, position: u64) {
+        self.firing.insert(position);
+    }
+
+    /// That is over.
+    pub(super) fn let_go(&mut self, position: u64) {
+        self.firing.remove(&position);
     }
 
     /// Something was handled, or will not be; if it was a deadline, it may be looked for again.
@@ -68,17 +77,6 @@ impl Tail<'_> {
         let lane = self.turn.consumer.lane(&deadline).map_or_else(|_| of_stream(&deadline), |lane| lane.name);
         if !self.parks.holds(&lane) && self.deadlines.firing.insert(deadline.position) {
             self.window.wait(&lane, NO_TICKET, deadline);
-        }
-    }
-}
-
-impl Turn {
-    /// Takes a deadline away that was skipped, which would fire for ever otherwise.
-    pub(super) async fn forget(&self, attempts: &Attempts, deadline: &Record, skipped: Tried<()>) -> Tried<()> {
-        match attempts.make(deadline.position, || self.consumer.forget(deadline)).await {
-            Tried::Lost => Tried::Lost,
-            Tried::Stopped => Tried::Stopped,
-            Tried::Done(()) | Tried::Failed(..) => skipped,
         }
     }
 }

@@ -24,12 +24,24 @@ pub(super) struct Handled {
     ticket: Ticket,
     event: EventRef,
     tried: Tried<()>,
+    /// What could not be handled, if it is a deadline.
+    deadline: Option<Box<Record>>,
 }
 
 /// The first attempt at an event; gives the event back, with the reason, if it failed.
 type First<'a> = BoxFuture<'a, Option<(Record, Error)>>;
 
 impl Tail<'_> {
+    /// What comes when an event was handled. An earlier holder may have given it up, and died before the checkpoint had
+    /// passed it.
+    pub(super) fn succeeded(&mut self, ticket: Ticket, event: EventRef) {
+        if self.parks.is_lettered(event) {
+            let redeemed = Some(event);
+            return self.parks.join(Joining { ticket, letter: None, parked: None, forgotten: None, redeemed });
+        }
+        self.finish(ticket);
+    }
+
     pub(super) fn finish(&mut self, ticket: Ticket) {
         if ticket == NO_TICKET {
             return;
@@ -52,8 +64,8 @@ impl Tail<'_> {
         let (turn, attempts) = (self.turn, self.attempts);
         self.under_way.push(
             async move {
-                let tried = turn.handle(attempts, &name, first).await;
-                Happened::Handled(Handled { lane: name, ticket, event, tried })
+                let (tried, deadline) = turn.handle(attempts, &name, first).await;
+                Happened::Handled(Handled { lane: name, ticket, event, tried, deadline })
             }
             .boxed(),
         );
@@ -65,29 +77,29 @@ impl Tail<'_> {
         let (turn, attempts) = (self.turn, self.attempts);
         self.under_way.push(
             async move {
-                let tried = match attempts.make(event.position, || turn.find(event)).await {
+                let (tried, deadline) = match attempts.make(event.position, || turn.find(event)).await {
                     Tried::Done(record) => {
                         let first = turn.try_once(record, lane.clone().into());
                         turn.handle(attempts, &lane, first).await
                     }
-                    Tried::Lost => Tried::Lost,
-                    Tried::Stopped => Tried::Stopped,
-                    Tried::Failed(attempts, error) => Tried::Failed(attempts, error),
+                    Tried::Lost => (Tried::Lost, None),
+                    Tried::Stopped => (Tried::Stopped, None),
+                    Tried::Failed(attempts, error) => (Tried::Failed(attempts, error), None),
                 };
-                Happened::Handled(Handled { lane, ticket, event, tried })
+                Happened::Handled(Handled { lane, ticket, event, tried, deadline })
             }
             .boxed(),
         );
     }
 
     pub(super) fn handled(&mut self, handled: Handled) {
-        let Handled { lane, ticket, event, tried } = handled;
+        let Handled { lane, ticket, event, tried, deadline } = handled;
         self.deadlines.end(ticket, event);
         match tried {
-            Tried::Done(()) => self.finish(ticket),
+            Tried::Done(()) => self.succeeded(ticket, event),
             Tried::Lost => self.halt = Some(Halt::Lost),
             Tried::Stopped => self.halt_at(Halt::Stopped),
-            Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, attempts, error),
+            Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, (attempts, error), deadline),
         }
         match self.window.next(&lane) {
             Some(waiting) if !self.ends() => self.go_on(lane, waiting),
@@ -107,21 +119,21 @@ impl Tail<'_> {
                 return;
             }
             self.deadlines.end(ticket, event);
-            self.finish(ticket);
+            self.succeeded(ticket, event);
             next = self.window.next(&lane);
         }
         self.busy -= 1;
         self.go_through_pages();
     }
 
-    /// What comes when the attempts are used up.
+    /// What comes when the attempts are used up; the error is that of the last one.
     pub(super) fn failed(
         &mut self,
         lane: &Arc<str>,
         ticket: Ticket,
         event: EventRef,
-        attempts: Vec<Attempt>,
-        error: Error,
+        (attempts, error): (Vec<Attempt>, Error),
+        deadline: Option<Box<Record>>,
     ) {
         let (consumer, position, code) = (self.turn.consumer.name(), event.position, error.code().to_owned());
         let letter = Some(NewDeadLetter { event, lane: lane.to_string(), attempts });
@@ -137,16 +149,22 @@ impl Tail<'_> {
             OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
             OnFailure::Skip => {
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter and is skipped");
-                self.parks.join(Joining { ticket, letter, parked: None });
+                // One whose command was refused has fired.
+                let forgotten = deadline.filter(|_| !matches!(error, Error::Uncompensated { .. }));
+                // It is pending until it is forgotten, and must not be found again.
+                if let Some(deadline) = &forgotten {
+                    self.deadlines.keep(deadline.position);
+                }
+                self.parks.join(Joining { ticket, letter, parked: None, forgotten, redeemed: None });
             }
             OnFailure::Park if self.parks.open(lane, from) => {
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter; its lane is parked");
-                self.parks.join(Joining { ticket, letter, parked: parked(lane, event) });
+                self.parks.join(Joining { letter, ..joining(ticket, lane, event) });
                 for Waiting { ticket, event, .. } in self.window.clear(lane) {
                     // A deadline is still pending, and found again when the lane rejoins.
                     self.deadlines.end(ticket, event);
                     if ticket != NO_TICKET {
-                        self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
+                        self.parks.join(joining(ticket, lane, event));
                     }
                 }
             }
@@ -158,8 +176,10 @@ impl Tail<'_> {
     }
 }
 
-pub(super) fn parked(lane: &Arc<str>, event: EventRef) -> Option<NewParked> {
-    Some(NewParked { lane: lane.to_string(), event })
+/// An event that joins the park of a lane.
+pub(super) fn joining(ticket: Ticket, lane: &Arc<str>, event: EventRef) -> Joining {
+    let parked = Some(NewParked { lane: lane.to_string(), event });
+    Joining { ticket, letter: None, parked, forgotten: None, redeemed: None }
 }
 
 impl Turn {
@@ -177,13 +197,12 @@ impl Turn {
         .boxed()
     }
 
-    /// Handles an event to the end, once the first attempt was made or begun.
-    async fn handle(&self, attempts: &Attempts, lane: &Arc<str>, first: First<'_>) -> Tried<()> {
-        let Some((record, error)) = first.await else { return Tried::Done(()) };
+    /// Handles an event to the end, once the first attempt was made or begun; gives back a deadline that failed.
+    async fn handle(&self, attempts: &Attempts, lane: &Arc<str>, first: First<'_>) -> (Tried<()>, Option<Box<Record>>) {
+        let Some((record, error)) = first.await else { return (Tried::Done(()), None) };
         let again = || self.react(&record, lane.clone().into());
         let tried = attempts.go_on(record.position, Err(error), again).await;
-        let skipped = attempts.delivery.on_failure == OnFailure::Skip && matches!(tried, Tried::Failed(..));
-        if record.kind == RecordKind::Deadline && skipped { self.forget(attempts, &record, tried).await } else { tried }
+        (tried, (record.kind == RecordKind::Deadline).then(|| Box::new(record)))
     }
 
     /// The same for one that waits in a park.

@@ -213,12 +213,13 @@ impl<'a> Tail<'a> {
         self.waiting_for_checkpoint.iter().any(|work| work.is_behind(done))
     }
 
-    /// Goes on with those works whose next event the checkpoint has passed.
+    /// Goes on with those works whose next event the checkpoint has passed. What came again may have failed meanwhile, and
+    /// lie before that.
     pub(super) fn go_on_behind_checkpoint(&mut self) {
         let checkpoint = self.checkpoint;
         let works: Vec<_> = self.waiting_for_checkpoint.extract_if(.., |work| work.is_behind(checkpoint)).collect();
         for work in works {
-            self.paged(work);
+            self.work(work);
         }
     }
 

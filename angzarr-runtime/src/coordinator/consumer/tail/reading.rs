@@ -5,10 +5,9 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::handling::parked;
+use super::handling::joining;
 use super::{BATCH, Happened, LANES, Tail, UNSAVED};
 use crate::coordinator::consumer::attempts::attempt;
-use crate::coordinator::consumer::parking::Joining;
 use crate::coordinator::consumer::{of_root, of_stream};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -89,11 +88,11 @@ impl<'a> Tail<'a> {
         };
         let ticket = self.window.add(event);
         if self.parks.holds_up(&lane.name, event) {
-            self.parks.join(Joining { ticket, letter: None, parked: parked(&lane.name, event) });
+            self.parks.join(joining(ticket, &lane.name, event));
         } else if self.busy < LANES && self.window.is_free(&lane.name) {
             let name = lane.name.clone();
             if self.begin(ticket, lane, record) {
-                self.finish(ticket);
+                self.succeeded(ticket, event);
             } else {
                 self.busy += 1;
                 self.window.keep_busy(name);
@@ -108,8 +107,8 @@ impl<'a> Tail<'a> {
         let ticket = self.window.add(event);
         let error = Error::from(failure);
         if self.parks.holds_up(lane, event) {
-            return self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
+            return self.parks.join(joining(ticket, lane, event));
         }
-        self.failed(lane, ticket, event, vec![attempt(&error)], error);
+        self.failed(lane, ticket, event, (vec![attempt(&error)], error), None);
     }
 }
