@@ -315,6 +315,57 @@ impl Held for HeldSession {
     }
 }
 
+/// SQLite, with components in a service beside the runtime.
+#[derive(Debug)]
+pub(crate) struct Served(Sqlite);
+
+#[async_trait]
+impl Backend for Served {
+    const NAME: &'static str = "served";
+    const PERSISTENT: bool = true;
+
+    fn new() -> Self {
+        angzarr_tests::serve_components();
+        Self(Sqlite::new())
+    }
+
+    fn storage(&self) -> Storage {
+        self.0.storage()
+    }
+
+    async fn open(&self) -> Opened {
+        self.0.open().await
+    }
+
+    async fn reopen(&self, opened: Opened) -> Opened {
+        self.0.reopen(opened).await
+    }
+
+    fn lose_views(&self) {
+        self.0.lose_views();
+    }
+
+    fn text(&self) -> String {
+        self.0.text()
+    }
+
+    fn view_sql(&self, statements: &str) -> String {
+        self.0.view_sql(statements)
+    }
+
+    fn view_table(&self, name: &str) -> String {
+        self.0.view_table(name)
+    }
+
+    fn view_indexes(&self, table: &str) -> Vec<String> {
+        self.0.view_indexes(table)
+    }
+
+    async fn hold(&self, stream: &StreamId) -> Box<dyn Held> {
+        self.0.hold(stream).await
+    }
+}
+
 /// One case on every backend: a line each.
 macro_rules! on_backends {
     (every $case:ident) => {
@@ -329,6 +380,9 @@ macro_rules! on_backends {
         on_backend!(postgres, Postgres, $case);
         on_backend!(sqlite, Sqlite, $case);
     };
+    (served $case:ident) => {
+        on_backend!(served, Served, $case);
+    };
 }
 
 macro_rules! on_backend {
@@ -341,7 +395,8 @@ macro_rules! on_backend {
 }
 
 /// Lists cases as tests: `case::memory`, `case::sqlite`. Those under `persistent` need a backend that is, and are
-/// ignored, visibly, on others.
+/// ignored, visibly, on others. With a list of those under `linked`, all others run with components in a service, too;
+/// those are about what is there only where runtime and components are one program.
 macro_rules! cases {
     (every: $($case:ident),+ $(,)?; persistent: $($kept:ident),* $(,)?;) => {
         $(mod $case {
@@ -349,6 +404,19 @@ macro_rules! cases {
         })+
         $(mod $kept {
             on_backends!(persistent $kept);
+        })*
+    };
+    (every: $($case:ident),+ $(,)?; persistent: $($kept:ident),* $(,)?; linked: $($linked:ident),* $(,)?;) => {
+        $(mod $case {
+            on_backends!(every $case);
+            on_backends!(served $case);
+        })+
+        $(mod $kept {
+            on_backends!(persistent $kept);
+            on_backends!(served $kept);
+        })*
+        $(mod $linked {
+            on_backends!(every $linked);
         })*
     };
 }
@@ -379,7 +447,10 @@ fn all_backends_run() {
     ];
     assert_eq!(backends, [("memory", false), ("postgres", true), ("sqlite", true)]);
     let (all, skipped) = (listed(&[]), listed(&["--ignored"]));
-    assert_eq!(all.keys().collect::<Vec<_>>(), ["memory", "postgres", "sqlite"]);
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["memory", "postgres", "served", "sqlite"]);
+    let coordinators = |name: &str| all[name].iter().filter(|case| case.starts_with("coordinator::")).count();
+    assert!(all["served"].iter().all(|case| case.starts_with("coordinator::")));
+    assert!(coordinators("served") + 30 > coordinators("memory"), "few cases are about one program only");
     for (name, persistent) in backends {
         assert_eq!(all[name], all["memory"], "{name} has the same cases as the others");
         for suite in ["store::", "tables::", "view::", "coordinator::", "model::"] {

@@ -22,7 +22,7 @@ pub use enquiring::Impatience;
 pub use faults::{Fault, Faults};
 pub use faulty::{Call, StoreFault, StoreFaults};
 pub use ledger::{LEDGER_TABLES, LedgerBook, query_tables};
-pub use placed::placed;
+pub use placed::{placed, serve_components};
 pub use reminding::ReminderClerk;
 pub use shelf_view::ShelfView;
 pub use till::{Luck, Till};

@@ -1,5 +1,6 @@
 //! Components in a service of their own.
 
+use std::cell::Cell;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -7,10 +8,20 @@ use std::time::Duration;
 use angzarr_runtime::component::{Component, Registration};
 use angzarr_runtime::transport::{Address, Remote, Service};
 
-/// A component where the test wants it.
+thread_local! {
+    static SERVED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From here on, tests of this thread have components in a service.
+pub fn serve_components() {
+    SERVED.set(true);
+}
+
+/// A component where the test wants it: in its own program, or in a service. Upcasters stay, since services are not asked
+/// for what becomes of old events by code of their own.
 pub fn placed(component: impl Component) -> Registration {
     let registration = component.register();
-    if std::env::var_os("TRY").is_none() || matches!(registration, Registration::Upcaster(_)) {
+    if !SERVED.get() || matches!(registration, Registration::Upcaster(_)) {
         return registration;
     }
     served(crate::DESCRIPTION, registration)

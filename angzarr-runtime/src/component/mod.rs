@@ -25,9 +25,9 @@ pub(crate) use projector::AnyRow;
 pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
 pub use state::{Encoding, SnapshotSpec, State, StateMessage, Stateful};
-#[cfg(feature = "grpc")]
-pub(crate) use upcast::copied;
 pub use upcast::{EventField, assert_upcast, decoded, upcast};
+#[cfg(feature = "grpc")]
+pub(crate) use upcast::{copied, is_encoding};
 pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;

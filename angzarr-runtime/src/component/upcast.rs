@@ -146,6 +146,12 @@ pub(crate) fn copied(old: &Payload, copies: &[(u32, u32)], defaults: &[u8]) -> R
     Ok(value)
 }
 
+/// Whether something is an encoding of some message.
+#[cfg(feature = "grpc")]
+pub(crate) fn is_encoding(message: &[u8]) -> bool {
+    parts(message).is_ok()
+}
+
 fn malformed(old: &Payload, error: &prost::DecodeError) -> Failure {
     Failure::new("PAYLOAD_MALFORMED", format!("a stored `{}` does not decode: {error}", old.type_name))
 }

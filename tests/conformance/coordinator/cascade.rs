@@ -120,7 +120,7 @@ impl ReminderDesk for Spreading {
 
 pub(super) async fn cascade_ends_at_a_parked_lane_while_others_take_their_time(backend: impl Backend) {
     let faults = Faults::default();
-    let app = register(App::builder(backend.storage()), &faults).register(Spreading).start().await.unwrap();
+    let app = register(App::builder(backend.storage()), &faults).register(placed(Spreading)).start().await.unwrap();
     for account in ["a", "b", "c"] {
         open(&app, account, 100).await;
     }

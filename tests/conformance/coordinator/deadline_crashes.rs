@@ -6,6 +6,7 @@ use angzarr_runtime::App;
 use angzarr_runtime::component::{Delivery, OnFailure};
 use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::store::Deadline;
+use angzarr_tests::placed;
 use angzarr_tests::{Call, Fault, Faults, ReminderClerk, StoreFault, StoreFaults, register};
 use tokio::time::{sleep, timeout};
 
@@ -18,7 +19,7 @@ const SKIP: Delivery = Delivery { attempts: 1, on_failure: OnFailure::Skip, ..De
 
 async fn start(backend: &impl Backend, store: &StoreFaults, faults: &Faults, delivery: Delivery) -> App {
     let desk = ReminderClerk { faults: faults.clone() };
-    let app = register(App::builder(faulty(backend, store).await), faults).register(desk);
+    let app = register(App::builder(faulty(backend, store).await), faults).register(placed(desk));
     app.delivery(DESK, delivery).start().await.unwrap()
 }
 

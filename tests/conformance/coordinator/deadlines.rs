@@ -139,7 +139,7 @@ pub(super) async fn deadlines_fire_once_across_a_kill(backend: impl Backend) {
         let (store, account) = (StoreFaults::default(), format!("{fault:?}"));
         let desk_of = |storage| {
             let faults = Faults::default();
-            register(App::builder(storage), &faults).register(ReminderClerk { faults }).start()
+            register(App::builder(storage), &faults).register(placed(ReminderClerk { faults })).start()
         };
         let killed = desk_of(faulty(&backend, &store).await).await.unwrap();
         store.hold(Call::Append);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use angzarr_runtime::{App, Context, Failure, ProcessManager, Refused as RefusedCommand, Saga};
 use angzarr_tests::bank::v1::app::LostMoney;
 use angzarr_tests::bank::v1::{Deposit, Deposited, PaymentReceived, PaymentUnclaimed, Withdraw};
+use angzarr_tests::placed;
 use angzarr_tests::remind::v1::app::{ReminderDesk, ReminderStep};
 use angzarr_tests::remind::v1::{Desk, Refused, Reminded, Reminder};
 use angzarr_tests::{Faults, register};
@@ -60,7 +61,7 @@ impl ReminderDesk for Insister {
 pub(super) async fn refusals_of_commands_that_were_sent_together_lead_to_a_step_each(backend: impl Backend) {
     let ids = Arc::default();
     let app = register(App::builder(backend.storage()), &Faults::default());
-    let app = app.register(Insister { ids: Arc::clone(&ids) }).start().await.unwrap();
+    let app = app.register(placed(Insister { ids: Arc::clone(&ids) })).start().await.unwrap();
     for account in ["a", "b"] {
         open(&app, account, 100).await;
         app.send(Deposit { account: account.into(), amount: 7 }).await.unwrap();
@@ -96,7 +97,7 @@ impl LostMoney for Finder {
 pub(super) async fn compensation_of_what_is_discarded_passes_facts(backend: impl Backend) {
     let broken = Arc::new(AtomicBool::new(true));
     let app = register(App::builder(backend.storage()), &Faults::default());
-    let app = app.register(Finder { broken: broken.clone() }).start().await.unwrap();
+    let app = app.register(placed(Finder { broken: broken.clone() })).start().await.unwrap();
     app.record(PaymentReceived { account: "nobody".into(), reference: "r".into(), amount: 1 }).await.unwrap();
     app.drained().await.unwrap();
     let saga = app.consumer("bank.v1.app.LostMoney").unwrap();
@@ -143,7 +144,7 @@ impl ReminderDesk for Nameless {
 pub(super) async fn commands_that_nobody_could_be_sent_are_not_recorded(backend: impl Backend) {
     let broken = Arc::new(AtomicBool::new(true));
     let app = register(App::builder(backend.storage()), &Faults::default());
-    let app = app.register(Nameless { broken: broken.clone() }).start().await.unwrap();
+    let app = app.register(placed(Nameless { broken: broken.clone() })).start().await.unwrap();
     open(&app, "a", 100).await;
     app.drained().await.unwrap();
     let desk = app.consumer("remind.v1.app.ReminderDesk").unwrap();

@@ -156,7 +156,7 @@ pub(super) async fn a_handler_that_blocks_stops_no_sign_of_life(backend: impl Ba
     let app = App::builder(faulty(&backend, &store).await)
         .register(placed(rules))
         .register(placed(OldAccounts))
-        .register(BusyBoard);
+        .register(placed(BusyBoard));
     let app = app.start().await.unwrap();
     open(&app, "a", 100).await;
     app.drained().await.unwrap();

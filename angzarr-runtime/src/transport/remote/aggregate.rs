@@ -39,7 +39,7 @@ impl Remote {
             events,
             stored_as: stored_as(&link.described, events),
         };
-        let (folding, yields) = (Folding::new(link, name, said)?, Yields::new(link, name, said)?);
+        let (folding, yields) = (Folding::new(link, name, said, events)?, Yields::new(link, name, said)?);
         Ok(Self { spec: leaked(spec), folding, yields })
     }
 

@@ -12,7 +12,7 @@ use prost_types::Any;
 use uuid::Uuid;
 
 use super::{Link, failed, invalid, spec};
-use crate::component::{Encoding, SnapshotSpec, State, Stateful};
+use crate::component::{Encoding, SnapshotSpec, State, Stateful, is_encoding, unhandled};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::Payload;
@@ -27,6 +27,8 @@ pub(super) struct Folding {
     link: Arc<Link>,
     component: &'static str,
     state: MessageDescriptor,
+    /// Types that it folds.
+    events: &'static [&'static str],
     snapshots: SnapshotSpec,
 }
 
@@ -92,9 +94,10 @@ impl Folding {
         link: &Arc<Link>,
         component: &'static str,
         said: &proto::ComponentDescription,
+        events: &'static [&'static str],
     ) -> Result<Self, Failure> {
         let (state, snapshots) = (link.described.message(&said.state)?, spec::snapshot(said));
-        Ok(Self { link: link.clone(), component, state, snapshots })
+        Ok(Self { link: link.clone(), component, state, events, snapshots })
     }
 
     /// What the service needs to decide. What was folded since the first decision on this next sequence is not stored yet.
@@ -165,6 +168,14 @@ impl Stateful for Folding {
     }
 
     fn fold(&self, state: &mut State, event: &Payload) -> Result<(), Failure> {
+        // Found here, it is told with its place in the stream; the service knows no places.
+        if !self.events.contains(&&*event.type_name) {
+            return Err(unhandled(self.component, event));
+        }
+        if !is_encoding(&event.value) {
+            let message = format!("a stored `{}` of {} bytes does not decode", event.type_name, event.value.len());
+            return Err(Failure::new("PAYLOAD_MALFORMED", message));
+        }
         self.kept(state)?.events.push(event.clone());
         Ok(())
     }
