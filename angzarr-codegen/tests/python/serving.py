@@ -266,6 +266,10 @@ async def test_consumers() -> None:
         checkout.event.CopyFrom(packed(orders_pb2.OrderConfirmed(order_id="o-1")))
         answer = await runtime.call("ProcessManager/Handle", checkout, business_pb2.ProcessManagerHandleResponse)
         assert answer.step.completed and names(answer.step.emissions) == []
+        # Nothing follows, which is a step all the same.
+        checkout.refusal.command.CopyFrom(packed(orders_pb2.CancelOrder(order_id="o-1")))
+        answer = await runtime.call("ProcessManager/Handle", checkout, business_pb2.ProcessManagerHandleResponse)
+        assert answer.WhichOneof("outcome") == "step" and not answer.step.completed
 
     await served(consumers, *shop())
 
