@@ -248,8 +248,8 @@ fn descriptor_sets_that_cannot_be_used() {
         |request: &Request| -> Vec<String> { generate(request).unwrap_err().iter().map(ToString::to_string).collect() };
     assert_eq!(
         findings(&Request { files: vec!["nowhere.proto".into()], ..set.clone() }),
-        ["error[AZ0002]: file 'nowhere.proto' is not in any include path\n--> nowhere.proto\n = help: name files \
-          relative to a directory given with -I"]
+        ["error[AZ0002]: `nowhere.proto` is not among the compiled protos\n--> nowhere.proto\n = help: give names as \
+          compilers have them, relative to their include directories"]
     );
     assert_eq!(
         findings(&Request { descriptors: Some(b"nonsense".to_vec()), ..set.clone() }),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
@@ -82,6 +82,14 @@ impl Address {
                 // Its name is what the other side is told, and stands for nothing.
                 Ok(Endpoint::from_static("http://localhost").connect_with_connector_lazy(service_fn(connect)))
             }
+        }
+    }
+
+    /// Whether somebody there accepts connections.
+    pub(crate) async fn accepts(&self) -> bool {
+        match self {
+            Address::Tcp(address) => TcpStream::connect(address).await.is_ok(),
+            Address::Unix(path) => UnixStream::connect(path).await.is_ok(),
         }
     }
 

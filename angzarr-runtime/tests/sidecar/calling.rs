@@ -16,7 +16,7 @@ pub(crate) async fn serving(place: &Place, more: &str) -> Sidecar {
 pub(crate) fn begin(place: &Place, rpc: &str, length: usize, more: &str) -> UnixStream {
     let mut stream = UnixStream::connect(place.path("api")).unwrap();
     let head = format!(
-        "POST /angzarr.v1.{rpc} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/grpc\r\n\
+        "POST /{rpc} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/grpc\r\n\
          content-length: {length}\r\n{more}\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();

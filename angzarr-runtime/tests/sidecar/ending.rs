@@ -7,7 +7,7 @@ use crate::process::Place;
 
 /// A call that has begun and does not end: more of its body is announced than comes.
 fn unfinished(place: &Place) -> UnixStream {
-    let mut stream = begin(place, "EventQuery/GetEventBook", 100, "expect: 100-continue\r\n");
+    let mut stream = begin(place, "angzarr.v1.EventQuery/GetEventBook", 100, "expect: 100-continue\r\n");
     // It is asked for more, so it is at work.
     assert!(head(&mut stream).starts_with("http/1.1 100"));
     stream
@@ -59,7 +59,7 @@ async fn subscriptions_are_ended() {
     let place = Place::new();
     let _service = place.serve();
     let mut sidecar = serving(&place, "drain: { calls: 1h }").await;
-    let (_subscription, answer) = call(&place, "EventQuery/Subscribe");
+    let (_subscription, answer) = call(&place, "angzarr.v1.EventQuery/Subscribe");
     assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
     sidecar.signal("TERM");
     assert_eq!(sidecar.ends().await, Some(0), "{}", sidecar.log());

@@ -10,12 +10,12 @@ async fn streams_beyond_the_limit_are_refused() {
     let place = Place::new();
     let _service = place.serve();
     let _sidecar = serving(&place, "limits: { streams: 1 }").await;
-    let (one, answer) = call(&place, "EventQuery/Subscribe");
+    let (one, answer) = call(&place, "angzarr.v1.EventQuery/Subscribe");
     assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
-    let (_other, answer) = call(&place, "EventQuery/Subscribe");
+    let (_other, answer) = call(&place, "angzarr.v1.EventQuery/Subscribe");
     assert!(answer.contains("grpc-status: 8\r\n"), "{answer}");
     drop(one);
-    while call(&place, "EventQuery/Subscribe").1.contains("grpc-status") {
+    while call(&place, "angzarr.v1.EventQuery/Subscribe").1.contains("grpc-status") {
         tokio::task::yield_now().await;
     }
 }
@@ -25,9 +25,12 @@ async fn larger_messages_are_refused() {
     let place = Place::new();
     let _service = place.serve();
     let _sidecar = serving(&place, "limits: { message_size: 1KiB }").await;
-    for rpc in
-        ["BusinessCoordinator/Handle", "CommandGateway/ExecuteStream", "EventQuery/GetState", "Admin/PauseConsumer"]
-    {
+    for rpc in [
+        "angzarr.v1.BusinessCoordinator/Handle",
+        "angzarr.v1.CommandGateway/ExecuteStream",
+        "angzarr.v1.EventQuery/GetState",
+        "angzarr.v1.Admin/PauseConsumer",
+    ] {
         let mut stream = begin(&place, rpc, 5 + 1025, "");
         stream.write_all(&[0, 0, 0, 4, 1]).unwrap();
         stream.write_all(&[0; 1025]).unwrap();

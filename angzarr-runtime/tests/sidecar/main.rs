@@ -10,5 +10,6 @@ mod ending;
 mod limiting;
 mod listening;
 mod process;
+mod ready;
 mod refusing;
 mod waiting;

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::console::{self, Exit, Format, findings, output_error, print, print_text, tell, usage};
 use crate::input::{Input, Settings};
-use crate::watch;
+use crate::{save, watch};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Language {
@@ -130,10 +130,7 @@ fn deliver(mode: &Mode, out: &Path, files: &[GeneratedFile]) -> Result<Exit, Exi
         return Ok(Exit::Done);
     }
     let summary = plan.apply().map_err(|error| output_error(&error))?;
-    findings(&summary.warnings);
-    let removed = if summary.removed == 0 { String::new() } else { format!(", {} removed", summary.removed) };
-    print(&format!("{} written, {} unchanged{removed}", summary.written, summary.unchanged));
-    Ok(Exit::Done)
+    Ok(save::done(&summary))
 }
 
 /// For people a list; for programs and workflows a finding for each file besides. With `--diff` the list goes where it does not spoil the diff.

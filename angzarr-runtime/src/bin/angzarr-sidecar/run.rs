@@ -88,7 +88,7 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
         builder = builder.remote(service);
     }
     let app = builder.start().await?;
-    let mut api = Api::new(app.clone(), config.limits);
+    let mut api = Api::new(app.clone(), config.limits).needs(config.services.clone());
     if let Aggregates::Served(token) = &config.aggregates {
         for described in &described {
             api = api.aggregates(described, token.as_ref())?;

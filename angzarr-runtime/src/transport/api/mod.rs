@@ -5,6 +5,7 @@ mod aggregates;
 mod book;
 mod coordinator;
 mod gateway;
+mod health;
 mod limits;
 mod query;
 
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
@@ -38,15 +40,25 @@ use limits::{admit, room};
 pub struct Api {
     app: App,
     limits: Limits,
+    /// Where business code is; whether somebody listens there is part of the health.
+    services: Vec<Address>,
     aggregates: axum::Router,
     /// Of the aggregates that are served.
     descriptors: Vec<Bytes>,
 }
 
 impl Api {
-    /// Commands, conversations and the log, for callers that know `angzarr.v1`.
+    /// Commands, conversations and the log, for callers that know `angzarr.v1`, and the application's health: service
+    /// `grpc.health.v1.Health` with the names `store`, `service` and `bus`, and the empty one for all of them.
     pub fn new(app: App, limits: Limits) -> Self {
-        Self { app, limits, aggregates: axum::Router::new(), descriptors: Vec::new() }
+        Self { app, limits, services: Vec::new(), aggregates: axum::Router::new(), descriptors: Vec::new() }
+    }
+
+    /// Makes it a part of the health that somebody listens at these addresses.
+    #[must_use]
+    pub fn needs(mut self, services: Vec<Address>) -> Self {
+        self.services.extend(services);
+        self
     }
 
     /// Serves the aggregates of a service under their own names too, by gRPC and as `POST` with JSON. Facts are taken from
@@ -67,7 +79,7 @@ impl Api {
     /// # Errors
     /// [`Error::Setup`] if nobody may listen there.
     pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { app, limits: Limits { message_size, calls, streams }, aggregates, descriptors } = self;
+        let Self { app, limits: Limits { message_size, calls, streams }, services, aggregates, descriptors } = self;
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
         let (end, ending) = watch::channel(false);
@@ -79,6 +91,7 @@ impl Api {
         let streams = room(streams);
         let gateway = gateway::Gateway { app: app.clone(), streams: streams.clone() };
         let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone()));
+        let health = HealthServer::new(health::Health { app: app.clone(), services, ending: ending.clone() });
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
         let router = Routes::from(aggregates)
             .add_service(reflection)
@@ -87,7 +100,8 @@ impl Api {
             .add_service(query.max_decoding_message_size(message_size))
             .add_service(AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size));
         let admitted = from_fn_with_state(room(calls), admit);
-        let router = Routes::from(router.into_axum_router().layer(admitted));
+        // Health is told however many calls are at work.
+        let router = Routes::from(router.into_axum_router().layer(admitted)).add_service(health);
         // For whoever speaks HTTP/1, as most do who send JSON.
         let router = Server::builder().accept_http1(true).add_routes(router);
         let ended = match listening {
@@ -104,6 +118,8 @@ impl Api {
 
 /// Lets callers ask what is served.
 fn reflection(descriptors: &[Bytes]) -> Result<ServerReflectionServer<impl ServerReflection>, ReflectionError> {
-    let ours = Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let ours = Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
     descriptors.iter().fold(ours, |all, one| all.register_encoded_file_descriptor_set(one)).build_v1()
 }

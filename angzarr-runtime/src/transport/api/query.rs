@@ -54,7 +54,7 @@ impl EventQuery for Query {
         let pages = unfold(tail, |mut tail| async { Some((tail.next().await, tail)) });
         let books = pages.map_ok(move |records| iter(books(records, &wanted)).map(Ok)).try_flatten();
         let mut ending = self.ending.clone();
-        let ended = async move { ending.wait_for(|ending| *ending).await.is_err() };
+        let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
         let last = once(ready(Err(status(&Error::ShuttingDown))));
         Ok(Response::new(held(&self.streams, books.take_until(Box::pin(ended)).chain(last))?))
     }

@@ -1,0 +1,105 @@
+//! Whether calls would be answered, and if not, what is missing.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::stream::{BoxStream, StreamExt, unfold};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tonic::{Request, Response, Status, async_trait};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_server;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::transport::address::Address;
+
+/// How long what is asked may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often it is looked for somebody who watches.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What may be asked for by name.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// The log can be read.
+    Store,
+    /// All services with business code accept connections.
+    Service,
+    /// What carries events between programs. It is the log itself, so it is never missing by itself.
+    Bus,
+    /// All of them.
+    All,
+}
+
+/// Looks when it is asked: what is kept would be old.
+#[derive(Clone)]
+pub(super) struct Health {
+    pub(super) app: App,
+    pub(super) services: Vec<Address>,
+    pub(super) ending: watch::Receiver<bool>,
+}
+
+impl Health {
+    fn part(request: Request<HealthCheckRequest>) -> Result<Part, Status> {
+        match request.into_inner().service.as_str() {
+            "" => Ok(Part::All),
+            "store" => Ok(Part::Store),
+            "service" => Ok(Part::Service),
+            "bus" => Ok(Part::Bus),
+            _ => Err(Status::not_found("there are `store`, `service`, `bus`, and the empty name for all of them")),
+        }
+    }
+
+    async fn look(&self, part: Part) -> ServingStatus {
+        let found = match part {
+            Part::Store => self.store().await,
+            Part::Service => self.services().await,
+            Part::Bus => true,
+            Part::All => !*self.ending.borrow() && self.store().await && self.services().await,
+        };
+        if found { ServingStatus::Serving } else { ServingStatus::NotServing }
+    }
+
+    async fn store(&self) -> bool {
+        let head = *self.app.head().borrow();
+        // An event that cannot be understood is not the store's fault.
+        matches!(timeout(PATIENCE, self.app.read_log(head, 1)).await, Ok(read) if !matches!(read, Err(Error::Store(_))))
+    }
+
+    async fn services(&self) -> bool {
+        let accept = self.services.iter().map(|service| timeout(PATIENCE, service.accepts()));
+        join_all(accept).await.into_iter().all(|accepts| accepts.is_ok_and(|accepts| accepts))
+    }
+}
+
+fn answer(status: ServingStatus) -> HealthCheckResponse {
+    HealthCheckResponse { status: status.into() }
+}
+
+#[async_trait]
+impl health_server::Health for Health {
+    type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
+
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        Ok(Response::new(answer(self.look(Self::part(request)?).await)))
+    }
+
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let part = Self::part(request)?;
+        let mut ending = self.ending.clone();
+        let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
+        let changes = unfold((self.clone(), None), move |(health, known)| async move {
+            loop {
+                let status = health.look(part).await;
+                if known != Some(status) {
+                    return Some((Ok(answer(status)), (health, Some(status))));
+                }
+                sleep(LOOK).await;
+            }
+        });
+        Ok(Response::new(changes.take_until(Box::pin(ended)).boxed()))
+    }
+}
