@@ -42,7 +42,7 @@ use angzarr_model::{Span, check};
 
 pub use angzarr_model::{self as model, Severity};
 pub use build::{Build, BuildError, BuildResult};
-pub use project::{LOCK_FILE, PROJECT_FILE, Project, ProjectError, RustSettings};
+pub use project::{LOCK_FILE, PROJECT_FILE, Project, ProjectError, PythonSettings, RustSettings};
 pub use report::{Failure, Format, Place, RelatedPlace, Report};
 
 use frontend::{FOREIGN_PACKAGES, Protos};

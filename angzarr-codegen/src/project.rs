@@ -37,12 +37,21 @@ pub struct Project {
     pub with: Vec<Pattern>,
     /// Where the fingerprints of what is stored are kept, if it says so; see [`Project::lock_file`].
     pub lock: Option<PathBuf>,
+    /// What to generate Python like; none if the project does not name the language.
+    pub python: Option<PythonSettings>,
     /// What to generate Rust like; none if the project does not name the language.
     pub rust: Option<RustSettings>,
     /// Where the file names its directories; flags may have replaced them.
     include_places: Vec<(PathBuf, Place)>,
     /// The text of the file, for findings about it.
     sources: Sources,
+}
+
+/// What a project file says about generated Python.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PythonSettings {
+    /// Folder of the package.
+    pub out: Option<PathBuf>,
 }
 
 /// What a project file says about generated Rust.

@@ -44,6 +44,32 @@ fn the_nearest_project_says_everything() {
 }
 
 #[test]
+fn every_language_of_a_project_is_generated() {
+    let directory = project("include: [\"SHOP\"]\nlanguages:\n  python: {out: shop}\n  rust: {out: src/generated}\n");
+    let here = directory.path();
+    let output = angzarr(here, &["gen"]);
+    let written = text(&output.stdout).lines().collect::<Vec<_>>();
+    assert!(matches!(written[..], ["10 written, 0 unchanged", python] if python.ends_with(" written, 0 unchanged")));
+    assert!(here.join("src/generated/mod.rs").is_file() && here.join("shop/angzarr/server.py").is_file());
+    let output = angzarr(here, &["gen", "--out", "elsewhere"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).starts_with("error: --out is for one language: name it\n"),
+        "{}",
+        text(&output.stderr)
+    );
+    // What one language lacks is told, whatever becomes of the others.
+    fs::remove_file(here.join("src/generated/mod.rs")).unwrap();
+    let output = angzarr(here, &["gen", "--check"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), "missing: src/generated/mod.rs\n"));
+    let output = angzarr(here, &["gen", "python"]);
+    assert!(text(&output.stdout).starts_with("0 written"), "{}", text(&output.stdout));
+    let output = angzarr(here, &["gen", "python", "--extern", "a.v1=::a"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).starts_with("error: --extern is about Rust modules\n"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn flags_replace_what_the_project_says() {
     let directory = project(SHOP);
     let stock = ["shop/stock/v1/stock.proto", "shop/stock/v1/app/stock.proto"];
@@ -71,7 +97,7 @@ fn files_are_patterns_and_those_of_with_are_not_generated() {
 #[test]
 fn a_project_that_only_reads_is_a_mistake() {
     let directory = project(SHOP);
-    assert_eq!(text(&angzarr(directory.path(), &["gen"]).stdout), "9 written, 0 unchanged\n");
+    assert_eq!(text(&angzarr(directory.path(), &["gen"]).stdout), "10 written, 0 unchanged\n");
     let all = SHOP.replace("SHOP", &shop()) + "with: [\"**/*.proto\"]\n";
     fs::write(directory.path().join("angzarr.yaml"), all).unwrap();
     let output = angzarr(directory.path(), &["gen"]);

@@ -4,4 +4,5 @@
 mod commands;
 mod names;
 mod place;
+mod python;
 mod reading;

@@ -8,7 +8,7 @@ use angzarr_model::names::nearest;
 use saphyr::{LoadableYamlNode, MarkedYaml, Marker, ScanError};
 use saphyr_parser::{Event, Parser, Span};
 
-use super::{Pattern, Project, RustSettings};
+use super::{Pattern, Project, PythonSettings, RustSettings};
 use crate::lang::rust::unusable_extern;
 use crate::report::{Source, Sources};
 use crate::{Place, Report};
@@ -61,8 +61,11 @@ impl Reader {
                 "with" => project.with = self.patterns(value),
                 "lock" => project.lock = self.string(value).map(|lock| self.folder.join(lock)),
                 _ => {
-                    for (_, language) in self.entries(value, &["rust"]) {
-                        project.rust = Some(self.rust(language));
+                    for (name, language) in self.entries(value, &["python", "rust"]) {
+                        match name {
+                            "python" => project.python = Some(self.python(language)),
+                            _ => project.rust = Some(self.rust(language)),
+                        }
                     }
                 }
             }
@@ -74,6 +77,14 @@ impl Reader {
             project.files.push(Pattern { text: "**/*.proto".to_owned(), place: Place::file(&self.file) });
         }
         project
+    }
+
+    fn python(&mut self, node: &MarkedYaml<'_>) -> PythonSettings {
+        let mut settings = PythonSettings::default();
+        for (_, value) in self.entries(node, &["out"]) {
+            settings.out = self.string(value).map(|out| self.folder.join(out));
+        }
+        settings
     }
 
     fn rust(&mut self, node: &MarkedYaml<'_>) -> RustSettings {

@@ -53,13 +53,15 @@ def test_aggregates() -> None:
     bill = payments_pb2.GetBill(order_id="1")
     (
         testing.aggregate(Till())
-        .when_recorded(fact)
-        .then_events(fact, captured)
         .when_asked(bill)
         .then_rejected("PAYMENT_REJECTION_NO_BILL")
         .given(payments_pb2.PaymentRequested(order_id="1", cents=7))
+        .when_recorded(fact)
+        .then_events(fact, captured)
         .when_asked(bill)
         .then_answer(payments_pb2.Bill(cents=7, paid_cents=7))
+        .when_recorded(fact)
+        .then_events(fact)
     )
 
 
@@ -123,7 +125,10 @@ def test_sagas_and_projectors() -> None:
 
 
 def test_process_managers() -> None:
-    started = checkout_pb2.CheckoutStarted(order_id="1", sku="kettle", quantity=2)
+    started = checkout_pb2.CheckoutStarted(
+        order_id="1", sku="kettle", quantity=2, total_cents=9_000, currency="USD"
+    )
+    request = payments_pb2.RequestPayment(order_id="1", cents=9_000, currency="USD")
     reserved = stock_pb2.StockReserved(order_id="1")
     overdue = checkout_pb2.PaymentOverdue(order_id="1")
     undone = (
@@ -137,7 +142,7 @@ def test_process_managers() -> None:
         .when(placed(9_000))
         .then_events(started)
         .when(reserved)
-        .then_commands(payments_pb2.RequestPayment(order_id="1"))
+        .then_commands(request)
         .then_deadline("payment", 3 * DAY, overdue)
         .advance(2 * DAY)
         .then_nothing()
@@ -150,7 +155,6 @@ def test_process_managers() -> None:
         .when(reserved)
         .then_nothing()
     )
-    request = payments_pb2.RequestPayment(order_id="1")
     (
         testing.process_manager(Cashier())
         .given(started)

@@ -19,7 +19,7 @@ from shop.shop.checkout.v1 import checkout_pb2
 from shop.shop.orders.v1 import orders_pb2
 from shop.shop.payments.v1 import payments_pb2
 from shop.shop.stock.v1 import stock_pb2
-from shop_rules import Board, Cashier, OldOrders, OrderBook, StockClerk, Till, Warehouse
+from shop_rules import StockClerk, Warehouse, shop
 
 Answer = typing.TypeVar("Answer", bound=message.Message)
 
@@ -77,13 +77,8 @@ async def served(case: Case, *components: typing.Any) -> None:
     await server.stop()
 
 
-def shop() -> tuple[typing.Any, ...]:
-    book = OrderBook({"kettle": 4_500}, voucher_from_cents=9_000)
-    return book, OldOrders(), StockClerk(), Board(), Warehouse(), Till(), Cashier()
-
-
-PLACE = orders_pb2.PlaceOrder(order_id="o-1", sku="kettle", quantity=2)
-PLACED = orders_pb2.OrderPlacedV2(order_id="o-1", sku="kettle", quantity=2, total_cents=9_000, currency="USD")
+PLACE = orders_pb2.PlaceOrder(order_id="o-1", sku="kettle", quantity=3)
+PLACED = orders_pb2.OrderPlacedV2(order_id="o-1", sku="kettle", quantity=3, total_cents=13_500, currency="USD")
 CONFIRM = orders_pb2.ConfirmOrder(order_id="o-1")
 
 
@@ -195,8 +190,11 @@ async def test_facts_refusals_and_queries() -> None:
         payments = "shop.payments.v1.app.Payments"
         fact = payments_pb2.PaymentReceived(order_id="o-1", cents=7)
         answer = await runtime.handle(fact, business_pb2.History(), "fact", payments)
-        assert names(answer.events) == ["shop.payments.v1.PaymentCaptured"]
+        assert answer.WhichOneof("outcome") == "events" and names(answer.events) == []
         requested = payments_pb2.PaymentRequested(order_id="o-1", cents=7)
+        history = business_pb2.History(events=[packed(requested)], next=1)
+        answer = await runtime.handle(fact, history, "fact", payments)
+        assert names(answer.events) == ["shop.payments.v1.PaymentCaptured"]
         history = business_pb2.History(events=[packed(requested)], next=1)
         answer = await runtime.handle(payments_pb2.GetBill(order_id="o-1"), history, "query", payments)
         assert payments_pb2.Bill.FromString(answer.answer.value) == payments_pb2.Bill(cents=7)
@@ -222,7 +220,7 @@ async def test_states() -> None:
         request = business_pb2.FoldRequest(component=ORDERS, history=history)
         answer = await runtime.call("BusinessLogic/Fold", request, business_pb2.FoldResponse)
         order = orders_pb2.Order.FromString(answer.state.value)
-        assert (order.status, order.total_cents, answer.holds) == (orders_pb2.Order.PLACED, 9_000, 0)
+        assert (order.status, order.total_cents, answer.holds) == (orders_pb2.Order.PLACED, 13_500, 0)
         request.root.value = bytes(16)
         assert (await runtime.call("BusinessLogic/Fold", request, business_pb2.FoldResponse)).holds == 1
 
@@ -268,6 +266,10 @@ async def test_consumers() -> None:
         checkout.event.CopyFrom(packed(orders_pb2.OrderConfirmed(order_id="o-1")))
         answer = await runtime.call("ProcessManager/Handle", checkout, business_pb2.ProcessManagerHandleResponse)
         assert answer.step.completed and names(answer.step.emissions) == []
+        # Nothing follows, which is a step all the same.
+        checkout.refusal.command.CopyFrom(packed(orders_pb2.CancelOrder(order_id="o-1")))
+        answer = await runtime.call("ProcessManager/Handle", checkout, business_pb2.ProcessManagerHandleResponse)
+        assert answer.WhichOneof("outcome") == "step" and not answer.step.completed
 
     await served(consumers, *shop())
 

@@ -1,12 +1,16 @@
 """The rules of the shop in Python: every class that is generated for it, with all that it asks for."""
 
+import asyncio
 import collections.abc
 import datetime
+import sys
 import uuid
 
 from google.protobuf import timestamp_pb2
 
 from shop.angzarr import Context, ProcessContext, Refused, Rejection
+from shop.angzarr.server import serve
+from shop.angzarr.tables import Component
 from shop.shop.checkout.v1 import checkout_pb2
 from shop.shop.checkout.v1.app import checkout_angzarr
 from shop.shop.orders.v1 import orders_pb2
@@ -160,7 +164,10 @@ class Till(payments_angzarr.Payments):
     def record_transfer(
         self, payment: payments_pb2.Payment, fact: payments_pb2.PaymentReceived, _: Context
     ) -> list[payments_pb2.PaymentCaptured]:
-        return [payments_pb2.PaymentCaptured(order_id=fact.order_id, cents=fact.cents)]
+        missing = payment.requested_cents - payment.received_cents
+        if missing <= 0 or fact.cents < missing:
+            return []
+        return [payments_pb2.PaymentCaptured(order_id=fact.order_id, cents=payment.requested_cents)]
 
     def show_bill(self, payment: payments_pb2.Payment, query: payments_pb2.GetBill, _: Context) -> payments_pb2.Bill:
         if payment.requested_cents == 0:
@@ -169,6 +176,7 @@ class Till(payments_angzarr.Payments):
 
     @staticmethod
     def apply_payment_requested(payment: payments_pb2.Payment, event: payments_pb2.PaymentRequested) -> None:
+        payment.answered = True
         payment.requested_cents = event.cents
 
     @staticmethod
@@ -192,14 +200,22 @@ class Cashier(checkout_angzarr.Checkout):
     async def on_order_placed(
         self, _: State, event: orders_pb2.OrderPlacedV2, cx: ProcessContext
     ) -> checkout_pb2.CheckoutStarted:
-        return checkout_pb2.CheckoutStarted(order_id=event.order_id, sku=event.sku, quantity=event.quantity)
+        return checkout_pb2.CheckoutStarted(
+            order_id=event.order_id,
+            sku=event.sku,
+            quantity=event.quantity,
+            total_cents=event.total_cents,
+            currency=event.currency,
+        )
 
     async def on_stock_reserved(
         self, state: State, event: stock_pb2.StockReserved, cx: ProcessContext
     ) -> payments_pb2.RequestPayment:
         overdue = checkout_pb2.PaymentOverdue(order_id=event.order_id)
         cx.schedule("payment", datetime.timedelta(days=3), overdue)
-        return payments_pb2.RequestPayment(order_id=event.order_id, cents=state.total_cents)
+        return payments_pb2.RequestPayment(
+            order_id=event.order_id, cents=state.total_cents, currency=state.currency
+        )
 
     async def on_payment_captured(
         self, _: State, event: payments_pb2.PaymentCaptured, cx: ProcessContext
@@ -243,6 +259,7 @@ class Cashier(checkout_angzarr.Checkout):
     @staticmethod
     def apply_checkout_started(state: State, event: checkout_pb2.CheckoutStarted) -> None:
         state.sku, state.quantity = event.sku, event.quantity
+        state.total_cents, state.currency = event.total_cents, event.currency
 
     @staticmethod
     def apply_refund_due(state: State, event: checkout_pb2.RefundDue) -> None:
@@ -309,3 +326,12 @@ def test_missing_methods() -> None:
         assert "apply_stock_received" in str(error), error
     else:
         raise AssertionError("nothing was missed")
+
+
+def shop() -> tuple[Component, ...]:
+    book = OrderBook({"kettle": 4_500, "samovar": 60_000}, voucher_from_cents=10_000)
+    return book, OldOrders(), StockClerk(), Board(), Warehouse(), Till(), Cashier()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(*shop(), address=sys.argv[1]))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use angzarr_codegen::output::{self, Drift, Plan};
-use angzarr_codegen::{GeneratedFile, Report, Request, RustSettings};
+use angzarr_codegen::{GeneratedFile, PythonSettings, Report, Request, RustSettings};
 use clap::{Args, ValueEnum};
 
 use crate::console::{self, Exit, Format, findings, output_error, print, print_text, tell, usage};
@@ -65,18 +65,33 @@ fn once(arguments: &Generate) -> Exit {
 }
 
 fn generate(arguments: &Generate) -> Result<Exit, Exit> {
-    let Settings { mut request, project } = arguments.input.settings()?;
-    if matches!(arguments.language, Some(Language::Python)) {
-        return python(arguments, &request);
-    }
-    let settings = project.and_then(|project| project.rust);
-    if arguments.language.is_none() && settings.is_none() {
+    let Settings { request, project } = arguments.input.settings()?;
+    let (rust, python) = project.map(|project| (project.rust, project.python)).unwrap_or_default();
+    let listed = [rust.is_some().then_some(Language::Rust), python.is_some().then_some(Language::Python)];
+    let languages: Vec<Language> = match arguments.language {
+        Some(language) => vec![language],
+        None => listed.into_iter().flatten().collect(),
+    };
+    if languages.is_empty() {
         return Err(usage(&"there is no language to generate: name one, like `rust`, or list it in angzarr.yaml"));
     }
-    let RustSettings { out, extern_paths } = settings.unwrap_or_default();
-    let Some(out) = arguments.out.clone().or(out) else {
-        return Err(usage(&"there is no directory to write to: give --out, or `out` in angzarr.yaml"));
-    };
+    if languages.len() > 1 && arguments.out.is_some() {
+        return Err(usage(&"--out is for one language: name it"));
+    }
+    let mut exit = Exit::Done;
+    for language in languages {
+        let done = match language {
+            Language::Rust => generate_rust(arguments, request.clone(), rust.clone().unwrap_or_default())?,
+            Language::Python => generate_python(arguments, &request, python.clone().unwrap_or_default())?,
+        };
+        exit = if exit == Exit::Done { done } else { exit };
+    }
+    Ok(exit)
+}
+
+fn generate_rust(arguments: &Generate, mut request: Request, settings: RustSettings) -> Result<Exit, Exit> {
+    let RustSettings { out, extern_paths } = settings;
+    let out = directory(arguments, out)?;
     request.extern_paths =
         if arguments.extern_paths.is_empty() { extern_paths } else { arguments.extern_paths.iter().cloned().collect() };
     let generated = angzarr_codegen::generate(&request).map_err(|reports| findings(&reports))?;
@@ -84,16 +99,19 @@ fn generate(arguments: &Generate) -> Result<Exit, Exit> {
     deliver(&arguments.mode, &out, &generated.files)
 }
 
-fn python(arguments: &Generate, request: &Request) -> Result<Exit, Exit> {
+fn generate_python(arguments: &Generate, request: &Request, settings: PythonSettings) -> Result<Exit, Exit> {
     if !arguments.extern_paths.is_empty() {
         return Err(usage(&"--extern is about Rust modules"));
     }
-    let Some(out) = &arguments.out else {
-        return Err(usage(&"there is no directory to write to: give --out"));
-    };
+    let out = directory(arguments, settings.out)?;
     let generated = angzarr_codegen::generate_python(request).map_err(|reports| findings(&reports))?;
     findings(&generated.warnings);
-    deliver(&arguments.mode, out, &generated.files)
+    deliver(&arguments.mode, &out, &generated.files)
+}
+
+fn directory(arguments: &Generate, of_project: Option<PathBuf>) -> Result<PathBuf, Exit> {
+    let out = arguments.out.clone().or(of_project);
+    out.ok_or_else(|| usage(&"there is no directory to write to: give --out, or `out` in angzarr.yaml"))
 }
 
 /// Writes, or tells what would be written.
