@@ -52,7 +52,7 @@ pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, E
     tokio::spawn(end_at_next(signals));
     let mut ended = Ended::Done;
     drop(stop);
-    if timeout(config.drain.calls, &mut serving).await.is_err() {
+    if timeout(config.drain.notice.saturating_add(config.drain.calls), &mut serving).await.is_err() {
         warn!(waited = ?config.drain.calls, "calls are cut off");
         serving.abort();
         ended = Ended::CutOff;
@@ -88,7 +88,8 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
         builder = builder.remote(service);
     }
     let app = builder.start().await?;
-    let mut api = Api::new(app.clone(), config.limits).needs(config.services.clone());
+    let mut api = Api::new(app.clone(), config.limits);
+    api = api.needs(config.services.clone()).notice(config.drain.notice);
     if let Aggregates::Served(token) = &config.aggregates {
         for described in &described {
             api = api.aggregates(described, token.as_ref())?;
