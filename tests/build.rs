@@ -9,9 +9,14 @@ fn main() -> angzarr_codegen::BuildResult {
         .include(rows)
         .include(odd)
         .include("../examples/shop/proto")
-        .with(["shop/orders/v1/app/orders.proto", "shop/stock/v1/app/stock.proto"])
+        .with([
+            "shop/orders/v1/app/orders.proto",
+            "shop/stock/v1/app/stock.proto",
+            "shop/payments/v1/app/payments.proto",
+        ])
         .extern_path("shop.orders.v1", "::shop::orders::v1")
         .extern_path("shop.stock.v1", "::shop::stock::v1")
+        .extern_path("shop.payments.v1", "::shop::payments::v1")
         .compile([
             "bank/v1/accounts.proto",
             "bank/v1/app/accounts.proto",
@@ -27,6 +32,7 @@ fn main() -> angzarr_codegen::BuildResult {
             "rows/v1/rows.proto",
             "shelves/v1/shelves.proto",
             "shelves/v1/app/shelves.proto",
+            "takings/v1/app/takings.proto",
             "watch/v1/watch.proto",
             "watch/v1/app/watch.proto",
         ])

@@ -2,7 +2,7 @@
 //!
 //! A runtime in another process learns from it what derives know here, and resolves nothing a second time.
 
-mod descriptors;
+pub(crate) mod descriptors;
 mod upcast;
 
 mod wire {

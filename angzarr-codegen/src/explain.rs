@@ -10,7 +10,7 @@ macro_rules! pages {
 
 /// Sorted by code. A test holds that none is missing.
 const PAGES: &[(&str, &str)] = pages! {
-    "AZ0001" "AZ0002" "AZ0003" "AZ0004" "AZ0005" "AZ0006" "AZ0007"
+    "AZ0001" "AZ0002" "AZ0003" "AZ0004" "AZ0005" "AZ0006" "AZ0007" "AZ0008"
     "AZ0101" "AZ0102" "AZ0103" "AZ0104" "AZ0105" "AZ0106" "AZ0107" "AZ0108"
     "AZ0201" "AZ0202" "AZ0203" "AZ0204" "AZ0205" "AZ0206" "AZ0207" "AZ0208"
     "AZ0301" "AZ0302" "AZ0303" "AZ0304" "AZ0305" "AZ0306" "AZ0307" "AZ0308" "AZ0309" "AZ0310" "AZ0311" "AZ0312" "AZ0313"

@@ -4,6 +4,7 @@ mod descriptors;
 mod error;
 mod followed;
 mod include;
+mod not_found;
 mod sound;
 mod suggest;
 
@@ -20,14 +21,19 @@ use crate::report::{Columns, Source, Sources};
 use crate::{Report, Request};
 pub(crate) use descriptors::EncodedSet;
 use descriptors::{Set, Shared};
-use include::Include;
-pub(crate) use include::{BYTE_ORDER_MARK, missing_directory};
+pub(crate) use include::{BYTE_ORDER_MARK, Include, missing_directory, name_below};
 use suggest::Known;
 
 /// The annotations themselves travel with the generator, so that their version is always the one it understands.
 const EMBEDDED: [(&str, &str); 2] = [
     ("angzarr/v1/options.proto", include_str!("../proto/angzarr/v1/options.proto")),
     ("angzarr/v1/types.proto", include_str!("../proto/angzarr/v1/types.proto")),
+];
+
+/// What services and runtimes tell each other, beside those.
+const SERVICES: [(&str, &str); 2] = [
+    ("angzarr/v1/business.proto", include_str!("../proto/angzarr/v1/business.proto")),
+    ("angzarr/v1/description.proto", include_str!("../proto/angzarr/v1/description.proto")),
 ];
 
 /// Packages that belong to protobuf and to Angzarr itself; nothing in them is a user's.
@@ -78,8 +84,10 @@ pub(crate) fn read(request: &Request) -> Result<(Protos, Vec<Report>), Vec<Repor
         None if request.includes.is_empty() => resolver.add(Include::new(Path::new("."))),
         None => request.includes.iter().for_each(|include| resolver.add(Include::new(include))),
     };
-    let compilers = Compilers { request, places: &places };
-    let (protos, mut reports) = compilers.protos(&files, columns);
+    let compilers = Compilers { with: &request.with, places: &places, text: &|name| source(request, name) };
+    let (protos, reports) = compilers.protos(&files, columns);
+    let explain = |report| not_found::explain(report, &request.includes, set.as_deref());
+    let mut reports: Vec<Report> = reports.into_iter().map(explain).collect();
     let missing = if set.is_none() { include::missing(&request.includes) } else { Vec::new() };
     if !missing.is_empty() {
         // That a file is not found follows from that.
@@ -89,17 +97,41 @@ pub(crate) fn read(request: &Request) -> Result<(Protos, Vec<Report>), Vec<Repor
     Ok((protos, reports))
 }
 
-/// The same, looking for proto files in given places instead of the request's directories.
-pub(crate) fn read_from(request: &Request, places: &dyn Fn(&mut ChainFileResolver)) -> (Protos, Vec<Report>) {
-    Compilers { request, places }.protos(&request.files, Columns::Bytes)
+/// The same, looking for proto files, and for their texts by name, elsewhere than in the request's directories.
+pub(crate) fn read_from(
+    request: &Request,
+    places: &dyn Fn(&mut ChainFileResolver),
+    text: &dyn Fn(&str) -> Option<Source>,
+) -> (Protos, Vec<Report>) {
+    Compilers { with: &request.with, places, text }.protos(&request.files, Columns::Bytes)
+}
+
+/// The files of [`SERVICES`], linked.
+///
+/// # Errors
+/// A mistake of this crate.
+pub(crate) fn service_protos() -> Result<DescriptorPool, protox::Error> {
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(Embedded(&EMBEDDED));
+    resolver.add(Embedded(&SERVICES));
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = Compiler::with_file_resolver(resolver);
+    compiler.include_source_info(true).include_imports(true).open_file("angzarr/v1/business.proto")?;
+    Ok(compiler.descriptor_pool())
 }
 
 /// Makes compilers that find what a request asks for.
 struct Compilers<'a> {
-    request: &'a Request,
+    /// Files to read, but not to generate.
+    with: &'a [PathBuf],
     /// Adds the places where files lie.
     places: &'a dyn Fn(&mut ChainFileResolver),
+    /// The text of a file that was not compiled from one on disk.
+    text: Text<'a>,
 }
+
+/// Texts by the names of files.
+type Text<'a> = &'a dyn Fn(&str) -> Option<Source>;
 
 /// A compiler with all files that link, and the errors of those that do not.
 struct Linked {
@@ -126,18 +158,18 @@ impl Failure {
 
 impl Compilers<'_> {
     fn protos(&self, files: &[PathBuf], columns: Columns) -> (Protos, Vec<Report>) {
-        let Linked { compiler, generate, mut services, failed } = self.link(files, &self.request.with);
+        let Linked { compiler, generate, mut services, failed } = self.link(files, self.with);
         services.extend(generate.iter().cloned());
-        let reports = reports(&compiler, self.request, &failed);
+        let reports = reports(&compiler, self.text, &failed);
         let read = compiler.files().filter_map(|file| file.path().map(Path::to_path_buf)).collect();
-        let sources = Sources::new(sources(&compiler, self.request));
+        let sources = Sources::new(sources(&compiler, self.text));
         let pool = compiler.descriptor_pool();
         (Protos { pool, generate, services, read, sources, columns }, reports)
     }
 
     fn compiler(&self) -> Compiler {
         let mut resolver = ChainFileResolver::new();
-        resolver.add(Embedded);
+        resolver.add(Embedded(&EMBEDDED));
         (self.places)(&mut resolver);
         resolver.add(GoogleFileResolver::new());
         let mut compiler = Compiler::with_file_resolver(resolver);
@@ -197,23 +229,23 @@ fn open(
 }
 
 /// What is wrong with the files that failed. A file that several others import is reported once.
-fn reports(compiler: &Compiler, request: &Request, failed: &Failed) -> Vec<Report> {
+fn reports(compiler: &Compiler, text: Text<'_>, failed: &Failed) -> Vec<Report> {
     if failed.is_empty() {
         return Vec::new();
     }
-    let mut sources = sources(compiler, request);
+    let mut sources = sources(compiler, text);
     let names = failed.values().filter_map(|failure| failure.error.file());
-    sources.extend(names.filter_map(|name| Some((name.to_owned(), source(request, name)?))));
+    sources.extend(names.filter_map(|name| Some((name.to_owned(), text(name)?))));
     let sources = Sources::new(sources);
     failed.iter().flat_map(|(path, one)| error::reports(path, &one.error, &sources, &one.known)).collect()
 }
 
 /// For places; a text that has gone since it was compiled only makes them coarser.
-fn sources(compiler: &Compiler, request: &Request) -> BTreeMap<String, Source> {
+fn sources(compiler: &Compiler, text: Text<'_>) -> BTreeMap<String, Source> {
     let read = |path: &Path| Some(Source::new(path, std::fs::read_to_string(path).ok()?));
     let source = |file: FileMetadata| match file.path() {
         Some(path) => read(path),
-        None => source(request, file.name()),
+        None => text(file.name()),
     };
     compiler.files().filter_map(|file| Some((file.name().to_owned(), source(file.clone())?))).collect()
 }
@@ -235,11 +267,11 @@ fn opened(compiler: &Compiler) -> BTreeSet<String> {
 }
 
 /// Finds Angzarr's own protos inside the program.
-struct Embedded;
+struct Embedded(&'static [(&'static str, &'static str)]);
 
 impl FileResolver for Embedded {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        match EMBEDDED.iter().find(|(embedded, _)| *embedded == name) {
+        match self.0.iter().find(|(embedded, _)| *embedded == name) {
             Some((_, source)) => File::from_source(name, source),
             None => Err(protox::Error::file_not_found(name)),
         }

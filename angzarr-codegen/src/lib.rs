@@ -139,6 +139,18 @@ pub fn generate(request: &Request) -> Result<Generated, Vec<Report>> {
     Ok(Generated { files, read: understood.read, warnings })
 }
 
+/// Generates Python, writing nothing: a package of messages with their stubs, an abstract class for each component, and a
+/// server of these.
+/// The same request gives the same bytes, in whatever order its files are listed; `extern_paths` do not count.
+///
+/// # Errors
+/// Everything that is wrong with the input, sorted by place.
+pub fn generate_python(request: &Request) -> Result<Generated, Vec<Report>> {
+    let understood = understand(request)?;
+    let files = lang::python::generate(&understood)?;
+    Ok(Generated { files, read: understood.read, warnings: understood.warnings })
+}
+
 /// What can be understood, and everything that is wrong with it.
 fn examine(request: &Request) -> Result<(Understood, Vec<Report>), Vec<Report>> {
     let (protos, mut reports) = frontend::read(request)?;

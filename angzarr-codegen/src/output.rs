@@ -9,6 +9,7 @@ mod drift;
 mod manifest;
 mod place;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -175,11 +176,15 @@ pub type Comment = (&'static str, &'static str);
 /// says so is overwritten.
 ///
 /// # Errors
-/// A file that was not generated, or is a symbolic link, is left alone; a file that cannot be written.
+/// A file that was not generated, or is a symbolic link, is left alone; a file that cannot be read or written.
 pub fn save_generated(path: &Path, (open, close): Comment, text: &str) -> Result<(), OutputError> {
     match fs::read(path) {
         Ok(present) if !has_header(&present) => {
             Err(OutputError::Refused(vec![place::in_the_way(Path::new(""), path, "was not generated")]))
+        }
+        // Whose a file is that cannot be read, nobody knows.
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(OutputError::io("read", path)(error))
         }
         _ => save(path, &format!("{open}{HEADER}; do not edit.{close}\n{text}")),
     }

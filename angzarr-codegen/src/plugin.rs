@@ -74,11 +74,13 @@ pub fn answer(request: &[u8]) -> Result<Answer, prost::DecodeError> {
 
 fn generate(request: PluginRequest) -> Result<Generated, String> {
     let Parameters { language, extern_paths, with } = parameters(&request.parameter)?;
-    match language.as_deref() {
-        Some("rust") => {}
-        Some(other) => return Err(format!("there is no language `{other}`; there is `rust`")),
+    let generate = match language.as_deref() {
+        Some("rust") => crate::generate,
+        Some("python") if !extern_paths.is_empty() => return Err("parameter extern is about Rust modules".to_owned()),
+        Some("python") => crate::generate_python,
+        Some(other) => return Err(format!("there is no language `{other}`; there are `rust` and `python`")),
         None => return Err("name the language, like --angzarr_opt=lang=rust".to_owned()),
-    }
+    };
     let mut files: Vec<PathBuf> = request.file_to_generate.into_iter().map(PathBuf::from).collect();
     files.retain(|file| !travels_along(file));
     if files.is_empty() {
@@ -91,7 +93,7 @@ fn generate(request: PluginRequest) -> Result<Generated, String> {
         descriptors: Some(EncodedSet { file: request.proto_file }.encode_to_vec()),
         ..Request::default()
     };
-    crate::generate(&request).map_err(|mut found| {
+    generate(&request).map_err(|mut found| {
         let named = |report: &Report| report.place.as_ref().is_some_and(|p| request.with.iter().any(|f| *f == *p.file));
         for report in found.iter_mut().filter(|report| report.code == codes::FILE_NOT_FOUND.id && named(report)) {
             report.message = format!("parameter with: {}", report.message);

@@ -39,7 +39,9 @@ pub struct Project {
     pub lock: Option<PathBuf>,
     /// What to generate Rust like; none if the project does not name the language.
     pub rust: Option<RustSettings>,
-    /// The text of the file, for findings about its patterns.
+    /// Where the file names its directories; flags may have replaced them.
+    include_places: Vec<(PathBuf, Place)>,
+    /// The text of the file, for findings about it.
     sources: Sources,
 }
 
@@ -102,8 +104,7 @@ impl Project {
     /// Patterns that fit no file, and directories that cannot be read.
     pub fn request(&self) -> Result<Request, ProjectError> {
         let missing = self.includes.iter().filter(|include| !include.as_os_str().is_empty() && !include.is_dir());
-        let at = |include: &PathBuf| missing_directory(include).at(Place::file(&self.path.to_string_lossy()));
-        let missing: Vec<Report> = missing.map(at).collect();
+        let missing: Vec<Report> = missing.map(|include| self.missing_directory(include)).collect();
         if !missing.is_empty() {
             return Err(ProjectError::Findings(missing));
         }
@@ -114,6 +115,14 @@ impl Project {
             return Err(ProjectError::Findings(Report::sorted(found)));
         }
         files.retain(|file| !with.contains(file));
+        if files.is_empty() {
+            // A run for no file would take away whatever an earlier one wrote.
+            let place =
+                self.with.first().map_or_else(|| Place::file(&self.path.to_string_lossy()), |one| one.place.clone());
+            let report = Report::of(codes::NO_FILES, "every file is only read, so nothing is left to generate");
+            let report = report.help("let `with` fit fewer files than `files` does").at(place).from(&self.sources);
+            return Err(ProjectError::Findings(vec![report]));
+        }
         let extern_paths = self.rust.as_ref().map(|rust| rust.extern_paths.clone()).unwrap_or_default();
         Ok(Request {
             includes: self.includes.clone(),
@@ -122,6 +131,14 @@ impl Project {
             extern_paths,
             ..Request::default()
         })
+    }
+
+    fn missing_directory(&self, include: &Path) -> Report {
+        let report = missing_directory(include);
+        match self.include_places.iter().find(|(path, _)| path == include) {
+            Some((_, place)) => report.at(place.clone()).from(&self.sources),
+            None => report,
+        }
     }
 
     /// Names of all files that fit, relative to their include directory.

@@ -7,12 +7,22 @@ use tera::{Context, Tera};
 use crate::Report;
 
 /// Every template, by the name under which it is rendered.
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 20] = [
     ("pictures/catalogue.md", include_str!("../templates/pictures/catalogue.md.tera")),
     ("pictures/graph.dot", include_str!("../templates/pictures/graph.dot.tera")),
     ("pictures/graph.mmd", include_str!("../templates/pictures/graph.mmd.tera")),
     ("pictures/graph.svg", include_str!("../templates/pictures/graph.svg.tera")),
     ("pictures/page.html", include_str!("../templates/pictures/page.html.tera")),
+    ("python/components.py", include_str!("../templates/python/components.py.tera")),
+    ("python/description.py", include_str!("../templates/python/description.py.tera")),
+    ("python/header.py", include_str!("../templates/python/header.py.tera")),
+    ("python/ids.py", include_str!("../templates/python/ids.py.tera")),
+    ("python/messages.py", include_str!("../templates/python/messages.py.tera")),
+    ("python/messages.pyi", include_str!("../templates/python/messages.pyi.tera")),
+    ("python/server.py", include_str!("../templates/python/server.py.tera")),
+    ("python/tables.py", include_str!("../templates/python/tables.py.tera")),
+    ("python/support.py", include_str!("../templates/python/support.py.tera")),
+    ("python/testing.py", include_str!("../templates/python/testing.py.tera")),
     ("rust/header.rs", include_str!("../templates/rust/header.rs.tera")),
     ("rust/attributes.rs", include_str!("../templates/rust/attributes.rs.tera")),
     ("rust/component.rs", include_str!("../templates/rust/component.rs.tera")),

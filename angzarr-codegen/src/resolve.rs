@@ -1,6 +1,7 @@
 //! Descriptors in, model out: what annotations mean, what names in options refer to, and where everything stands.
 
 mod component;
+mod later;
 mod layout;
 mod literal;
 mod message;
@@ -19,6 +20,7 @@ use prost_reflect::{FileDescriptor, MessageDescriptor, ServiceDescriptor};
 use crate::frontend::{FOREIGN_PACKAGES, Protos};
 use layout::Layout;
 use options::{Annotations, HandlerKind};
+use shape::Shapes;
 pub(crate) use spans::Spans;
 
 /// A model and the places of everything in it.
@@ -39,6 +41,7 @@ struct Context<'a> {
     commands: BTreeSet<String>,
     /// Messages that some aggregate records as fact, by full name.
     facts: BTreeSet<String>,
+    shapes: Shapes,
     spans: Spans,
     found: Diagnostics,
 }
@@ -49,6 +52,7 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
     let mut context = Context {
         commands: inputs(protos, &annotations, HandlerKind::Command),
         facts: inputs(protos, &annotations, HandlerKind::Fact),
+        shapes: Shapes::of(&protos.pool),
         protos,
         annotations,
         spans: Spans::new(protos.sources.clone(), protos.columns),
@@ -59,6 +63,7 @@ pub(crate) fn resolve(protos: &Protos) -> Resolved {
     messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
     model.messages = messages.iter().map(|message| message::message(&mut context, message)).collect();
     model.enums = enums(&mut context);
+    later::check(&mut context);
     let layout = Layout::of(&context);
     layout.cycles(&mut context);
     let mut undecided = Undecided::default();

@@ -188,6 +188,15 @@ mod tests {
         }
     }
 
+    /// An image has users already, and names for them that a project may have: `mail`, `news`, `games`.
+    #[test]
+    fn the_user_of_an_image_is_not_called_like_the_project() {
+        let files = rust(&"mail".parse().unwrap(), &Origin::Version("0.1.0".to_owned())).unwrap();
+        let image = &files.iter().find(|file| file.name == "Containerfile").unwrap().text;
+        assert!(image.contains("RUN useradd --system app && install -d -o app /data\nUSER app\n"), "{image}");
+        assert!(image.ends_with("ENTRYPOINT [\"mail\"]\n"), "{image}");
+    }
+
     #[test]
     fn crates_come_from_where_it_was_said() {
         let manifest = |origin: Origin| {

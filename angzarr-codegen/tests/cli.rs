@@ -96,6 +96,27 @@ fn a_missing_file_is_a_finding() {
 }
 
 #[test]
+fn a_misspelt_file_is_told_its_name() {
+    let directory = workspace();
+    let good = fs::read_to_string(directory.path().join("good.proto")).unwrap();
+    fs::create_dir(directory.path().join("deep")).unwrap();
+    fs::write(directory.path().join("deep/imports.proto"), good.replace("v1/options", "v1/option")).unwrap();
+    for (file, meant) in [
+        ("god.proto", Some("good.proto")),
+        ("deep/import.proto", Some("deep/imports.proto")),
+        ("deep/imports.proto", Some("angzarr/v1/options.proto")),
+        ("deep/good.proto", None),
+        ("unlike.proto", None),
+    ] {
+        let output = angzarr(directory.path(), &["ir", file]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).starts_with("error[AZ0002]: "), "{}", text(&output.stderr));
+        let suggestion = text(&output.stderr).split_once("did you mean `").and_then(|(_, rest)| rest.split('`').next());
+        assert_eq!(suggestion, meant, "{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn what_cannot_be_written_is_named() {
     let directory = workspace();
     fs::write(directory.path().join("gen"), "a file, not a directory").unwrap();
@@ -171,6 +192,18 @@ fn codes_are_explained() {
     let unknown = angzarr(directory.path(), &["explain", "AZ0310x"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).starts_with("error: there is no code AZ0310x; did you mean AZ0310?\n"));
+    let unknown = angzarr(directory.path(), &["explain", "root"]);
+    assert!(text(&unknown.stderr).starts_with("error: there is no code root; `angzarr explain` lists all\n"));
+}
+
+#[test]
+fn a_page_of_the_manual_is_told_its_name() {
+    let directory = workspace();
+    let page = angzarr(directory.path(), &["man", "breaking"]);
+    assert!(text(&page.stdout).contains("angzarr\\-breaking"), "{}", text(&page.stdout));
+    let unknown = angzarr(directory.path(), &["man", "braking"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).starts_with("error: there is no subcommand `braking`; did you mean `breaking`?\n"));
 }
 
 /// The device takes nothing, so whoever believes in the output would be wrong.
@@ -257,6 +290,29 @@ fn what_is_not_as_generated_is_annotated() {
     assert!(lines[2].starts_with(expected), "{lines:?}");
     let output = check("json");
     assert!(text(&output.stderr).lines().all(|line| line.contains(r#""code":"AZ0707""#)), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_lock_that_is_not_up_to_date_is_annotated() {
+    let directory = workspace();
+    let lock = |more: &[&str]| angzarr(directory.path(), &[&["lock", "good.proto"], more].concat());
+    let output = lock(&["--check", "--format", "github"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "there is no angzarr.lock; `angzarr lock` writes it\n");
+    assert_eq!(
+        text(&output.stderr),
+        "::error file=angzarr.lock,title=AZ0707::there is no angzarr.lock%0Ahelp: run `angzarr lock`, and commit what comes of it\n"
+    );
+    assert_eq!(text(&lock(&[]).stdout), "angzarr.lock: 1 stored message in 1 domain\n");
+    let source = fs::read_to_string(directory.path().join("good.proto")).unwrap();
+    let more = source.replace("message Done {}", "message Done { string by = 1; }");
+    fs::write(directory.path().join("good.proto"), more).unwrap();
+    let output = lock(&["--check", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = "angzarr.lock is not up to date: t.v1.Done is different";
+    assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+    let output = lock(&["--check"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), ""));
 }
 
 /// So that a terminal or an editor opens it.

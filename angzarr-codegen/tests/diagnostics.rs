@@ -53,8 +53,9 @@ fn texts() {
 
 #[test]
 fn every_code_that_protos_can_cause_has_a_case() {
-    // About the attributes of derives, mistakes of the generator itself, and what is asked besides the protos.
-    let elsewhere = [codes::BAD_ATTRIBUTE.id, codes::INTERNAL.id, codes::BAD_EXTERN.id];
+    // About the attributes of derives, mistakes of the generator itself, what is asked besides the protos, and what other
+    // compilers know.
+    let elsewhere = [codes::BAD_ATTRIBUTE.id, codes::INTERNAL.id, codes::BAD_EXTERN.id, codes::LATER_OPTION.id];
     // `AZ06…` compares with what was before, `AZ07…` is about project files; see `evolution/`, `project.rs` and `ownership.rs`.
     let here = |id: &str| !elsewhere.contains(&id) && !id.starts_with("AZ06") && !id.starts_with("AZ07");
     for code in codes::ALL.iter().filter(|code| here(code.id)) {
@@ -251,5 +252,54 @@ fn a_build_script_prints_findings_readably() {
         format!("{:?}", angzarr_codegen::BuildError::Findings(reports)),
         "\nerror[AZ0301]: command `t.v1.Do` has no root\n--> t.proto:7:9\n \
          = help: mark one field with `[(angzarr.v1.field).root = true]`\n"
+    );
+}
+
+/// What is compiled elsewhere may have been compiled with options that came after this version.
+#[test]
+fn annotations_of_a_later_version_are_not_ignored() {
+    let include = tempfile::tempdir().unwrap();
+    let options = include_str!("../proto/angzarr/v1/options.proto")
+        .replace("  bool retired = 2;", "  bool retired = 2;\n  bool sealed = 99;")
+        .replace("    FACT = 1;", "    FACT = 1;\n    AUDIT = 77;")
+        + "extend google.protobuf.OneofOptions { bool oneof = 50733; }\n";
+    let own = r#"syntax = "proto3";
+package t.v1;
+import "angzarr/v1/options.proto";
+message Opened { option (angzarr.v1.message).sealed = true; string id = 1; }
+message Other { oneof either { option (angzarr.v1.oneof) = true; string name = 1; } }
+message State {}
+service Doors {
+  option (angzarr.v1.component).aggregate = { domain: "doors" state: "State" };
+  rpc Open(Opened) returns (Opened) { option (angzarr.v1.handler).kind = AUDIT; }
+}
+"#;
+    // Another project may give the same number a meaning of its own.
+    let foreign = r#"syntax = "proto3";
+package foreign;
+import "google/protobuf/descriptor.proto";
+extend google.protobuf.EnumOptions { string owner = 50733; }
+enum Colour { option (owner) = "me"; GREY = 0; }
+"#;
+    fs::create_dir_all(include.path().join("angzarr/v1")).unwrap();
+    for (name, text) in [("angzarr/v1/options.proto", &*options), ("own.proto", own), ("foreign.proto", foreign)] {
+        fs::write(include.path().join(name), text).unwrap();
+    }
+    let mut compiler = protox::Compiler::new([include.path()]).unwrap();
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(["own.proto", "foreign.proto"]).unwrap();
+    let descriptors = Some(compiler.encode_file_descriptor_set());
+    let reports = generate(&Request { descriptors, ..Request::default() }).unwrap_err();
+    let later: Vec<&Report> = reports.iter().filter(|report| report.code == codes::LATER_OPTION.id).collect();
+    let told: Vec<(u32, &str)> =
+        later.iter().map(|report| (report.place.as_ref().unwrap().line, report.message.as_str())).collect();
+    let unknown = "which this version of angzarr does not know";
+    assert_eq!(
+        told,
+        [
+            (4, &*format!("`t.v1.Opened` has option number 99 of `angzarr.v1.MessageOptions`, {unknown}")),
+            (5, &*format!("`t.v1.Other.either` has an annotation, {unknown}")),
+            (9, &*format!("`t.v1.Doors.Open` has the value 77 of `angzarr.v1.HandlerOptions.kind`, {unknown}")),
+        ]
     );
 }

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use angzarr_codegen::description::Description;
-use angzarr_codegen::{Request, generate};
+use angzarr_codegen::{Request, generate, generate_python};
 use prost::Message;
 use prost_reflect::text_format::FormatOptions;
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -101,7 +101,21 @@ fn check(case: &str) {
     if let Some(text) = actual.remove(Path::new("angzarr-description.rs")) {
         actual.insert(PathBuf::from("angzarr-description.txtpb"), readable(&text));
     }
-    let directory = case_directory(case).join("expected");
+    compare(case, "expected", &actual);
+}
+
+/// The same in Python, without the bytes of descriptors.
+fn check_python(case: &str) {
+    let generated = generate_python(&request(case)).unwrap();
+    let readable = |text: &str| text.split_inclusive('\n').filter(|line| !line.starts_with("    b\"")).collect();
+    // Neither what every package has nor modules without content.
+    let files = (generated.files.into_iter())
+        .filter(|file| file.text.lines().count() > 2 && !file.name.starts_with("angzarr/"));
+    compare(case, "python", &files.map(|file| (PathBuf::from(file.name), readable(&file.text))).collect());
+}
+
+fn compare(case: &str, folder: &str, actual: &BTreeMap<PathBuf, String>) {
+    let directory = case_directory(case).join(folder);
     let mut expected = BTreeMap::new();
     if directory.exists() {
         for file in files_below(&directory) {
@@ -109,15 +123,23 @@ fn check(case: &str) {
             expected.insert(file, text);
         }
     }
-    if actual == expected {
+    if *actual == expected {
         return;
     }
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).unwrap();
-    for (file, text) in &actual {
+    for (file, text) in actual {
+        fs::create_dir_all(directory.join(file).parent().unwrap()).unwrap();
         fs::write(directory.join(file), text).unwrap();
     }
     panic!("the output of `{case}` changed; expected files were rewritten, review them with `git diff`");
+}
+
+#[test]
+fn python() {
+    for case in ["facts", "keywords", "upcasting"] {
+        check_python(case);
+    }
 }
 
 #[test]
@@ -226,8 +248,8 @@ fn descriptor_sets_that_cannot_be_used() {
         |request: &Request| -> Vec<String> { generate(request).unwrap_err().iter().map(ToString::to_string).collect() };
     assert_eq!(
         findings(&Request { files: vec!["nowhere.proto".into()], ..set.clone() }),
-        ["error[AZ0002]: file 'nowhere.proto' is not in any include path\n--> nowhere.proto\n = help: name files \
-          relative to a directory given with -I"]
+        ["error[AZ0002]: `nowhere.proto` is not among the compiled protos\n--> nowhere.proto\n = help: give names as \
+          compilers have them, relative to their include directories"]
     );
     assert_eq!(
         findings(&Request { descriptors: Some(b"nonsense".to_vec()), ..set.clone() }),

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands; helpers are not exempt by themselves")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 const MANIFEST: &str = ".angzarr-manifest";
 
@@ -61,6 +61,38 @@ fn a_picture_overwrites_pictures_only() {
         let printed = angzarr(directory.path(), &["graph", "--as", form, "b.proto"]);
         assert!(picture.ends_with(text(&printed.stdout)), "{form}");
     }
+}
+
+#[test]
+fn a_directory_is_not_replaced_by_a_picture() {
+    let directory = generated();
+    let output = angzarr(directory.path(), &["graph", "--out", "gen", "a.proto"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).starts_with("error: cannot read gen: "), "{}", text(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_project_creates_nothing_behind_a_link() {
+    let directory = tempfile::tempdir().unwrap();
+    for folder in ["todo", "elsewhere"] {
+        fs::create_dir(directory.path().join(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink("../elsewhere", directory.path().join("todo/src")).unwrap();
+    let new = || angzarr(directory.path(), &["new", "todo", "--lang", "rust"]);
+    let output = new();
+    assert_eq!(output.status.code(), Some(1));
+    let expected =
+        "error[AZ0704]: `todo/src/components.rs` is a symbolic link, or lies behind one, so it is left alone\n";
+    assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
+    assert_eq!(names(&directory.path().join("todo")), ["src"]);
+    assert_eq!(names(&directory.path().join("elsewhere")), [""; 0]);
+    // What is there already is the user's, wherever it lies.
+    for name in ["components.rs", "lib.rs", "main.rs"] {
+        fs::write(directory.path().join("elsewhere").join(name), "mine").unwrap();
+    }
+    assert_eq!(new().status.code(), Some(0));
+    assert_eq!(fs::read_to_string(directory.path().join("elsewhere/main.rs")).unwrap(), "mine");
 }
 
 #[cfg(unix)]
@@ -123,6 +155,21 @@ fn an_orphan_that_was_edited_is_told_and_stays() {
     // From now on it is the user's, and `--check` tells that it does not belong there.
     let output = only_a(directory.path(), &["--check"]);
     assert_eq!(text(&output.stdout), "stray: gen/b.v1.rs\n");
+}
+
+/// A catalogue of several files is kept like generated code.
+#[test]
+fn a_catalogue_loses_what_is_not_in_it_any_more() {
+    let directory = generated();
+    let docs = |files: &[&str]| angzarr(directory.path(), &[&["docs", "--out", "docs"], files].concat());
+    assert_eq!(text(&docs(&["a.proto", "b.proto"]).stdout), "3 written, 0 unchanged\n");
+    assert_eq!(text(&docs(&["a.proto"]).stdout), "1 written, 1 unchanged, 1 removed\n");
+    assert_eq!(text(&docs(&["a.proto", "b.proto"]).stdout), "2 written, 1 unchanged\n");
+    fs::write(directory.path().join("docs/b.md"), "edited").unwrap();
+    let output = docs(&["a.proto"]);
+    assert_eq!(text(&output.stdout), "1 written, 1 unchanged\n");
+    let warning = "warning[AZ0706]: `docs/b.md` is not generated any more, but was edited: it stays\n";
+    assert!(text(&output.stderr).starts_with(warning), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -293,38 +340,79 @@ fn watching_goes_on_after_mistakes() {
     fs::create_dir(here.join("proto")).unwrap();
     let file = here.join("proto/a.proto");
     fs::write(&file, proto("a")).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_angzarr"))
-        .current_dir(here)
-        .args(["gen", "rust", "-I", "proto", "--out", "gen", "a.proto", "--watch"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut until = |end: &str| -> String {
-        let mut lines = String::new();
-        for line in told.by_ref() {
-            let line = line.unwrap();
-            if line.contains(end) {
-                return lines;
-            }
-            lines.push_str(&line);
-        }
-        panic!("it ended: {lines}");
-    };
-    let mut done = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(until("watching"), "");
-    assert_eq!(done.next().unwrap().unwrap(), "3 written, 0 unchanged");
+    let mut watch = Watch::begin(here);
+    assert_eq!(watch.told(), "");
+    assert_eq!(watch.done(), "3 written, 0 unchanged");
     // Renamed into place, as many editors do, so that no half-written file is seen.
     let replace = |text: String| {
         fs::write(here.join("next"), text).unwrap();
         fs::rename(here.join("next"), &file).unwrap();
     };
     replace("nonsense".to_owned());
-    assert!(until("watching").contains("error[AZ0001]"));
+    assert!(watch.told().contains("error[AZ0001]"));
     replace(proto("a").replace("message Done {}", "message Done { string by = 1; }"));
-    assert_eq!(until("watching"), "");
-    assert_eq!(done.next().unwrap().unwrap(), "2 written, 1 unchanged");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    assert_eq!(watch.told(), "");
+    assert_eq!(watch.done(), "2 written, 1 unchanged");
+}
+
+/// As when git goes to another branch and back.
+#[test]
+fn watching_goes_on_in_another_directory_of_the_same_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let mut watch = Watch::begin(here);
+    assert!(watch.told().contains("there is no include directory `proto`"));
+    for name in ["a", "b"] {
+        fs::create_dir(here.join("next")).unwrap();
+        fs::write(here.join("next/a.proto"), proto(name)).unwrap();
+        fs::rename(here.join("next"), here.join("proto")).unwrap();
+        assert_eq!(watch.told(), "");
+        assert!(watch.done().contains(" written"), "{name}");
+        fs::write(here.join("nonsense"), "nonsense").unwrap();
+        fs::rename(here.join("nonsense"), here.join("proto/a.proto")).unwrap();
+        assert!(watch.told().contains("error[AZ0001]"));
+        fs::rename(here.join("proto"), here.join(format!("old-{name}"))).unwrap();
+        assert!(watch.told().contains("there is no include directory `proto`"));
+    }
+}
+
+/// `angzarr gen rust --watch` of `proto/a.proto`, until it is dropped.
+struct Watch {
+    child: Child,
+    told: Lines<BufReader<ChildStderr>>,
+    done: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    fn begin(directory: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_angzarr"))
+            .current_dir(directory)
+            .args(["gen", "rust", "-I", "proto", "--out", "gen", "a.proto", "--watch"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let told = BufReader::new(child.stderr.take().unwrap()).lines();
+        let done = BufReader::new(child.stdout.take().unwrap()).lines();
+        Watch { child, told, done }
+    }
+
+    /// What a run finds, until the next change is waited for.
+    fn told(&mut self) -> String {
+        let lines = self.told.by_ref().map(Result::unwrap);
+        lines.take_while(|line| !line.starts_with("watching for changes")).collect()
+    }
+
+    /// What the next run did that found no mistake.
+    fn done(&mut self) -> String {
+        self.done.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // One that has ended already cannot be ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -44,20 +44,27 @@ fn protoc(directory: &Path, arguments: &[&str]) -> Output {
 
 /// Every generated file and its text; the manifest is the command's own.
 fn files(directory: &Path) -> BTreeMap<String, String> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let named = entries.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path));
-    named
-        .filter(|(name, _)| !name.starts_with('.'))
-        .map(|(name, path)| (name, fs::read_to_string(path).unwrap()))
-        .collect()
+    let mut found = BTreeMap::new();
+    let mut open = vec![directory.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.strip_prefix(directory).unwrap().display().to_string();
+            if path.is_dir() {
+                open.push(path);
+            } else if !name.starts_with('.') {
+                found.insert(name, fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    found
 }
 
-/// What `angzarr gen rust` makes of the shop, with more arguments.
-fn generated(directory: &Path, arguments: &[&str]) -> BTreeMap<String, String> {
+/// What `angzarr gen` makes with these arguments.
+fn generated(directory: &Path, language: &str, arguments: &[&str]) -> BTreeMap<String, String> {
     let out = directory.join("expected");
     let output = Command::new(env!("CARGO_BIN_EXE_angzarr"))
         .current_dir(directory)
-        .args(["gen", "rust", "--out", "expected"])
+        .args(["gen", language, "--out", "expected"])
         .args(arguments)
         .output()
         .unwrap();
@@ -65,22 +72,24 @@ fn generated(directory: &Path, arguments: &[&str]) -> BTreeMap<String, String> {
     files(&out)
 }
 
-fn shop_generated(directory: &Path) -> BTreeMap<String, String> {
+fn shop_generated(directory: &Path, language: &str) -> BTreeMap<String, String> {
     let include = root().join("examples/shop/proto").display().to_string();
     let shop = shop();
     let names = shop.iter().map(String::as_str);
-    generated(directory, &["-I", &include].into_iter().chain(names).collect::<Vec<_>>())
+    generated(directory, language, &["-I", &include].into_iter().chain(names).collect::<Vec<_>>())
 }
 
 #[test]
 fn protoc_makes_the_same_of_the_shop() {
-    let directory = tempfile::tempdir().unwrap();
-    fs::create_dir(directory.path().join("gen")).unwrap();
-    let shop = shop();
-    let options = ["--angzarr_out=gen", "--angzarr_opt=lang=rust"].into_iter();
-    let output = protoc(directory.path(), &options.chain(shop.iter().map(String::as_str)).collect::<Vec<_>>());
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(files(&directory.path().join("gen")), shop_generated(directory.path()));
+    for language in ["rust", "python"] {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("gen")).unwrap();
+        let shop = shop();
+        let options = ["--angzarr_out=gen".to_owned(), format!("--angzarr_opt=lang={language}")];
+        let output = protoc(directory.path(), &options.iter().chain(&shop).map(String::as_str).collect::<Vec<_>>());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(files(&directory.path().join("gen")), shop_generated(directory.path(), language));
+    }
 }
 
 #[test]
@@ -90,9 +99,9 @@ fn a_descriptor_set_of_protoc_gives_the_same() {
     let options = ["--include_imports", "--include_source_info", "--descriptor_set_out=shop.bin"].into_iter();
     let output = protoc(directory.path(), &options.chain(shop.iter().map(String::as_str)).collect::<Vec<_>>());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let from_set = generated(directory.path(), &["--descriptor-set", "shop.bin"]);
+    let from_set = generated(directory.path(), "rust", &["--descriptor-set", "shop.bin"]);
     fs::remove_dir_all(directory.path().join("expected")).unwrap();
-    assert_eq!(from_set, shop_generated(directory.path()));
+    assert_eq!(from_set, shop_generated(directory.path(), "rust"));
 }
 
 #[test]
@@ -109,7 +118,7 @@ fn buf_makes_the_same_of_the_shop() {
     fs::write(here.join("buf.gen.yaml"), format!("version: v2\nplugins:\n{plugin}")).unwrap();
     let output = Command::new(root().join("proto/buf")).current_dir(here).arg("generate").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(files(&here.join("gen")), shop_generated(here));
+    assert_eq!(files(&here.join("gen")), shop_generated(here, "rust"));
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -148,7 +157,8 @@ fn parameters_are_checked() {
         .unwrap();
     for (options, message) in [
         ("", "name the language, like --angzarr_opt=lang=rust"),
-        ("lang=cobol", "there is no language `cobol`; there is `rust`"),
+        ("lang=cobol", "there is no language `cobol`; there are `rust` and `python`"),
+        ("lang=python,extern=a.v1=::a", "parameter extern is about Rust modules"),
         ("lang=rust,exern=a=b", "there is no parameter `exern`; did you mean `extern`?"),
         (
             "lang=rust,extern=a",

@@ -67,6 +67,20 @@ fn files_are_patterns_and_those_of_with_are_not_generated() {
     assert!(saga.contains("::stock::shop::stock::v1::ReserveStock"), "{saga}");
 }
 
+/// What was generated is not taken away by a slip in the project file.
+#[test]
+fn a_project_that_only_reads_is_a_mistake() {
+    let directory = project(SHOP);
+    assert_eq!(text(&angzarr(directory.path(), &["gen"]).stdout), "9 written, 0 unchanged\n");
+    let all = SHOP.replace("SHOP", &shop()) + "with: [\"**/*.proto\"]\n";
+    fs::write(directory.path().join("angzarr.yaml"), all).unwrap();
+    let output = angzarr(directory.path(), &["gen"]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "error[AZ0703]: every file is only read, so nothing is left to generate\n --> angzarr.yaml:3:8\n";
+    assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
+    assert!(directory.path().join("src/generated/shop.stock.v1.rs").is_file());
+}
+
 #[test]
 fn a_project_without_includes_has_its_own_folder() {
     let directory = project("languages: {rust: {out: gen}}\n");
@@ -113,11 +127,11 @@ fn an_include_directory_that_is_not_there_is_named() {
     let directory = project("include: [nowhere]\nlanguages: {rust: {out: gen}}\n");
     let output = angzarr(directory.path(), &["gen"]);
     assert_eq!(output.status.code(), Some(1));
-    let expected = "error[AZ0002]: there is no include directory `nowhere`\n--> angzarr.yaml\n";
+    let expected = "error[AZ0002]: there is no include directory `nowhere`\n --> angzarr.yaml:1:11\n";
     assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
-    let output = angzarr(directory.path(), &["gen", "--watch"]);
-    assert_eq!(output.status.code(), Some(3));
-    assert!(text(&output.stderr).contains("nowhere"), "{}", text(&output.stderr));
+    let output = angzarr(directory.path(), &["gen", "-I", "neither"]);
+    let expected = "error[AZ0002]: there is no include directory `neither`\n |\n = help: ";
+    assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -201,4 +215,36 @@ fn the_lock_lies_where_the_project_says() {
         assert_eq!(angzarr(&below, &["lock", "--lock", "mine.lock"]).status.code(), Some(0));
         assert!(below.join("mine.lock").is_file());
     }
+}
+
+/// A shell completes paths, and an editor has whole ones.
+#[test]
+fn a_file_is_found_by_its_path_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    // The directory has the name with which the names in it begin.
+    fs::create_dir_all(here.join("shop/shop/v1")).unwrap();
+    fs::create_dir_all(here.join("elsewhere")).unwrap();
+    let source = fs::read_to_string(Path::new(&shop()).join("shop/stock/v1/stock.proto")).unwrap();
+    fs::write(here.join("shop/shop/v1/stock.proto"), source).unwrap();
+    let whole = here.join("shop/shop/v1/stock.proto").display().to_string();
+    for (folder, include, file) in [
+        (".", "shop", "shop/v1/stock.proto"),
+        (".", "shop", "shop/shop/v1/stock.proto"),
+        (".", "./shop", "shop/shop/v1/../v1/stock.proto"),
+        (".", "shop", whole.as_str()),
+        ("shop", ".", whole.as_str()),
+        ("shop", ".", "shop/v1/stock.proto"),
+        ("shop/shop", "..", "v1/stock.proto"),
+        ("elsewhere", "../shop", "../shop/shop/v1/stock.proto"),
+    ] {
+        let output = angzarr(&here.join(folder), &["gen", "rust", "--out", "gen", "-I", include, file]);
+        assert_eq!(text(&output.stdout), "2 written, 0 unchanged\n", "{folder} {file}: {}", text(&output.stderr));
+        fs::remove_dir_all(here.join(folder).join("gen")).unwrap();
+    }
+    fs::write(here.join("angzarr.yaml"), "include: [shop]\nlanguages: {rust: {out: gen}}\n").unwrap();
+    let output = angzarr(here, &["gen"]);
+    assert_eq!(text(&output.stdout), "2 written, 0 unchanged\n", "{}", text(&output.stderr));
+    let output = angzarr(&here.join("shop/shop/v1"), &["gen", "rust", "stock.proto"]);
+    assert_eq!(text(&output.stdout), "0 written, 2 unchanged\n", "{}", text(&output.stderr));
 }

@@ -65,16 +65,13 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
     {
         match &*event.type_name {
             <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
-                Self::apply_placed(state, event.decode()?);
-                ::core::result::Result::Ok(())
+                ::angzarr_runtime::component::fold(state, event, Self::apply_placed)
             }
             <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
-                Self::apply_moved(state, event.decode()?);
-                ::core::result::Result::Ok(())
+                ::angzarr_runtime::component::fold(state, event, Self::apply_moved)
             }
             <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
-                Self::apply_paid(state, event.decode()?);
-                ::core::result::Result::Ok(())
+                ::angzarr_runtime::component::fold(state, event, Self::apply_paid)
             }
             _ => {
                 ::core::result::Result::Err(
@@ -101,57 +98,50 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
             ::angzarr_runtime::component::Input::Command(payload) => {
                 match &*payload.type_name {
                     <Place as ::angzarr_runtime::Command>::TYPE_NAME => {
-                        ::angzarr_runtime::component::decided(|| {
-                            let returned = self.place(state, payload.decode()?, cx)?;
-                            ::core::result::Result::Ok(
-                                ::angzarr_runtime::component::emit::event(&returned),
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::command(
+                            self,
+                            state,
+                            payload,
+                            cx,
+                            Self::place,
+                            ::angzarr_runtime::component::emit::event,
+                        )
                     }
                     <Move as ::angzarr_runtime::Command>::TYPE_NAME => {
-                        ::angzarr_runtime::component::decided(|| {
-                            let returned = self.r#move(state, payload.decode()?, cx)?;
-                            ::core::result::Result::Ok(
-                                ::angzarr_runtime::component::emit::unions(returned)?,
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::command(
+                            self,
+                            state,
+                            payload,
+                            cx,
+                            Self::r#move,
+                            ::angzarr_runtime::component::emit::unions,
+                        )
                     }
                     _ => {
-                        ::angzarr_runtime::component::decided(|| {
-                            ::core::result::Result::Err(
-                                ::angzarr_runtime::component::Undecided::Failed(
-                                    ::angzarr_runtime::component::unhandled(
-                                        "shop.v1.app.Orders",
-                                        payload,
-                                    ),
-                                ),
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::unhandled(
+                            "shop.v1.app.Orders",
+                            payload,
+                        )
                     }
                 }
             }
             ::angzarr_runtime::component::Input::Fact(payload) => {
                 match &*payload.type_name {
                     <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
-                        ::angzarr_runtime::component::decided(|| {
-                            let returned = self
-                                .record_payment(state, payload.decode()?, cx);
-                            ::core::result::Result::Ok(
-                                ::angzarr_runtime::component::emit::events(&returned),
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::fact(
+                            self,
+                            state,
+                            payload,
+                            cx,
+                            Self::record_payment,
+                            ::angzarr_runtime::component::emit::events,
+                        )
                     }
                     _ => {
-                        ::angzarr_runtime::component::decided(|| {
-                            ::core::result::Result::Err(
-                                ::angzarr_runtime::component::Undecided::Failed(
-                                    ::angzarr_runtime::component::unhandled(
-                                        "shop.v1.app.Orders",
-                                        payload,
-                                    ),
-                                ),
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::unhandled(
+                            "shop.v1.app.Orders",
+                            payload,
+                        )
                     }
                 }
             }
@@ -161,33 +151,20 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
             } => {
                 match &*payload.type_name {
                     <::stock::Reserve as ::angzarr_runtime::Command>::TYPE_NAME => {
-                        ::angzarr_runtime::component::decided(|| {
-                            let returned = self
-                                .hold(
-                                    state,
-                                    ::angzarr_runtime::component::decode_refused(
-                                        payload,
-                                        rejection,
-                                    )?,
-                                    cx,
-                                );
-                            ::core::result::Result::Ok({
-                                let () = returned;
-                                ::std::vec::Vec::new()
-                            })
-                        })
+                        ::angzarr_runtime::component::handle::compensation(
+                            self,
+                            state,
+                            (payload, rejection),
+                            cx,
+                            Self::hold,
+                            ::angzarr_runtime::component::emit::nothing,
+                        )
                     }
                     _ => {
-                        ::angzarr_runtime::component::decided(|| {
-                            ::core::result::Result::Err(
-                                ::angzarr_runtime::component::Undecided::Failed(
-                                    ::angzarr_runtime::component::unhandled(
-                                        "shop.v1.app.Orders",
-                                        payload,
-                                    ),
-                                ),
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::unhandled(
+                            "shop.v1.app.Orders",
+                            payload,
+                        )
                     }
                 }
             }
@@ -206,24 +183,19 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
     {
         match &*query.type_name {
             <GetOrder as ::angzarr_runtime::Query>::TYPE_NAME => {
-                ::angzarr_runtime::component::decided(|| {
-                    let answer = self.get(state, query.decode()?, cx)?;
-                    ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::emit::answer::<GetOrder>(&answer),
-                    )
-                })
+                ::angzarr_runtime::component::handle::query(
+                    self,
+                    state,
+                    query,
+                    cx,
+                    Self::get,
+                )
             }
             _ => {
-                ::angzarr_runtime::component::decided(|| {
-                    ::core::result::Result::Err(
-                        ::angzarr_runtime::component::Undecided::Failed(
-                            ::angzarr_runtime::component::unhandled(
-                                "shop.v1.app.Orders",
-                                query,
-                            ),
-                        ),
-                    )
-                })
+                ::angzarr_runtime::component::handle::unhandled(
+                    "shop.v1.app.Orders",
+                    query,
+                )
             }
         }
     }

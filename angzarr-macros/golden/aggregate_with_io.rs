@@ -59,16 +59,13 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
     {
         match &*event.type_name {
             <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
-                Self::apply_placed(state, event.decode()?);
-                ::core::result::Result::Ok(())
+                ::angzarr_runtime::component::fold(state, event, Self::apply_placed)
             }
             <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
-                Self::apply_paid(state, event.decode()?);
-                ::core::result::Result::Ok(())
+                ::angzarr_runtime::component::fold(state, event, Self::apply_paid)
             }
             <Booked as ::angzarr_runtime::Event>::TYPE_NAME => {
-                Self::apply_booked(state, event.decode()?);
-                ::core::result::Result::Ok(())
+                ::angzarr_runtime::component::fold(state, event, Self::apply_booked)
             }
             _ => {
                 ::core::result::Result::Err(
@@ -100,21 +97,15 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
                                 .place(state, payload.decode()?, cx)
                                 .await?;
                             ::core::result::Result::Ok(
-                                ::angzarr_runtime::component::emit::events(&returned),
+                                ::angzarr_runtime::component::emit::events(returned)?,
                             )
                         })
                     }
                     _ => {
-                        ::angzarr_runtime::component::decided(|| {
-                            ::core::result::Result::Err(
-                                ::angzarr_runtime::component::Undecided::Failed(
-                                    ::angzarr_runtime::component::unhandled(
-                                        "shop.v1.app.Orders",
-                                        payload,
-                                    ),
-                                ),
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::unhandled(
+                            "shop.v1.app.Orders",
+                            payload,
+                        )
                     }
                 }
             }
@@ -126,21 +117,15 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
                                 .record_payment(state, payload.decode()?, cx)
                                 .await;
                             ::core::result::Result::Ok(
-                                ::angzarr_runtime::component::emit::event(&returned),
+                                ::angzarr_runtime::component::emit::event(returned)?,
                             )
                         })
                     }
                     _ => {
-                        ::angzarr_runtime::component::decided(|| {
-                            ::core::result::Result::Err(
-                                ::angzarr_runtime::component::Undecided::Failed(
-                                    ::angzarr_runtime::component::unhandled(
-                                        "shop.v1.app.Orders",
-                                        payload,
-                                    ),
-                                ),
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::unhandled(
+                            "shop.v1.app.Orders",
+                            payload,
+                        )
                     }
                 }
             }
@@ -161,23 +146,16 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
                                     cx,
                                 )
                                 .await;
-                            ::core::result::Result::Ok({
-                                let () = returned;
-                                ::std::vec::Vec::new()
-                            })
+                            ::core::result::Result::Ok(
+                                ::angzarr_runtime::component::emit::nothing(returned)?,
+                            )
                         })
                     }
                     _ => {
-                        ::angzarr_runtime::component::decided(|| {
-                            ::core::result::Result::Err(
-                                ::angzarr_runtime::component::Undecided::Failed(
-                                    ::angzarr_runtime::component::unhandled(
-                                        "shop.v1.app.Orders",
-                                        payload,
-                                    ),
-                                ),
-                            )
-                        })
+                        ::angzarr_runtime::component::handle::unhandled(
+                            "shop.v1.app.Orders",
+                            payload,
+                        )
                     }
                 }
             }
@@ -197,23 +175,17 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
         match &*query.type_name {
             <GetOrder as ::angzarr_runtime::Query>::TYPE_NAME => {
                 ::angzarr_runtime::component::deciding(async move {
-                    let answer = self.get(state, query.decode()?, cx).await?;
+                    let returned = self.get(state, query.decode()?, cx).await?;
                     ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::emit::answer::<GetOrder>(&answer),
+                        ::angzarr_runtime::component::emit::answer::<GetOrder>(&returned),
                     )
                 })
             }
             _ => {
-                ::angzarr_runtime::component::decided(|| {
-                    ::core::result::Result::Err(
-                        ::angzarr_runtime::component::Undecided::Failed(
-                            ::angzarr_runtime::component::unhandled(
-                                "shop.v1.app.Orders",
-                                query,
-                            ),
-                        ),
-                    )
-                })
+                ::angzarr_runtime::component::handle::unhandled(
+                    "shop.v1.app.Orders",
+                    query,
+                )
             }
         }
     }

@@ -65,8 +65,7 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
     {
         match &*event.type_name {
             <Begun as ::angzarr_runtime::Event>::TYPE_NAME => {
-                Self::apply_begun(state, event.decode()?);
-                ::core::result::Result::Ok(())
+                ::angzarr_runtime::component::fold(state, event, Self::apply_begun)
             }
             _ => {
                 ::core::result::Result::Err(
@@ -97,17 +96,13 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
                             let returned = self
                                 .on_placed(state, payload.decode()?, cx)
                                 .await?;
-                            ::core::result::Result::Ok(
-                                ::angzarr_runtime::component::emit::unions(returned)?,
-                            )
+                            ::angzarr_runtime::component::emit::unions(returned)
                         }
                         <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
                             let returned = self
                                 .on_moved(state, payload.decode()?, cx)
                                 .await?;
-                            ::core::result::Result::Ok(
-                                ::angzarr_runtime::component::emit::command(&returned),
-                            )
+                            ::angzarr_runtime::component::emit::command(returned)
                         }
                         _ => {
                             ::core::result::Result::Err(
@@ -125,9 +120,7 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
                             let returned = self
                                 .on_overdue(state, payload.decode()?, cx)
                                 .await?;
-                            ::core::result::Result::Ok(
-                                ::angzarr_runtime::component::emit::event(&returned),
-                            )
+                            ::angzarr_runtime::component::emit::event(returned)
                         }
                         _ => {
                             ::core::result::Result::Err(
@@ -155,10 +148,7 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
                                     cx,
                                 )
                                 .await?;
-                            ::core::result::Result::Ok({
-                                let () = returned;
-                                ::std::vec::Vec::new()
-                            })
+                            ::angzarr_runtime::component::emit::nothing(returned)
                         }
                         _ => {
                             ::core::result::Result::Err(

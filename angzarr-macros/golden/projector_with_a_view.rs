@@ -19,7 +19,7 @@ pub(crate) trait Board: ::core::marker::Send + ::core::marker::Sync + 'static {
     #[doc(hidden)]
     fn __angzarr_react<'a>(
         &'a self,
-        row: ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
+        row: ::core::option::Option<&'a [u8]>,
         returned: fn(Row) -> ::angzarr_runtime::component::ReturnedRow,
         event: ::angzarr_runtime::component::Arrival<'a>,
         cx: &'a ::angzarr_runtime::Context,

@@ -53,21 +53,15 @@ trait Sends: ::core::marker::Send + ::core::marker::Sync + 'static {
             match &*event.payload.type_name {
                 <Placed as ::angzarr_runtime::Event>::TYPE_NAME => {
                     let returned = self.on_placed(event.into_event()?, cx).await?;
-                    ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::emit::command(&returned),
-                    )
+                    ::angzarr_runtime::component::emit::command(returned)
                 }
                 <Moved as ::angzarr_runtime::Event>::TYPE_NAME => {
                     let returned = self.on_moved(event.into_event()?, cx).await?;
-                    ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::emit::commands(&returned),
-                    )
+                    ::angzarr_runtime::component::emit::commands(returned)
                 }
                 <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
                     let returned = self.on_paid(event.into_event()?, cx).await?;
-                    ::core::result::Result::Ok(
-                        ::angzarr_runtime::component::emit::fact(&returned),
-                    )
+                    ::angzarr_runtime::component::emit::fact(returned)
                 }
                 _ => {
                     ::core::result::Result::Err(

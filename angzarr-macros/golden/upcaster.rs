@@ -31,9 +31,7 @@ pub trait History: ::core::marker::Send + ::core::marker::Sync + 'static {
         match &*event.type_name {
             <Old as ::angzarr_runtime::Event>::TYPE_NAME => {
                 let returned = self.to_placed(event.decode()?)?;
-                ::core::result::Result::Ok(
-                    ::angzarr_runtime::component::emit::event(&returned),
-                )
+                ::angzarr_runtime::component::emit::event(returned)
             }
             <Oldest as ::angzarr_runtime::Event>::TYPE_NAME => {
                 let current = ::angzarr_runtime::component::upcast::<
@@ -46,9 +44,7 @@ pub trait History: ::core::marker::Send + ::core::marker::Sync + 'static {
             }
             <Older as ::angzarr_runtime::Event>::TYPE_NAME => {
                 let returned = self.split(event.decode()?)?;
-                ::core::result::Result::Ok(
-                    ::angzarr_runtime::component::emit::unions(returned)?,
-                )
+                ::angzarr_runtime::component::emit::unions(returned)
             }
             _ => {
                 ::core::result::Result::Err(

@@ -1,7 +1,7 @@
 //! What a handler may know beyond its input.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prost_types::Timestamp;
@@ -20,8 +20,8 @@ use crate::time;
 #[derive(Debug)]
 pub struct Context {
     stream: StreamId,
-    key: String,
-    correlation_id: String,
+    key: Arc<str>,
+    correlation_id: Arc<str>,
     cause: Option<Cause>,
     now: Timestamp,
     decision: Decision,
@@ -83,8 +83,8 @@ impl From<Timestamp> for When {
 impl Context {
     pub(crate) fn new(
         stream: StreamId,
-        key: String,
-        correlation_id: String,
+        key: Arc<str>,
+        correlation_id: Arc<str>,
         cause: Option<Cause>,
         now: Timestamp,
         decision: Decision,
@@ -142,6 +142,11 @@ impl Context {
         Uuid::new_v5(&self.seed(), format!("id/{n}").as_bytes())
     }
 
+    /// The same for another decision.
+    pub(crate) fn deciding(self, decision: Decision) -> Self {
+        Self { decision, ..self }
+    }
+
     /// The same at another instant.
     pub(crate) fn at(self, now: Timestamp) -> Self {
         Self { now, ..self }
@@ -166,6 +171,10 @@ impl Context {
     /// The context of a projector without a view.
     pub(crate) fn with_slot(self, slot: Slot) -> Self {
         Self { slot: Some(slot), ..self }
+    }
+
+    pub(crate) fn slot(&self) -> Option<&Slot> {
+        self.slot.as_ref()
     }
 
     pub(crate) fn into_slot(self) -> Option<Slot> {
@@ -214,7 +223,7 @@ impl Context {
     ///
     /// Elsewhere every statement of it fails with `NO_TRANSACTION`.
     pub fn tx(&self) -> Tx<'_> {
-        Tx::new(self.slot.as_ref())
+        Tx::new(self.slot())
     }
 
     /// Sets a deadline of this instance: when it is due, the process manager's handler for `deadline` is called, once. One
@@ -251,7 +260,8 @@ impl Context {
         self.plan(name.into(), None)
     }
 
-    /// Makes this step the last one of its instance: later events, deadlines and refusals for it are ignored.
+    /// Makes this step the last one of its instance: later events and deadlines for it are ignored. If a command that it sent
+    /// is refused, that still reaches its handler.
     ///
     /// # Errors
     /// `NOT_A_PROCESS`.

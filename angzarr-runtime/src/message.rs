@@ -148,6 +148,13 @@ pub struct Outgoing {
     pub external_id: Option<String>,
 }
 
+impl Outgoing {
+    /// Whether it may be refused; a fact may not.
+    pub(crate) fn is_command(&self) -> bool {
+        self.external_id.is_none()
+    }
+}
+
 /// What a handler yields, whatever its component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Emission {

@@ -27,7 +27,7 @@ impl From<&crate::store::Cause> for Cause {
             root: Some((*root).into()),
             sequence: *sequence,
             part: *part,
-            component: component.clone(),
+            component: component.to_string(),
             depth: *depth,
         }
     }
@@ -40,6 +40,6 @@ impl TryFrom<Cause> for crate::store::Cause {
     fn try_from(cause: Cause) -> Result<Self, usize> {
         let Cause { domain, root, sequence, part, component, depth } = cause;
         let root = uuid::Uuid::try_from(&root.unwrap_or_default())?;
-        Ok(Self { domain: domain.into(), root, sequence, part, component, depth })
+        Ok(Self { domain: domain.into(), root, sequence, part, component: component.into(), depth })
     }
 }

@@ -50,6 +50,8 @@ messages! {
     Begun {}
     #[derive(Deadline)] #[deadline(name = "kit.v1.Overdue", domain = "loans")]
     Overdue { book: String = string "1" }
+    #[derive(Deadline)] #[deadline(name = "kit.v1.Round", domain = "rounds")]
+    Round { book: String = string "1" }
     Loan { reminders: u32 = uint32 "1" }
 }
 
@@ -417,7 +419,9 @@ fn a_process_manager_keeps_to_its_instance() {
         .advance(HOUR)
         .then_nothing()
         .then_completed();
-    begun().when_refused(stamp("b"), Rejection::new(Refuse::Broken, "no ink")).then_events(Begun {});
+    let refused = || Rejection::new(Refuse::Broken, "no ink");
+    begun().when_refused(stamp("b"), refused()).then_events(Begun {});
+    begun().advance(10 * HOUR).then_completed().when_refused(stamp("b"), refused()).then_events(Begun {});
     let said = text(|| begun().when(Lent { book: "c".into(), reader: "ann".into() }));
     assert_eq!(said, "`kit.v1.Lent` is for the instance \"c\"; this is the test of \"b\"");
 }
@@ -552,6 +556,43 @@ async fn a_deadline_that_fails_becomes_a_dead_letter_and_holds_up_nothing() {
     app.when(lend("ann")).await.then_events(lent("ann"));
     app.advance(HOUR).await;
     app.stream("loans", "b").await.then_events((Begun {}, Reminded { times: 1 }));
+}
+
+/// Asks again every hour, for ever.
+#[derive(ProcessManager)]
+#[process_manager(
+    define = Rounds,
+    name = "kit.v1.app.Rounds",
+    domain = "rounds",
+    state = Loan,
+    on(on_lent: Lent => stream command Stamp, key(book), starts),
+    deadline(on_round: Round => stream command Stamp)
+)]
+struct Watchman;
+
+impl Rounds for Watchman {
+    async fn on_lent(&self, _: &Loan, event: Lent, cx: &Context) -> Result<Vec<Stamp>, Failure> {
+        cx.schedule("round", HOUR, &Round { book: event.book })?;
+        Ok(Vec::new())
+    }
+
+    async fn on_round(&self, _: &Loan, deadline: Round, cx: &Context) -> Result<Vec<Stamp>, Failure> {
+        cx.schedule("round", HOUR, &deadline)?;
+        Ok(vec![stamp(&deadline.book)])
+    }
+}
+
+#[tokio::test]
+async fn deadlines_recur_for_ever() {
+    let rounds = testing::process_manager(Watchman).when(lent("ann")).then_nothing();
+    rounds.advance(HOUR * 150).then_commands(vec![stamp("b"); 150]);
+
+    let builder = App::builder(Storage::Memory).register(Library).register(Past).register(Watchman);
+    let app = testing::start(builder).await;
+    app.when(lend("ann")).await.then_events(lent("ann"));
+    app.advance(HOUR * 150).await;
+    assert_eq!(app.dead_letters().await, []);
+    assert_eq!(app.events("books", "b").await.unwrap().len(), 151);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `consumer.*`: catching up, latency, chains, and memory.
+//! `consumer.*`: catching up, latency, chains, deadlines, and memory.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -11,12 +11,13 @@ use angzarr_servers::Postgres;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::process::Command;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::bench::v1::{AddItem, Hop};
 use crate::common::{ROUNDS, Result};
 use crate::figure::{Figure, median};
-use crate::items::{Adder, Frog, Ground, ItemView, Keeper, item};
+use crate::items::{Adder, Frog, Ground, ItemView, Keeper, Ringer, item};
 use crate::postgres::storage;
 
 /// Events that are caught up with, and the keys they are spread over.
@@ -33,6 +34,9 @@ const PACED: Duration = Duration::from_secs(5);
 /// Chains that are waited for.
 const CHAINS: usize = 200;
 
+/// Deadlines in a round, one after the other.
+const DEADLINES: usize = 200;
+
 pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
     let wanted = |name: &str| name.starts_with(only);
     let mut figures = Vec::new();
@@ -41,6 +45,14 @@ pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
     }
     if wanted("consumer.cascade.3") {
         figures.push(cascade(folder).await?);
+    }
+    if wanted("consumer.deadline.idle") {
+        let mut tails = Vec::new();
+        for _ in 0..ROUNDS {
+            tails.push(deadlines(folder).await?);
+        }
+        let name = "consumer.deadline.idle";
+        figures.push(Figure::absolute(name, median(tails), "ms", "within 100 at p99"));
     }
     if wanted("consumer.keys.1000000") {
         let name = "consumer.keys.1000000";
@@ -149,20 +161,18 @@ fn upserts(views: &Path) -> rusqlite::Result<f64> {
     // A row as the view has it, under the key of each event.
     let marks: Vec<String> = (1..=columns.len()).map(|mark| format!("?{mark}")).collect();
     let quoted: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
-    let sets: Vec<String> = quoted[1..].iter().map(|column| format!("{column} = excluded.{column}")).collect();
-    let (names, marks, sets) = (quoted.join(", "), marks.join(", "), sets.join(", "));
-    let key = &quoted[0];
-    let upsert = format!("INSERT INTO \"{table}\" ({names}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {sets}");
+    let (names, marks) = (quoted.join(", "), marks.join(", "));
+    let upsert = format!("INSERT OR REPLACE INTO \"{table}\" ({names}) VALUES ({marks})");
     let rows: Vec<Vec<rusqlite::types::Value>> = connection
         .prepare(&format!("SELECT {names} FROM \"{table}\""))?
         .query_map([], |row| (0..columns.len()).map(|column| row.get(column)).collect())?
         .collect::<rusqlite::Result<_>>()?;
     connection.execute(&format!("DELETE FROM \"{table}\""), params![])?;
     let mut statement = connection.prepare(&upsert)?;
-    let (began, mut written) = (Instant::now(), 0_u64);
+    let (began, mut written, mut rows) = (Instant::now(), 0_u64, rows.iter().cycle());
     while written < EVENTS {
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        for row in rows.iter().cycle().skip(usize::try_from(written % KEYS).unwrap_or(0)).take(1024) {
+        for row in rows.by_ref().take(1024) {
             statement.execute(rusqlite::params_from_iter(row))?;
             written += 1;
         }
@@ -216,10 +226,15 @@ async fn latency(server: &Postgres) -> Result<f64> {
             Ok::<_, angzarr_runtime::Error>(())
         });
     }
-    let mut latencies = watch.await??;
+    let latencies = watch.await??;
     app.shutdown().await?;
+    Ok(tail(latencies))
+}
+
+/// 99 of 100 are lower.
+fn tail(mut latencies: Vec<f64>) -> f64 {
     latencies.sort_by(f64::total_cmp);
-    Ok(latencies.get(latencies.len() * 99 / 100).copied().unwrap_or(f64::NAN))
+    latencies.get(latencies.len() * 99 / 100).copied().unwrap_or(f64::NAN)
 }
 
 /// A command that is waited for with all that follows from it, beside commands that are not.
@@ -245,6 +260,25 @@ async fn cascade(folder: &Path) -> Result<Figure> {
     app.shutdown().await?;
     let target = "at most 4 × one command, plus commits";
     Ok(Figure::relative("consumer.cascade.3", median(chains), "ms", median(single), target))
+}
+
+/// How late deadlines fire of which nothing else is due or under way: from the instant at which one was due to the call of
+/// its handler, 99 of 100 are faster.
+async fn deadlines(folder: &Path) -> Result<f64> {
+    let place = TempDir::new_in(folder)?;
+    let storage = Storage::Sqlite(place.path().join("log.db"));
+    let (late, mut fired) = unbounded_channel();
+    let app = App::builder(storage).register(Keeper).register(Ringer { late }).start().await?;
+    let mut latencies = Vec::new();
+    for number in 0..DEADLINES {
+        let list = (number % 8).to_string();
+        app.send(AddItem { list, key: number.to_string() }).await?;
+        let late = fired.recv().await.ok_or("nobody rings any more")?;
+        latencies.push(late.as_secs_f64() * 1_000.0);
+        app.drained().await?;
+    }
+    app.shutdown().await?;
+    Ok(tail(latencies))
 }
 
 /// The most memory that a process with so many keys takes.

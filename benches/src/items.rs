@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
-use angzarr_runtime::{Aggregate, Context, Failure, Projector, Rejection, Saga};
+use angzarr_runtime::{Aggregate, Context, Failure, ProcessManager, Projector, Rejection, Saga};
+use tokio::sync::mpsc::UnboundedSender;
 
-use crate::bench::v1::app::{Hopper, Items, Lists, Places, Sum};
-use crate::bench::v1::{AddItem, Hop, Hopped, ItemAdded, ItemRow, List, Place};
+use crate::bench::v1::app::{Bells, Hopper, Items, Lists, Places, Sum};
+use crate::bench::v1::{AddItem, Bell, BellDue, BellRung, BellSet, Hop, Hopped, ItemAdded, ItemRow, List, Place};
 
 /// Bytes of an event's text.
 const TEXT: usize = 200;
@@ -77,4 +79,32 @@ impl Hopper for Frog {
         let Hopped { place, left } = event;
         Ok(left.checked_sub(1).map(|left| Hop { place: format!("{place}>"), left }).into_iter().collect())
     }
+}
+
+/// Tells, for each deadline, how late it fired.
+#[derive(ProcessManager, Debug)]
+#[process_manager(Bells)]
+pub(crate) struct Ringer {
+    pub(crate) late: UnboundedSender<Duration>,
+}
+
+impl Bells for Ringer {
+    async fn on_added(&self, _: &Bell, event: ItemAdded, cx: &Context) -> Result<BellSet, Failure> {
+        let ItemAdded { key, number, .. } = event;
+        // Each at another distance from what happened before.
+        cx.schedule("bell", Duration::from_millis(10 + number % 20), &BellDue { key: key.clone() })?;
+        Ok(BellSet { key })
+    }
+
+    async fn on_due(&self, _: &Bell, deadline: BellDue, cx: &Context) -> Result<BellRung, Failure> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        let due = cx.now();
+        let due = Duration::new(due.seconds.try_into()?, due.nanos.try_into()?);
+        self.late.send(now.saturating_sub(due))?;
+        Ok(BellRung { key: deadline.key })
+    }
+
+    fn apply_bell_set(_: &mut Bell, _: BellSet) {}
+
+    fn apply_bell_rung(_: &mut Bell, _: BellRung) {}
 }

@@ -27,6 +27,8 @@ impl ReminderClerk {
     pub const INSIST: u64 = 2_001;
     /// Ends the instance.
     pub const COMPLETE: u64 = 3_000;
+    /// Ends it with a withdrawal that nobody covers.
+    pub const LAST: u64 = 3_001;
     /// Sets "charge" to 10 ms later, which withdraws 1.
     pub const CHARGE: u64 = 4_000;
     /// Sets so many reminders beyond that, 10 ms later.
@@ -43,6 +45,10 @@ impl ReminderDesk for ReminderClerk {
             1..=999 => cx.schedule("bell", Duration::from_millis(event.amount), &reminder("bell"))?,
             Self::CANCEL => cx.cancel("bell")?,
             Self::COMPLETE => cx.complete()?,
+            Self::LAST => {
+                cx.complete()?;
+                return Ok(vec![Withdraw { account, amount: u64::MAX }.into()]);
+            }
             Self::OVERDRAW => return Ok(vec![Withdraw { account, amount: u64::MAX }.into()]),
             Self::INSIST => return Ok(vec![Withdraw { account, amount: u64::MAX - 1 }.into()]),
             Self::CHARGE => cx.schedule("charge", Duration::from_millis(10), &reminder("charge"))?,

@@ -28,6 +28,8 @@ codes! {
     Error INTERNAL = "AZ0006", "this is a bug of angzarr; please report it with the protos that cause it";
     /// A package mapped to something that is no Rust module, or that the run generates itself.
     Error BAD_EXTERN = "AZ0007", "map a package that is not generated here to an absolute path: shop.stock.v1=::stock::shop::stock::v1";
+    /// An annotation that only a later version knows.
+    Error LATER_OPTION = "AZ0008", "use an angzarr that is as new as the `angzarr/v1/options.proto` that the descriptor set was built with; what it does not know would be ignored";
 
     /// A service with an `angzarr.v1.component` option that says nothing.
     Error NO_KIND = "AZ0101", "set one of aggregate, saga, projector, process_manager, upcaster";
@@ -130,11 +132,11 @@ codes! {
     /// Something stored that nothing reads any more.
     Error STORED_GONE = "AZ0601", "keep what reads it: for an event an upcaster, whose skeleton `angzarr upcast` writes, for a deadline its handler";
     /// A field of something stored that has another number.
-    Error NUMBER_CHANGED = "AZ0602", "give it its old number again, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    Error NUMBER_CHANGED = "AZ0602", "give it its old number again; if it has to change, `angzarr upcast` begins a new version of the message from the old one";
     /// A field of something stored that has another type.
-    Error TYPE_CHANGED = "AZ0603", "give it its old type again, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    Error TYPE_CHANGED = "AZ0603", "give it its old type again; if it has to change, `angzarr upcast` begins a new version of the message from the old one";
     /// A field of something stored that holds another number of values.
-    Error LABEL_CHANGED = "AZ0604", "undo it, or declare a new version of the message with an upcaster: `angzarr upcast`";
+    Error LABEL_CHANGED = "AZ0604", "undo it; if it has to change, `angzarr upcast` begins a new version of the message from the old one";
     /// An enum whose stored numbers lose their meaning.
     Error ENUM_CHANGED = "AZ0605", "keep every value with its number; mark what is not used any more with `deprecated`";
     /// A name or number that stored bytes know as something else.

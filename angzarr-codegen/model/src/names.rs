@@ -66,8 +66,11 @@ pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> O
     // Longer than any name that somebody mistyped; the distance takes time by the product of both lengths.
     const LONGEST: usize = 200;
     let given = unknown.to_lowercase();
-    let room = (given.chars().count() / 3).max(1);
+    let length = given.chars().count();
+    let room = (length / 3).max(1);
     let near = known.into_iter().filter(|name| *name != unknown && name.len() <= LONGEST && unknown.len() <= LONGEST);
+    // No distance is shorter than the difference of both lengths, which takes no time.
+    let near = near.filter(|name| name.chars().count().abs_diff(length) <= room);
     let near = near.map(|name| (strsim::osa_distance(&given, &name.to_lowercase()), name));
     near.filter(|(distance, name)| *distance <= room && *distance < name.chars().count()).min().map(|(_, name)| name)
 }

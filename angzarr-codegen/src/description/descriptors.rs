@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use angzarr_model::codes;
 use prost::Message;
-use prost_reflect::{DynamicMessage, FileDescriptor, MessageDescriptor};
+use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor};
 use protox::file::{FileResolver, GoogleFileResolver};
 
 use crate::encoding::encode;
@@ -16,22 +16,62 @@ const DESCRIPTOR: &str = "google/protobuf/descriptor.proto";
 const FILE: &str = "google.protobuf.FileDescriptorProto";
 const SOURCE_INFO: &str = "source_code_info";
 
-/// The files to generate and everything that they import, dependencies first, by name beyond that. Options that are
-/// extensions are kept, comments and places are not. The bytes are the same whichever compiler read the files.
+/// The files to generate and everything that they import, encoded as a set.
 ///
 /// # Errors
-/// A `descriptor.proto` that came with the files and is not protobuf's.
+/// As for [`Encoder::new`] and [`Encoder::encoded`].
 pub(super) fn encoded(protos: &Protos) -> Result<Vec<u8>, Vec<Report>> {
-    // Whoever uses an annotation imports it.
-    let ty = protos.pool.get_message_by_name(FILE).ok_or_else(|| foreign(&format!("`{FILE}` is missing")))?;
+    let encoder = Encoder::new(protos)?;
+    let files = ordered(protos).iter().map(|file| encoder.encoded(file)).collect::<Result<_, _>>()?;
+    Ok(EncodedSet { file: files }.encode_to_vec())
+}
+
+/// The files to generate and everything that they import, dependencies first, by name beyond that.
+pub(crate) fn ordered(protos: &Protos) -> Vec<FileDescriptor> {
     let mut roots: Vec<FileDescriptor> =
         protos.pool.files().filter(|file| protos.generate.contains(file.name())).collect();
     roots.sort_by(|a, b| a.name().cmp(b.name()));
     let mut ordered = Vec::new();
     let mut seen = BTreeSet::new();
     roots.iter().for_each(|file| add(file, &mut seen, &mut ordered));
-    let files = ordered.iter().map(|file| stripped(file, &ty)).collect::<Result<_, _>>()?;
-    Ok(EncodedSet { file: files }.encode_to_vec())
+    ordered
+}
+
+/// Encodes files to the bytes that generated code carries.
+pub(crate) struct Encoder {
+    ty: MessageDescriptor,
+}
+
+impl Encoder {
+    /// For the files of one run.
+    ///
+    /// # Errors
+    /// A `descriptor.proto` that came with the files and is not protobuf's.
+    pub(crate) fn new(protos: &Protos) -> Result<Self, Vec<Report>> {
+        // Whoever uses an annotation imports it, and there are no options of other kinds without it.
+        let own = protos.pool.get_message_by_name(FILE);
+        let ty = own
+            .or_else(|| DescriptorPool::global().get_message_by_name(FILE))
+            .ok_or_else(|| foreign(&format!("`{FILE}` is missing")))?;
+        Ok(Self { ty })
+    }
+
+    /// A file with options that are extensions, and without comments and places; the bytes are the same whichever
+    /// compiler read it. Other compilers carry other releases of protobuf's own files, so the one that this crate carries
+    /// stands for them.
+    ///
+    /// # Errors
+    /// A `descriptor.proto` that came with the files and is not protobuf's.
+    pub(crate) fn encoded(&self, file: &FileDescriptor) -> Result<Vec<u8>, Vec<Report>> {
+        let bytes = match GoogleFileResolver::new().open_file(file.name()) {
+            Ok(carried) => carried.file_descriptor_proto().encode_to_vec(),
+            Err(_) => file.encode_to_vec(),
+        };
+        let decoded = DynamicMessage::decode(self.ty.clone(), bytes.as_slice());
+        let mut described = decoded.map_err(|error| foreign(&error))?;
+        described.clear_field_by_name(SOURCE_INFO);
+        Ok(encode(&described))
+    }
 }
 
 fn foreign(reason: &dyn std::fmt::Display) -> Vec<Report> {
@@ -49,17 +89,6 @@ fn add(file: &FileDescriptor, seen: &mut BTreeSet<String>, ordered: &mut Vec<Fil
     dependencies.sort_by(|a, b| a.name().cmp(b.name()));
     dependencies.iter().for_each(|dependency| add(dependency, seen, ordered));
     ordered.push(file.clone());
-}
-
-/// Other compilers carry other releases of protobuf's own files, so the one that this crate carries stands for them.
-fn stripped(file: &FileDescriptor, ty: &MessageDescriptor) -> Result<Vec<u8>, Vec<Report>> {
-    let bytes = match GoogleFileResolver::new().open_file(file.name()) {
-        Ok(carried) => carried.file_descriptor_proto().encode_to_vec(),
-        Err(_) => file.encode_to_vec(),
-    };
-    let mut described = DynamicMessage::decode(ty.clone(), bytes.as_slice()).map_err(|error| foreign(&error))?;
-    described.clear_field_by_name(SOURCE_INFO);
-    Ok(encode(&described))
 }
 
 #[cfg(test)]

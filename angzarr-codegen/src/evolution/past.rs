@@ -8,10 +8,11 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use protox::file::{ChainFileResolver, File, FileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, File, FileResolver};
 
 use super::lock::{Lock, LockError};
-use crate::frontend::{self, Protos};
+use crate::frontend::{self, BYTE_ORDER_MARK, Include, Protos, name_below};
+use crate::report::Source;
 use crate::resolve::{self, Resolved};
 use crate::{Report, Request};
 
@@ -96,7 +97,7 @@ pub fn git(reference: &str, request: &Request) -> Result<Lock, PastError> {
     files.extend(gone(&places).into_iter().filter(|file| !with.contains(file)));
     let request = Request { files: files.into_iter().collect(), with, ..Request::default() };
     let add = |resolver: &mut ChainFileResolver| places.iter().for_each(|place| resolver.add(place.clone()));
-    understood(frontend::read_from(&request, &add))
+    understood(frontend::read_from(&request, &add, &|name| places.iter().find_map(|place| place.source(name))))
 }
 
 /// Names of files that are gone since. One that several directories reach is named as the innermost of them has it.
@@ -130,6 +131,8 @@ fn understood((protos, unread): (Protos, Vec<Report>)) -> Result<Lock, PastError
 
 /// A commit of the repository around the current directory.
 struct Then {
+    /// As it was given.
+    reference: String,
     commit: String,
     root: PathBuf,
     /// Paths of its protos, from the repository's root.
@@ -145,11 +148,16 @@ impl Then {
         };
         let root = text(&["rev-parse", "--show-toplevel"])?;
         let wanted = format!("{reference}^{{commit}}");
-        let commit = text(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
+        let commit = text(&["rev-parse", "--verify", "--end-of-options", &wanted]).map_err(|error| match error {
+            PastError::Commit { reference, .. } => {
+                PastError::Commit { reference, said: "no commit, branch or tag is called that".to_owned() }
+            }
+            other => other,
+        })?;
         let paths = run(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", &commit])?;
         let paths = paths.split(|byte| *byte == 0).map(|path| String::from_utf8_lossy(path).into_owned());
         let protos = paths.filter(|path| path.ends_with(".proto")).collect();
-        Ok(Then { commit, root: PathBuf::from(root), protos })
+        Ok(Then { reference: reference.to_owned(), commit, root: PathBuf::from(root), protos })
     }
 
     /// What an include directory was then.
@@ -170,7 +178,11 @@ impl Then {
         let names = inside.map(str::to_owned).collect();
         Ok(Place {
             include: include.to_owned(),
-            then: Some(Tree { prefix: format!("{}:{prefix}", self.commit), names }),
+            then: Some(Tree {
+                prefix: format!("{}:{prefix}", self.commit),
+                shown: format!("{}:{prefix}", self.reference),
+                names,
+            }),
         })
     }
 }
@@ -188,27 +200,45 @@ struct Place {
 struct Tree {
     /// What makes a name an object of git.
     prefix: String,
+    /// The same for people.
+    shown: String,
     names: BTreeSet<String>,
 }
 
+/// Files are asked for by their names; what paths lead to was said before.
 impl FileResolver for Place {
-    fn resolve_path(&self, path: &Path) -> Option<String> {
-        IncludeFileResolver::new(self.include.clone()).resolve_path(path)
-    }
-
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        let Some(tree) = &self.then else { return IncludeFileResolver::new(self.include.clone()).open_file(name) };
+        let Some(tree) = &self.then else { return Include::new(&self.include).open_file(name) };
         if !tree.names.contains(name) {
             return Err(protox::Error::file_not_found(name));
         }
-        let bytes = run(&["cat-file", "blob", &format!("{}{name}", tree.prefix)]).map_err(protox::Error::new)?;
-        File::from_source(name, &String::from_utf8_lossy(&bytes))
+        let text = tree.text(name).map_err(protox::Error::new)?;
+        File::from_source(name, text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text))
+    }
+}
+
+impl Tree {
+    fn text(&self, name: &str) -> Result<String, PastError> {
+        let bytes = run(&["cat-file", "blob", &format!("{}{name}", self.prefix)])?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+impl Place {
+    /// A file as it was then, for findings.
+    fn source(&self, name: &str) -> Option<Source> {
+        let Some(tree) = &self.then else {
+            let path = self.include.join(name);
+            return Some(Source::new(&path, std::fs::read_to_string(&path).ok()?));
+        };
+        let text = tree.names.contains(name).then(|| tree.text(name))?.ok()?;
+        Some(Source::new(Path::new(&format!("{}{name}", tree.shown)), text))
     }
 }
 
 /// The name of a file that was there then, relative to its directory.
 fn name(file: &Path, places: &[Place]) -> Option<PathBuf> {
-    let names = places.iter().filter_map(|place| Some((place, place.resolve_path(file)?)));
+    let names = places.iter().filter_map(|place| Some((place, name_below(&place.include, file)?)));
     let as_given = segments(file).collect::<Vec<_>>().join("/");
     let names = names.chain(places.iter().map(|place| (place, as_given.clone())));
     let there = |(place, name): &(&Place, String)| match &place.then {

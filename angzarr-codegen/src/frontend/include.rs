@@ -11,13 +11,13 @@ use crate::Report;
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Finds the files below a directory. A byte order mark in front of one is no part of it, as for protoc.
-pub(super) struct Include {
+pub(crate) struct Include {
     directory: PathBuf,
     files: IncludeFileResolver,
 }
 
 impl Include {
-    pub(super) fn new(directory: &Path) -> Self {
+    pub(crate) fn new(directory: &Path) -> Self {
         let directory = directory.to_path_buf();
         Include { files: IncludeFileResolver::new(directory.clone()), directory }
     }
@@ -25,7 +25,7 @@ impl Include {
 
 impl FileResolver for Include {
     fn resolve_path(&self, path: &Path) -> Option<String> {
-        self.files.resolve_path(path)
+        name_below(&self.directory, path)
     }
 
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
@@ -35,6 +35,14 @@ impl FileResolver for Include {
             None => self.files.open_file(name),
         }
     }
+}
+
+/// The name that a path to a file of a directory has in it. Below the directory `shop` the path `shop/a.proto` is that
+/// of `a.proto`, unless it is a name itself: that of `shop/shop/a.proto`.
+pub(crate) fn name_below(directory: &Path, path: &Path) -> Option<String> {
+    let name = IncludeFileResolver::new(directory.to_path_buf()).resolve_path(path)?;
+    let is_name = !directory.join(&name).exists() && directory.join(path).exists();
+    (!is_name).then_some(name)
 }
 
 /// A report for each include directory that is not there.

@@ -13,6 +13,7 @@ use angzarr_model::ir::Model;
 use angzarr_model::names::rust_field;
 use angzarr_model::relations::Relations;
 use paths::Paths;
+pub(crate) use paths::unusable as unusable_extern;
 use prost::Message;
 use serde::Serialize;
 

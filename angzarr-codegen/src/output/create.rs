@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use super::{OutputError, place};
-use crate::GeneratedFile;
+use crate::{GeneratedFile, Report};
 
 /// What became of files that are created once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,13 +19,16 @@ pub struct Created {
 /// Writes the files that are not there yet, and touches no other.
 ///
 /// # Errors
-/// The first file that cannot be written; what was written before stays.
+/// Places that lie behind a symbolic link, with nothing written; the first file that cannot be written, and what was
+/// written before stays.
 pub fn create(directory: &Path, files: &[GeneratedFile]) -> Result<Created, OutputError> {
+    let refused = files.iter().filter_map(|file| refused(directory, &file.name).transpose());
+    let refused: Vec<Report> = refused.collect::<Result<_, _>>()?;
+    if !refused.is_empty() {
+        return Err(OutputError::Refused(refused));
+    }
     let mut done = Created::default();
     for GeneratedFile { name, text } in files {
-        if !place::stays_inside(name) {
-            return Err(OutputError::Refused(vec![place::in_the_way(directory, name, "leaves its folder")]));
-        }
         let path = directory.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(OutputError::io("write", parent))?;
@@ -40,4 +43,12 @@ pub fn create(directory: &Path, files: &[GeneratedFile]) -> Result<Created, Outp
         }
     }
     Ok(done)
+}
+
+/// Why a file must not be created; one that is there is left alone whatever it is.
+fn refused(directory: &Path, name: &str) -> Result<Option<Report>, OutputError> {
+    if place::stays_inside(name) && directory.join(name).symlink_metadata().is_ok() {
+        return Ok(None);
+    }
+    Ok(place::barred(directory, name)?.map(|reason| place::in_the_way(directory, name, reason)))
 }

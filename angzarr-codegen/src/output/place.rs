@@ -37,8 +37,8 @@ pub(super) fn stays_inside(name: &str) -> bool {
     !name.is_empty() && components.all(|component| matches!(component, Component::Normal(_)))
 }
 
-/// Nothing is written or removed behind a link: what lies there is not in this folder.
-fn barred(directory: &Path, name: &str) -> Result<Option<&'static str>, OutputError> {
+/// Why nothing may be written or removed there. What lies behind a link is not in this folder.
+pub(super) fn barred(directory: &Path, name: &str) -> Result<Option<&'static str>, OutputError> {
     if !stays_inside(name) {
         return Ok(Some("leaves its folder"));
     }
@@ -74,7 +74,13 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
             fs::create_dir_all(parent)?;
         }
         let beside = beside(path);
-        let made = File::create_new(&beside).and_then(|mut file| file.write_all(bytes));
+        let made = File::create_new(&beside).and_then(|mut file| {
+            // Who may read or write the file stays as it is.
+            if let Ok(before) = fs::metadata(path) {
+                file.set_permissions(before.permissions())?;
+            }
+            file.write_all(bytes)
+        });
         made.and_then(|()| fs::rename(&beside, path)).inspect_err(|error| {
             if error.kind() != ErrorKind::AlreadyExists {
                 // It is of no use to anybody; the first error is the one to tell.

@@ -9,6 +9,7 @@ use saphyr::{LoadableYamlNode, MarkedYaml, Marker, ScanError};
 use saphyr_parser::{Event, Parser, Span};
 
 use super::{Pattern, Project, RustSettings};
+use crate::lang::rust::unusable_extern;
 use crate::report::{Source, Sources};
 use crate::{Place, Report};
 
@@ -51,7 +52,11 @@ impl Reader {
         let keys = ["include", "files", "with", "lock", "languages"];
         for (key, value) in documents.first().map(|root| self.entries(root, &keys)).unwrap_or_default() {
             match key {
-                "include" => project.includes = self.strings(value).iter().map(|(s, _)| self.folder.join(s)).collect(),
+                "include" => {
+                    let includes = self.strings(value).into_iter();
+                    project.include_places = includes.map(|(name, place)| (self.folder.join(name), place)).collect();
+                    project.includes = project.include_places.iter().map(|(path, _)| path.clone()).collect();
+                }
                 "files" => project.files = self.patterns(value),
                 "with" => project.with = self.patterns(value),
                 "lock" => project.lock = self.string(value).map(|lock| self.folder.join(lock)),
@@ -76,7 +81,7 @@ impl Reader {
         for (key, value) in self.entries(node, &["out", "extern"]) {
             match key {
                 "out" => settings.out = self.string(value).map(|out| self.folder.join(out)),
-                _ => settings.extern_paths = self.mapping(value),
+                _ => settings.extern_paths = self.extern_paths(value),
             }
         }
         settings
@@ -128,13 +133,22 @@ impl Reader {
         self.strings(node).into_iter().map(|(text, place)| Pattern { text, place }).collect()
     }
 
-    /// Texts by text.
-    fn mapping(&mut self, node: &MarkedYaml<'_>) -> BTreeMap<String, String> {
+    /// Modules by package.
+    fn extern_paths(&mut self, node: &MarkedYaml<'_>) -> BTreeMap<String, String> {
         let Some(mapping) = node.data.as_mapping() else {
             self.wrong(node, "expected a mapping, like shop.stock.v1: \"::stock::shop::stock::v1\"");
             return BTreeMap::new();
         };
-        mapping.iter().filter_map(|(key, value)| Some((self.string(key)?, self.string(value)?))).collect()
+        let mut paths = BTreeMap::new();
+        for (key, value) in mapping {
+            let (Some(package), Some(path)) = (self.string(key), self.string(value)) else { continue };
+            if let Some(why) = unusable_extern(&package, &path) {
+                let place = self.place(key.span);
+                self.found.push(Report::of(codes::BAD_EXTERN, why).at(place));
+            }
+            paths.insert(package, path);
+        }
+        paths
     }
 
     fn wrong(&mut self, node: &MarkedYaml<'_>, message: &str) {
@@ -233,6 +247,19 @@ mod tests {
             found[0],
             "error[AZ0702]: unknown key `includes`\n --> angzarr.yaml:1:1\n  |\n1 | includes: [proto]\n  | ^^^^^^^^\n  |\n  \
              = help: did you mean `include`?\n  = help: here may stand `include`, `files`, `with`, `lock`, `languages`"
+        );
+    }
+
+    #[test]
+    fn modules_of_packages_have_places() {
+        let text = "languages:\n  rust:\n    extern:\n      stock..v1: \"::stock\"\n      stock.v1: stock::v1\n";
+        let heads: Vec<String> = found(text).iter().map(|found| found.lines().take(2).collect()).collect();
+        assert_eq!(
+            heads,
+            [
+                "error[AZ0007]: `stock..v1` is no package of yours --> angzarr.yaml:4:7",
+                "error[AZ0007]: `stock::v1` is not an absolute path of a Rust module --> angzarr.yaml:5:7",
+            ]
         );
     }
 

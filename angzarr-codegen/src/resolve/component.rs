@@ -10,7 +10,7 @@ use prost_reflect::{MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
 use super::options::{self, EXTENSION, Options};
 use super::scope::{self, Unresolved, Wanted};
-use super::{Context, FOREIGN_PACKAGES, message, shape};
+use super::{Context, FOREIGN_PACKAGES, message};
 
 /// `options` and `name` in `ServiceDescriptorProto`; `name`, `input_type` and so on in `MethodDescriptorProto`.
 const SERVICE_OPTIONS: i32 = 3;
@@ -141,7 +141,7 @@ impl Names<'_, '_> {
         let state = full.as_ref().and_then(|full| self.context.protos.pool.get_message_by_name(full));
         let policy = options.message("snapshot");
         let number = |field| policy.as_ref().map_or(0, |policy| policy.number(field));
-        let shape = state.as_ref().map(shape::shape).unwrap_or_default();
+        let shape = state.map(|state| self.context.shapes.fingerprint(&state)).unwrap_or_default();
         let snapshot = Snapshot { every: number("every"), version: number("version"), shape };
         (TypeName(full.unwrap_or(given)), snapshot)
     }
@@ -243,7 +243,7 @@ fn output(
         ty: TypeName(name.to_owned()),
         role: role(context, component, name),
     };
-    let payload = match message::union(&ty) {
+    let payload = match message::union(&context.shapes, &ty) {
         // Whatever its shape, an answer is handed over as it is.
         _ if kind == HandlerKind::Query => {
             Payload::Message(Member { ty: TypeName(ty.full_name().to_owned()), role: Role::Answer })

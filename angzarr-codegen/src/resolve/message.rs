@@ -1,10 +1,11 @@
 //! Messages of the model.
 
 use angzarr_model::ir::{Field, FieldType, Label, Message, Spelled, TypeName, Union, UpcastDefault};
-use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor};
 
 use super::options::EXTENSION;
-use super::{Context, FOREIGN_PACKAGES, literal, shape};
+use super::shape::Shapes;
+use super::{Context, FOREIGN_PACKAGES, literal};
 
 /// `options` in `DescriptorProto` and in `FieldDescriptorProto`.
 const MESSAGE_OPTIONS: i32 = 7;
@@ -35,10 +36,10 @@ pub(super) fn message(context: &mut Context<'_>, message: &MessageDescriptor) ->
         span: context.spans.at(&file, &[message.path(), &[NAME]].concat()),
         generate: context.protos.generate.contains(file.name()),
         fields: fields(context, message),
-        union: union(message).ok(),
+        union: union(&context.shapes, message).ok(),
         retired: options.is_some_and(|options| options.flag("retired")),
         stored_as,
-        shape: shape::shape(message),
+        shape: context.shapes.fingerprint(message),
     }
 }
 
@@ -144,14 +145,10 @@ fn declared(message: &MessageDescriptor) -> Vec<FieldDescriptor> {
 ///
 /// # Errors
 /// None if it is plainly something else; a reason if it looks like a union, being one oneof and nothing else.
-pub(super) fn union(message: &MessageDescriptor) -> Result<Union, Option<String>> {
-    let fields = declared(message);
-    let Some(oneof) = fields.first().and_then(FieldDescriptor::containing_oneof) else { return Err(None) };
-    if oneof.is_synthetic() || !fields.iter().all(|field| field.containing_oneof().as_ref() == Some(&oneof)) {
-        return Err(None);
-    }
+pub(super) fn union(shapes: &Shapes, message: &MessageDescriptor) -> Result<Union, Option<String>> {
+    let oneof = only_oneof(message).ok_or(None)?;
     let mut members: Vec<(String, TypeName)> = Vec::new();
-    for field in &fields {
+    for field in declared(message) {
         let Kind::Message(ty) = field.kind() else {
             return Err(Some(format!("`{}` is no message", field.name())));
         };
@@ -165,10 +162,11 @@ pub(super) fn union(message: &MessageDescriptor) -> Result<Union, Option<String>
         if let Some((first, _)) = members.iter().find(|(_, member)| member.0 == ty.full_name()) {
             return Err(Some(format!("`{first}` and `{}` are both `{}`", field.name(), ty.full_name())));
         }
-        if reaches(&ty, message) {
+        // Such members are boxed in Rust and have no end in a log.
+        if shapes.reach_each_other(&ty, message) {
             return Err(Some(format!("`{}` contains the union itself", field.name())));
         }
-        if !matches!(union(&ty), Err(None)) {
+        if only_oneof(&ty).is_some() {
             return Err(Some(format!("`{}` is a union itself", field.name())));
         }
         members.push((field.name().to_owned(), TypeName(ty.full_name().to_owned())));
@@ -176,22 +174,8 @@ pub(super) fn union(message: &MessageDescriptor) -> Result<Union, Option<String>
     Ok(Union { oneof: oneof.name().to_owned(), members })
 }
 
-/// Whether a value of `from` can hold one of `to`; such members are boxed in Rust and have no end in a log.
-fn reaches(from: &MessageDescriptor, to: &MessageDescriptor) -> bool {
-    let mut seen = vec![from.clone()];
-    let mut next = 0;
-    while let Some(current) = seen.get(next).cloned() {
-        if &current == to {
-            return true;
-        }
-        for field in current.fields() {
-            if let Kind::Message(inner) = field.kind()
-                && !seen.contains(&inner)
-            {
-                seen.push(inner);
-            }
-        }
-        next += 1;
-    }
-    false
+/// The oneof of a message that is made of nothing else.
+fn only_oneof(message: &MessageDescriptor) -> Option<OneofDescriptor> {
+    let oneof = message.fields().next()?.containing_oneof().filter(|oneof| !oneof.is_synthetic())?;
+    message.fields().all(|field| field.containing_oneof().as_ref() == Some(&oneof)).then_some(oneof)
 }

@@ -93,9 +93,10 @@ impl Spans {
     }
 
     fn locations(&mut self, file: &FileDescriptor) -> &HashMap<Vec<i32>, Location> {
-        let text = self.sources.get(file.name()).map(|source| source.text.as_str());
-        let lines = Lines { lines: text.map(|text| text.lines().collect()).unwrap_or_default(), columns: self.columns };
         self.files.entry(file.name().to_owned()).or_insert_with(|| {
+            let text = self.sources.get(file.name()).map(|source| source.text.as_str());
+            let lines = text.map(|text| text.lines().collect()).unwrap_or_default();
+            let lines = Lines { lines, columns: self.columns };
             let info = file.file_descriptor_proto().source_code_info.as_ref();
             let mut locations = HashMap::new();
             for location in info.into_iter().flat_map(|info| &info.location) {

@@ -77,6 +77,28 @@ fn what_is_not_up_to_date() {
     assert_eq!(check(&edit(BEFORE, "message Paid {", "message Paid {\n  bool twice = 3;")), added);
 }
 
+/// What does not parse any more, or did not then, is shown as it was then.
+#[test]
+fn protos_of_then_are_shown_as_they_were() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let git = |arguments: &[&str]| assert!(run(here, "git", arguments).status.success(), "{arguments:?}");
+    git(&["init", "--quiet"]);
+    // With what some editors put in front.
+    fs::write(here.join("t.proto"), format!("\u{feff}{BEFORE}")).unwrap();
+    git(&["add", "."]);
+    let commit = ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--all", "-m", "t"];
+    git(&commit);
+    let breaking = || angzarr(here, &["breaking", "--against-git", "HEAD", "t.proto"]);
+    assert_eq!(breaking(), (Some(0), "nothing that is stored breaks\n".to_owned(), String::new()));
+    fs::write(here.join("t.proto"), "nonsense;\n").unwrap();
+    git(&commit);
+    fs::write(here.join("t.proto"), BEFORE).unwrap();
+    let (code, _, told) = breaking();
+    assert_eq!(code, Some(3));
+    assert!(told.contains("\n --> HEAD:t.proto:1:1\n  |\n1 | nonsense;\n  | ^^^^^^^^\n"), "{told}");
+}
+
 /// A warning keeps neither command from its end.
 #[test]
 fn a_consumer_with_another_name() {

@@ -129,3 +129,16 @@ fn line_ends_of_what_is_inserted() {
     };
     assert_eq!(written(&BEFORE.replace('\n', "\r\n")), written(BEFORE).replace('\n', "\r\n"));
 }
+
+/// A file of the user's is changed, not replaced by one of another's.
+#[cfg(unix)]
+#[test]
+fn who_may_read_a_file_stays() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("t.proto");
+    fs::write(&file, BEFORE).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(angzarr(directory.path(), &["upcast", "Paid", "--write", "t.proto"]).0, Some(0));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}

@@ -22,7 +22,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use angzarr_codegen::model::codes;
-use angzarr_codegen::{Format, Request, generate};
+use angzarr_codegen::{Format, Request, generate, generate_python};
 use random::Random;
 
 /// What is broken, and how it is handed to the generator.
@@ -89,22 +89,24 @@ fn work<T: Target>(target: &T, folder: &Path) {
     eprintln!("{tried} inputs");
 }
 
-/// Lets the generator have one input, and reads everything that it says about it.
+/// Lets the generator of each language have one input, and reads everything that it says about it.
 fn examine<T: Target>(target: &T, input: &[u8], folder: &Path) {
     std::fs::write(folder.join("input"), input).unwrap();
     let request = target.request(input, folder);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let reports = match generate(&request) {
-            Ok(generated) => generated.warnings,
-            Err(reports) => {
-                assert!(!reports.is_empty(), "it fails without a reason");
-                reports
-            }
-        };
-        for report in &reports {
-            assert!(report.code != codes::INTERNAL.id, "{report}");
-            for format in [Format::Text, Format::Coloured, Format::Json, Format::Github] {
-                assert!(!report.render(format).is_empty());
+        for generate in [generate, generate_python] {
+            let reports = match generate(&request) {
+                Ok(generated) => generated.warnings,
+                Err(reports) => {
+                    assert!(!reports.is_empty(), "it fails without a reason");
+                    reports
+                }
+            };
+            for report in &reports {
+                assert!(report.code != codes::INTERNAL.id, "{report}");
+                for format in [Format::Text, Format::Coloured, Format::Json, Format::Github] {
+                    assert!(!report.render(format).is_empty());
+                }
             }
         }
     }));

@@ -1,10 +1,10 @@
 //! What the grammar accepts, production by production, and that reading undoes writing.
 
-use angzarr_model::Span;
 use angzarr_model::ir::{
     Aggregate, Component, ComponentKind, Delivery, FieldPath, Handler, HandlerKind, Member, OnFailure, Output, Payload,
     ProcessManager, Role, Snapshot, TypeName,
 };
+use angzarr_model::{Span, codes};
 use proptest::prelude::*;
 
 use super::{Parsed, Vocabulary, parse};
@@ -510,4 +510,19 @@ proptest! {
         let text = printed(&written);
         prop_assert_eq!(component(KINDS[index], &text), Ok(written), "{}", text);
     }
+}
+
+/// The examples of the page that `angzarr explain` prints.
+#[test]
+fn the_page_about_attributes_shows_what_is_so() {
+    let page = angzarr_codegen::explain::explain(codes::BAD_ATTRIBUTE.id).unwrap().page;
+    let example = |heading: &str| {
+        let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap();
+        let (_, block) = section.split_once("```rust\n").unwrap();
+        syn::parse_str::<syn::DeriveInput>(block.split_once("```").unwrap().0).unwrap()
+    };
+    let wrong = parse(&example("Wrong"), Vocabulary::AGGREGATE).err().unwrap();
+    assert!(wrong.into_iter().all(|one| one.to_string().starts_with("AZ0004: ")));
+    let right = parse(&example("Right"), Vocabulary::AGGREGATE).unwrap();
+    assert!(matches!(right, Parsed::Define(definition) if definition.findings.is_none()));
 }

@@ -3,10 +3,10 @@
 use angzarr_model::ir::{Aggregate, Handler, HandlerKind};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::Path;
+use syn::{Ident, Path};
 
 use super::handler::{
-    command_name, docs, emissions, event_name, folds, method, of_kind, returned, snapshot, stored_names, written,
+    command_name, docs, emit, event_name, folds, method, of_kind, returned, snapshot, stored_names, written,
 };
 use crate::attribute::Definition;
 use crate::types::generated_for;
@@ -57,20 +57,15 @@ fn declaration(definition: &Definition, handler: &Handler, state: &Path) -> Toke
     }
 }
 
-/// Runs what calls a method; if that does I/O, whoever dispatches has to wait for it.
-fn call(handler: &Handler, calls: &TokenStream) -> TokenStream {
-    if handler.io {
-        quote! { ::angzarr_runtime::component::deciding(async move { #calls }) }
-    } else {
-        quote! { ::angzarr_runtime::component::decided(|| { #calls }) }
-    }
-}
-
-/// What follows the call of a method: waiting for it, and passing on what it refuses.
-fn outcome(handler: &Handler) -> TokenStream {
-    let wait = handler.io.then(|| quote! { .await });
+/// Has a method called that does I/O, by whoever waits for it.
+fn deciding(handler: &Handler, method: &Ident, input: &TokenStream, result: &TokenStream) -> TokenStream {
     let refuse = matches!(handler.kind, HandlerKind::Command | HandlerKind::Query).then(|| quote! { ? });
-    quote! { #wait #refuse }
+    quote! {
+        ::angzarr_runtime::component::deciding(async move {
+            let returned = self.#method(state, #input, cx).await #refuse;
+            ::core::result::Result::Ok(#result)
+        })
+    }
 }
 
 /// The type name of a query, as an expression and as a pattern.
@@ -82,26 +77,32 @@ fn query_name(definition: &Definition, handler: &Handler) -> TokenStream {
 fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let (types, component) = (&definition.types, &definition.component.full_name);
     let state = types.path(&aggregate.state);
-    let arm = |name: TokenStream, handler: &Handler, input: TokenStream| {
-        let (method, emissions) = (method(types, handler), emissions(types, &handler.output));
-        let outcome = outcome(handler);
-        let call = call(
-            handler,
-            &quote! {
-                let returned = self.#method(state, #input, cx)#outcome;
-                ::core::result::Result::Ok(#emissions)
-            },
-        );
+    let arm = |name: TokenStream, handler: &Handler| {
+        let (method, emit) = (method(types, handler), emit(types, &handler.output));
+        let call = if handler.io {
+            let input = match handler.kind {
+                HandlerKind::Compensation => {
+                    quote! { ::angzarr_runtime::component::decode_refused(payload, rejection)? }
+                }
+                _ => quote! { payload.decode()? },
+            };
+            deciding(handler, &method, &input, &quote! { #emit(returned)? })
+        } else {
+            let (kind, input) = match handler.kind {
+                HandlerKind::Compensation => (quote! { compensation }, quote! { (payload, rejection) }),
+                HandlerKind::Fact => (quote! { fact }, quote! { payload }),
+                _ => (quote! { command }, quote! { payload }),
+            };
+            quote! { ::angzarr_runtime::component::handle::#kind(self, state, #input, cx, Self::#method, #emit) }
+        };
         quote! { #name => #call, }
     };
-    let commands = of_kind(definition, HandlerKind::Command)
-        .map(|handler| arm(command_name(types, &handler.input), handler, quote! { payload.decode()? }));
-    let facts = of_kind(definition, HandlerKind::Fact)
-        .map(|handler| arm(event_name(types, &handler.input), handler, quote! { payload.decode()? }));
-    let refused = quote! { ::angzarr_runtime::component::decode_refused(payload, rejection)? };
-    let compensations = of_kind(definition, HandlerKind::Compensation)
-        .map(|handler| arm(command_name(types, &handler.input), handler, refused.clone()));
-    let unhandled = unhandled(component, &quote! { payload });
+    let commands =
+        of_kind(definition, HandlerKind::Command).map(|handler| arm(command_name(types, &handler.input), handler));
+    let facts = of_kind(definition, HandlerKind::Fact).map(|handler| arm(event_name(types, &handler.input), handler));
+    let compensations =
+        of_kind(definition, HandlerKind::Compensation).map(|handler| arm(command_name(types, &handler.input), handler));
+    let unhandled = quote! { _ => ::angzarr_runtime::component::handle::unhandled(#component, payload) };
     quote! {
         #[doc(hidden)]
         #[allow(unused_variables, reason = "there may be no compensations")]
@@ -117,16 +118,16 @@ fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
             match input {
                 ::angzarr_runtime::component::Input::Command(payload) => match &*payload.type_name {
                     #(#commands)*
-                    _ => #unhandled,
+                    #unhandled
                 },
                 ::angzarr_runtime::component::Input::Fact(payload) => match &*payload.type_name {
                     #(#facts)*
-                    _ => #unhandled,
+                    #unhandled
                 },
                 ::angzarr_runtime::component::Input::Refusal { command: payload, rejection } => {
                     match &*payload.type_name {
                         #(#compensations)*
-                        _ => #unhandled,
+                        #unhandled
                     }
                 }
             }
@@ -140,20 +141,18 @@ fn query(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let queries = of_kind(definition, HandlerKind::Query).map(|handler| {
         let (name, method) = (query_name(definition, handler), method(types, handler));
         let input = types.path(&handler.input);
-        let answer = quote_spanned! {generated_for(input)=>
-            ::angzarr_runtime::component::emit::answer::<#input>(&answer)
+        let call = if handler.io {
+            let answer = quote_spanned! {generated_for(input)=>
+                ::angzarr_runtime::component::emit::answer::<#input>(&returned)
+            };
+            deciding(handler, &method, &quote! { query.decode()? }, &answer)
+        } else {
+            quote_spanned! {generated_for(input)=>
+                ::angzarr_runtime::component::handle::query(self, state, query, cx, Self::#method)
+            }
         };
-        let outcome = outcome(handler);
-        let call = call(
-            handler,
-            &quote! {
-                let answer = self.#method(state, query.decode()?, cx)#outcome;
-                ::core::result::Result::Ok(#answer)
-            },
-        );
         quote! { #name => #call, }
     });
-    let unhandled = unhandled(component, &quote! { query });
     quote! {
         #[doc(hidden)]
         #[allow(unused_variables, reason = "there may be no queries")]
@@ -168,20 +167,9 @@ fn query(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
         {
             match &*query.type_name {
                 #(#queries)*
-                _ => #unhandled,
+                _ => ::angzarr_runtime::component::handle::unhandled(#component, query),
             }
         }
-    }
-}
-
-/// The end of a dispatch that finds no handler.
-fn unhandled(component: &str, payload: &TokenStream) -> TokenStream {
-    quote! {
-        ::angzarr_runtime::component::decided(|| {
-            ::core::result::Result::Err(::angzarr_runtime::component::Undecided::Failed(
-                ::angzarr_runtime::component::unhandled(#component, #payload),
-            ))
-        })
     }
 }
 

@@ -65,29 +65,23 @@ pub(super) fn returned(types: &Types, output: &Output) -> TokenStream {
     }
 }
 
-/// An expression that turns `returned` into emissions; may use `?`.
-pub(super) fn emissions(types: &Types, output: &Output) -> TokenStream {
-    let at = match output.payload() {
-        Some(Payload::Message(member)) => generated_for(types.path(&member.ty)),
-        Some(Payload::Union { ty, .. }) => generated_for(types.path(ty)),
-        None => proc_macro2::Span::call_site(),
+/// The function that turns what the method returned into emissions, or a failure.
+pub(super) fn emit(types: &Types, output: &Output) -> TokenStream {
+    let (at, word) = match output.payload() {
+        None => (proc_macro2::Span::call_site(), "nothing"),
+        Some(Payload::Union { ty, .. }) => (generated_for(types.path(ty)), "union"),
+        Some(Payload::Message(member)) => {
+            let word = match member.role {
+                Role::Event => "event",
+                Role::Command => "command",
+                Role::Fact | Role::Answer => "fact",
+            };
+            (generated_for(types.path(&member.ty)), word)
+        }
     };
-    let emit = quote_spanned! {at=> ::angzarr_runtime::component::emit };
-    match output {
-        Output::Nothing => quote! { { let () = returned; ::std::vec::Vec::new() } },
-        Output::One(Payload::Union { .. }) => quote_spanned! {at=> #emit::union(returned)? },
-        Output::Many(Payload::Union { .. }) => quote_spanned! {at=> #emit::unions(returned)? },
-        Output::One(Payload::Message(member)) => match member.role {
-            Role::Event => quote_spanned! {at=> #emit::event(&returned) },
-            Role::Command => quote_spanned! {at=> #emit::command(&returned) },
-            Role::Fact | Role::Answer => quote_spanned! {at=> #emit::fact(&returned) },
-        },
-        Output::Many(Payload::Message(member)) => match member.role {
-            Role::Event => quote_spanned! {at=> #emit::events(&returned) },
-            Role::Command => quote_spanned! {at=> #emit::commands(&returned) },
-            Role::Fact | Role::Answer => quote_spanned! {at=> #emit::facts(&returned) },
-        },
-    }
+    let many = if matches!(output, Output::Many(_)) { "s" } else { "" };
+    let name = Ident::new(&format!("{word}{many}"), at);
+    quote_spanned! {at=> ::angzarr_runtime::component::emit::#name }
 }
 
 /// The type name of an event, as an expression and as a pattern.
@@ -190,10 +184,7 @@ pub(super) fn folds(definition: &Definition, state: &TypeName) -> TokenStream {
         let doc = format!("Applies `{}` to the state.", last_segment(&event.0));
         methods.push(quote_spanned! {at=> #[doc = #doc] fn #method(state: &mut #state, event: #path); });
         arms.push(quote! {
-            #name => {
-                Self::#method(state, event.decode()?);
-                ::core::result::Result::Ok(())
-            }
+            #name => ::angzarr_runtime::component::fold(state, event, Self::#method),
         });
     }
     quote! {

@@ -5,8 +5,8 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::handler::{
-    command_name, delivery, docs, emissions, event_name, folds, keys, method, of_kind, returned, snapshot,
-    stored_names, subscriptions, targets, written,
+    command_name, delivery, docs, emit, event_name, folds, keys, method, of_kind, returned, snapshot, stored_names,
+    subscriptions, targets, written,
 };
 use crate::attribute::Definition;
 use crate::types::generated_for;
@@ -53,11 +53,11 @@ fn react(definition: &Definition, manager: &ProcessManager) -> TokenStream {
     let (types, component) = (&definition.types, &definition.component.full_name);
     let state = types.path(&manager.state);
     let arm = |handler: &Handler, name: TokenStream, input: TokenStream| {
-        let (method, emissions) = (method(types, handler), emissions(types, &handler.output));
+        let (method, emit) = (method(types, handler), emit(types, &handler.output));
         quote! {
             #name => {
                 let returned = self.#method(state, #input, cx).await?;
-                ::core::result::Result::Ok(#emissions)
+                #emit(returned)
             }
         }
     };

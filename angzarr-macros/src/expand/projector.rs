@@ -53,7 +53,7 @@ pub(super) fn body(definition: &Definition, view: Option<&TypeName>) -> TokenStr
     let returned = quote! { ::angzarr_runtime::component::ReturnedRow };
     let parameters = row.map(|row| {
         quote! {
-            row: ::core::option::Option<::angzarr_runtime::prost::bytes::Bytes>,
+            row: ::core::option::Option<&'a [u8]>,
             returned: fn(#row) -> #returned,
         }
     });

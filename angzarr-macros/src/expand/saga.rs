@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::handler::{Dispatch, delivery, docs, emissions, event_name, keys, method, returned, subscriptions, targets};
+use super::handler::{Dispatch, delivery, docs, emit, event_name, keys, method, returned, subscriptions, targets};
 use crate::attribute::Definition;
 
 pub(super) fn body(definition: &Definition) -> TokenStream {
@@ -13,7 +13,7 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
         let (docs, method, returned) =
             (docs(definition, handler), method(types, handler), returned(types, &handler.output));
         let (input, name) = (types.path(&handler.input), event_name(types, &handler.input));
-        let emissions = emissions(types, &handler.output);
+        let emit = emit(types, &handler.output);
         let at = types.at(handler.span);
         methods.push(quote_spanned! {at=>
             #docs
@@ -31,7 +31,7 @@ pub(super) fn body(definition: &Definition) -> TokenStream {
         arms.push(quote! {
             #name => {
                 let returned = self.#method(event.into_event()?, cx).await?;
-                ::core::result::Result::Ok(#emissions)
+                #emit(returned)
             }
         });
     }

@@ -4,7 +4,7 @@ use angzarr_model::ir::{Handler, Payload};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::handler::{docs, emissions, event_name, method, returned, stored_names};
+use super::handler::{docs, emit, event_name, method, returned, stored_names};
 use crate::attribute::Definition;
 
 pub(super) fn body(definition: &Definition, domain: &str) -> TokenStream {
@@ -88,11 +88,11 @@ fn arm(definition: &Definition, handler: &Handler) -> TokenStream {
             }
         };
     }
-    let (method, emissions) = (method(types, handler), emissions(types, &handler.output));
+    let (method, emit) = (method(types, handler), emit(types, &handler.output));
     quote! {
         #name => {
             let returned = self.#method(event.decode()?)?;
-            ::core::result::Result::Ok(#emissions)
+            #emit(returned)
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use prost::Message;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -32,6 +33,9 @@ pub enum SyncMode {
 
 /// How many books may follow from each other.
 const LINKS: usize = 32;
+
+/// How many parts of a book are waited for by themselves at most.
+const PARTS: usize = 16;
 
 /// How many records of a conversation are read at a time.
 const PAGE: usize = 1024;
@@ -133,24 +137,29 @@ impl Waiting<'_> {
         for record in records {
             let parent =
                 record.trace.cause.as_ref().map(|cause| (cause.domain.to_string(), cause.root, cause.sequence));
-            let component = record.trace.cause.as_ref().map(|cause| cause.component.clone()).unwrap_or_default();
+            let component = record.trace.cause.as_ref().map(|cause| cause.component.to_string()).unwrap_or_default();
             let type_name = record.payload.type_name.to_string();
             self.links.insert(link(record), Cause { parent, component, type_name });
         }
     }
 
-    /// Waits until all consumers are done with all of these books.
+    /// Waits until all consumers are done with all of these books, or until it is known that one will not be.
     async fn pass(&self, books: &[Vec<Record>], outcome: &mut Outcome) -> Result<(), Ended> {
-        let mut waits: FuturesUnordered<_> =
-            self.consumers.iter().map(|consumer| self.pass_one(consumer, books)).collect();
-        let mut left: Vec<&str> = self.consumers.iter().map(|consumer| consumer.name).collect();
+        // One by one, so that what fails is told while other lanes of the same consumer take their time.
+        let (mut waits, mut left) = (FuturesUnordered::new(), HashMap::<&str, usize>::new());
+        for part in books.iter().flat_map(|book| book.chunks(book.len().div_ceil(PARTS).max(1))) {
+            for consumer in self.consumers.iter().filter(|consumer| consumer.listens_to_any(part)) {
+                *left.entry(consumer.name).or_default() += 1;
+                waits.push(self.pass_one(consumer, part));
+            }
+        }
         let ended = loop {
-            let Some((consumer, waited)) = waits.next().await else { return Ok(()) };
+            let Some((consumer, part, waited)) = waits.next().await else { return Ok(()) };
             let reason = match waited {
                 Ok(Ok(())) => {
-                    left.retain(|name| *name != consumer.name);
+                    pass_part(&mut left, consumer.name);
                     let known = outcome.failures.len();
-                    self.look(consumer, books, outcome).await?;
+                    self.look(consumer, part, outcome).await?;
                     match outcome.failures.get(known) {
                         Some(WaitFailure { code, message, .. }) => format!("{code}: {message}"),
                         None => continue,
@@ -167,37 +176,33 @@ impl Waiting<'_> {
             break Ended::NotPassed { consumer: consumer.name.to_owned(), reason };
         };
         // Those who are done already are not waited for in vain.
-        while let Some(Some((consumer, Ok(Ok(()))))) = waits.next().now_or_never() {
-            left.retain(|name| *name != consumer.name);
+        while let Some(Some((consumer, _, Ok(Ok(()))))) = waits.next().now_or_never() {
+            pass_part(&mut left, consumer.name);
         }
-        outcome.waited_for.retain(|name| !left.contains(&name.as_str()));
-        outcome.awaited.extend(left.into_iter().map(ToOwned::to_owned));
+        outcome.waited_for.retain(|name| !left.contains_key(name.as_str()));
+        let awaited = self.consumers.iter().map(|consumer| consumer.name).filter(|name| left.contains_key(name));
+        outcome.awaited.extend(awaited.map(ToOwned::to_owned));
         Err(ended)
     }
 
-    /// Waits until one consumer is done with all of these books.
+    /// Waits until one consumer is done with a part of a book.
     async fn pass_one<'c>(
         &self,
         consumer: &'c Running,
-        books: &[Vec<Record>],
-    ) -> (&'c Running, Result<Result<(), Error>, tokio::time::error::Elapsed>) {
+        part: &'c [Record],
+    ) -> (&'c Running, &'c [Record], Result<Result<(), Error>, Elapsed>) {
         let waited = async {
-            for book in books.iter().filter(|book| consumer.listens_to_any(book)) {
-                let (Some(first), Some(last)) = (book.first(), book.last()) else { continue };
-                consumer.clone().handled(first.position, last.position).await?;
-            }
-            Ok(())
+            let (Some(first), Some(last)) = (part.first(), part.last()) else { return Ok(()) };
+            consumer.clone().handled(first.position, last.position).await
         };
-        (consumer, timeout_at(self.deadline, waited).await)
+        (consumer, part, timeout_at(self.deadline, waited).await)
     }
 
     /// Adds what a consumer could not handle.
-    async fn look(&self, consumer: &Running, books: &[Vec<Record>], outcome: &mut Outcome) -> Result<(), Ended> {
-        for book in books {
-            for (event, code, message) in consumer.failed(&*self.app.inner.log.store, book).await? {
-                let component = consumer.name.to_owned();
-                outcome.failures.push(WaitFailure { component, position: event.position, code, message });
-            }
+    async fn look(&self, consumer: &Running, part: &[Record], outcome: &mut Outcome) -> Result<(), Ended> {
+        for (event, code, message) in consumer.failed(&*self.app.inner.log.store, part).await? {
+            let component = consumer.name.to_owned();
+            outcome.failures.push(WaitFailure { component, position: event.position, code, message });
         }
         Ok(())
     }
@@ -266,6 +271,16 @@ impl Waiting<'_> {
     }
 }
 
+/// One part less is left for a consumer.
+fn pass_part(left: &mut HashMap<&str, usize>, consumer: &str) {
+    if let Some(parts) = left.get_mut(consumer) {
+        *parts -= 1;
+        if *parts == 0 {
+            left.remove(consumer);
+        }
+    }
+}
+
 /// A recorded refusal, as a failure of the component that sent the command.
 fn refusal(record: &Record) -> Option<WaitFailure> {
     if record.kind != RecordKind::Refusal {
@@ -273,6 +288,6 @@ fn refusal(record: &Record) -> Option<WaitFailure> {
     }
     let refusal = proto::Refusal::decode(record.payload.value.clone()).ok()?;
     let Rejection { code, message, .. } = refusal.rejection?.into();
-    let component = record.trace.cause.as_ref()?.component.clone();
+    let component = record.trace.cause.as_ref()?.component.to_string();
     Some(WaitFailure { component, position: record.position, code, message })
 }

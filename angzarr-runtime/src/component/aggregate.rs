@@ -79,11 +79,6 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Deciding<'_, T> {
     }
 }
 
-/// Runs a handler.
-pub fn decided<'a, T>(handler: impl FnOnce() -> Result<T, Undecided>) -> Deciding<'a, T> {
-    Deciding::Done(handler())
-}
-
 /// Has a handler run that does I/O.
 pub fn deciding<'a, T>(handler: impl Future<Output = Result<T, Undecided>> + Send + 'a) -> Deciding<'a, T> {
     Deciding::Waiting(Box::pin(handler))

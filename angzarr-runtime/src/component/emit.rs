@@ -1,4 +1,4 @@
-//! From what typed handlers return to what coordinators take.
+//! From what typed handlers return to what coordinators take. All that emit have one form, so that dispatch can name them.
 
 use crate::failure::Failure;
 use crate::message::{Command, Emission, Event, Fact, Payload, Query};
@@ -17,39 +17,60 @@ pub fn unset(union: &str) -> Failure {
     Failure::new("UNION_UNSET", format!("a handler returned a `{union}` in which no member is set"))
 }
 
+/// What a handler emits that returns nothing.
+///
+/// # Errors
+/// None.
+pub fn nothing((): ()) -> Result<Vec<Emission>, Failure> {
+    Ok(Vec::new())
+}
+
 /// The event that a handler returned.
-pub fn event<E: Event>(event: &E) -> Vec<Emission> {
-    vec![Emission::event(event)]
+///
+/// # Errors
+/// None.
+pub fn event<E: Event>(event: E) -> Result<Vec<Emission>, Failure> {
+    Ok(vec![Emission::event(&event)])
 }
 
 /// The events that a handler returned.
-pub fn events<E: Event>(events: &[E]) -> Vec<Emission> {
-    events.iter().map(Emission::event).collect()
+///
+/// # Errors
+/// None.
+pub fn events<E: Event>(events: Vec<E>) -> Result<Vec<Emission>, Failure> {
+    Ok(events.iter().map(Emission::event).collect())
 }
 
 /// The command that a handler returned.
-pub fn command<C: Command>(command: &C) -> Vec<Emission> {
-    vec![Emission::command(command)]
+///
+/// # Errors
+/// None.
+pub fn command<C: Command>(command: C) -> Result<Vec<Emission>, Failure> {
+    Ok(vec![Emission::command(&command)])
 }
 
 /// The commands that a handler returned.
-pub fn commands<C: Command>(commands: &[C]) -> Vec<Emission> {
-    commands.iter().map(Emission::command).collect()
+///
+/// # Errors
+/// None.
+pub fn commands<C: Command>(commands: Vec<C>) -> Result<Vec<Emission>, Failure> {
+    Ok(commands.iter().map(Emission::command).collect())
 }
 
 /// The fact that a handler returned, to be sent.
-pub fn fact<F: Fact>(fact: &F) -> Vec<Emission> {
-    vec![Emission::fact(fact)]
+///
+/// # Errors
+/// None.
+pub fn fact<F: Fact>(fact: F) -> Result<Vec<Emission>, Failure> {
+    Ok(vec![Emission::fact(&fact)])
 }
 
 /// The facts that a handler returned, to be sent.
-pub fn facts<F: Fact>(facts: &[F]) -> Vec<Emission> {
-    facts.iter().map(Emission::fact).collect()
-}
-
-/// The answer that a handler gave to a query `Q`.
-pub fn answer<Q: Query>(answer: &Q::Answer) -> Payload {
-    Payload::named(answer)
+///
+/// # Errors
+/// None.
+pub fn facts<F: Fact>(facts: Vec<F>) -> Result<Vec<Emission>, Failure> {
+    Ok(facts.iter().map(Emission::fact).collect())
 }
 
 /// The member of the union that a handler returned.
@@ -66,4 +87,9 @@ pub fn union<U: Union>(union: U) -> Result<Vec<Emission>, Failure> {
 /// `UNION_UNSET`.
 pub fn unions<U: Union>(unions: Vec<U>) -> Result<Vec<Emission>, Failure> {
     unions.into_iter().map(Union::into_emission).collect()
+}
+
+/// The answer that a handler gave to a query `Q`.
+pub fn answer<Q: Query>(answer: &Q::Answer) -> Payload {
+    Payload::named(answer)
 }

@@ -6,6 +6,7 @@
 mod aggregate;
 mod delivery;
 pub mod emit;
+pub mod handle;
 mod process_manager;
 mod projector;
 mod saga;
@@ -16,9 +17,7 @@ mod upcaster;
 use std::any::Any;
 use std::sync::Arc;
 
-pub use aggregate::{
-    AggregateLogic, AggregateSpec, Deciding, Input, Undecided, aggregate, decided, deciding, decode_refused,
-};
+pub use aggregate::{AggregateLogic, AggregateSpec, Deciding, Input, Undecided, aggregate, deciding, decode_refused};
 pub use delivery::{Delivery, DeliveryOverride, OnFailure};
 pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec, process_manager};
 #[cfg(feature = "grpc")]
@@ -180,6 +179,19 @@ pub const fn written<E: Event>() -> &'static str {
 pub const fn recorded<F: Fact>() -> &'static str {
     assert!(!F::RETIRED, "a handler records a fact that is retired");
     F::TYPE_NAME
+}
+
+/// Applies an event to a state.
+///
+/// # Errors
+/// `PAYLOAD_MALFORMED`.
+pub fn fold<S, E: prost::Message + Default>(
+    state: &mut S,
+    event: &Payload,
+    apply: fn(&mut S, E),
+) -> Result<(), Failure> {
+    apply(state, event.decode()?);
+    Ok(())
 }
 
 /// The failure of a dispatch that has no handler for a type; coordinators only pass what was subscribed.

@@ -35,20 +35,22 @@ pub trait ProjectorLogic: Send + Sync {
     /// The event does not decode.
     fn key(&self, event: &Payload) -> Result<Option<Keyed>, Failure>;
 
-    /// The row after the event; none deletes it. Without a view both are none.
+    /// The row after the event, made from the encoded one before it; none deletes it. Without a view both are none.
     fn project<'a>(
         &'a self,
-        row: Option<Bytes>,
+        row: Option<&'a [u8]>,
         event: Arrival<'a>,
         cx: &'a Context,
     ) -> Handling<'a, Option<ReturnedRow>>;
 }
 
-/// A row that a handler returned.
-pub struct ReturnedRow {
-    /// The encoded message.
-    pub bytes: Bytes,
-    message: Box<dyn AnyRow>,
+/// A row that a handler returned. Clones share it.
+#[derive(Clone)]
+pub struct ReturnedRow(Arc<Returned<dyn AnyRow>>);
+
+struct Returned<R: ?Sized> {
+    bytes: Bytes,
+    message: R,
 }
 
 /// A row of any type.
@@ -72,35 +74,41 @@ impl<R: view::Row + prost::Message> AnyRow for R {
 
 impl std::fmt::Debug for ReturnedRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReturnedRow").field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("ReturnedRow").field("bytes", &self.0.bytes).finish_non_exhaustive()
     }
 }
 
 impl ReturnedRow {
     /// Encodes it.
     fn new(row: impl view::Row + prost::Message + 'static) -> Self {
-        Self { bytes: row.encode_to_vec().into(), message: Box::new(row) }
+        Self(Arc::new(Returned { bytes: row.encode_to_vec().into(), message: row }))
+    }
+
+    /// The encoded message.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.bytes
     }
 
     /// One whose message is known by its descriptor only.
     #[cfg(feature = "grpc")]
     pub(crate) fn of(bytes: Bytes, message: impl AnyRow + 'static) -> Self {
-        Self { bytes, message: Box::new(message) }
+        Self(Arc::new(Returned { bytes, message }))
     }
 
     /// The row as it is stored.
     pub(crate) fn stored(&self) -> NewRow {
-        NewRow { bytes: self.bytes.clone(), values: self.message.values(), rest: self.message.rest() }
+        let Returned { bytes, message } = &*self.0;
+        NewRow { bytes: bytes.clone(), values: message.values(), rest: message.rest() }
     }
 }
 
 /// What makes a returned row of a message.
-type Returned<R> = fn(R) -> ReturnedRow;
+type Return<R> = fn(R) -> ReturnedRow;
 
 /// A definition's handlers, of a projector that keeps a view. How a row is returned is handed in, so that a message that
 /// is no row is told of once, where it is registered.
 type Project<T, R> =
-    for<'a> fn(&'a T, Option<Bytes>, Returned<R>, Arrival<'a>, &'a Context) -> Handling<'a, Option<ReturnedRow>>;
+    for<'a> fn(&'a T, Option<&'a [u8]>, Return<R>, Arrival<'a>, &'a Context) -> Handling<'a, Option<ReturnedRow>>;
 
 /// The same of a projector that has side effects only.
 type React<T> = for<'a> fn(&'a T, Arrival<'a>, &'a Context) -> Handling<'a, Option<ReturnedRow>>;
@@ -132,7 +140,7 @@ where
 
     fn project<'a>(
         &'a self,
-        row: Option<Bytes>,
+        row: Option<&'a [u8]>,
         event: Arrival<'a>,
         cx: &'a Context,
     ) -> Handling<'a, Option<ReturnedRow>> {
@@ -162,7 +170,7 @@ impl<T: Send + Sync + 'static> ProjectorLogic for Reacting<T> {
 
     fn project<'a>(
         &'a self,
-        _: Option<Bytes>,
+        _: Option<&'a [u8]>,
         event: Arrival<'a>,
         cx: &'a Context,
     ) -> Handling<'a, Option<ReturnedRow>> {
@@ -194,7 +202,7 @@ pub fn effects<T: Send + Sync + 'static>(
 ///
 /// # Errors
 /// `ROW_MALFORMED` if the bytes are no encoding of `R`.
-pub fn row_decoded<R: prost::Message + Default>(row: Option<Bytes>) -> Result<Option<R>, Failure> {
+pub fn row_decoded<R: prost::Message + Default>(row: Option<&[u8]>) -> Result<Option<R>, Failure> {
     let malformed = |error| Failure::new("ROW_MALFORMED", format!("a stored row does not decode: {error}"));
     row.map(|row| R::decode(row).map_err(malformed)).transpose()
 }
@@ -219,7 +227,7 @@ mod tests {
     impl ReturnedRow {
         /// A row without fields.
         pub(crate) fn plain(bytes: impl Into<Bytes>) -> Self {
-            Self { bytes: bytes.into(), message: Box::new(Nothing) }
+            Self(Arc::new(Returned { bytes: bytes.into(), message: Nothing }))
         }
     }
 }

@@ -24,9 +24,13 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
 use futures_util::future::poll_immediate;
+use prost::Message;
+use prost_types::Timestamp;
 
 use crate::failure::Failure;
-use crate::store::Record;
+use crate::proto;
+use crate::store::{Record, RecordKind};
+use crate::time;
 
 /// How often a command or a step is decided at most while other writers are faster.
 const ATTEMPTS: u32 = 16;
@@ -49,9 +53,27 @@ async fn give_way(attempts: u32) {
 /// How many links a chain of causes may have.
 const LINKS: u32 = 100;
 
+/// A deadline that lets so much time pass begins a new chain, so that what recurs may do so for ever.
+const LETS_PASS: i64 = 1_000_000;
+
+/// Whether a deadline that is set now and due then lets time pass.
+pub(crate) fn lets_pass(now: &Timestamp, due: &Timestamp) -> bool {
+    time::to_micros(due).saturating_sub(time::to_micros(now)) >= LETS_PASS
+}
+
+/// How many links of causes lead to a record.
+fn links(record: &Record) -> u32 {
+    let begins = |set: proto::DeadlineSet| set.at.is_some_and(|due| lets_pass(&record.created_at, &due));
+    if record.kind == RecordKind::Deadline && proto::DeadlineSet::decode(record.payload.value.clone()).is_ok_and(begins)
+    {
+        return 0;
+    }
+    record.trace.cause.as_ref().map_or(0, |cause| cause.depth)
+}
+
 /// Whether something may follow from a record: components that answer each other for ever come to an end here.
 fn check_chain(record: &Record) -> Result<(), Failure> {
-    let links = record.trace.cause.as_ref().map_or(0, |cause| cause.depth);
+    let links = links(record);
     if links < LINKS {
         return Ok(());
     }
@@ -70,12 +92,28 @@ pub(crate) async fn guarded_async<T, E: From<Failure>>(
     limit: Duration,
     call: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{component}` took longer than {limit:?}"));
+    guarded_until(component, limit, async { tokio::time::sleep(limit).await }, call).await
+}
+
+/// The same where something else tells that `limit` is `over`.
+async fn guarded_until<T, E: From<Failure>>(
+    component: &str,
+    limit: Duration,
+    over: impl Future<Output = ()>,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
     // Most handlers wait for nothing, and need no timer.
     let done = match poll_immediate(call.as_mut()).await {
         Some(done) => done,
-        None => tokio::time::timeout(limit, call).await.map_err(late)?,
+        None => tokio::select! {
+            biased;
+            done = call => done,
+            () = over => {
+                let late = format!("`{component}` took longer than {limit:?}");
+                return Err(Failure::new("HANDLER_TIMED_OUT", late).into());
+            }
+        },
     };
     match done {
         Ok(result) => result,

@@ -28,6 +28,12 @@ impl Router {
         coordinator.execute(request).await
     }
 
+    /// Refuses a book that nobody could decide on.
+    pub(crate) fn check(&self, book: &proto::CommandBook) -> Result<(), BadBook> {
+        let coordinator = self.owner(book)?;
+        Request::parse(book.clone(), coordinator.logic.spec(), coordinator.now()).map(drop)
+    }
+
     /// What a book was answered with earlier; none if it was not.
     ///
     /// # Errors
@@ -56,37 +62,36 @@ pub(super) fn trigger<'a>(consumer: &'a str, event: &'a Record) -> Trigger<'a> {
 }
 
 /// The event, as the cause of what `consumer` does.
-pub(super) fn cause(consumer: &str, event: &Record) -> Cause {
+pub(super) fn cause(consumer: &'static str, event: &Record) -> Cause {
     Cause {
         domain: event.stream.domain.clone(),
         root: event.stream.root,
         sequence: event.sequence,
         part: event.part,
-        component: consumer.to_owned(),
-        depth: event.trace.cause.as_ref().map_or(0, |cause| cause.depth).saturating_add(1),
+        component: consumer.into(),
+        depth: super::links(event).saturating_add(1),
     }
 }
 
 /// The circumstances in which `consumer` handles an event, as of the event's stream: the same ones each time.
-pub(super) fn context(consumer: &str, event: &Record) -> Context {
-    context_of(consumer, event, event.stream.clone(), &event.key)
+pub(super) fn context(consumer: &'static str, event: &Record) -> Context {
+    context_of(consumer, event, event.stream.clone(), event.key.clone())
 }
 
 /// The same, as of a stream of a process manager's own.
-pub(super) fn context_in(consumer: &str, event: &Record, stream: StreamId, key: &str) -> Context {
+pub(super) fn context_in(consumer: &'static str, event: &Record, stream: StreamId, key: Arc<str>) -> Context {
     context_of(consumer, event, stream, key).of_process()
 }
 
-fn context_of(consumer: &str, event: &Record, stream: StreamId, key: &str) -> Context {
-    let correlation_id = event.trace.correlation_id.to_string();
-    let cause = Some(cause(consumer, event));
-    Context::new(stream, key.to_owned(), correlation_id, cause, event.created_at, Decision::Step)
+fn context_of(consumer: &'static str, event: &Record, stream: StreamId, key: Arc<str>) -> Context {
+    let (correlation_id, cause) = (event.trace.correlation_id.clone(), Some(cause(consumer, event)));
+    Context::new(stream, key, correlation_id, cause, event.created_at, Decision::Step)
 }
 
 /// The command book that carries output `index` of what the event led to, as of the instant `at`. A fact is recorded under
 /// its own id, so that it is the same one whoever reports it.
 pub(super) fn command_book(
-    consumer: &str,
+    consumer: &'static str,
     event: &Record,
     at: Timestamp,
     index: u32,

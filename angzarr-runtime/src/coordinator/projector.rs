@@ -1,25 +1,25 @@
 //! Events become rows; rows and checkpoint are committed together.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::consumer::{Build, Consumer, Lane};
-use super::guarded_async;
 use super::outgoing::context;
-use super::rows::Rows;
+use super::rows::{Found, Rows, parts};
+use super::{guarded_async, guarded_until};
 use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, ReturnedRow, Subscription};
 use crate::context::Context;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
 use crate::tables::{Holding, Mark, Slot};
-use crate::view::{Entry, Key, Owner, Shape, Taken, ViewStore, Writer};
+use crate::view::{Key, Owner, Shape, Taken, ViewStore, Writer};
 
-/// So many changes are freed sooner than another thread wakes up.
+/// So many changes are written out and freed sooner than another thread wakes up.
 const FEW: usize = 64;
 
 /// How many bytes a row may have. It is stored three times over, as columns, JSON and bytes, in one message to the server.
@@ -75,7 +75,7 @@ impl ProjectorCoordinator {
     fn beside(&self, token: u64, taken: Taken) -> Self {
         let built = Self::new(self.logic.clone(), self.store.clone(), self.views.clone(), self.delivery);
         if let Some(view) = &built.view {
-            *view.lock() = Some(Rows::new(Writer { token, version: taken.version }, taken.empty));
+            *view.lock() = Some(Rows::new(Writer { token, version: taken.version }, taken.checkpoint, taken.empty));
         }
         built
     }
@@ -88,17 +88,37 @@ impl ProjectorCoordinator {
     /// Handles an event in a transaction, if the handler wants one.
     async fn handle(&self, event: &Record, decoded: Option<Decoded>, mark: Mark) -> Result<(), Error> {
         let at = EventRef { position: event.position, part: event.part };
-        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at, self.delivery.timeout));
-        let handled = self.project(None, Arrival::new(&event.payload, decoded), &cx).await.map(drop);
+        let limit = self.delivery.timeout;
+        let cx = context(self.name(), event).with_slot(Slot::new(self.holding()?, at, limit));
+        let over = async {
+            match cx.slot() {
+                Some(slot) => slot.over().await,
+                None => pending().await,
+            }
+        };
+        let handling = self.logic.project(None, Arrival::new(&event.payload, decoded), &cx);
+        let handled = guarded_until(self.name(), limit, over, handling).await.map(drop);
         match cx.into_slot() {
             Some(slot) => slot.end(handled, mark).await,
             None => Ok(handled?),
         }
     }
 
+    /// What it means that tables refuse a lease. If the log still knows it as the present one, they were written when the
+    /// log was further on.
+    async fn refused(&self, lease: &Lease, error: StoreError) -> StoreError {
+        let is_present = matches!(error, StoreError::LeaseLost { .. }) && self.store.renew(lease).await.is_ok();
+        if !is_present {
+            return error;
+        }
+        let place = format!("what the tables of {} were written from", self.name());
+        let reason = "they know a later lease than this log has given: it is an older one".to_owned();
+        StoreError::Foreign { place, reason }
+    }
+
     async fn project(
         &self,
-        row: Option<Bytes>,
+        row: Option<&[u8]>,
         event: Arrival<'_>,
         cx: &Context,
     ) -> Result<Option<ReturnedRow>, Failure> {
@@ -108,19 +128,26 @@ impl ProjectorCoordinator {
     /// Makes of the lane's row what the event makes of it.
     async fn change(&self, view: &View, event: &Record, lane: Lane) -> Result<(), Error> {
         let (key, at) = (Key::of_text(lane.name), EventRef { position: event.position, part: event.part });
-        let writer = view.writer()?;
-        let entry = view.entry(writer, &key).await?;
+        let (writer, known) = view.find(&key)?;
+        let found = match known {
+            Some(known) => known,
+            None => view.load(writer, &key).await?,
+        };
         // Lanes overtake each other, so what is behind the checkpoint may be in the row already.
-        if entry.as_ref().is_some_and(|entry| entry.event >= at) {
-            return Ok(());
+        if found.as_ref().is_some_and(|found| found.event >= at) {
+            return view.make_room(writer).await;
         }
-        let (row, cx) = (entry.and_then(|entry| entry.row), context(self.name(), event));
+        let (row, cx) = (found.as_ref().and_then(Found::row), context(self.name(), event));
         let row = self.project(row, Arrival::new(&event.payload, lane.event), &cx).await?;
-        if let Some(row) = row.as_ref().filter(|row| row.bytes.len() > ROW) {
-            let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes.len());
+        if let Some(row) = row.as_ref().filter(|row| row.bytes().len() > ROW) {
+            let message = format!("the row of \"{key}\" has {} bytes; at most {ROW} are kept", row.bytes().len());
             return Err(Failure::new("ROW_TOO_LARGE", message).into());
         }
-        Ok(view.under(writer, |rows| rows.change(key, at, row))?)
+        let many = view.under(writer, |rows| {
+            rows.change(key, at, row);
+            rows.are_many()
+        })?;
+        if many { view.make_room(writer).await } else { Ok(()) }
     }
 }
 
@@ -147,16 +174,57 @@ impl View {
         self.lock().as_ref().map(|rows| rows.writer).ok_or_else(|| self.lost())
     }
 
-    async fn entry(&self, writer: Writer, key: &Key) -> Result<Option<Entry>, StoreError> {
-        if let Some(known) = self.under(writer, |rows| rows.find(key))? {
-            return Ok(known);
-        }
-        let entry = self.views.entry(self.name, writer.version, key).await?;
-        if let Some(entry) = &entry {
-            self.under(writer, |rows| rows.keep(key.clone(), entry.clone()))?;
-        }
-        Ok(entry)
+    /// What is known of a key, and under which lease; none if the store has to be asked.
+    fn find(&self, key: &Key) -> Result<(Writer, Option<Option<Found>>), StoreError> {
+        let mut rows = self.lock();
+        let rows = rows.as_mut().ok_or_else(|| self.lost())?;
+        Ok((rows.writer, rows.find(key)))
     }
+
+    /// Asks the store, and keeps what it says.
+    async fn load(&self, writer: Writer, key: &Key) -> Result<Option<Found>, StoreError> {
+        let found = self.views.entry(self.name, writer.version, key).await?.map(Found::from);
+        if let Some(found) = &found {
+            self.under(writer, |rows| rows.keep(key.clone(), found.clone()))?;
+        }
+        Ok(found)
+    }
+
+    /// Commits rows before it is time, if many wait for that; the checkpoint stays where it is.
+    async fn make_room(&self, writer: Writer) -> Result<(), Error> {
+        if !self.under(writer, |rows| rows.are_many())? {
+            return Ok(());
+        }
+        let _committing = self.committing.lock().await;
+        // Another lane may have done so meanwhile.
+        let checkpoint = self.under(writer, |rows| rows.are_many().then(|| rows.checkpoint()))?;
+        match checkpoint {
+            Some(checkpoint) => Ok(self.store(writer, checkpoint).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what was changed, with the checkpoint. Rows may be stored before it: each knows its last event.
+    async fn store(&self, writer: Writer, checkpoint: u64) -> Result<(), StoreError> {
+        // Handlers of other lanes go on meanwhile, so only what is there now is in it.
+        let (changes, before) = self.under(writer, |rows| (rows.commit(), rows.checkpoint()))?;
+        let mut parts = aside(changes.len(), || parts(changes)).await?;
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            self.views.commit(self.name, writer, part, before).await?;
+        }
+        self.views.commit(self.name, writer, last, checkpoint).await?;
+        let committed = self.under(writer, |rows| rows.committed(checkpoint))?;
+        aside(committed.len(), || drop(committed)).await
+    }
+}
+
+/// Does something with so many changes: on another thread if events would have to wait for it.
+async fn aside<T: Send + 'static>(changes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    if changes <= FEW {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Unavailable { reason: error.to_string() })
 }
 
 #[async_trait]
@@ -187,12 +255,13 @@ impl Consumer for ProjectorCoordinator {
 
     async fn last_event(&self, event: &Record) -> Result<Option<EventRef>, Error> {
         let Some(view) = &self.view else { return Ok(None) };
-        let (writer, key) = (view.writer()?, Key::of_text(self.lane(event)?.name));
-        let entry = match view.under(writer, |rows| rows.find(&key))? {
+        let key = Key::of_text(self.lane(event)?.name);
+        let (writer, known) = view.find(&key)?;
+        let found = match known {
             Some(known) => known,
-            None => view.views.entry(view.name, writer.version, &key).await?,
+            None => view.views.entry(view.name, writer.version, &key).await?.map(Found::from),
         };
-        Ok(entry.map(|entry| entry.event))
+        Ok(found.map(|found| found.event))
     }
 
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
@@ -228,6 +297,10 @@ impl Consumer for ProjectorCoordinator {
         }
     }
 
+    fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     async fn checkpoint(&self) -> Result<u64, StoreError> {
         match &self.view {
             Some(view) => view.views.checkpoint(self.name(), view.owner()).await,
@@ -238,7 +311,11 @@ impl Consumer for ProjectorCoordinator {
     async fn take(&self, lease: &Lease) -> Result<u64, StoreError> {
         let Some(view) = &self.view else {
             let (known, log) = (self.checkpoint().await?, self.store.log_id());
-            let holding = Holding::take(self.views.clone(), log, lease.clone(), known).await?;
+            let taken = Holding::take(self.views.clone(), log, lease.clone(), known).await;
+            let holding = match taken {
+                Ok(holding) => holding,
+                Err(error) => return Err(self.refused(lease, error).await),
+            };
             // Fenced before the log's end is read: whoever held it before could go beyond that meanwhile.
             holding.check_end(self.store.head().await?).await?;
             let checkpoint = holding.checkpoint();
@@ -256,7 +333,7 @@ impl Consumer for ProjectorCoordinator {
             Some(served) => (served.version, served.checkpoint, false),
             None => (taken.version, taken.checkpoint, taken.empty),
         };
-        *view.lock() = Some(Rows::new(Writer { token, version }, empty));
+        *view.lock() = Some(Rows::new(Writer { token, version }, checkpoint, empty));
         *view.built.lock().unwrap_or_else(PoisonError::into_inner) =
             taken.served.map(|_| (Arc::new(self.beside(token, taken)), taken.checkpoint));
         Ok(checkpoint)
@@ -273,15 +350,7 @@ impl Consumer for ProjectorCoordinator {
             return Err(view.lost());
         }
         let _committing = view.committing.lock().await;
-        // Handlers of other lanes go on meanwhile, so only what is there now is in it.
-        let changes = view.under(writer, Rows::commit)?;
-        view.views.commit(self.name(), writer, changes, position).await?;
-        let committed = view.under(writer, Rows::committed)?;
-        if committed.len() > FEW {
-            // Freeing them takes time for which events would wait.
-            tokio::task::spawn_blocking(|| drop(committed));
-        }
-        Ok(())
+        view.store(writer, position).await
     }
 
     fn build(&self) -> Option<Build> {
@@ -308,6 +377,7 @@ impl Consumer for ProjectorCoordinator {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use prost_types::Timestamp;
     use tokio::sync::Semaphore;
 
@@ -317,7 +387,7 @@ mod tests {
     use crate::message::Payload;
     use crate::store::memory::{MemoryStore, MemoryViews};
     use crate::store::{Acquired, ConsumerStore, RecordKind, StreamId, Trace};
-    use crate::view::{Change, Selection, Taken, Version};
+    use crate::view::{Change, Entry, Selection, Taken, Version};
 
     /// Appends what events say to their rows.
     struct Listing(Shape);
@@ -337,12 +407,12 @@ mod tests {
 
         fn project<'a>(
             &'a self,
-            row: Option<Bytes>,
+            row: Option<&'a [u8]>,
             event: Arrival<'a>,
             _: &'a Context,
         ) -> Handling<'a, Option<ReturnedRow>> {
             Box::pin(async move {
-                let row = [&*row.unwrap_or_default(), &*event.payload.value].concat();
+                let row = [row.unwrap_or_default(), &*event.payload.value].concat();
                 Ok(Some(ReturnedRow::plain(row)))
             })
         }
@@ -497,5 +567,38 @@ mod tests {
         handle(of_size(1, ROW)).await.unwrap();
         assert_eq!(handle(of_size(2, 1)).await.unwrap_err().code(), "ROW_TOO_LARGE");
         handle(Record { key: "b".into(), ..of_size(3, 1) }).await.unwrap();
+    }
+
+    /// What waits for the checkpoint is bounded in bytes, also while nothing can be committed.
+    #[tokio::test]
+    async fn large_rows_are_committed_before_it_is_time() {
+        let store = Arc::new(MemoryStore::new());
+        let views = Slow { views: MemoryViews::new(), begun: Semaphore::new(0), go_on: Semaphore::new(2) };
+        let views = Arc::new(views);
+        let shape = Shape { row_type: "Row".into(), columns: Vec::new() };
+        let projector =
+            ProjectorCoordinator::new(Arc::new(Listing(shape)), store.clone(), views.clone(), Delivery::DEFAULT);
+        let lease = leased(&store).await;
+        projector.take(&lease).await.unwrap();
+        let handle = async |position: u64, key: &str| {
+            let payload = Payload { type_name: "Said".into(), value: vec![b'x'; ROW / 3].into() };
+            let event = Record { payload, ..event(position, key, "") };
+            let lane = projector.lane(&event).unwrap();
+            projector.react(&event, lane).await
+        };
+        handle(1, "a").await.unwrap();
+        let stored = async |key: &str| views.row("Listing", &Key::from(key)).await.unwrap().is_some();
+        assert!(!stored("a").await);
+        handle(2, "b").await.unwrap();
+        assert!(stored("a").await && stored("b").await);
+        assert_eq!(projector.checkpoint().await.unwrap(), 0);
+        handle(3, "c").await.unwrap();
+        assert_eq!(views.begun.available_permits(), 2, "in two parts");
+
+        views.go_on.close();
+        for _ in 0..2 {
+            assert_eq!(handle(4, "d").await.unwrap_err().code(), "STORE_CLOSED");
+        }
+        assert!(!stored("c").await);
     }
 }

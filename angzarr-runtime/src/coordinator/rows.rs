@@ -11,6 +11,9 @@ use crate::view::{Change, Entry, Key, Writer};
 /// How many bytes of committed rows a projector keeps at hand.
 const AT_HAND: usize = 32 << 20;
 
+/// How many bytes of changed rows wait for a commit at most; what lanes are at comes on top.
+const UNSTORED: usize = 32 << 20;
+
 /// What an entry takes beside its key and its row, about.
 const OVERHEAD: usize = 256;
 
@@ -25,14 +28,18 @@ pub(super) struct Rows {
     /// How many commits have begun, and how many had when the last one that succeeded had begun.
     begun: u64,
     stored: u64,
+    /// The last checkpoint that was committed with them.
+    checkpoint: u64,
     /// What was changed since the last commit began.
     changed: Vec<Changed>,
     /// What is in that commit, until it is stored.
     committing: Vec<Changed>,
+    /// Of both, in bytes.
+    unstored: usize,
 }
 
 /// A row that a handler changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Changed {
     key: Key,
     event: EventRef,
@@ -40,26 +47,64 @@ pub(super) struct Changed {
 }
 
 impl Changed {
-    fn stored(&self) -> Change {
-        Change { key: self.key.clone(), event: self.event, row: self.row.as_ref().map(ReturnedRow::stored) }
+    fn weight(&self) -> usize {
+        self.key.as_str().len() + self.row.as_ref().map_or(0, |row| row.bytes().len()) + OVERHEAD
+    }
+
+    /// As it is stored: columns and JSON are made for that.
+    pub(super) fn into_stored(self) -> Change {
+        Change { key: self.key, event: self.event, row: self.row.as_ref().map(ReturnedRow::stored) }
     }
 }
 
-/// What is known of a key.
+/// What is known of a key: the last event that its row is made from, or that deleted it, and the row.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) event: EventRef,
+    row: Option<Row>,
+}
+
+#[derive(Clone, Debug)]
+enum Row {
+    Returned(ReturnedRow),
+    Stored(Bytes),
+}
+
+impl Found {
+    /// The encoded row; none if it was deleted.
+    pub(super) fn row(&self) -> Option<&[u8]> {
+        self.row.as_ref().map(|row| match row {
+            Row::Returned(row) => row.bytes(),
+            Row::Stored(row) => row,
+        })
+    }
+}
+
+impl From<Entry> for Found {
+    fn from(Entry { event, row }: Entry) -> Self {
+        Self { event, row: row.map(Row::Stored) }
+    }
+}
+
 #[derive(Debug)]
 struct Known {
-    entry: Entry,
+    found: Found,
     /// How many commits had begun when it was changed, and where it is among the changes since; none if it was read.
     changed: Option<(u64, usize)>,
 }
 
-fn weight(key: &Key, entry: &Entry) -> usize {
-    key.as_str().len() + entry.row.as_ref().map_or(0, Bytes::len) + OVERHEAD
+fn weight(key: &Key, found: &Found) -> usize {
+    key.as_str().len() + found.row().map_or(0, <[u8]>::len) + OVERHEAD
+}
+
+/// What is known of a key that is used now. That is noted once it may be asked for: to note it takes longer than to find it.
+fn used<'a>(known: &'a mut LruCache<Key, Known>, key: &Key, bytes: usize) -> Option<&'a mut Known> {
+    if bytes > AT_HAND / 2 { known.get_mut(key) } else { known.peek_mut(key) }
 }
 
 impl Rows {
-    /// Nothing is known yet; the store knows nothing either if it is `empty`.
-    pub(super) fn new(writer: Writer, empty: bool) -> Self {
+    /// Nothing is known yet of the rows as of `checkpoint`; the store knows nothing either if it is `empty`.
+    pub(super) fn new(writer: Writer, checkpoint: u64, empty: bool) -> Self {
         Self {
             writer,
             known: LruCache::unbounded(),
@@ -67,66 +112,82 @@ impl Rows {
             all: empty,
             begun: 0,
             stored: 0,
+            checkpoint,
             changed: Vec::new(),
             committing: Vec::new(),
+            unstored: 0,
         }
     }
 
     /// What is known of a key; none if the store has to be asked.
-    pub(super) fn find(&mut self, key: &Key) -> Option<Option<Entry>> {
-        let known = self.known.get(key).map(|known| known.entry.clone());
+    pub(super) fn find(&mut self, key: &Key) -> Option<Option<Found>> {
+        let known = used(&mut self.known, key, self.bytes).map(|known| known.found.clone());
         if known.is_some() || self.all { Some(known) } else { None }
     }
 
     /// A handler has made this of a row.
     pub(super) fn change(&mut self, key: Key, event: EventRef, row: Option<ReturnedRow>) {
-        let entry = Entry { event, row: row.as_ref().map(|row| row.bytes.clone()) };
+        let found = Found { event, row: row.clone().map(Row::Returned) };
         let change = Changed { key: key.clone(), event, row };
-        self.bytes += weight(&key, &entry);
+        self.bytes += weight(&key, &found);
         let mut changed = Some((self.begun, self.changed.len()));
-        match self.known.get_mut(&key) {
+        match used(&mut self.known, &key, self.bytes) {
             Some(known) => {
-                self.bytes -= weight(&key, &known.entry);
+                self.bytes -= weight(&key, &known.found);
                 if known.changed.is_some_and(|(begun, _)| begun == self.begun) {
                     changed = known.changed;
                 }
-                *known = Known { entry, changed };
+                *known = Known { found, changed };
             }
             None => {
-                self.known.put(key, Known { entry, changed });
+                self.known.put(key, Known { found, changed });
             }
         }
+        self.unstored += change.weight();
         match changed.and_then(|(_, place)| self.changed.get_mut(place)) {
-            Some(earlier) => *earlier = change,
+            Some(earlier) => self.unstored -= std::mem::replace(earlier, change).weight(),
             None => self.changed.push(change),
         }
         self.let_go();
     }
 
+    /// Whether so much waits for a commit that nothing more should be changed before that.
+    pub(super) fn are_many(&self) -> bool {
+        self.unstored >= UNSTORED
+    }
+
+    /// The last checkpoint that was committed.
+    pub(super) fn checkpoint(&self) -> u64 {
+        self.checkpoint
+    }
+
     /// What is to be committed: what was changed since this was called before, and what came of that if it was not stored.
-    pub(super) fn commit(&mut self) -> Vec<Change> {
+    pub(super) fn commit(&mut self) -> Vec<Changed> {
         let changed = std::mem::take(&mut self.changed);
         let same =
-            |change: &Changed| self.known.peek(&change.key).is_some_and(|known| known.entry.event == change.event);
+            |change: &Changed| self.known.peek(&change.key).is_some_and(|known| known.found.event == change.event);
         self.committing.retain(same);
         self.committing.extend(changed);
+        self.unstored = self.committing.iter().map(Changed::weight).sum();
         self.begun += 1;
-        self.committing.iter().map(Changed::stored).collect()
+        self.committing.clone()
     }
 
     /// That was committed; what was changed again meanwhile waits for the next time. Gives what is of no more use.
-    pub(super) fn committed(&mut self) -> Vec<Changed> {
+    pub(super) fn committed(&mut self, checkpoint: u64) -> Vec<Changed> {
         let committed = std::mem::take(&mut self.committing);
+        self.unstored = self.changed.iter().map(Changed::weight).sum();
+        self.checkpoint = checkpoint;
         self.stored = self.begun;
         self.let_go();
         committed
     }
 
     /// Keeps what the store says of a key, for whoever handles its lane.
-    pub(super) fn keep(&mut self, key: Key, entry: Entry) {
+    pub(super) fn keep(&mut self, key: Key, found: Found) {
         if !self.known.contains(&key) {
-            self.bytes += weight(&key, &entry);
-            self.known.put(key, Known { entry, changed: None });
+            self.bytes += weight(&key, &found);
+            self.known.put(key, Known { found, changed: None });
             self.let_go();
         }
     }
@@ -138,10 +199,26 @@ impl Rows {
             && known.changed.is_none_or(|(begun, _)| begun < self.stored)
             && let Some((key, known)) = self.known.pop_lru()
         {
-            self.bytes -= weight(&key, &known.entry);
+            self.bytes -= weight(&key, &known.found);
             self.all = false;
         }
     }
+}
+
+/// Changes in parts that a store takes in one message each: a row is stored three times over.
+pub(super) fn parts(changes: Vec<Changed>) -> Vec<Vec<Change>> {
+    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for change in changes.into_iter().map(Changed::into_stored) {
+        let more = change.row.as_ref().map_or(0, |row| row.bytes.len());
+        if bytes + more > UNSTORED && bytes > 0 {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += more;
+        part.push(change);
+    }
+    parts.push(part);
+    parts
 }
 
 #[cfg(test)]
@@ -149,7 +226,7 @@ mod tests {
     use super::*;
 
     fn rows(empty: bool) -> Rows {
-        Rows::new(Writer { token: 1, version: 1 }, empty)
+        Rows::new(Writer { token: 1, version: 1 }, 0, empty)
     }
 
     fn at(position: u64) -> EventRef {
@@ -164,6 +241,15 @@ mod tests {
         Some(ReturnedRow::plain(row))
     }
 
+    fn find(rows: &mut Rows, key: &Key) -> Option<Option<Entry>> {
+        let entry = |found: Found| Entry { event: found.event, row: found.row().map(Bytes::copy_from_slice) };
+        rows.find(key).map(|found| found.map(entry))
+    }
+
+    fn commit(rows: &mut Rows) -> Vec<Change> {
+        rows.commit().into_iter().map(Changed::into_stored).collect()
+    }
+
     fn change(key: &str, position: u64, row: &'static str) -> Change {
         Change { key: Key::from(key), event: at(position), row: returned(row).map(|row| row.stored()) }
     }
@@ -171,18 +257,22 @@ mod tests {
     #[test]
     fn what_changes_while_it_is_committed_waits_for_the_next_time() {
         let (mut rows, key) = (rows(true), Key::from("a"));
-        assert_eq!(rows.find(&key), Some(None), "the store has nothing");
+        assert_eq!(find(&mut rows, &key), Some(None), "the store has nothing");
         rows.change(key.clone(), at(1), returned("0"));
         rows.change(Key::from("b"), at(2), None);
         rows.change(key.clone(), at(2), returned("1"));
         let deleted = Change { key: Key::from("b"), event: at(2), row: None };
-        assert_eq!(rows.commit(), [change("a", 2, "1"), deleted], "each once");
+        assert_eq!(commit(&mut rows), [change("a", 2, "1"), deleted], "each once");
         rows.change(key.clone(), at(3), returned("3"));
-        rows.committed();
-        assert_eq!(rows.find(&Key::from("b")), Some(Some(Entry { event: at(2), row: None })), "it is kept at hand");
-        assert_eq!(rows.commit(), [change("a", 3, "3")]);
-        rows.committed();
-        assert_eq!((rows.commit(), rows.find(&key)), (vec![], Some(Some(entry(3, "3")))));
+        rows.committed(1);
+        assert_eq!(
+            find(&mut rows, &Key::from("b")),
+            Some(Some(Entry { event: at(2), row: None })),
+            "it is kept at hand"
+        );
+        assert_eq!(commit(&mut rows), [change("a", 3, "3")]);
+        rows.committed(1);
+        assert_eq!((commit(&mut rows), find(&mut rows, &key)), (vec![], Some(Some(entry(3, "3")))));
     }
 
     #[test]
@@ -194,17 +284,17 @@ mod tests {
         rows.commit();
         rows.change(Key::from("b"), at(2), returned("2"));
         rows.change(Key::from("c"), at(3), returned("3"));
-        assert_eq!(rows.commit(), [change("a", 1, "1"), change("b", 2, "2"), change("c", 3, "3")]);
+        assert_eq!(commit(&mut rows), [change("a", 1, "1"), change("b", 2, "2"), change("c", 3, "3")]);
         assert_eq!(rows.commit().len(), 3);
-        rows.committed();
-        assert_eq!(rows.commit(), []);
+        rows.committed(1);
+        assert_eq!(commit(&mut rows), []);
     }
 
     #[test]
     fn what_is_not_stored_stays() {
         let mut rows = rows(true);
         let large = || ReturnedRow::plain(vec![0; AT_HAND / 2]);
-        let is_known = |rows: &mut Rows, key: &str| rows.find(&Key::from(key)).is_some();
+        let is_known = |rows: &mut Rows, key: &str| find(rows, &Key::from(key)).is_some();
         for key in ["a", "b", "c"] {
             rows.change(Key::from(key), at(1), Some(large()));
         }
@@ -213,9 +303,39 @@ mod tests {
         rows.commit();
         rows.change(Key::from("d"), at(2), Some(large()));
         assert!(["a", "b", "c", "d"].iter().all(|key| is_known(&mut rows, key)));
-        rows.committed();
+        rows.committed(1);
         assert!(!is_known(&mut rows, "a") && is_known(&mut rows, "d"), "the oldest ones are let go");
         assert!(rows.bytes <= AT_HAND);
+    }
+
+    #[test]
+    fn a_commit_of_large_rows_is_made_in_parts() {
+        let large = |key: &str, bytes| {
+            let row = Some(ReturnedRow::plain(vec![0; bytes]));
+            Changed { key: Key::from(key), event: at(1), row }
+        };
+        let changes = [large("a", UNSTORED / 2), large("b", UNSTORED / 2), large("c", 1), large("d", 2 * UNSTORED)];
+        let sizes = |parts: Vec<Vec<Change>>| parts.iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(parts(changes.into())), [2, 1, 1]);
+        assert_eq!(sizes(parts(Vec::new())), [0]);
+    }
+
+    #[test]
+    fn what_waits_for_a_commit_is_counted_in_bytes() {
+        let mut rows = rows(true);
+        let half = || Some(ReturnedRow::plain(vec![0; UNSTORED / 2]));
+        rows.change(Key::from("a"), at(1), half());
+        rows.change(Key::from("a"), at(2), half());
+        assert!(!rows.are_many(), "there is one");
+        rows.change(Key::from("b"), at(3), half());
+        assert!(rows.are_many());
+        rows.commit();
+        assert!(rows.are_many(), "it is not stored yet");
+        rows.change(Key::from("c"), at(4), half());
+        rows.committed(1);
+        assert!(!rows.are_many());
+        rows.committed(1);
+        assert_eq!(rows.unstored, half().unwrap().bytes().len() + OVERHEAD + 1);
     }
 
     #[test]
@@ -223,11 +343,11 @@ mod tests {
         let mut rows = rows(true);
         let large = || Entry { event: at(1), row: Some(Bytes::from(vec![0; AT_HAND / 2])) };
         for key in ["b", "a"] {
-            rows.keep(Key::from(key), large());
+            rows.keep(Key::from(key), large().into());
         }
-        assert_eq!(rows.find(&Key::from("a")), Some(Some(large())));
-        assert_eq!(rows.find(&Key::from("b")), None);
-        assert_eq!(rows.find(&Key::from("c")), None, "it may be one of those that did not fit");
+        assert_eq!(find(&mut rows, &Key::from("a")), Some(Some(large())));
+        assert_eq!(find(&mut rows, &Key::from("b")), None);
+        assert_eq!(find(&mut rows, &Key::from("c")), None, "it may be one of those that did not fit");
         assert!(rows.bytes <= AT_HAND);
     }
 }

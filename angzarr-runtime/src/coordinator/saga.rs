@@ -18,7 +18,7 @@ use crate::id::{Purpose, consumer_key};
 use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{Lease, Record, Store, StoreError, Trace};
+use crate::store::{Record, Store, Trace};
 
 /// The coordinator of one saga.
 pub(crate) struct SagaCoordinator {
@@ -69,7 +69,10 @@ impl Consumer for SagaCoordinator {
     }
 
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
-        for (index, outgoing) in (0..).zip(self.decide(event, None).await?) {
+        let mut done = Ok(());
+        for (index, outgoing) in
+            (0..).zip(self.decide(event, None).await?).filter(|(_, outgoing)| outgoing.is_command())
+        {
             let command = outgoing.payload.clone();
             let rejection = match self.router.answered(self.book(event, index, outgoing)).await {
                 // It was sent before the event was parked, and is done.
@@ -78,21 +81,17 @@ impl Consumer for SagaCoordinator {
                 Err(Error::Rejected(rejection)) => rejection,
                 Err(error) => return Err(error),
             };
-            self.report(event, index, command, rejection).await?;
+            match self.report(event, index, command, rejection).await {
+                // The other commands have nothing to do with it.
+                Err(error @ Error::Uncompensated { .. }) => done = done.and(Err(error)),
+                reported => reported?,
+            }
         }
-        Ok(())
+        done
     }
 
-    async fn checkpoint(&self) -> Result<u64, StoreError> {
-        self.store.checkpoint(self.name()).await
-    }
-
-    async fn take(&self, _lease: &Lease) -> Result<u64, StoreError> {
-        self.checkpoint().await
-    }
-
-    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
-        self.store.save_checkpoint(lease, position).await
+    fn store(&self) -> &dyn Store {
+        &*self.store
     }
 }
 
@@ -143,7 +142,7 @@ impl SagaCoordinator {
 
 /// What the source aggregate is asked to decide on.
 fn compensation(
-    saga: &str,
+    saga: &'static str,
     event: &Record,
     index: u32,
     command: Payload,

@@ -1,5 +1,6 @@
 //! What a store takes and gives.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use prost_types::Timestamp;
@@ -66,7 +67,7 @@ pub struct Cause {
     /// Its part, if it was upcast to several.
     pub part: u32,
     /// Full name of the component that acted.
-    pub component: String,
+    pub component: Cow<'static, str>,
     /// How many events led to each other up to this one, itself included; at least 1.
     pub depth: u32,
 }

@@ -50,8 +50,8 @@ pub trait TableStore: Send + Sync + std::fmt::Debug + 'static {
     async fn last_handled(&self, lease: &Lease) -> Result<u64, StoreError>;
 
     /// Begins the transaction in which an event is handled; none if it was handled before. Where there is no room, it
-    /// waits for half of `limit`; then the transaction is [`StoreError::Unavailable`]. No statement goes on for longer
-    /// than `limit`, or when nobody waits for it any more.
+    /// waits for `limit`; then the transaction is [`StoreError::Unavailable`]. No statement goes on for longer than
+    /// `limit`, or when nobody waits for it any more.
     async fn begin(
         &self,
         lease: &Lease,

@@ -1,11 +1,12 @@
 //! The transaction of a handler, as the handler and the coordinator see it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
@@ -158,9 +159,40 @@ impl From<StoreError> for Begun {
 pub(crate) struct Slot {
     holding: Arc<Holding>,
     event: EventRef,
-    /// How long the handler may take.
+    /// How long the handler may take, not counting how long it waits for its transaction to begin; that may take as long.
     limit: Duration,
+    waits: Waits,
     state: Mutex<State>,
+}
+
+/// How long a handler waits for its transaction to begin.
+#[derive(Default)]
+struct Waits(std::sync::Mutex<Option<(Instant, Option<Instant>)>>);
+
+/// While this lives, it waits.
+struct Waiting<'a>(&'a Waits);
+
+impl Waits {
+    fn lock(&self) -> MutexGuard<'_, Option<(Instant, Option<Instant>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self) -> Waiting<'_> {
+        *self.lock() = Some((Instant::now(), None));
+        Waiting(self)
+    }
+
+    fn so_far(&self) -> Duration {
+        self.lock().map_or(Duration::ZERO, |(since, until)| until.unwrap_or_else(Instant::now) - since)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some((_, until)) = &mut *self.0.lock() {
+            *until = Some(Instant::now());
+        }
+    }
 }
 
 enum State {
@@ -181,7 +213,26 @@ impl fmt::Debug for Slot {
 
 impl Slot {
     pub(crate) fn new(holding: Arc<Holding>, event: EventRef, limit: Duration) -> Self {
-        Self { holding, event, limit, state: Mutex::new(State::Unbegun) }
+        Self { holding, event, limit, waits: Waits::default(), state: Mutex::new(State::Unbegun) }
+    }
+
+    /// Ends once the handler that begins now has taken its time.
+    pub(crate) async fn over(&self) {
+        let begun = Instant::now();
+        loop {
+            let taken = begun.elapsed().saturating_sub(self.waits.so_far());
+            let left = self.limit.saturating_sub(taken);
+            if left.is_zero() {
+                return;
+            }
+            sleep(left).await;
+        }
+    }
+
+    async fn begin(&self) -> Result<Option<Box<dyn Transaction>>, Begun> {
+        // Others are in the way, or the database is slow: neither is the handler's fault.
+        let _waiting = self.waits.begin();
+        self.holding.begin(self.event, self.limit).await
     }
 
     async fn run(&self, sql: &str, params: &[Value]) -> Result<Ran, Failure> {
@@ -190,7 +241,7 @@ impl Slot {
         let before = std::mem::replace(&mut *state, State::Refused("a statement was given up half-way".to_owned()));
         let mut transaction = match before {
             State::Open(transaction) => transaction,
-            State::Unbegun => match self.holding.begin(self.event, self.limit).await {
+            State::Unbegun => match self.begin().await {
                 Ok(Some(transaction)) => transaction,
                 Ok(None) => {
                     *state = State::Handled;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prost_types::Timestamp;
 
-use super::{Clock, Messages, Place, SOME_KEY, finished, folded, payload, shown, unfit};
+use super::{Clock, Messages, Place, SOME_KEY, finished, fold, payload, show_state, shown, unfit};
 use crate::component::{AggregateLogic, Component, Deciding, Input, Registration, State, StateMessage, Undecided};
 use crate::failure::Failure;
 use crate::message::{Command, Fact, Payload, Query};
@@ -110,7 +110,7 @@ impl AggregateTest {
     /// Adds events to the stream, whatever the rules are.
     #[track_caller]
     pub fn given<K>(mut self, events: impl Messages<K>) -> Self {
-        self.fold(&events.payloads());
+        fold(self.logic.stateful(), &mut self.state, &events.payloads());
         self
     }
 
@@ -211,10 +211,7 @@ impl AggregateTest {
     /// Looks at the state.
     #[track_caller]
     pub fn then_state<S: StateMessage>(self, look: impl FnOnce(&S)) -> Self {
-        match self.state.downcast_ref() {
-            Some(state) => look(state),
-            None => panic!("the state of `{}` is not `{}`", self.name(), S::full_name()),
-        }
+        show_state(self.name(), &self.state, look);
         self
     }
 
@@ -236,17 +233,9 @@ impl AggregateTest {
             Err(undecided) => undecided.into(),
         };
         if let Decided::Events(events) = &self.decided {
-            let events = events.clone();
-            self.fold(&events);
+            fold(self.logic.stateful(), &mut self.state, events);
         }
         self
-    }
-
-    #[track_caller]
-    fn fold(&mut self, events: &[Payload]) {
-        for event in events {
-            self.logic.stateful().fold(&mut self.state, event).unwrap_or_else(|failure| folded(&failure));
-        }
     }
 }
 

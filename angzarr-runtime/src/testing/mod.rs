@@ -67,7 +67,7 @@ use futures_util::future::BoxFuture;
 use prost_types::Timestamp;
 use uuid::Uuid;
 
-use crate::component::Registration;
+use crate::component::{Registration, State, StateMessage, Stateful};
 use crate::context::{Context, Decision};
 use crate::failure::Failure;
 use crate::id::{ANGZARR, canonical_key, root_id};
@@ -96,14 +96,21 @@ impl Place<'_> {
     #[track_caller]
     fn context(&self, now: Timestamp, n: u32, cause: Option<Cause>) -> Context {
         let decision = Uuid::new_v5(&ANGZARR, format!("test/{n}").as_bytes());
-        Context::new(self.stream(), canonical_key(self.key), "test".to_owned(), cause, now, Decision::Known(decision))
+        Context::new(
+            self.stream(),
+            canonical_key(self.key).into(),
+            "test".into(),
+            cause,
+            now,
+            Decision::Known(decision),
+        )
     }
 
     /// An event there, as the cause of what `component` does.
     #[track_caller]
     fn cause(&self, component: &str, sequence: u32) -> Cause {
         let StreamId { domain, root } = self.stream();
-        Cause { domain, root, sequence, part: 0, component: component.to_owned(), depth: 1 }
+        Cause { domain, root, sequence, part: 0, component: component.to_owned().into(), depth: 1 }
     }
 }
 
@@ -132,7 +139,21 @@ fn unfit(kit: &str, registration: &Registration) -> ! {
     panic!("{registration:?} is no {kit}: use the kit for its kind")
 }
 
+/// Makes of a state what it is after these events.
 #[track_caller]
-fn folded(failure: &Failure) -> ! {
-    panic!("a given event cannot be folded: {failure}")
+fn fold(logic: &dyn Stateful, state: &mut State, events: &[Payload]) {
+    for event in events {
+        if let Err(failure) = logic.fold(state, event) {
+            panic!("a given event cannot be folded: {failure}")
+        }
+    }
+}
+
+/// Shows a state to a test.
+#[track_caller]
+fn show_state<S: StateMessage>(component: &str, state: &State, look: impl FnOnce(&S)) {
+    match state.downcast_ref() {
+        Some(state) => look(state),
+        None => panic!("the state of `{component}` is not `{}`", S::full_name()),
+    }
 }

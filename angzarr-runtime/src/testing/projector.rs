@@ -196,8 +196,8 @@ impl ProjectorTest {
             return finished(Box::pin(self.handle_in_transaction(event, cx, at)));
         }
         let key = self.logic.key(event)?.map_or_else(|| Key::from(&*self.key), |keyed| keyed.key);
-        match finished(self.logic.project(self.rows.get(&key).cloned(), event.into(), &cx))? {
-            Some(row) => self.rows.insert(key, row.bytes),
+        match finished(self.logic.project(self.rows.get(&key).map(|row| &**row), event.into(), &cx))? {
+            Some(row) => self.rows.insert(key, Bytes::copy_from_slice(row.bytes())),
             None => self.rows.remove(&key),
         };
         Ok(())

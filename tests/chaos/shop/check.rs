@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 
 use angzarr_runtime::App;
 use angzarr_runtime::proto::{CommandsIssued, DeadlineSet};
 use angzarr_runtime::store::memory::MemoryViews;
 use angzarr_runtime::store::{AsOf, Load, Opened, Record, RecordKind, Storage, Store, StreamId};
+use angzarr_runtime::view::ViewStore;
 use angzarr_tests::shelves::v1::ShelfRow;
-use angzarr_tests::{Impatience, full_shop};
+use angzarr_tests::{Impatience, Luck, Till, full_shop, query_tables};
 use shop::orders::v1::{Order as OrderState, OrderRow};
 use shop::payments::v1::Payment as PaymentState;
 use shop::stock::v1::Article;
@@ -18,8 +20,8 @@ use uuid::Uuid;
 use super::plan::Order;
 use super::reference::{Reference, decode, name};
 
-async fn open(storage: Storage) -> App {
-    let app = full_shop(storage).start().await.unwrap();
+async fn open(storage: Storage, mended: &Path) -> App {
+    let app = full_shop(storage, mended).start().await.unwrap();
     app.drained().await.unwrap();
     app
 }
@@ -27,6 +29,7 @@ async fn open(storage: Storage) -> App {
 /// Everything, of a log that no process has open any more.
 pub(super) async fn all(
     storage: &Storage,
+    mended: &Path,
     orders: &[Order],
     placed: &HashSet<String>,
     deliveries: &[(&str, &str, u32)],
@@ -44,15 +47,18 @@ pub(super) async fn all(
     deadlines_fired_once(&log);
     commands_are_there_once(&store, &log).await;
 
-    let app = open(Storage::Opened(opened)).await;
-    nothing_is_left_over(&app).await;
+    let tables = opened.views.clone();
+    let app = open(Storage::Opened(opened), mended).await;
+    only_what_was_left_is_parked(&app, &reference).await;
+    takings_are_counted(&tables, &reference).await;
     states_are_folded_right(&app, &reference).await;
     assert_eq!(store.head().await.unwrap(), log.last().unwrap().position, "there was nothing left to do");
     let kept = views(&app).await;
     app.shutdown().await.unwrap();
 
     let opened = storage.open().await.unwrap();
-    let app = open(Storage::Opened(Opened { views: Arc::new(MemoryViews::new()), ..opened })).await;
+    let views_anew = Opened { views: Arc::new(MemoryViews::new()), ..opened };
+    let app = open(Storage::Opened(views_anew), mended).await;
     let rebuilt = views(&app).await;
     app.shutdown().await.unwrap();
     for ((orders, shelves), which) in [(rebuilt, "rebuilt"), (kept, "kept")] {
@@ -190,14 +196,41 @@ async fn commands_are_there_once(store: &Arc<dyn Store>, log: &[Record]) {
     }
 }
 
-/// Nothing was made to fail, so nothing may have been given up.
-async fn nothing_is_left_over(app: &App) {
+/// Payments that nobody was to see to are in their parks, each with the reason why; nothing else was given up.
+async fn only_what_was_left_is_parked(app: &App, reference: &Reference) {
+    let left = reference.payments.iter().filter(|(order_id, _)| Luck::of(order_id) == Luck::Left);
+    let left = left.map(|(order_id, payment)| (order_id.clone(), payment.transfers.len() as u64));
+    let left: BTreeMap<_, _> = left.filter(|(_, events)| *events > 0).collect();
     for status in app.consumers() {
         let consumer = app.consumer(status.name).unwrap();
-        assert_eq!(consumer.parks().await.unwrap(), [], "{}", status.name);
-        assert_eq!(consumer.dead_letters(None, usize::MAX).await.unwrap(), [], "{}", status.name);
+        let parks = consumer.parks().await.unwrap().into_iter().map(|park| (park.lane, park.events)).collect();
+        let letters = consumer.dead_letters(None, usize::MAX).await.unwrap();
+        let expected = if status.name == Till::NAME { &left } else { &BTreeMap::new() };
+        let parks: BTreeMap<_, _> = parks;
+        assert_eq!(parks, *expected, "{}", status.name);
+        let reasons: BTreeMap<_, _> =
+            letters.iter().map(|letter| (&letter.lane, letter.attempts.last().unwrap().code.as_str())).collect();
+        let explained: BTreeMap<_, _> = expected.keys().map(|lane| (lane, Till::NO_CHANGE)).collect();
+        assert_eq!((reasons, letters.len()), (explained, expected.len()), "{}", status.name);
         assert_eq!((status.stopped, status.paused), (None, None), "{}", status.name);
     }
+    println!("{} orders whose payments stay in their park", left.len());
+}
+
+/// What the till has written is what was paid, but for what it was not to count.
+async fn takings_are_counted(tables: &Arc<dyn ViewStore>, reference: &Reference) {
+    let mut drawers: BTreeMap<i64, (u64, usize)> = BTreeMap::new();
+    for (order_id, payment) in &reference.payments {
+        if matches!(Luck::of(order_id), Luck::Good | Luck::Mended) && payment.received > 0 {
+            let (cents, transfers) = drawers.entry(Till::drawer(order_id)).or_default();
+            *cents += payment.received;
+            *transfers += payment.transfers.len();
+        }
+    }
+    let expected: Vec<_> =
+        drawers.iter().map(|(drawer, (cents, transfers))| format!("{drawer}|{cents}|{transfers}")).collect();
+    let found = query_tables(tables, "SELECT drawer, cents, transfers FROM takings ORDER BY drawer").await.unwrap();
+    assert_eq!(found, expected.join("\n"));
 }
 
 async fn states_are_folded_right(app: &App, reference: &Reference) {

@@ -36,13 +36,14 @@ fn the_shop_survives_kills_pauses_and_restarts() {
     // Its own, since it is stopped.
     let server = Postgres::start().unwrap();
     let url = server.create_database().unwrap();
-    let mut street = Street::open(&url, seed, PROCESSES, &DELIVERIES);
+    let mended = tempfile::tempdir().unwrap();
+    let mut street = Street::open(&url, mended.path(), seed, PROCESSES, &DELIVERIES);
     for step in plan::steps(seed, amounts, PROCESSES) {
         street.take(step, &server);
     }
     let (orders, placed) = street.close();
     let storage: Storage = url.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let checks = check::all(&storage, &orders, &placed, &DELIVERIES);
+    let checks = check::all(&storage, mended.path(), &orders, &placed, &DELIVERIES);
     runtime.block_on(async { tokio::time::timeout(PATIENCE, checks).await }).unwrap();
 }

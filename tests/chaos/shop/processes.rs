@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ const CUSTOMERS: usize = 18;
 /// Processes that run the shop on one log.
 pub(super) struct Street {
     storage: String,
+    /// The till's folder.
+    mended: PathBuf,
     seed: u64,
     shops: Vec<Shop>,
     lines: Receiver<(u64, Option<String>)>,
@@ -31,6 +34,8 @@ pub(super) struct Street {
     orders: Vec<Order>,
     /// Those that were acknowledged.
     placed: HashSet<String>,
+    /// Those whose payments have left their park.
+    cleared: HashSet<String>,
     /// Counts what was done.
     progress: usize,
     /// Whether new customers come.
@@ -62,9 +67,10 @@ impl Drop for Shop {
 }
 
 impl Shop {
-    fn start(storage: &str, number: u64, sender: &Sender<(u64, Option<String>)>) -> Self {
+    fn start(storage: &str, mended: &Path, number: u64, sender: &Sender<(u64, Option<String>)>) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_shopkeeper"))
             .arg(storage)
+            .arg(mended)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -98,7 +104,13 @@ impl Shop {
 }
 
 impl Street {
-    pub(super) fn open(storage: &str, seed: u64, processes: usize, deliveries: &[(&str, &str, u32)]) -> Self {
+    pub(super) fn open(
+        storage: &str,
+        mended: &Path,
+        seed: u64,
+        processes: usize,
+        deliveries: &[(&str, &str, u32)],
+    ) -> Self {
         let (sender, lines) = channel();
         let delivery = |(key, sku, quantity): &(&str, &str, u32)| Errand {
             id: (*key).into(),
@@ -107,6 +119,7 @@ impl Street {
         };
         let mut street = Self {
             storage: storage.to_owned(),
+            mended: mended.to_owned(),
             seed,
             shops: Vec::new(),
             lines,
@@ -116,6 +129,7 @@ impl Street {
             under_way: BTreeMap::new(),
             orders: Vec::new(),
             placed: HashSet::new(),
+            cleared: HashSet::new(),
             progress: 0,
             open: true,
         };
@@ -125,7 +139,7 @@ impl Street {
 
     fn start(&mut self) -> Shop {
         self.started += 1;
-        Shop::start(&self.storage, self.started, &self.sender)
+        Shop::start(&self.storage, &self.mended, self.started, &self.sender)
     }
 
     /// Waits for progress, then does it.
@@ -168,6 +182,7 @@ impl Street {
             };
             assert!(status.success(), "process {} ended with {status}", shop.number);
         }
+        println!("{} orders whose payments have left their park", self.cleared.len());
         (std::mem::take(&mut self.orders), std::mem::take(&mut self.placed))
     }
 
@@ -229,6 +244,9 @@ impl Street {
             "started" => shop.into_iter().for_each(|shop| shop.is_started = true),
             // What was said before the end counts too; a line that was cut short names no order.
             "placed" => self.progress += usize::from(self.is_known(rest) && self.placed.insert(rest.to_owned())),
+            "cleared" => {
+                self.cleared.insert(rest.to_owned());
+            }
             "through" => {
                 if let Some(shop) = shop {
                     shop.has.remove(rest);

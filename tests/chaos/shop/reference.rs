@@ -33,7 +33,7 @@ pub(super) struct Reference {
 pub(super) struct Payment {
     pub(super) requested: u64,
     pub(super) received: u64,
-    transfers: BTreeSet<String>,
+    pub(super) transfers: BTreeSet<String>,
     is_declined: bool,
     is_captured: bool,
 }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use angzarr_runtime::store::RecordKind;
-use angzarr_runtime::{App, Context, Error, Failure, Outcome, Saga, SyncMode};
-use angzarr_tests::bank::v1::{Transfer, Withdraw, Withdrawn};
-use angzarr_tests::placed;
-use angzarr_tests::{AccountRules, Fault, Faults, OldAccounts};
+use angzarr_runtime::{
+    App, Context, Error, Failure, Outcome, ProcessManager, Refused as RefusedCommand, Saga, SyncMode,
+};
+use angzarr_tests::bank::v1::{Deposit, Deposited, Transfer, Withdraw, Withdrawn};
+use angzarr_tests::remind::v1::app::{ReminderDesk, ReminderStep};
+use angzarr_tests::remind::v1::{Desk, Refused, Reminded, Reminder};
+use angzarr_tests::{AccountRules, Fault, Faults, OldAccounts, placed, register};
 
 use super::{BALANCES, BRANCHES, NOTICES, TRANSFERS, WATCH, balance, names, open, start};
 use crate::backend::Backend;
@@ -84,6 +87,52 @@ pub(super) async fn cascade_ends_at_a_parked_lane(backend: impl Backend) {
     let (_, reason, outcome) = ended(cascade(&app, "b", 5).await);
     assert!(reason.contains("LANE_PARKED"), "{reason}");
     assert_eq!(outcome.failures[0].code, "LANE_PARKED");
+}
+
+/// Answers a deposit of 7 with withdrawals from "b" and from "a".
+#[derive(ProcessManager, Debug)]
+#[process_manager(ReminderDesk)]
+struct Spreading;
+
+impl ReminderDesk for Spreading {
+    async fn on_deposited(&self, _: &Desk, event: Deposited, _: &Context) -> Result<Vec<ReminderStep>, Failure> {
+        let withdraw = |account: &str| Withdraw { account: account.into(), amount: 1 }.into();
+        Ok(if event.amount == 7 { ["b", "a"].map(withdraw).into() } else { Vec::new() })
+    }
+
+    async fn on_reminder(&self, _: &Desk, _: Reminder, _: &Context) -> Result<Vec<ReminderStep>, Failure> {
+        Ok(Vec::new())
+    }
+
+    async fn on_withdraw_refused(
+        &self,
+        _: &Desk,
+        _: RefusedCommand<Withdraw>,
+        _: &Context,
+    ) -> Result<Vec<ReminderStep>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn apply_reminded(_: &mut Desk, _: Reminded) {}
+
+    fn apply_refused(_: &mut Desk, _: Refused) {}
+}
+
+pub(super) async fn cascade_ends_at_a_parked_lane_while_others_take_their_time(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = register(App::builder(backend.storage()), &faults).register(Spreading).start().await.unwrap();
+    for account in ["a", "b", "c"] {
+        open(&app, account, 100).await;
+    }
+    app.drained().await.unwrap();
+    faults.set_for("Balances", "a", Fault::Fails);
+    faults.set_for("Balances", "b", Fault::Takes(Duration::from_secs(600)));
+    let deposit = app.send(Deposit { account: "c".into(), amount: 7 }).sync(SyncMode::Cascade);
+    let (consumer, reason, outcome) = ended(deposit.timeout(Duration::from_secs(20)).await);
+    assert_eq!(consumer, BALANCES);
+    assert!(reason.contains("FAULT"), "{reason}");
+    assert_eq!(outcome.awaited, [BALANCES], "it still is at the other one");
+    faults.mend("Balances");
 }
 
 pub(super) async fn cascade_ends_at_the_deadline(backend: impl Backend) {

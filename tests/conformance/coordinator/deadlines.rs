@@ -9,13 +9,13 @@ use angzarr_runtime::{App, SyncMode};
 use angzarr_tests::bank::v1::Deposit;
 use angzarr_tests::placed;
 use angzarr_tests::remind::v1::{Desk, Refused, Reminded};
-use angzarr_tests::{Fault, Faults, ReminderClerk, register};
+use angzarr_tests::{Call, Fault, Faults, ReminderClerk, StoreFault, StoreFaults, register};
 use tokio::time::{sleep, timeout};
 
-use super::{decode, names, of, open, status};
+use super::{decode, faulty, names, of, open, status};
 use crate::backend::Backend;
 
-const DESK: &str = "remind.v1.app.ReminderDesk";
+pub(super) const DESK: &str = "remind.v1.app.ReminderDesk";
 
 async fn start(backend: &impl Backend, faults: &Faults) -> App {
     start_with(backend, faults, Delivery::DEFAULT).await
@@ -31,7 +31,7 @@ async fn start_with(backend: &impl Backend, faults: &Faults, delivery: Delivery)
         .unwrap()
 }
 
-async fn deposit(app: &App, account: &str, amount: u64) {
+pub(super) async fn deposit(app: &App, account: &str, amount: u64) {
     app.send(Deposit { account: account.into(), amount }).await.unwrap();
 }
 
@@ -47,7 +47,7 @@ async fn fired(app: &App, account: &str) -> Vec<String> {
 }
 
 /// Waits until so many have fired.
-async fn fires(app: &App, account: &str, count: usize) -> Vec<String> {
+pub(super) async fn fires(app: &App, account: &str, count: usize) -> Vec<String> {
     let all = async {
         loop {
             let fired = fired(app, account).await;
@@ -133,18 +133,67 @@ pub(super) async fn deadlines_fire_after_a_restart(backend: impl Backend) {
     app.shutdown().await.unwrap();
 }
 
+/// The program dies when the step of a deadline was about to be stored, or just has been.
+pub(super) async fn deadlines_fire_once_across_a_kill(backend: impl Backend) {
+    for fault in [StoreFault::FailsBefore, StoreFault::LosesAnswer] {
+        let (store, account) = (StoreFaults::default(), format!("{fault:?}"));
+        let desk_of = |storage| {
+            let faults = Faults::default();
+            register(App::builder(storage), &faults).register(ReminderClerk { faults }).start()
+        };
+        let killed = desk_of(faulty(&backend, &store).await).await.unwrap();
+        store.hold(Call::Append);
+        let (opened, ()) = tokio::join!(timeout(Duration::from_secs(20), open(&killed, &account, 1)), async {
+            for _ in ["OpenAccount", "Deposit"] {
+                store.pass(Call::Append, None).await;
+            }
+        });
+        opened.unwrap();
+        // The deadline is set; then it fires.
+        store.pass(Call::Append, None).await;
+        store.pass(Call::Append, Some(fault)).await;
+        store.kill().await;
+
+        let app = desk_of(faulty(&backend, &StoreFaults::default()).await).await.unwrap();
+        assert_eq!(fires(&app, &account, 1).await, ["bell"]);
+        sleep(Duration::from_millis(50)).await;
+        app.drained().await.unwrap();
+        assert_eq!(names(&desk(&app, &account).await), ["DeadlineSet", "Reminded"], "{fault:?}");
+        app.shutdown().await.unwrap();
+        drop(killed);
+    }
+}
+
+/// What is due in a parked lane stays due, and may be more than is looked at at a time.
+pub(super) async fn deadlines_of_parked_lanes_hide_no_others(backend: impl Backend) {
+    let faults = Faults::default();
+    let app = start_with(&backend, &faults, Delivery { attempts: 1, ..Delivery::DEFAULT }).await;
+    open(&app, "b", 0).await;
+    faults.set_for("ReminderDesk", "a", Fault::Fails);
+    open(&app, "a", ReminderClerk::MANY + 1_100).await;
+    parked(&app).await;
+    deposit(&app, "b", 5).await;
+    assert_eq!(fires(&app, "b", 1).await, ["bell"]);
+    assert_eq!((fired(&app, "a").await.len(), status(&app, DESK).parks), (0, 1));
+}
+
+/// Waits until a lane is parked.
+async fn parked(app: &App) {
+    let parked = async {
+        while status(app, DESK).parks == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), parked).await.unwrap();
+}
+
 pub(super) async fn deadlines_that_fail_park_their_lane(backend: impl Backend) {
     let faults = Faults::default();
     let app = start_with(&backend, &faults, Delivery { attempts: 2, ..Delivery::DEFAULT }).await;
     open(&app, "b", 0).await;
     faults.set_for("ReminderDesk", "a", Fault::Fails);
     open(&app, "a", 5).await;
-    let parked = async {
-        while status(&app, DESK).parks == 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(Duration::from_secs(20), parked).await.unwrap();
+    parked(&app).await;
     deposit(&app, "b", 5).await;
     deposit(&app, "a", 7).await;
     fires(&app, "b", 1).await;
@@ -207,6 +256,23 @@ pub(super) async fn completed_processes_ignore_what_comes_later(backend: impl Ba
     fires(&app, "b", 1).await;
 }
 
+pub(super) async fn completed_processes_hear_of_refusals(backend: impl Backend) {
+    let app = start(&backend, &Faults::default()).await;
+    open(&app, "a", 300).await;
+    deposit(&app, "a", ReminderClerk::LAST).await;
+    app.drained().await.unwrap();
+    deposit(&app, "a", 1).await;
+    app.drained().await.unwrap();
+    sleep(Duration::from_millis(500)).await;
+    let records = desk(&app, "a").await;
+    assert_eq!(names(&records), ["DeadlineSet", "CommandsIssued", "Refused"], "and of nothing else");
+    assert!(decode::<CommandsIssued>(&records[1]).completed);
+    assert_eq!(decode::<Refused>(&records[2]).code, "ACCOUNT_REJECTION_INSUFFICIENT");
+    assert_eq!(app.consumer(DESK).unwrap().dead_letters(None, 10).await.unwrap(), []);
+    let desk: Desk = app.state("reminders", "a", AsOf::Now).await.unwrap().unwrap();
+    assert_eq!((desk.refused, desk.fired.len()), (1, 0));
+}
+
 pub(super) async fn compensation_that_never_ends_ends_in_a_park(backend: impl Backend) {
     let app = start_with(&backend, &Faults::default(), Delivery { attempts: 2, ..Delivery::DEFAULT }).await;
     open(&app, "a", 0).await;
@@ -225,6 +291,8 @@ pub(super) async fn compensation_of_what_is_discarded_reaches_process_managers(b
     let app = start_with(&backend, &faults, Delivery { attempts: 1, ..Delivery::DEFAULT }).await;
     open(&app, "a", 0).await;
     deposit(&app, "a", 900).await;
+    // There is an instance now; it is not to do anything by itself.
+    deposit(&app, "a", ReminderClerk::CANCEL).await;
     app.drained().await.unwrap();
     faults.set_for("Desk", "a", Fault::Fails);
     deposit(&app, "a", ReminderClerk::OVERDRAW).await;

@@ -4,6 +4,8 @@ mod as_of;
 mod bad_books;
 mod broken;
 mod cascade;
+mod checkpoints;
+mod deadline_crashes;
 mod deadlines;
 mod facts;
 mod failures;
@@ -19,6 +21,7 @@ mod process_manager;
 mod processes;
 mod queries;
 mod redelivery;
+mod refusals;
 mod roots;
 mod setup;
 mod shared;
@@ -57,16 +60,26 @@ use bad_books::{
     bad_books_get_their_codes, bad_payloads_change_nothing, pages_are_decided_in_order_and_stored_as_one_book,
     stored_events_that_do_not_decode_are_told, stored_events_that_nobody_knows_are_told,
 };
-use broken::{parks_take_events_whose_key_does_not_decode, parks_take_old_events_that_cannot_be_upcast};
+use broken::{
+    parks_take_events_whose_key_does_not_decode, parks_take_old_events_that_cannot_be_upcast,
+    replay_of_a_type_that_is_gone_is_told,
+};
 use cascade::{
-    cascade_ends_at_a_parked_lane, cascade_ends_at_the_deadline, cascade_ends_where_it_never_would,
-    cascade_tells_of_refusals_and_their_compensation, cascade_waits_for_all_that_follows,
+    cascade_ends_at_a_parked_lane, cascade_ends_at_a_parked_lane_while_others_take_their_time,
+    cascade_ends_at_the_deadline, cascade_ends_where_it_never_would, cascade_tells_of_refusals_and_their_compensation,
+    cascade_waits_for_all_that_follows,
+};
+use checkpoints::{checkpoints_beyond_the_log_are_told_at_the_start, checkpoints_beyond_the_log_stop_who_takes_over};
+use deadline_crashes::{
+    deadlines_are_not_skipped_when_the_store_fails, deadlines_that_are_skipped_leave_a_dead_letter_first,
+    deadlines_that_were_set_anew_outlive_whoever_skips_the_old_one,
 };
 use deadlines::{
     compensation_of_what_is_discarded_reaches_process_managers, compensation_reaches_process_managers,
-    compensation_that_never_ends_ends_in_a_park, completed_processes_ignore_what_comes_later,
-    deadlines_are_due_when_their_commands_are_decided, deadlines_are_moved_and_cancelled,
-    deadlines_fire_after_a_restart, deadlines_fire_once, deadlines_that_fail_are_skipped,
+    compensation_that_never_ends_ends_in_a_park, completed_processes_hear_of_refusals,
+    completed_processes_ignore_what_comes_later, deadlines_are_due_when_their_commands_are_decided,
+    deadlines_are_moved_and_cancelled, deadlines_fire_after_a_restart, deadlines_fire_once,
+    deadlines_fire_once_across_a_kill, deadlines_of_parked_lanes_hide_no_others, deadlines_that_fail_are_skipped,
     deadlines_that_fail_park_their_lane,
 };
 use facts::{
@@ -129,7 +142,12 @@ use queries::{
 };
 use redelivery::{
     redelivery_adds_nothing_before_the_first_event_of_a_park, redelivery_brings_nothing_back_that_left_a_park,
-    replay_of_what_nobody_compensates_leaves_a_dead_letter, replay_waits_for_the_checkpoint,
+    redelivery_leaves_no_dead_letter_of_what_is_handled_then, replay_of_what_nobody_compensates_leaves_a_dead_letter,
+    replay_takes_what_joined_the_park_while_it_waited, replay_waits_for_the_checkpoint,
+};
+use refusals::{
+    commands_that_nobody_could_be_sent_are_not_recorded, compensation_of_what_is_discarded_passes_facts,
+    refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
 };
 use roots::roots_in_both_cases_are_one;
 use setup::{a_start_that_fails_gives_leases_back, targets_without_an_aggregate_are_told};
@@ -158,9 +176,9 @@ use standing_by::{
 };
 use tables::{
     tables_are_committed_with_their_marks, tables_are_made_before_consumers_start,
-    tables_are_not_written_twice_after_a_kill, tables_are_written_once_around_a_park,
+    tables_are_not_written_twice_after_a_kill, tables_are_waited_for, tables_are_written_once_around_a_park,
     tables_are_written_once_by_a_later_replay, tables_are_written_once_by_a_replay, tables_show_nothing_of_what_failed,
-    tables_whose_commit_was_not_answered_are_written_once,
+    tables_under_a_later_lease_are_told, tables_whose_commit_was_not_answered_are_written_once,
 };
 use trace::{trace_follows_a_process, trace_follows_a_saga, trace_starts_with_the_client};
 use upcasting::{
@@ -178,6 +196,7 @@ use waiting::{
     a_dropped_send_is_whole, deadlines_are_kept, deadlines_beyond_the_end_of_time_are_none, shutting_down_drains,
     shutting_down_leaves_nothing_to_do, waiting_does_not_depend_on_other_lanes, waiting_ends_at_a_parked_lane,
     waiting_for_a_stopped_projector_ends, waiting_for_projectors_shows_their_rows,
+    waiting_tells_what_failed_in_an_earlier_process,
 };
 
 cases! {
@@ -247,38 +266,55 @@ cases! {
         replay_behind_later_events_of_its_row_is_refused,
         replay_finishes_what_a_dead_holder_had_put_into_rows,
         replay_keeps_live_events_of_its_rows_waiting,
+        replay_of_a_type_that_is_gone_is_told,
         replay_of_what_nobody_compensates_leaves_a_dead_letter,
         replay_takes_lanes_that_are_parked_in_their_order,
+        replay_takes_what_joined_the_park_while_it_waited,
         replay_waits_for_the_checkpoint,
         redelivery_adds_nothing_before_the_first_event_of_a_park,
         redelivery_brings_nothing_back_that_left_a_park,
         redelivery_leaves_events_in_their_parks_that_can_be_read_now,
+        redelivery_leaves_no_dead_letter_of_what_is_handled_then,
         resuming_waits_for_a_store_that_fails,
+        refusals_of_commands_that_were_sent_together_lead_to_a_step_each,
         refusals_without_compensation_become_dead_letters,
         chains_that_never_end_end_in_a_park,
         cascade_waits_for_all_that_follows,
+        checkpoints_beyond_the_log_are_told_at_the_start,
+        checkpoints_beyond_the_log_stop_who_takes_over,
         deadlines_fire_once,
+        deadlines_fire_once_across_a_kill,
+        deadlines_of_parked_lanes_hide_no_others,
         deadlines_are_due_when_their_commands_are_decided,
         deadlines_are_moved_and_cancelled,
         deadlines_that_fail_park_their_lane,
+        deadlines_are_not_skipped_when_the_store_fails,
+        deadlines_that_are_skipped_leave_a_dead_letter_first,
+        deadlines_that_were_set_anew_outlive_whoever_skips_the_old_one,
         deadlines_that_fail_are_skipped,
         compensation_reaches_process_managers,
         compensation_that_never_ends_ends_in_a_park,
+        commands_that_nobody_could_be_sent_are_not_recorded,
+        compensation_of_what_is_discarded_passes_facts,
         compensation_of_what_is_discarded_reaches_process_managers,
+        completed_processes_hear_of_refusals,
         completed_processes_ignore_what_comes_later,
         cascade_tells_of_refusals_and_their_compensation,
         cascade_ends_at_a_parked_lane,
+        cascade_ends_at_a_parked_lane_while_others_take_their_time,
         cascade_ends_at_the_deadline,
         cascade_ends_where_it_never_would,
         follow_catches_up_and_goes_on,
         follow_ends_after_a_count_or_a_time,
         tables_are_committed_with_their_marks,
         tables_are_made_before_consumers_start,
+        tables_are_waited_for,
         tables_are_not_written_twice_after_a_kill,
         tables_are_written_once_around_a_park,
         tables_are_written_once_by_a_later_replay,
         tables_are_written_once_by_a_replay,
         tables_show_nothing_of_what_failed,
+        tables_under_a_later_lease_are_told,
         tables_whose_commit_was_not_answered_are_written_once,
         views_follow_their_keys,
         views_are_read_in_pages_and_by_column,
@@ -294,6 +330,7 @@ cases! {
         waiting_for_a_stopped_projector_ends,
         waiting_does_not_depend_on_other_lanes,
         waiting_ends_at_a_parked_lane,
+        waiting_tells_what_failed_in_an_earlier_process,
         deadlines_are_kept,
         deadlines_beyond_the_end_of_time_are_none,
         a_stopped_consumer_lets_the_others_finish,

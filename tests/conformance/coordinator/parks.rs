@@ -284,7 +284,7 @@ pub(super) async fn chains_that_never_end_end_in_a_park(backend: impl Backend) {
         root: record.stream.root,
         sequence: 0,
         part: 0,
-        component: TRANSFERS.to_owned(),
+        component: TRANSFERS.into(),
         depth: 100,
     };
     let sent = angzarr_tests::bank::v1::TransferSent { account: "a".into(), to: "b".into(), amount: 1 };

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use angzarr_runtime::app::{Cleared, Consumer};
+use angzarr_runtime::component::{Delivery, OnFailure};
+use angzarr_runtime::store::{Answer, Order, OrderState};
 use angzarr_runtime::{App, Error};
 use angzarr_tests::bank::v1::{FreezeAccount, TransferReceived, TransferReturned, Withdraw};
 use angzarr_tests::{Call, Fault, Faults, StoreFaults, register};
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::lanes::transfer;
 use super::{TRANSFERS, WATCH, code, decode, faulty, open, start, start_beside, status, stream};
@@ -83,6 +86,43 @@ pub(super) async fn redelivery_adds_nothing_before_the_first_event_of_a_park(bac
     drop(killed);
 }
 
+/// What comes again may fail while a replay waits for it, and then comes first.
+pub(super) async fn replay_takes_what_joined_the_park_while_it_waited(backend: impl Backend) {
+    let (store, faults) = (StoreFaults::default(), Faults::default());
+    let killed = started(&backend, &store, &faults).await;
+    store.hold(Call::SaveCheckpoint);
+    let first = transfer(&killed, "b", "c", 1).await;
+    while moved(&killed, "c").await.0.is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    faults.set_for("Transfers", "b", Fault::Fails);
+    transfer(&killed, "b", "c", 2).await;
+    parked(&killed, TRANSFERS, 1).await;
+    store.kill().await;
+    // The first one fails this time, though not at once.
+    let (beside, id) = (backend.open().await.store, Uuid::new_v4());
+    beside.give_order(TRANSFERS, id, Order::Replay { lane: lane("b") }).await.unwrap();
+
+    let app = start_beside(&backend, &faults).await;
+    let answered = async {
+        loop {
+            if let Some(OrderState::Answered { events, answer }) = beside.order(id).await.unwrap() {
+                return (events, answer);
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    match timeout(SOON, answered).await.unwrap() {
+        (0, Answer::Done { failed: Some((event, _)) }) => assert_eq!(event.position, first, "in the order of the log"),
+        other => panic!("{other:?}"),
+    }
+    faults.mend("Transfers");
+    assert_eq!(consumer(&app, TRANSFERS).replay(lane("b")).await.unwrap().events, 2);
+    assert_eq!(moved(&app, "c").await.0, [1, 2]);
+    app.shutdown().await.unwrap();
+    drop(killed);
+}
+
 pub(super) async fn redelivery_brings_nothing_back_that_left_a_park(backend: impl Backend) {
     for compensated in [false, true] {
         let (store, faults) = (StoreFaults::default(), Faults::default());
@@ -113,6 +153,37 @@ pub(super) async fn redelivery_brings_nothing_back_that_left_a_park(backend: imp
         let returned = if compensated { vec![2] } else { vec![] };
         assert_eq!((moved(&app, &to).await.0, moved(&app, &failing).await.1), (vec![1], returned));
         assert_eq!(consumer(&app, TRANSFERS).dead_letters(None, 9).await.unwrap(), []);
+        app.shutdown().await.unwrap();
+        drop(killed);
+    }
+}
+
+/// What an earlier holder gave up, and died before it was known to be done.
+pub(super) async fn redelivery_leaves_no_dead_letter_of_what_is_handled_then(backend: impl Backend) {
+    for (held, on_failure) in [(Call::Park, OnFailure::Park), (Call::SaveCheckpoint, OnFailure::Skip)] {
+        let (store, faults) = (StoreFaults::default(), Faults::default());
+        let killed = register(App::builder(faulty(&backend, &store).await), &faults);
+        let once = Delivery { attempts: 1, on_failure, ..Delivery::DEFAULT };
+        let killed = killed.delivery(TRANSFERS, once).start().await.unwrap();
+        let [from, to] = ["from", "to"].map(|name| format!("{name} {on_failure:?}"));
+        for account in [&from, &to] {
+            open(&killed, account, 100).await;
+        }
+        killed.drained().await.unwrap();
+        store.hold(held);
+        faults.set_for("Transfers", &from, Fault::Fails);
+        transfer(&killed, &from, &to, 1).await;
+        let letters = async |app: &App| consumer(app, TRANSFERS).dead_letters(None, 9).await.unwrap().len();
+        while letters(&killed).await == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        store.reached(held).await;
+        store.kill().await;
+        faults.mend("Transfers");
+
+        let app = start_beside(&backend, &faults).await;
+        app.drained().await.unwrap();
+        assert_eq!((moved(&app, &to).await.0, letters(&app).await), (vec![1], 0), "{on_failure:?}");
         app.shutdown().await.unwrap();
         drop(killed);
     }

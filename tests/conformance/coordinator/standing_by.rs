@@ -100,7 +100,7 @@ pub(super) async fn an_application_that_stands_by_lets_go(backend: impl Backend)
 }
 
 /// Takes the lease from whoever holds it.
-async fn steal(store: &Arc<dyn Store>, consumer: &str) -> Lease {
+pub(super) async fn steal(store: &Arc<dyn Store>, consumer: &str) -> Lease {
     let mut silent = None;
     loop {
         match store.acquire(consumer, silent).await.unwrap() {

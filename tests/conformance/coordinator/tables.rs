@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use angzarr_runtime::App;
 use angzarr_runtime::component::Delivery;
-use angzarr_runtime::store::Storage;
+use angzarr_runtime::store::{EventRef, Lease, Storage};
 use angzarr_runtime::view::ViewStore;
+use angzarr_runtime::{App, Error};
 use angzarr_tests::bank::v1::{Deposit, Withdraw};
 use angzarr_tests::placed;
 use angzarr_tests::{
@@ -31,6 +31,15 @@ impl Started {
     }
 
     async fn with(backend: &impl Backend, faults: &Faults, store: &StoreFaults, delivery: Delivery) -> Self {
+        Self::try_with(backend, faults, store, delivery).await.unwrap()
+    }
+
+    async fn try_with(
+        backend: &impl Backend,
+        faults: &Faults,
+        store: &StoreFaults,
+        delivery: Delivery,
+    ) -> Result<Self, Error> {
         let opened = backend.open().await;
         let views = opened.views.clone();
         let app = App::builder(Storage::Opened(store.wrap(opened)))
@@ -39,7 +48,7 @@ impl Started {
             .register(placed(LedgerBook { faults: faults.clone() }))
             .delivery(LEDGER, delivery)
             .tables(LEDGER_TABLES);
-        Self { app: app.start().await.unwrap(), views }
+        Ok(Self { app: app.start().await?, views })
     }
 
     async fn deposit(&self, account: &str, amount: u64) {
@@ -228,4 +237,54 @@ pub(super) async fn tables_are_made_before_consumers_start(backend: impl Backend
     let started = Started::over(&backend, &Faults::default(), &StoreFaults::default()).await;
     assert_eq!(code(query_tables(&started.views, "SELECT a FROM half").await), "SQL_FAILED", "all of it or nothing");
     assert_eq!(started.sums().await, "");
+}
+
+/// A handler's time begins when its transaction has: what others take is no failure of its own.
+pub(super) async fn tables_are_waited_for(backend: impl Backend) {
+    let (faults, store) = (Faults::default(), StoreFaults::default());
+    let patient = Delivery { attempts: 1, timeout: Duration::from_secs(10), ..Delivery::DEFAULT };
+    let started = Started::with(&backend, &faults, &store, patient).await;
+    open(&started.app, "a", 1).await;
+    assert_eq!(started.sums().await, "a|1|1");
+    let tables = started.views.tables().unwrap();
+    let other = Lease { consumer: "another".into(), token: 1 };
+    tables.enrol(started.app.log_id(), &other, 0).await.unwrap();
+    let mut others = Vec::new();
+    let refused = loop {
+        let event = EventRef { position: 1 + others.len() as u64, part: 0 };
+        match tables.begin(&other, event, Duration::from_millis(200)).await {
+            Ok(begun) => others.push(begun.unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.code(), "STORE_UNAVAILABLE", "there is no more room");
+
+    // It waits for more than half of its time, and takes more than half of it.
+    let more_than_half = Duration::from_millis(5_500);
+    faults.set_for("Ledger", "a", Fault::Takes(more_than_half));
+    started.deposit("a", 7).await;
+    tokio::time::sleep(more_than_half).await;
+    others.pop().unwrap().roll_back().await;
+    assert_eq!(started.sums().await, "a|8|2");
+    assert!(status(&started.app, LEDGER).failures.is_empty(), "{:?}", status(&started.app, LEDGER).failures);
+    others.clear();
+    started.app.shutdown().await.unwrap();
+}
+
+/// The log was put back to what it was, its tables were not.
+pub(super) async fn tables_under_a_later_lease_are_told(backend: impl Backend) {
+    let (faults, store) = (Faults::default(), StoreFaults::default());
+    let started = Started::over(&backend, &faults, &store).await;
+    open(&started.app, "a", 1).await;
+    started.sums().await;
+    let log = started.app.log_id();
+    started.app.shutdown().await.unwrap();
+    let opened = backend.open().await;
+    let later = Lease { consumer: LEDGER.into(), token: 1_000 };
+    opened.views.tables().unwrap().take(log, &later).await.unwrap();
+    backend.reopen(opened).await;
+    let store = StoreFaults::default();
+    let error = Started::try_with(&backend, &faults, &store, Delivery::DEFAULT).await.err().unwrap();
+    assert_eq!(error.code(), "STORE_FOREIGN");
+    assert!(error.to_string().contains(LEDGER), "{error}");
 }

@@ -10,7 +10,7 @@ use crate::backend::Backend;
 fn caused_by(event: &Record, component: &str) -> Cause {
     let (domain, root) = (event.stream.domain.clone(), event.stream.root);
     let depth = event.trace.cause.as_ref().map_or(1, |cause| cause.depth + 1);
-    Cause { domain, root, sequence: event.sequence, part: event.part, component: component.to_owned(), depth }
+    Cause { domain, root, sequence: event.sequence, part: event.part, component: component.to_owned().into(), depth }
 }
 
 fn cause(record: &Record) -> &Cause {

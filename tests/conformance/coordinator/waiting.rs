@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use angzarr_runtime::{Error, SyncMode};
+use angzarr_runtime::component::{Delivery, OnFailure};
+use angzarr_runtime::{App, Error, SyncMode};
 use angzarr_tests::bank::v1::{Deposit, OpenAccount, Transfer, Withdraw};
-use angzarr_tests::{Fault, Faults};
+use angzarr_tests::{Fault, Faults, StoreFaults, register};
 use futures_util::future::join_all;
 
 use super::{
-    BALANCES, BRANCHES, NOTICES, balance, code, event_names, log, open, start, start_accounts, start_stopping,
+    BALANCES, BRANCHES, NOTICES, balance, code, event_names, faulty, log, open, start, start_accounts, start_stopping,
 };
 use crate::backend::Backend;
 
@@ -53,6 +54,29 @@ pub(super) async fn waiting_ends_at_a_parked_lane(backend: impl Backend) {
             }
             other => panic!("{other}"),
         }
+    }
+}
+
+/// Also when a command is sent again that was stored before this process ran the consumers.
+pub(super) async fn waiting_tells_what_failed_in_an_earlier_process(backend: impl Backend) {
+    let (faults, deposit) = (Faults::default(), Deposit { account: "a".into(), amount: 1 });
+    let skip = Delivery { attempts: 1, on_failure: OnFailure::Skip, ..Delivery::DEFAULT };
+    for process in 0..2 {
+        let app = register(App::builder(faulty(&backend, &StoreFaults::default()).await), &faults);
+        let app = app.delivery(BALANCES, skip).start().await.unwrap();
+        if process == 0 {
+            open(&app, "a", 0).await;
+            app.drained().await.unwrap();
+            faults.set_for("Balances", "a", Fault::Fails);
+        }
+        app.drained().await.unwrap();
+        match app.send(deposit.clone()).idempotency_key("k").sync(SyncMode::Simple).await.unwrap_err() {
+            Error::NotPassed { outcome, .. } => {
+                assert_eq!((outcome.duplicate, &*outcome.failures[0].code), (process == 1, "FAULT"));
+            }
+            other => panic!("{other}"),
+        }
+        app.shutdown().await.unwrap();
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Call {
     Parks,
     /// Adding events to parks.
     Park,
+    /// Keeping a dead letter.
+    SaveDeadLetter,
     /// Giving an order to a consumer.
     GiveOrder,
     /// Writing what carrying out an order has changed.
@@ -61,6 +63,8 @@ pub enum StoreFault {
     FailsBefore,
     /// It is written, but the answer is lost.
     LosesAnswer,
+    /// Nothing is done; the store says that it is damaged.
+    IsDamaged,
 }
 
 /// What goes wrong with storage that is wrapped. Clones share it.
@@ -172,6 +176,7 @@ impl StoreFaults {
         let working = self.alive().await?;
         match fault {
             Some(StoreFault::FailsBefore) => Err(StoreError::Unavailable { reason: "told to fail".into() }),
+            Some(StoreFault::IsDamaged) => Err(StoreError::Damaged { reason: "told to be damaged".into() }),
             fault => Ok((fault, working)),
         }
     }

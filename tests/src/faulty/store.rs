@@ -132,8 +132,8 @@ impl ConsumerStore for FaultyStore {
     }
 
     async fn save_dead_letter(&self, lease: &Lease, letter: NewDeadLetter) -> Result<(), StoreError> {
-        let _working = self.faults.alive().await?;
-        self.inner.save_dead_letter(lease, letter).await
+        let (fault, _working) = self.faults.enter(Call::SaveDeadLetter).await?;
+        answered(fault, self.inner.save_dead_letter(lease, letter).await)
     }
 
     async fn dead_letters(

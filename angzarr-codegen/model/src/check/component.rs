@@ -119,8 +119,37 @@ fn kind(component: &Component, handler: &Handler, found: &mut Diagnostics) {
         ComponentKind::Saga | ComponentKind::Projector { .. } => handler.kind == HandlerKind::Event,
     };
     if !fits {
-        let message = format!("`{}.{}` cannot be of this kind", component.name, handler.method);
+        let message = format!(
+            "`{}.{}` has the kind {}, which handlers of {} cannot have",
+            component.name,
+            handler.method,
+            spelt(handler.kind),
+            article(&component.kind)
+        );
         found.report(codes::WRONG_KIND, handler.span, message);
+    }
+}
+
+/// A kind of handler as the option spells it; the last two have no name there.
+fn spelt(kind: HandlerKind) -> &'static str {
+    match kind {
+        HandlerKind::Command => "COMMAND",
+        HandlerKind::Fact => "FACT",
+        HandlerKind::Compensation => "COMPENSATION",
+        HandlerKind::Query => "QUERY",
+        HandlerKind::Deadline => "DEADLINE",
+        HandlerKind::Event => "event",
+        HandlerKind::Upcast => "upcast",
+    }
+}
+
+fn article(kind: &ComponentKind) -> &'static str {
+    match kind {
+        ComponentKind::Aggregate(_) => "an aggregate",
+        ComponentKind::Saga => "a saga",
+        ComponentKind::Projector { .. } => "a projector",
+        ComponentKind::ProcessManager(_) => "a process manager",
+        ComponentKind::Upcaster { .. } => "an upcaster",
     }
 }
 

@@ -6,7 +6,7 @@ use angzarr_codegen::pictures::document::Document;
 use angzarr_codegen::{output, pictures};
 use clap::Args;
 
-use crate::console::{Exit, findings, output_error, print};
+use crate::console::{Exit, findings, output_error};
 use crate::input::Input;
 use crate::save;
 
@@ -41,10 +41,7 @@ fn folder(document: &Document, directory: &Path) -> Exit {
         Err(reports) => return findings(&reports),
     };
     match output::write(directory, &files) {
-        Ok(summary) => {
-            print(&format!("{} written, {} unchanged", summary.written, summary.unchanged));
-            Exit::Done
-        }
+        Ok(summary) => save::done(&summary),
         Err(error) => output_error(&error),
     }
 }

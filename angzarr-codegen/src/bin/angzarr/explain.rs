@@ -24,6 +24,6 @@ pub(crate) fn run(Explain { code }: &Explain) -> Exit {
         return Exit::Done;
     }
     let known: Vec<&str> = explain::all().map(|one| one.code.id).collect();
-    let meant = nearest(code, known).map(|id| format!("; did you mean {id}?")).unwrap_or_default();
-    usage(&format!("there is no code {code}{meant}"))
+    let meant = nearest(code, known).map(|id| format!("did you mean {id}?"));
+    usage(&format!("there is no code {code}; {}", meant.as_deref().unwrap_or("`angzarr explain` lists all")))
 }

@@ -3,17 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use angzarr_codegen::output::{self, Drift, Plan};
-use angzarr_codegen::{GeneratedFile, Report, RustSettings};
+use angzarr_codegen::{GeneratedFile, Report, Request, RustSettings};
 use clap::{Args, ValueEnum};
 
 use crate::console::{self, Exit, Format, findings, output_error, print, print_text, tell, usage};
 use crate::input::{Input, Settings};
-use crate::watch;
+use crate::{save, watch};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Language {
     /// Messages with derives, and a definition for each component; for the crate angzarr-runtime.
     Rust,
+    /// A package of messages with their stubs, an abstract class for each component, and a server; for the libraries
+    /// protobuf and grpcio.
+    Python,
 }
 
 #[derive(Args, Debug)]
@@ -63,6 +66,9 @@ fn once(arguments: &Generate) -> Exit {
 
 fn generate(arguments: &Generate) -> Result<Exit, Exit> {
     let Settings { mut request, project } = arguments.input.settings()?;
+    if matches!(arguments.language, Some(Language::Python)) {
+        return python(arguments, &request);
+    }
     let settings = project.and_then(|project| project.rust);
     if arguments.language.is_none() && settings.is_none() {
         return Err(usage(&"there is no language to generate: name one, like `rust`, or list it in angzarr.yaml"));
@@ -76,6 +82,18 @@ fn generate(arguments: &Generate) -> Result<Exit, Exit> {
     let generated = angzarr_codegen::generate(&request).map_err(|reports| findings(&reports))?;
     findings(&generated.warnings);
     deliver(&arguments.mode, &out, &generated.files)
+}
+
+fn python(arguments: &Generate, request: &Request) -> Result<Exit, Exit> {
+    if !arguments.extern_paths.is_empty() {
+        return Err(usage(&"--extern is about Rust modules"));
+    }
+    let Some(out) = &arguments.out else {
+        return Err(usage(&"there is no directory to write to: give --out"));
+    };
+    let generated = angzarr_codegen::generate_python(request).map_err(|reports| findings(&reports))?;
+    findings(&generated.warnings);
+    deliver(&arguments.mode, out, &generated.files)
 }
 
 /// Writes, or tells what would be written.
@@ -94,10 +112,7 @@ fn deliver(mode: &Mode, out: &Path, files: &[GeneratedFile]) -> Result<Exit, Exi
         return Ok(Exit::Done);
     }
     let summary = plan.apply().map_err(|error| output_error(&error))?;
-    findings(&summary.warnings);
-    let removed = if summary.removed == 0 { String::new() } else { format!(", {} removed", summary.removed) };
-    print(&format!("{} written, {} unchanged{removed}", summary.written, summary.unchanged));
-    Ok(Exit::Done)
+    Ok(save::done(&summary))
 }
 
 /// For people a list; for programs and workflows a finding for each file besides. With `--diff` the list goes where it does not spoil the diff.

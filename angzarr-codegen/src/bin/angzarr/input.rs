@@ -98,12 +98,12 @@ impl Input {
             None => Request { includes: self.includes.clone(), ..Request::default() },
         };
         if named {
-            request.files.clone_from(&self.files);
+            request.files = self.named(&self.files, &request.includes);
         } else if project.is_none() {
             return Err(usage(&"there are no files to work on: name some, or write an angzarr.yaml"));
         }
         if !self.with.is_empty() {
-            request.with.clone_from(&self.with);
+            request.with = self.named(&self.with, &request.includes);
         }
         if let Some(path) = &self.descriptor_set {
             let read = |error| unusable_file(&format!("cannot read {}: {error}", path.display()), path);
@@ -111,4 +111,32 @@ impl Input {
         }
         Ok(Settings { request, project })
     }
+
+    /// Files under what they are called below the include directories; in a descriptor set they have that name already.
+    fn named(&self, files: &[PathBuf], includes: &[PathBuf]) -> Vec<PathBuf> {
+        match self.descriptor_set {
+            Some(_) => files.to_vec(),
+            None => files.iter().map(|file| below(includes, file)).collect(),
+        }
+    }
+}
+
+/// A file that somebody found on disk, however he spelt its path, as a path that begins with an include directory. What
+/// is a name already, or no file, stays as it is.
+fn below(includes: &[PathBuf], file: &Path) -> PathBuf {
+    let here = [PathBuf::from(".")];
+    let includes = if includes.is_empty() { &here } else { includes };
+    let is_name = file.is_relative() && includes.iter().any(|include| include.join(file).is_file());
+    let whole = if is_name || !file.is_file() { None } else { file.parent().and_then(real) };
+    let inside = |include: &PathBuf| {
+        let folder = whole.as_deref()?.strip_prefix(real(include)?).ok()?;
+        Some(include.join(folder).join(file.file_name()?))
+    };
+    includes.iter().find_map(inside).unwrap_or_else(|| file.to_path_buf())
+}
+
+/// A directory without links and dots in its path, if it is there.
+fn real(directory: &Path) -> Option<PathBuf> {
+    let here = directory.as_os_str().is_empty();
+    if here { Path::new(".").canonicalize().ok() } else { directory.canonicalize().ok() }
 }

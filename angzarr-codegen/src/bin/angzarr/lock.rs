@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use angzarr_codegen::evolution::lock::Lock;
 use angzarr_codegen::evolution::past::{self, PastError};
-use angzarr_codegen::{evolution, output};
+use angzarr_codegen::model::codes;
+use angzarr_codegen::{Place, Report, evolution, output};
 use clap::Args;
 
-use crate::console::{Exit, findings, output_error, print, unusable};
+use crate::console::{self, Exit, Format, findings, output_error, print, unusable};
 use crate::input::Input;
 
 #[derive(Args, Debug)]
@@ -61,21 +62,29 @@ pub(crate) fn run(Write { input, lock, check, force }: &Write) -> Exit {
     }
     match output::save(&path, &text) {
         Ok(()) => {
-            print(&format!("{name}: {} stored messages in {} domains", now.stored.len(), now.domains.len()));
+            let (stored, domains) = (now.stored.len(), now.domains.len());
+            print(&format!("{name}: {} in {}", counted(stored, "stored message"), counted(domains, "domain")));
             Exit::Done
         }
         Err(error) => output_error(&error),
     }
 }
 
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// For people a list; for programs and workflows a finding besides.
 fn out_of_date(path: &Path, before: Option<&Lock>, now: &Lock) -> Exit {
-    let path = path.display();
-    match before {
-        None => print(&format!("there is no {path}; `angzarr lock` writes it")),
-        Some(before) => {
-            now.differences(before).iter().for_each(|difference| print(difference));
-            print(&format!("{path} is not up to date; `angzarr lock` writes it"));
-        }
+    let name = path.display().to_string();
+    let differences = before.map(|before| now.differences(before)).unwrap_or_default();
+    differences.iter().for_each(|difference| print(difference));
+    let what = if before.is_some() { format!("{name} is not up to date") } else { format!("there is no {name}") };
+    print(&format!("{what}; `angzarr lock` writes it"));
+    if console::format() == Format::Text {
+        return Exit::Findings;
     }
-    Exit::Findings
+    let list = if differences.is_empty() { String::new() } else { format!(": {}", differences.join(", ")) };
+    let report = Report::of(codes::NOT_AS_GENERATED, format!("{what}{list}"));
+    findings(&[report.help("run `angzarr lock`, and commit what comes of it").at(Place::file(&name))])
 }

@@ -1,10 +1,10 @@
-//! Texts to where the user wants them.
+//! Texts to where the user wants them, and what became of them.
 
 use std::path::Path;
 
-use angzarr_codegen::output::{self, Comment};
+use angzarr_codegen::output::{self, Comment, Summary};
 
-use crate::console::{Exit, output_error, print};
+use crate::console::{Exit, findings, output_error, print};
 
 /// A comment in Markdown, HTML and SVG.
 pub(crate) const MARKUP: Comment = ("<!-- ", " -->");
@@ -21,4 +21,12 @@ pub(crate) fn text(text: &str, comment: Comment, file: Option<&Path>) -> Exit {
         Ok(()) => Exit::Done,
         Err(error) => output_error(&error),
     }
+}
+
+/// Tells what a run did in a directory.
+pub(crate) fn done(summary: &Summary) -> Exit {
+    findings(&summary.warnings);
+    let removed = if summary.removed == 0 { String::new() } else { format!(", {} removed", summary.removed) };
+    print(&format!("{} written, {} unchanged{removed}", summary.written, summary.unchanged));
+    Exit::Done
 }

@@ -1,5 +1,6 @@
 //! `angzarr completions` and `angzarr man`: what a shell and man(1) want to know.
 
+use angzarr_codegen::model::names::nearest;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
@@ -33,7 +34,11 @@ pub(crate) fn man(arguments: &Man) -> Exit {
         None => command,
         Some(name) => match command.find_subcommand(name) {
             Some(subcommand) => subcommand.clone(),
-            None => return usage(&format!("there is no subcommand `{name}`")),
+            None => {
+                let meant = nearest(name, command.get_subcommands().map(clap::Command::get_name));
+                let meant = meant.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
+                return usage(&format!("there is no subcommand `{name}`{meant}"));
+            }
         },
     };
     let mut page = Vec::new();

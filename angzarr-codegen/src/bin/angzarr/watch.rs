@@ -1,11 +1,10 @@
 //! `--watch`: does something again whenever what it read may have changed.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::console::{Exit, tell, unusable};
 use crate::input::Input;
@@ -21,15 +20,16 @@ pub(crate) fn run(input: &Input, work: impl Fn() -> Exit) -> Exit {
     // Whoever receives is there as long as the watcher is.
     let watcher = notify::recommended_watcher(move |event| drop(sender.send(event)));
     let watched = watcher.and_then(|mut watcher| {
-        let mut folders = BTreeSet::new();
         loop {
-            // First, so that a change during the work is not missed.
-            watch_all(&mut watcher, input, &mut folders)?;
+            let read = Read::by(input);
+            // First, so that a change during the work is not missed; each time, since what was watched may be gone, and
+            // something else in its place.
+            read.watch(&mut watcher)?;
             if work() == Exit::Usage {
                 return Ok(Exit::Usage);
             }
             tell(&"watching for changes; Ctrl-C ends");
-            if !changed(&events, input)? {
+            if !changed(&events, &read)? {
                 return Ok(Exit::Done);
             }
         }
@@ -37,36 +37,74 @@ pub(crate) fn run(input: &Input, work: impl Fn() -> Exit) -> Exit {
     watched.unwrap_or_else(|error| unusable(&format!("cannot watch: {error}")))
 }
 
-/// Watches what a run reads and is not watched yet. A project file with mistakes is watched all the same.
-fn watch_all(
-    watcher: &mut RecommendedWatcher,
-    input: &Input,
-    watched: &mut BTreeSet<(PathBuf, bool)>,
-) -> notify::Result<()> {
-    let single = input.project_file().into_iter().chain(input.descriptor_set().cloned());
-    let mut wanted: BTreeSet<_> = single.map(|file| (folder(&file), false)).collect();
-    wanted.extend(input.directories().into_iter().map(|directory| (directory, true)));
-    for folder in wanted.difference(watched) {
-        let mode = if folder.1 { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-        watcher.watch(&folder.0, mode).map_err(|error| error.add_path(folder.0.clone()))?;
-    }
-    watched.extend(wanted);
-    Ok(())
+/// What a run reads, by whole paths: those are what changes are told of. Of a project file with mistakes only the file
+/// itself is known.
+struct Read {
+    files: Vec<PathBuf>,
+    /// Those in which protos lie, at any depth.
+    directories: Vec<PathBuf>,
 }
 
-fn folder(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
+impl Read {
+    fn by(input: &Input) -> Self {
+        let whole = |path: PathBuf| path.canonicalize().or_else(|_| absolute(&path)).unwrap_or(path);
+        let files = input.project_file().into_iter().chain(input.descriptor_set().cloned());
+        Read { files: files.map(whole).collect(), directories: input.directories().into_iter().map(whole).collect() }
     }
+
+    /// Watches all of it, and what is around it: a directory that is not there may come, and another take its place.
+    fn watch(&self, watcher: &mut RecommendedWatcher) -> notify::Result<()> {
+        for file in &self.files {
+            watch(watcher, around(file), RecursiveMode::NonRecursive)?;
+        }
+        for directory in &self.directories {
+            let watched = watch(watcher, around(directory), RecursiveMode::NonRecursive);
+            // Not everybody may look at what is around his own.
+            if !directory.is_dir() {
+                watched?;
+            }
+        }
+        // Last, since the last mode of a folder counts.
+        for directory in &self.directories {
+            watch(watcher, directory, RecursiveMode::Recursive)?;
+        }
+        Ok(())
+    }
+
+    /// Reading is no change, and generated files are no input.
+    fn concerns(&self, event: &Event) -> bool {
+        // Too much happened at once: nobody knows what.
+        event.need_rescan() || (!event.kind.is_access() && event.paths.iter().any(|path| self.holds(path)))
+    }
+
+    fn holds(&self, path: &Path) -> bool {
+        let proto = path.extension().is_some_and(|extension| extension == "proto");
+        // A folder brings protos, or takes them with it.
+        let folder = path.is_dir() || (path.extension().is_none() && !path.exists());
+        let in_directory =
+            |directory: &PathBuf| directory.starts_with(path) || (path.starts_with(directory) && (proto || folder));
+        self.files.iter().any(|file| file == path) || self.directories.iter().any(in_directory)
+    }
+}
+
+/// What goes meanwhile is noticed by what is around it.
+fn watch(watcher: &mut RecommendedWatcher, path: &Path, mode: RecursiveMode) -> notify::Result<()> {
+    match watcher.watch(path, mode) {
+        Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => Ok(()),
+        watched => watched.map_err(|error| error.add_path(path.to_path_buf())),
+    }
+}
+
+/// The nearest folder above a path that is there.
+fn around(path: &Path) -> &Path {
+    path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."))
 }
 
 /// Waits for a change, and for the quiet after it; false if there will be none.
-fn changed(events: &Events, input: &Input) -> notify::Result<bool> {
-    let single: Vec<PathBuf> = input.project_file().into_iter().chain(input.descriptor_set().cloned()).collect();
+fn changed(events: &Events, read: &Read) -> notify::Result<bool> {
     loop {
         let Ok(event) = events.recv() else { return Ok(false) };
-        if concerns(&event?, &single) {
+        if read.concerns(&event?) {
             break;
         }
     }
@@ -77,13 +115,4 @@ fn changed(events: &Events, input: &Input) -> notify::Result<bool> {
             Err(RecvTimeoutError::Disconnected) => return Ok(false),
         }
     }
-}
-
-/// Reading is no change, and generated files are no input.
-fn concerns(event: &Event, single: &[PathBuf]) -> bool {
-    let concerns = |path: &PathBuf| {
-        let proto = path.extension().is_none_or(|extension| extension == "proto");
-        proto || single.iter().any(|file| file.file_name() == path.file_name())
-    };
-    !event.kind.is_access() && event.paths.iter().any(concerns)
 }

@@ -12,8 +12,14 @@ pub(super) fn insert(text: &str, at: &At, part: &str) -> Option<String> {
         At::After(place) => (commented(text, block(text, place)?.1 + 1)?, format!("\n\n{part}")),
         At::First(place) => {
             let (open, close) = block(text, place)?;
-            // Nothing else between the braces: the part may have the line of its own.
             let start = commented(text, open + 1)?;
+            let on_line = text.get(start..close)?.split('\n').next().map(str::trim).unwrap_or_default();
+            if !on_line.is_empty() {
+                // The block goes on in its first line, and so does the part.
+                let (head, rest) = text.split_at_checked(start)?;
+                return Some(format!("{head} {part} {}", rest.trim_start()));
+            }
+            // Nothing else between the braces: the part may have the line of its own.
             let end = if text.get(start..close)?.trim().is_empty() { "\n" } else { "\n\n" };
             let (head, rest) = text.split_at_checked(start)?;
             let after = rest.trim_start_matches('\n');
@@ -135,6 +141,8 @@ mod tests {
         assert_eq!(last, TEXT.replace("{}\n}\n", "{}\n  int32 e = 2;\n}\n"));
         assert_eq!(insert("message A {}", &At::Last(place(1, 9)), "x;").unwrap(), "message A { x; }");
         assert_eq!(insert("message A {\n}\n", &At::First(place(1, 9)), "x;").unwrap(), "message A {\n  x;\n}\n");
+        assert_eq!(insert("message A {y;}", &At::First(place(1, 9)), "x;").unwrap(), "message A { x; y;}");
+        assert_eq!(insert("message A { y; }", &At::First(place(1, 9)), "x;").unwrap(), "message A { x; y; }");
         assert_eq!(
             insert("message A {\n\n  y;\n}\n", &At::First(place(1, 9)), "x;").unwrap(),
             "message A {\n  x;\n\n  y;\n}\n"

@@ -250,7 +250,7 @@ fn refuse(name: &str, input: &Input, rejection: Rejection) -> Result<Decision, F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::{AggregateSpec, Encoding, SnapshotSpec, State, Stateful, decided, deciding};
+    use crate::component::{AggregateSpec, Encoding, SnapshotSpec, State, Stateful, deciding};
     use crate::context::Context;
     use crate::coordinator::business::request::Source;
     use crate::store::{StreamId, Trace};
@@ -335,7 +335,7 @@ mod tests {
                     }
                 });
             }
-            decided(|| match &*command.value {
+            Deciding::Done(match &*command.value {
                 b"panic" => panic!("on demand"),
                 b"reject" => Err(Undecided::Rejected(rejection("NO"))),
                 b"sequence" => Err(Undecided::Rejected(rejection(&counted.to_string()))),
@@ -355,7 +355,7 @@ mod tests {
                 b"reject" => Err(Undecided::Rejected(rejection("NO"))),
                 _ => Ok(payload("Sum", counted.to_string().as_bytes())),
             };
-            if query.value.starts_with(b"io ") { deciding(async move { answer() }) } else { decided(answer) }
+            if query.value.starts_with(b"io ") { deciding(async move { answer() }) } else { Deciding::Done(answer()) }
         }
     }
 

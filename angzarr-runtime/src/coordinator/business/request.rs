@@ -128,8 +128,8 @@ impl Request {
         let cause = self.trace.cause.as_deref().cloned();
         Context::new(
             self.stream.clone(),
-            self.key.to_string(),
-            self.trace.correlation_id.to_string(),
+            self.key.clone(),
+            self.trace.correlation_id.clone(),
             cause,
             now,
             Decision::Known(decision),

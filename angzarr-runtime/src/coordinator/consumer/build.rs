@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 use super::attempts::{Attempts, Tried, is_of_the_store};
 use super::parking::PARKS;
 use super::tail::{BATCH, LANES};
-use super::turn::{Turn, holds};
-use super::{Build, Lane, of_stream};
+use super::turn::Turn;
+use super::{Build, Lane, of_root, of_stream};
 use crate::component::OnFailure;
 use crate::coordinator::check_chain;
 use crate::error::Error;
@@ -145,14 +145,12 @@ impl Builder<'_> {
         let parks = self.made(|| async { Ok(turn.log.store.parks(turn.consumer.name()).await?) }).await?;
         let parks: HashMap<String, EventRef> = parks.into_iter().map(|park| (park.lane, park.first)).collect();
         let (mut lanes, mut current) = (HashMap::<Arc<str>, Events>::new(), Vec::new());
-        let concerns = |record: &Record| record.kind.is_event() && holds(&turn.stored_types, record);
-        for record in records.into_iter().filter(concerns) {
-            let (stream, position) = (of_stream(&record), record.position);
-            if turn.log.upcasts.current(record, &mut current).is_err() {
-                current.clear();
-                self.hold(stream, position)?;
+        for record in records.into_iter().filter(|record| turn.concerns(record)) {
+            let (root, position) = (record.stream.root, record.position);
+            if turn.current(record, &mut current).is_err() {
+                self.hold(of_root(root), position)?;
             }
-            for event in current.drain(..).filter(|event| holds(&turn.wanted_types, event)) {
+            for event in current.drain(..) {
                 let Ok(lane) = self.build.consumer.lane(&event) else {
                     self.hold(of_stream(&event), position)?;
                     continue;

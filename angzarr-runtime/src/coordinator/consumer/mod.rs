@@ -16,12 +16,13 @@ use async_trait::async_trait;
 use prost_types::Timestamp;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use super::log::Log;
 use crate::component::{Decoded, Delivery, Keyed, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::store::{ConsumerStore, EventRef, Lease, Record, StoreError};
+use crate::store::{ConsumerStore, EventRef, Lease, Record, Store, StoreError};
 use turn::Turn;
 
 pub(crate) use attempts::Failures;
@@ -54,7 +55,12 @@ impl From<Arc<str>> for Lane {
 
 /// The lane of all events of a stream: where nothing else is named, or can be told.
 pub(crate) fn of_stream(event: &Record) -> Arc<str> {
-    event.stream.root.to_string().into()
+    of_root(event.stream.root)
+}
+
+/// The same, by the stream's root.
+fn of_root(root: Uuid) -> Arc<str> {
+    root.to_string().into()
 }
 
 /// What differs between sagas, projectors and process managers.
@@ -123,14 +129,23 @@ pub(crate) trait Consumer: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Where its checkpoint is kept, if it is not kept beside what it does.
+    fn store(&self) -> &dyn Store;
+
     /// How far the work is done, whoever did it.
-    async fn checkpoint(&self) -> Result<u64, StoreError>;
+    async fn checkpoint(&self) -> Result<u64, StoreError> {
+        self.store().checkpoint(self.name()).await
+    }
 
     /// Begins under a new lease; gives where to go on.
-    async fn take(&self, lease: &Lease) -> Result<u64, StoreError>;
+    async fn take(&self, _lease: &Lease) -> Result<u64, StoreError> {
+        self.checkpoint().await
+    }
 
     /// Makes the work up to `position` count.
-    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError>;
+    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
+        self.store().save_checkpoint(lease, position).await
+    }
 
     /// What is to be built beside what it feeds, as it was found when the lease was taken.
     fn build(&self) -> Option<Build> {
@@ -190,7 +205,8 @@ pub(crate) struct Progress {
     pub(crate) unbuilt: Option<(u64, String)>,
     /// How many of its lanes are parked.
     pub(crate) parks: usize,
-    /// False only if no event has failed for good since this process became the holder, and no lane is parked.
+    /// False only if there was no dead letter and no park when this process became the holder, and nothing has failed for
+    /// good since.
     pub(crate) troubled: bool,
     /// How many deadlines it is at. Its position does not tell.
     pub(crate) firing: usize,
@@ -205,6 +221,10 @@ struct Asked {
 }
 
 impl Asked {
+    fn is_gone(&self) -> bool {
+        self.answer.is_closed()
+    }
+
     fn answer(self) {
         // Whoever has gone away does not need it.
         let _ = self.answer.send(());
@@ -271,13 +291,7 @@ impl Running {
         store: &dyn ConsumerStore,
         events: &[Record],
     ) -> Result<Vec<(EventRef, String, String)>, StoreError> {
-        let listens = |event: &&Record| {
-            let wanted = self.consumer.0.subscriptions();
-            wanted
-                .iter()
-                .any(|wanted| wanted.domain == &*event.stream.domain && wanted.type_name == &*event.payload.type_name)
-        };
-        let events: Vec<&Record> = events.iter().filter(listens).collect();
+        let events: Vec<&Record> = events.iter().filter(|event| self.listens_to(event)).collect();
         if events.is_empty() || !self.progress.borrow().troubled {
             return Ok(Vec::new());
         }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::Consumer;
 use super::window::Ticket;
 use crate::error::Error;
-use crate::store::{ConsumerStore, EventRef, Lease, NewDeadLetter, NewParked, StoreError};
+use crate::store::{ConsumerStore, EventRef, Lease, NewDeadLetter, NewParked, OrderStep, Record, StoreError};
 
 /// How many lanes are parked before the consumer pauses instead.
 pub(super) const PARKS: usize = 100;
@@ -15,6 +15,10 @@ pub(super) struct Joining {
     pub(super) ticket: Ticket,
     pub(super) letter: Option<NewDeadLetter>,
     pub(super) parked: Option<NewParked>,
+    /// A deadline that is skipped, and would fire for ever otherwise.
+    pub(super) forgotten: Option<Box<Record>>,
+    /// An event that was handled, though it has a dead letter.
+    pub(super) redeemed: Option<EventRef>,
 }
 
 /// The parks of a consumer, as its holder knows them.
@@ -23,8 +27,10 @@ pub(super) struct Parks {
     first: HashMap<String, EventRef>,
     /// Events behind the checkpoint that were in a park when the holder began, in whatever lane: they come again.
     inside: HashSet<EventRef>,
+    /// Other events behind the checkpoint that have dead letters: they come again, and may be handled this time.
+    lettered: HashSet<EventRef>,
     limit: usize,
-    /// Whether any event has become a dead letter, or any lane been parked, as far as this holder knows.
+    /// False only if there was no dead letter and no park when the holder began, and nothing has failed for good since.
     troubled: bool,
     joining: Vec<Joining>,
     /// How many events of each lane are on their way into the store, or wait for it.
@@ -48,10 +54,21 @@ impl Parks {
         // What keeps them may have been lost with the power.
         consumer.parked(lease, &inside).await?;
         let limit = if resumed { parks.len() + PARKS } else { PARKS };
+        // Callers may wait for what an earlier holder could not handle.
+        let letters = store.dead_letters(consumer.name(), None, 1).await?;
+        let inside: HashSet<_> = inside.into_iter().collect();
+        let behind = Some(EventRef { position, part: EventRef::WHOLE });
+        let lettered = if letters.is_empty() {
+            Vec::new()
+        } else {
+            store.dead_letters(consumer.name(), behind, usize::MAX).await?
+        };
+        let lettered = lettered.into_iter().map(|letter| letter.event).filter(|event| !inside.contains(event));
         Ok(Self {
-            troubled: !parks.is_empty(),
+            troubled: !parks.is_empty() || !letters.is_empty(),
+            lettered: lettered.collect(),
             first: parks.into_iter().map(|park| (park.lane, park.first)).collect(),
-            inside: inside.into_iter().collect(),
+            inside,
             limit,
             joining: Vec::new(),
             on_the_way: HashMap::new(),
@@ -80,6 +97,12 @@ impl Parks {
     /// Whether an event that was read is in a park already; each comes once.
     pub(super) fn has_inside(&mut self, event: EventRef) -> bool {
         !self.inside.is_empty() && self.inside.remove(&event)
+    }
+
+    /// Whether an event that was handled has a dead letter of an earlier holder, or one for all of its parts.
+    pub(super) fn is_lettered(&self, event: EventRef) -> bool {
+        let whole = EventRef { part: EventRef::WHOLE, ..event };
+        !self.lettered.is_empty() && (self.lettered.contains(&event) || self.lettered.contains(&whole))
     }
 
     /// Parks a lane from an event on; false if there are too many already.
@@ -147,7 +170,7 @@ impl Parks {
     }
 }
 
-/// Letters first: an event in a park without its letter would not say why it is there.
+/// Letters first: an event in a park without its letter would not say why it is there, nor a deadline that is gone.
 pub(super) async fn write(
     store: &dyn ConsumerStore,
     consumer: &dyn Consumer,
@@ -162,6 +185,14 @@ pub(super) async fn write(
         let events: Vec<_> = parked.iter().map(|parked| parked.event).collect();
         consumer.parked(lease, &events).await?;
         store.park(lease, parked).await?;
+    }
+    for deadline in joining.iter().filter_map(|joining| joining.forgotten.as_ref()) {
+        consumer.forget(deadline).await?;
+    }
+    let redeemed = joining.iter().filter_map(|joining| joining.redeemed);
+    let removed: Vec<_> = redeemed.flat_map(|event| [event, EventRef { part: EventRef::WHOLE, ..event }]).collect();
+    if !removed.is_empty() {
+        store.carry_out(lease, OrderStep { removed, ..OrderStep::default() }).await?;
     }
     Ok(())
 }

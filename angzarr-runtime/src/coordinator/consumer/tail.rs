@@ -3,31 +3,31 @@
 //! Everything that takes time (a page that is read, an event that is handled, a commit) is a future among others; the
 //! loop takes what happened, one after the other, and starts what may be started then.
 
+mod committing;
+mod deadlines;
+mod handling;
 mod orders;
+mod reading;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, poll_immediate};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
-use prost_types::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 use uuid::Uuid;
 
-use super::attempts::{Attempts, Signals, Tried, is_of_the_store};
-use super::parking::{self, Joining, Parks};
-use super::turn::{Turn, holds};
-use super::window::{NO_TICKET, Ticket, Waiting, Window};
-use super::{Asked, Inbox, Lane, of_stream};
-use crate::component::OnFailure;
-use crate::coordinator::check_chain;
+use super::attempts::{Attempts, Signals, Tried};
+use super::parking::{Joining, Parks};
+use super::turn::Turn;
+use super::window::Window;
+use super::{Asked, Inbox};
 use crate::error::Error;
-use crate::failure::Failure;
-use crate::store::{Attempt, EventRef, Lease, NewDeadLetter, NewParked, Record, RecordKind, TakenOrder};
-use crate::time;
+use crate::store::{EventRef, Lease, Record, TakenOrder};
+use deadlines::Deadlines;
+use handling::Handled;
 use orders::Work;
 
 /// How many records are read at a time.
@@ -36,11 +36,11 @@ pub(super) const BATCH: usize = 1024;
 /// How many lanes are handled side by side.
 pub(super) const LANES: usize = 64;
 
-/// A checkpoint is written for so many events that are done, ...
-const COMMIT: usize = 1024;
+/// A checkpoint is written for so many events that are done (with fewer, the pages of views are written more often), ...
+const COMMIT: usize = 4096;
 
 /// Nothing is read while more than these wait to be committed: changed rows are in memory.
-const UNSAVED: usize = 16 * COMMIT;
+const UNSAVED: usize = 4 * COMMIT;
 
 /// ... for those that have been done for so long, ...
 const DELAY: Duration = Duration::from_millis(50);
@@ -77,17 +77,6 @@ enum Happened {
     Due(Tried<Vec<Record>>),
 }
 
-/// An event that was handled in its lane.
-struct Handled {
-    lane: Arc<str>,
-    ticket: Ticket,
-    event: EventRef,
-    tried: Tried<()>,
-}
-
-/// The first attempt at an event.
-type First<'a> = BoxFuture<'a, (Record, Result<(), Error>)>;
-
 pub(super) struct Tail<'a> {
     turn: &'a Turn,
     lease: &'a Lease,
@@ -104,7 +93,7 @@ pub(super) struct Tail<'a> {
     /// Whether the last page that was read was the end of the log.
     at_end: bool,
     /// Everything up to here is done for good.
-    committed: u64,
+    checkpoint: u64,
     /// Everything up to here was told to be done.
     shown: u64,
     /// How many events were done since the last commit began, and since when.
@@ -126,9 +115,7 @@ pub(super) struct Tail<'a> {
     waiting_for_checkpoint: Vec<Work>,
     /// Works whose lanes have to come to rest first.
     waiting_for_rest: Vec<Work>,
-    /// Positions of deadlines that are being handled, or wait for that.
-    firing: HashSet<u64>,
-    looking: bool,
+    deadlines: Deadlines,
     /// Why it ends once what is under way is done.
     halt: Option<Halt>,
 }
@@ -155,7 +142,7 @@ impl<'a> Tail<'a> {
             joining: false,
             committing: false,
             at_end: false,
-            committed: position,
+            checkpoint: position,
             shown: position,
             unsaved: 0,
             unsaved_since: None,
@@ -168,8 +155,7 @@ impl<'a> Tail<'a> {
             working: HashMap::new(),
             waiting_for_checkpoint: Vec::new(),
             waiting_for_rest: Vec::new(),
-            firing: HashSet::new(),
-            looking: false,
+            deadlines: Deadlines::default(),
             halt: None,
         }
     }
@@ -180,12 +166,12 @@ impl<'a> Tail<'a> {
         let mut news = self.turn.log.store.watch_orders();
         self.look_for_orders();
         while self.halt.is_none() && !self.turn.stop.is_now() {
-            self.start_what_may(&mut wake).await;
+            self.start_what_may(&mut wake);
             self.show();
             let due = self.unsaved_since.filter(|_| !self.committing).map(|since| since + DELAY);
             let deadline = self.next_deadline();
             tokio::select! {
-                Some(happened) = self.under_way.next() => self.take(happened).await,
+                Some(happened) = self.under_way.next() => self.take(happened),
                 woken = wake.changed(), if self.at_end && !self.reading => match woken {
                     Ok(()) => self.at_end = false,
                     // The store is gone.
@@ -220,15 +206,15 @@ impl<'a> Tail<'a> {
                 self.join();
             }
             match self.under_way.next().await {
-                Some(happened) => self.take(happened).await,
+                Some(happened) => self.take(happened),
                 None => break self.halt.take().unwrap_or(Halt::Stopped),
             }
         };
         let position = self.window.done_up_to();
-        if self.committed < position || self.unsaved > 0 {
+        if self.checkpoint < position || self.unsaved > 0 {
             match self.turn.consumer.commit(self.lease, position).await {
                 Ok(()) => {
-                    self.committed = position;
+                    self.checkpoint = position;
                     self.unsaved = 0;
                     self.show();
                 }
@@ -242,27 +228,21 @@ impl<'a> Tail<'a> {
         halt
     }
 
-    async fn start_what_may(&mut self, wake: &mut watch::Receiver<u64>) {
+    fn start_what_may(&mut self, wake: &mut watch::Receiver<u64>) {
         while self.busy < LANES
             && let Some((lane, waiting)) = self.window.start()
         {
             self.busy += 1;
-            self.go_on(lane, waiting).await;
+            self.go_on(lane, waiting);
         }
         // Looked at here, too: while events come faster than a clock ticks, no sleep ever ends.
-        let due = self.turn.consumer.next_deadline().filter(|_| !self.looking);
-        if due.is_some_and(|due| time::to_micros(&due) <= time::to_micros(&self.turn.log.clock.now())) {
-            self.look_for_deadlines();
-        }
+        self.look_for_deadlines_if_due();
         // What came meanwhile is read before a checkpoint is written: it may lead to more, and the checkpoint can wait.
         self.at_end &= !wake.has_changed().unwrap_or(false);
-        // Lanes that fail are no reason to stop: the others have a right to be counted as held up by them.
-        let all_pause = *self.attempts.pausing.borrow() >= LANES;
-        let more = self.window.has_room() && (all_pause || !self.window.is_ahead());
-        if !self.reading && !self.at_end && more && self.unsaved < UNSAVED {
+        if !self.reading && !self.at_end && self.has_room() {
             // Marked as seen before reading: what is appended from here on wakes again.
             wake.mark_unchanged();
-            self.read().await;
+            self.read(self.window.read());
         }
         let crowded = !self.window.has_room();
         self.signals.crowded.send_if_modified(|told| std::mem::replace(told, crowded) != crowded);
@@ -274,65 +254,29 @@ impl<'a> Tail<'a> {
         let asked = !self.asked.is_empty() && self.turn.consumer.is_projector();
         let wanted = idle || asked || !self.after_next.is_empty() || self.unsaved >= COMMIT;
         let unsaved = self.unsaved > 0 || !self.after_next.is_empty();
-        if (unsaved && wanted) || self.awaits_checkpoint() || self.window.done_up_to() - self.committed >= STRIDE {
+        if (unsaved && wanted) || self.awaits_checkpoint() || self.window.done_up_to() - self.checkpoint >= STRIDE {
             self.commit();
         }
     }
 
-    /// Tells how far everything is done for good, and answers those who wait for single events.
-    fn show(&mut self) {
-        let saved = self.unsaved == 0 && !self.committing;
-        // What sagas and process managers do counts before their checkpoints move.
-        if saved || !self.turn.consumer.is_projector() {
-            self.done_for().for_each(Asked::answer);
-        }
-        // What did not matter to anybody needs no commit.
-        self.shown = self.shown.max(if saved { self.window.done_up_to() } else { self.committed });
-        let position = self.shown;
-        let (parks, troubled, firing) = (self.parks.len(), self.parks.troubled(), self.firing.len());
-        self.turn.progress.send_if_modified(|progress| {
-            let known = progress.clone();
-            (progress.position, progress.parks, progress.troubled) = (position, parks, troubled);
-            progress.firing = firing;
-            *progress != known
-        });
-    }
-
-    /// Those for whom everything is done that they wait for.
-    fn done_for(&mut self) -> impl Iterator<Item = Asked> + use<'_, 'a> {
-        let window = &self.window;
-        self.asked.extract_if(.., |asked| window.is_done(asked.from, asked.to))
-    }
-
-    async fn take(&mut self, happened: Happened) {
+    fn take(&mut self, happened: Happened) {
         match happened {
             Happened::Read(tried) => {
                 self.reading = false;
                 let records = self.done(self.window.read() + 1, tried);
                 // Once it ends, nothing more is begun: a lane whose event was given up half-way looks free.
                 if let Some(records) = records.filter(|_| !self.ends()) {
-                    self.take_in(records).await;
-                }
-            }
-            Happened::Handled(handled) => self.handled(handled).await,
-            Happened::Joined(joined, tried) => {
-                self.joining = false;
-                if self.done(self.window.done_up_to() + 1, tried).is_some() {
-                    self.parks.joined(&joined);
-                    joined.iter().for_each(|joined| self.finish(joined.ticket));
-                }
-            }
-            Happened::Committed(position, tried) => {
-                self.committing = false;
-                if self.done(position, tried).is_some() {
-                    self.committed = position;
-                    self.answered.drain(..).for_each(Asked::answer);
-                    for work in std::mem::take(&mut self.after_this) {
-                        self.clean(work);
+                    self.at_end = records.len() < BATCH;
+                    // The next page comes while this one is handled.
+                    if let Some(last) = records.last().filter(|_| !self.at_end && self.has_room()) {
+                        self.read(last.position);
                     }
-                    self.go_on_behind_checkpoint();
+                    self.take_in(records);
                 }
             }
+            Happened::Handled(handled) => self.handled(handled),
+            Happened::Joined(joined, tried) => self.joined(joined, tried),
+            Happened::Committed(position, tried) => self.committed(position, tried),
             Happened::Ordered(tried) => {
                 self.asking = false;
                 if let Some(orders) = self.done(self.window.done_up_to() + 1, tried) {
@@ -346,33 +290,7 @@ impl<'a> Tail<'a> {
             Happened::Answered(tried) => {
                 self.done(self.window.done_up_to() + 1, tried);
             }
-            Happened::Due(tried) => {
-                self.looking = false;
-                for deadline in self.done(self.window.done_up_to() + 1, tried).into_iter().flatten() {
-                    self.fire(deadline);
-                }
-            }
-        }
-    }
-
-    /// When the store has to be asked for deadlines that are due.
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.turn.consumer.next_deadline().filter(|_| !self.looking)
-    }
-
-    fn look_for_deadlines(&mut self) {
-        let (turn, attempts) = (self.turn, self.attempts);
-        let position = self.window.done_up_to() + 1;
-        self.looking = true;
-        let look = || async { Ok(turn.consumer.due().await?) };
-        self.under_way.push(async move { Happened::Due(attempts.make(position, look).await) }.boxed());
-    }
-
-    /// Has a deadline handled behind what its lane is at. One of a parked lane is looked for again when it rejoins.
-    fn fire(&mut self, deadline: Record) {
-        let lane = self.turn.consumer.lane(&deadline).map_or_else(|_| of_stream(&deadline), |lane| lane.name);
-        if !self.parks.holds(&lane) && self.firing.insert(deadline.position) {
-            self.window.wait(&lane, NO_TICKET, deadline);
+            Happened::Due(tried) => self.due(tried),
         }
     }
 
@@ -402,308 +320,5 @@ impl<'a> Tail<'a> {
             self.halt = Some(halt);
         }
         self.signals.halting.send_replace(true);
-    }
-
-    fn finish(&mut self, ticket: Ticket) {
-        if ticket == NO_TICKET {
-            return;
-        }
-        self.window.finish(ticket);
-        self.unsaved += 1;
-        self.unsaved_since.get_or_insert_with(Instant::now);
-    }
-
-    async fn read(&mut self) {
-        let (turn, attempts, after) = (self.turn, self.attempts, self.window.read());
-        self.reading = true;
-        let read = async move {
-            let read = || async { Ok(turn.log.store.read(after, BATCH).await?) };
-            Happened::Read(attempts.make(after + 1, read).await)
-        };
-        self.push(read.boxed()).await;
-    }
-
-    /// Begins something; a page that is read, say, is on its way while events are handled.
-    async fn push(&mut self, mut future: BoxFuture<'a, Happened>) {
-        match poll_immediate(&mut future).await {
-            Some(happened) => self.under_way.push(async { happened }.boxed()),
-            None => self.under_way.push(future),
-        }
-    }
-
-    async fn take_in(&mut self, records: Vec<Record>) {
-        self.at_end = records.len() < BATCH;
-        let reached = records.last().map(|record| record.position);
-        let mut events = Vec::new();
-        for record in records {
-            if !record.kind.is_event() || !holds(&self.turn.stored_types, &record) {
-                continue;
-            }
-            let (whole, stream) =
-                (EventRef { position: record.position, part: EventRef::WHOLE }, record.stream.clone());
-            // Since nobody could read it when it came first.
-            if self.parks.has_inside(whole) {
-                continue;
-            }
-            if let Err(failure) = self.turn.log.upcasts.current(record, &mut events) {
-                events.clear();
-                self.refuse(&stream.root.to_string().into(), whole, failure);
-            }
-            for event in events.drain(..).filter(|event| holds(&self.turn.wanted_types, event)) {
-                if self.ends() {
-                    return;
-                }
-                self.admit(event).await;
-            }
-        }
-        if let Some(reached) = reached {
-            self.window.reach(reached);
-        }
-    }
-
-    /// Handles an event at once if its lane is free, or lets it wait.
-    async fn admit(&mut self, record: Record) {
-        let event = EventRef { position: record.position, part: record.part };
-        if self.parks.has_inside(event) {
-            return;
-        }
-        let lane = match self.turn.consumer.lane(&record) {
-            Ok(lane) => lane,
-            Err(failure) => return self.refuse(&of_stream(&record), event, failure),
-        };
-        let ticket = self.window.add(event);
-        if self.parks.holds_up(&lane.name, event) {
-            self.parks.join(Joining { ticket, letter: None, parked: parked(&lane.name, event) });
-        } else if self.busy < LANES && self.window.is_free(&lane.name) {
-            let name = lane.name.clone();
-            if self.begin(ticket, lane, record).await {
-                self.finish(ticket);
-            } else {
-                self.busy += 1;
-                self.window.keep_busy(name);
-            }
-        } else {
-            self.window.wait(&lane.name, ticket, record);
-        }
-    }
-
-    /// Parks what cannot even be given to a handler.
-    fn refuse(&mut self, lane: &Arc<str>, event: EventRef, failure: Failure) {
-        let ticket = self.window.add(event);
-        let error = Error::from(failure);
-        if self.parks.holds_up(lane, event) {
-            return self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
-        }
-        self.failed(lane, ticket, event, vec![super::attempts::attempt(&error)], error);
-    }
-
-    /// Begins to handle an event. True if that took no time and went well; else it is under way.
-    async fn begin(&mut self, ticket: Ticket, lane: Lane, record: Record) -> bool {
-        let (event, name) = (EventRef { position: record.position, part: record.part }, lane.name.clone());
-        let mut first = self.turn.try_once(record, lane);
-        let first = match poll_immediate(&mut first).await {
-            Some((_, Ok(()))) => return true,
-            Some(tried) => async { tried }.boxed(),
-            None => first,
-        };
-        let (turn, attempts) = (self.turn, self.attempts);
-        self.under_way.push(
-            async move {
-                let tried = turn.handle(attempts, &name, first).await;
-                Happened::Handled(Handled { lane: name, ticket, event, tried })
-            }
-            .boxed(),
-        );
-        false
-    }
-
-    /// Reads an event again for which there was no room, and handles it.
-    fn begin_without(&mut self, ticket: Ticket, lane: Arc<str>, event: EventRef) {
-        let (turn, attempts) = (self.turn, self.attempts);
-        self.under_way.push(
-            async move {
-                let tried = match attempts.make(event.position, || turn.find(event)).await {
-                    Tried::Done(record) => {
-                        let first = turn.try_once(record, lane.clone().into());
-                        turn.handle(attempts, &lane, first).await
-                    }
-                    Tried::Lost => Tried::Lost,
-                    Tried::Stopped => Tried::Stopped,
-                    Tried::Failed(attempts, error) => Tried::Failed(attempts, error),
-                };
-                Happened::Handled(Handled { lane, ticket, event, tried })
-            }
-            .boxed(),
-        );
-    }
-
-    async fn handled(&mut self, handled: Handled) {
-        let Handled { lane, ticket, event, tried } = handled;
-        if ticket == NO_TICKET {
-            self.firing.remove(&event.position);
-        }
-        match tried {
-            Tried::Done(()) => self.finish(ticket),
-            Tried::Lost => self.halt = Some(Halt::Lost),
-            Tried::Stopped => self.halt_at(Halt::Stopped),
-            Tried::Failed(attempts, error) => self.failed(&lane, ticket, event, attempts, error),
-        }
-        match self.window.next(&lane) {
-            Some(waiting) if !self.ends() => self.go_on(lane, waiting).await,
-            _ => {
-                self.busy -= 1;
-                self.go_through_pages();
-            }
-        }
-    }
-
-    /// Handles a lane's events until one takes time.
-    async fn go_on(&mut self, lane: Arc<str>, waiting: Waiting) {
-        let mut next = Some(waiting);
-        while let Some(Waiting { ticket, event, record }) = next {
-            let Some(record) = record else { return self.begin_without(ticket, lane, event) };
-            if !self.begin(ticket, lane.clone().into(), *record).await {
-                return;
-            }
-            if ticket == NO_TICKET {
-                self.firing.remove(&event.position);
-            }
-            self.finish(ticket);
-            next = self.window.next(&lane);
-        }
-        self.busy -= 1;
-        self.go_through_pages();
-    }
-
-    /// What comes when the attempts are used up.
-    fn failed(&mut self, lane: &Arc<str>, ticket: Ticket, event: EventRef, attempts: Vec<Attempt>, error: Error) {
-        let (consumer, position, code) = (self.turn.consumer.name(), event.position, error.code().to_owned());
-        let letter = Some(NewDeadLetter { event, lane: lane.to_string(), attempts });
-        let on_failure = match &error {
-            // That a refusal has nobody to compensate it is no reason to hold up what comes later.
-            Error::Uncompensated { .. } => OnFailure::Skip,
-            error if is_of_the_store(error) => OnFailure::Stop,
-            _ => self.attempts.delivery.on_failure,
-        };
-        // A deadline may lie behind events of its lane that are still to be read, and are to wait for it.
-        let from = event.min(EventRef { position: self.window.read() + 1, part: 0 });
-        match on_failure {
-            OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
-            OnFailure::Skip => {
-                tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter and is skipped");
-                self.parks.join(Joining { ticket, letter, parked: None });
-            }
-            OnFailure::Park if self.parks.open(lane, from) => {
-                tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter; its lane is parked");
-                self.parks.join(Joining { ticket, letter, parked: parked(lane, event) });
-                for Waiting { ticket, event, .. } in self.window.clear(lane) {
-                    if ticket == NO_TICKET {
-                        // Still pending: it is found again when the lane rejoins.
-                        self.firing.remove(&event.position);
-                        continue;
-                    }
-                    self.parks.join(Joining { ticket, letter: None, parked: parked(lane, event) });
-                }
-            }
-            OnFailure::Park => {
-                let reason = format!("{} lanes are parked; the last failure is {code}: {error}", self.parks.len());
-                self.halt_at(Halt::Paused(position, reason));
-            }
-        }
-    }
-
-    fn join(&mut self) {
-        let (turn, attempts, lease, joining) = (self.turn, self.attempts, self.lease, self.parks.take());
-        let position = self.window.done_up_to() + 1;
-        self.joining = true;
-        self.under_way.push(
-            async move {
-                let write = || parking::write(&*turn.log.store, &*turn.consumer, lease, &joining);
-                let tried = attempts.make(position, write).await;
-                Happened::Joined(joining, tried)
-            }
-            .boxed(),
-        );
-    }
-
-    fn commit(&mut self) {
-        if self.committing {
-            return;
-        }
-        let (turn, attempts, lease, position) = (self.turn, self.attempts, self.lease, self.window.done_up_to());
-        self.committing = true;
-        (self.unsaved, self.unsaved_since) = (0, None);
-        let answered: Vec<_> = self.done_for().collect();
-        self.answered.extend(answered);
-        self.after_this.append(&mut self.after_next);
-        let leaving = !self.after_this.is_empty();
-        self.under_way.push(
-            async move {
-                let commit = || async {
-                    turn.consumer.commit(lease, position).await?;
-                    // The parks that forget it may lie on a disk that is faster.
-                    if leaving {
-                        turn.consumer.sync().await?;
-                    }
-                    Ok(())
-                };
-                Happened::Committed(position, attempts.make(position, commit).await)
-            }
-            .boxed(),
-        );
-    }
-}
-
-fn parked(lane: &Arc<str>, event: EventRef) -> Option<NewParked> {
-    Some(NewParked { lane: lane.to_string(), event })
-}
-
-impl Turn {
-    /// Has the consumer handle an event.
-    async fn react(&self, record: &Record, lane: Lane) -> Result<(), Error> {
-        check_chain(record)?;
-        self.consumer.react(record, lane).await
-    }
-
-    fn try_once(&self, record: Record, lane: Lane) -> First<'_> {
-        async move {
-            let tried = self.react(&record, lane).await;
-            (record, tried)
-        }
-        .boxed()
-    }
-
-    /// Handles an event to the end, once the first attempt was made or begun.
-    async fn handle(&self, attempts: &Attempts, lane: &Arc<str>, first: First<'_>) -> Tried<()> {
-        let (record, first) = first.await;
-        let again = || self.react(&record, lane.clone().into());
-        let tried = attempts.go_on(record.position, first, again).await;
-        let skipped = attempts.delivery.on_failure == OnFailure::Skip && matches!(tried, Tried::Failed(..));
-        if record.kind != RecordKind::Deadline || !skipped {
-            return tried;
-        }
-        // Otherwise it would fire for ever.
-        match attempts.make(record.position, || self.consumer.forget(&record)).await {
-            Tried::Lost => Tried::Lost,
-            Tried::Stopped => Tried::Stopped,
-            Tried::Done(()) | Tried::Failed(..) => tried,
-        }
-    }
-
-    /// The same for one that waits in a park.
-    async fn replay(&self, record: &Record, lane: Lane) -> Result<(), Error> {
-        check_chain(record)?;
-        self.consumer.replay(record, lane).await
-    }
-
-    /// Reads an event again.
-    async fn find(&self, event: EventRef) -> Result<Record, Error> {
-        let stored = self.log.store.read(event.position - 1, 1).await?;
-        let mut current = Vec::new();
-        for record in stored.into_iter().filter(|record| record.position == event.position) {
-            self.log.upcasts.current(record, &mut current)?;
-        }
-        let gone = || Failure::new("EVENT_GONE", format!("there is no event at position {} any more", event.position));
-        current.into_iter().find(|record| record.part == event.part).ok_or_else(|| gone().into())
     }
 }

@@ -14,7 +14,9 @@ use super::parking::Parks;
 use super::tail::{BATCH, Halt, Tail};
 use super::{Consumer, Inbox, Progress, Stop, build};
 use crate::coordinator::log::Log;
+use crate::coordinator::upcast::Upcasts;
 use crate::error::Error;
+use crate::failure::Failure;
 use crate::store::{Acquired, Answer, Beat, Lease, Order, OrderStep, Pause, Record, Refusal, StoreError, TakenOrder};
 
 /// A holder that is silent for this long has lost its lease to whoever asks for it.
@@ -33,16 +35,38 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Turn {
     pub(super) consumer: Arc<dyn Consumer>,
     pub(super) log: Arc<Log>,
-    /// Domains and types that are handled, in current versions.
-    pub(super) wanted_types: HashSet<(&'static str, &'static str)>,
-    /// The same, and the old versions that lead to them.
-    pub(super) stored_types: HashSet<(&'static str, &'static str)>,
+    types: Types,
     pub(super) progress: watch::Sender<Progress>,
     failures: Failures,
     pub(super) stop: Stop,
     /// The highest position that somebody waits for.
     wanted: watch::Receiver<u64>,
     standing: Standing,
+}
+
+/// Domains and types of the events that are handled.
+struct Types {
+    /// In current versions.
+    wanted: HashSet<(&'static str, &'static str)>,
+    /// The same, and the old versions that lead to them.
+    stored: HashSet<(&'static str, &'static str)>,
+}
+
+impl Types {
+    fn of(consumer: &dyn Consumer, upcasts: &Upcasts) -> Self {
+        let subscribed = consumer.subscriptions().iter().map(|wanted| (wanted.domain, wanted.type_name));
+        let wanted: HashSet<_> = subscribed.collect();
+        let stored_as = |(domain, type_name)| {
+            upcasts.stored_as(domain, type_name).into_iter().map(move |type_name| (domain, type_name))
+        };
+        let stored = wanted.iter().copied().flat_map(stored_as).collect();
+        Self { wanted, stored }
+    }
+
+    /// Whether a stored record may be for the consumer.
+    fn concern(&self, record: &Record) -> bool {
+        record.kind.is_event() && holds(&self.stored, record)
+    }
 }
 
 enum Standing {
@@ -83,12 +107,7 @@ impl Turn {
         wanted: watch::Receiver<u64>,
         stop: Stop,
     ) -> Result<Self, StoreError> {
-        let subscribed = consumer.subscriptions().iter().map(|wanted| (wanted.domain, wanted.type_name));
-        let wanted_types: HashSet<_> = subscribed.collect();
-        let stored_as = |(domain, type_name)| {
-            log.upcasts.stored_as(domain, type_name).into_iter().map(move |type_name| (domain, type_name))
-        };
-        let stored_types = wanted_types.iter().copied().flat_map(stored_as).collect();
+        let types = Types::of(&*consumer, &log.upcasts);
         let standing = match log.store.acquire(consumer.name(), None).await? {
             Acquired::Taken(lease) => match begin(&*consumer, &log, lease.clone(), &progress).await {
                 // Its session was lost, and somebody else was faster.
@@ -101,7 +120,22 @@ impl Turn {
                 Standing::StandsBy(StandBy::new(beat))
             }
         };
-        Ok(Self { consumer, log, wanted_types, stored_types, progress, failures, stop, wanted, standing })
+        Ok(Self { consumer, log, types, progress, failures, stop, wanted, standing })
+    }
+
+    /// Whether a stored record may be for the consumer.
+    pub(super) fn concerns(&self, record: &Record) -> bool {
+        self.types.concern(record)
+    }
+
+    /// Puts what a record is for the consumer, in current versions, into `events`, which is empty. It stays so on failure.
+    pub(super) fn current(&self, record: Record, events: &mut Vec<Record>) -> Result<(), Failure> {
+        let read = self.log.upcasts.current(record, events);
+        match &read {
+            Ok(()) => events.retain(|event| holds(&self.types.wanted, event)),
+            Err(_) => events.clear(),
+        }
+        read
     }
 
     pub(super) async fn run(mut self, mut inbox: Inbox) {
@@ -111,6 +145,8 @@ impl Turn {
                     match self.hold(lease, *position, *resumed, &mut inbox).await {
                         Ok(Halt::Lost) => {
                             self.know_nothing();
+                            // Nobody else has it where only a version of a view was lost.
+                            release(&self.log, lease).await;
                             Ok(Some(lost(lease)))
                         }
                         Ok(Halt::Switched) => match self.consumer.take(lease).await {
@@ -346,10 +382,9 @@ impl Turn {
                 Err(error) if error.retryable() => break,
                 records => records?,
             };
-            let concerns = |record: &Record| record.kind.is_event() && holds(&self.stored_types, record);
-            let free = records.iter().take_while(|record| !concerns(record)).last();
+            let free = records.iter().take_while(|record| !self.types.concern(record)).last();
             known.free = free.map_or(known.free, |record| record.position);
-            if records.len() < BATCH || records.iter().any(concerns) {
+            if records.len() < BATCH || records.iter().any(|record| self.types.concern(record)) {
                 break;
             }
         }
@@ -374,7 +409,7 @@ impl Turn {
     }
 }
 
-pub(super) fn holds(types: &HashSet<(&'static str, &'static str)>, record: &Record) -> bool {
+fn holds(types: &HashSet<(&'static str, &'static str)>, record: &Record) -> bool {
     types.contains(&(&*record.stream.domain, &*record.payload.type_name))
 }
 
@@ -435,6 +470,8 @@ async fn begin(
         let position = consumer.take(&lease).await?;
         let head = log.store.head().await?;
         if position > head {
+            // Whoever stood by took the holder's word for it.
+            progress.send_modify(|progress| progress.position = progress.position.min(head));
             let reason = format!("the checkpoint of {} is {position}, but the log ends at {head}", consumer.name());
             return Err(StoreError::Damaged { reason });
         }

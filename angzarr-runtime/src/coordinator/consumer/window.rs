@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::store::{EventRef, Record};
 
 /// How many events may lie between the checkpoint and what is read, done or not.
@@ -131,10 +133,14 @@ impl Window {
     }
 
     /// Lets an event wait for its turn in its lane.
-    pub(super) fn wait(&mut self, lane: &Arc<str>, ticket: Ticket, record: Record) {
+    pub(super) fn wait(&mut self, lane: &Arc<str>, ticket: Ticket, mut record: Record) {
         let event = EventRef { position: record.position, part: record.part };
         let bytes = record.payload.value.len() + OVERHEAD;
-        let kept = (self.bytes + bytes <= BYTES).then(|| Box::new(record));
+        let kept = (self.bytes + bytes <= BYTES).then(|| {
+            // What it was read with must not stay in memory with it.
+            record.payload.value = Bytes::copy_from_slice(&record.payload.value);
+            Box::new(record)
+        });
         self.bytes += kept.as_ref().map_or(0, |_| bytes);
         if !self.lanes.contains_key(lane) {
             self.ready.push_back(lane.clone());

@@ -17,14 +17,14 @@ use super::outgoing::{Router, context_in};
 use super::state::{self, Folded, Found};
 use super::{check_chain, guarded_async, outgoing};
 use crate::component::{Delivery, ProcessInput, ProcessManagerLogic, Subscription};
-use crate::context::{Planned, PlannedDeadline};
+use crate::context::{Decision, Planned, PlannedDeadline};
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::id::{canonical_key, root_id};
 use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{AsOf, Lease, Record, RecordKind, StoreError, StreamId};
+use crate::store::{AsOf, Lease, Record, RecordKind, Store, StoreError, StreamId};
 use crate::view::Key;
 use deadlines::Alarm;
 use step::{Refused, Trigger};
@@ -97,13 +97,20 @@ impl Consumer for ProcessManagerCoordinator {
             Emission::Command(outgoing) => Some(outgoing),
             Emission::Event(_) => None,
         });
-        let mut steps = VecDeque::new();
-        for (index, outgoing) in (0..).zip(commands) {
+        let (mut steps, mut done) = (VecDeque::new(), Ok(()));
+        for (index, outgoing) in (0..).zip(commands).filter(|(_, outgoing)| outgoing.is_command()) {
             let command = outgoing.payload.clone();
             let book = outgoing::command_book(self.name(), event, trigger.at(), index, outgoing);
-            steps.push_back(self.report(&book, index, command, event, Rejection::discarded()).await?);
+            let refused = Refused { command, rejection: Rejection::discarded(), place: index, index, sent: &book };
+            match self.report(event, refused).await {
+                Ok(step) => steps.push_back(step),
+                // The other commands have nothing to do with it.
+                Err(error @ Error::Uncompensated { .. }) => done = done.and(Err(error)),
+                Err(error) => return Err(error),
+            }
         }
-        self.send_all(steps).await
+        self.send_all(steps).await?;
+        done
     }
 
     fn has_deadlines(&self) -> bool {
@@ -122,8 +129,8 @@ impl Consumer for ProcessManagerCoordinator {
         self.clear(deadline).await
     }
 
-    async fn checkpoint(&self) -> Result<u64, StoreError> {
-        self.log.store.checkpoint(self.name()).await
+    fn store(&self) -> &dyn Store {
+        &*self.log.store
     }
 
     async fn take(&self, _lease: &Lease) -> Result<u64, StoreError> {
@@ -131,10 +138,6 @@ impl Consumer for ProcessManagerCoordinator {
             self.alarm.look_at_once();
         }
         self.checkpoint().await
-    }
-
-    async fn commit(&self, lease: &Lease, position: u64) -> Result<(), StoreError> {
-        self.log.store.save_checkpoint(lease, position).await
     }
 }
 
@@ -173,7 +176,7 @@ impl ProcessManagerCoordinator {
     }
 
     /// What to store and to send; nothing if there is no instance and the event does not start one, or if the instance has
-    /// come to its end.
+    /// come to its end, unless a command that it sent was refused.
     async fn decide(
         &self,
         trigger: &Trigger<'_>,
@@ -183,12 +186,17 @@ impl ProcessManagerCoordinator {
     ) -> Result<(Vec<Emission>, Planned), Failure> {
         let (spec, event) = (self.logic.spec(), trigger.record);
         let starts = trigger.is_event() && spec.starts.contains(&&*event.payload.type_name);
-        if folded.completed || (folded.next_sequence == 0 && !starts) {
-            let why = if folded.completed { "the instance has ended" } else { "no instance" };
+        let has_ended = folded.completed && trigger.refused.is_none();
+        if has_ended || (folded.next_sequence == 0 && !starts) {
+            let why = if has_ended { "the instance has ended" } else { "no instance" };
             tracing::debug!(process_manager = spec.name, key, position = event.position, why, "ignored");
             return Ok((Vec::new(), Planned::default()));
         }
-        let cx = context_in(spec.name, event, stream.clone(), key).at(trigger.at());
+        let mut cx = context_in(spec.name, event, stream.clone(), key.into()).at(trigger.at());
+        if trigger.refused.is_some() {
+            // Commands that were sent together have one cause.
+            cx = cx.deciding(Decision::Known(trigger.key(spec.name)));
+        }
         let input = match &trigger.refused {
             Some(Refused { command, rejection, .. }) => ProcessInput::Refusal { command, rejection },
             None => match &trigger.deadline {
@@ -220,23 +228,26 @@ impl ProcessManagerCoordinator {
 
     /// Records the step and sends what it decided.
     async fn take_step(&self, event: &Record) -> Result<(), Error> {
-        self.send_all(VecDeque::from([self.step(&Trigger::of(event)?).await?])).await
+        let records = self.step(&Trigger::of(event)?).await?;
+        self.send_all(VecDeque::from([Step { records, first_index: 0 }])).await
     }
 
     /// Sends what steps decided; refusals lead to steps of their own.
-    async fn send_all(&self, mut steps: VecDeque<Vec<Record>>) -> Result<(), Error> {
+    async fn send_all(&self, mut steps: VecDeque<Step>) -> Result<(), Error> {
         let mut done = Ok(());
-        while let Some(records) = steps.pop_front() {
+        while let Some(Step { records, first_index }) = steps.pop_front() {
             for record in records.iter().filter(|record| record.kind == RecordKind::Commands) {
                 // One that answers each refusal with a command that is refused would never come to an end.
                 check_chain(record)?;
-                for (index, book) in (0..).zip(issued(record)?) {
+                for (place, book) in (0..).zip(issued(record)?) {
                     let command = book.pages.first().and_then(|page| page.command.clone()).map(Payload::from_any);
                     match self.router.execute(book.clone()).await {
                         Ok(_) => {}
                         Err(Error::Rejected(rejection)) => {
                             let Some(command) = command else { continue };
-                            match self.report(&book, index, command, record, rejection).await {
+                            let index = first_index.saturating_add(place);
+                            let refused = Refused { command, rejection, place, index, sent: &book };
+                            match self.report(record, refused).await {
                                 Ok(step) => steps.push_back(step),
                                 // The other commands have nothing to do with it.
                                 Err(error @ Error::Uncompensated { .. }) => done = done.and(Err(error)),
@@ -251,20 +262,22 @@ impl ProcessManagerCoordinator {
         done
     }
 
-    /// Takes the step that a refusal leads to.
-    async fn report(
-        &self,
-        book: &proto::CommandBook,
-        index: u32,
-        command: Payload,
-        record: &Record,
-        rejection: Rejection,
-    ) -> Result<Vec<Record>, Error> {
-        if !self.logic.spec().compensations.contains(&&*command.type_name) {
+    /// Takes the step that a refusal leads to; `record` is what led to the command.
+    async fn report(&self, record: &Record, refused: Refused<'_>) -> Result<Step, Error> {
+        if !self.logic.spec().compensations.contains(&&*refused.command.type_name) {
+            let Refused { command, rejection, .. } = refused;
             return Err(Error::Uncompensated { command: command.type_name.to_string(), rejection });
         }
-        self.step(&Trigger::refused(record, Refused { command, rejection, index, sent: book })?).await
+        let trigger = Trigger { record, deadline: None, refused: Some(refused) };
+        Ok(Step { records: self.step(&trigger).await?, first_index: trigger.first_index() })
     }
+}
+
+/// A step that is recorded, and whose commands are to be sent.
+struct Step {
+    records: Vec<Record>,
+    /// The number with which the key of the first command was made.
+    first_index: u32,
 }
 
 fn issued(record: &Record) -> Result<Vec<proto::CommandBook>, StoreError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use prost_types::Timestamp;
+use uuid::Uuid;
 
 use super::ProcessManagerCoordinator;
 use crate::context::{Planned, PlannedDeadline};
@@ -15,7 +16,7 @@ use crate::id::{self, Purpose, consumer_key};
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{Due, Load, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::store::{Due, Load, Loaded, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
 
 /// What an instance takes a step for.
 pub(super) struct Trigger<'a> {
@@ -38,6 +39,8 @@ pub(super) struct Refused<'a> {
     pub(super) command: Payload,
     pub(super) rejection: Rejection,
     /// Which one it was of those that were sent together.
+    pub(super) place: u32,
+    /// The number with which its key was made.
     pub(super) index: u32,
     pub(super) sent: &'a proto::CommandBook,
 }
@@ -52,10 +55,6 @@ impl<'a> Trigger<'a> {
         Ok(Self { record, deadline, refused: None })
     }
 
-    pub(super) fn refused(record: &'a Record, refused: Refused<'a>) -> Result<Self, StoreError> {
-        Ok(Self { record, deadline: None, refused: Some(refused) })
-    }
-
     /// The instant at which it happened. What a deadline leads to counts from when it was due, not from when it was set.
     pub(super) fn at(&self) -> Timestamp {
         self.deadline.as_ref().map_or(self.record.created_at, |passed| passed.at)
@@ -65,10 +64,15 @@ impl<'a> Trigger<'a> {
         self.deadline.is_none() && self.refused.is_none()
     }
 
+    /// The number of the first command that its step leads to.
+    pub(super) fn first_index(&self) -> u32 {
+        self.refused.as_ref().map_or(0, |refused| first_index(refused.place))
+    }
+
     /// Under which its step is recorded once. A compensation has the values of the command that it compensates.
-    fn key(&self, name: &str) -> String {
+    pub(super) fn key(&self, name: &str) -> Uuid {
         let Some(Refused { index, sent, .. }) = &self.refused else {
-            return consumer_key(Purpose::Step, trigger(name, self.record), 0).to_string();
+            return consumer_key(Purpose::Step, trigger(name, self.record), 0);
         };
         let cause = sent.origin.as_ref().and_then(|origin| origin.cause.clone());
         let cause = cause.and_then(|cause| crate::store::Cause::try_from(cause).ok());
@@ -82,8 +86,14 @@ impl<'a> Trigger<'a> {
             },
             None => trigger(name, self.record),
         };
-        consumer_key(Purpose::Compensation, values, *index).to_string()
+        consumer_key(Purpose::Compensation, values, *index)
     }
+}
+
+/// The number of the first command that the refusal of another leads to. Those that were sent together have one cause, so
+/// what each of them leads to has numbers of its own.
+pub(super) fn first_index(place: u32) -> u32 {
+    place.saturating_add(1).saturating_mul(1 << 16)
 }
 
 /// The deadline that a record set.
@@ -106,25 +116,26 @@ impl ProcessManagerCoordinator {
             }
             _ => self.instance(trigger.record)?,
         };
-        let idempotency_key = trigger.key(name);
+        let idempotency_key = trigger.key(name).to_string();
         for attempt in 0..ATTEMPTS {
             give_way(attempt).await;
             let folded = match self.load_for(trigger, &stream).await? {
                 Found::Recorded(records) => {
-                    // Whoever recorded it may have been another process.
-                    let deadlines = records.iter().filter(|record| record.kind == RecordKind::Deadline);
-                    deadlines.filter_map(|record| deadline(record).ok()).for_each(|set| self.alarm.set(&set.at));
+                    self.expect(&records);
                     return Ok(records);
                 }
                 Found::State(folded) => folded,
             };
-            if trigger.deadline.is_some() && !self.is_pending(trigger.record).await? {
+            if trigger.deadline.is_some() && self.pending(trigger.record).await?.is_none() {
                 return Ok(Vec::new());
             }
             // What is ignored is recorded as an empty step: delivered again, it stays ignored even if the instance exists
             // by then.
             let (emissions, planned) = self.decide(trigger, &folded, &stream, &key).await?;
-            let records = records(name, trigger, emissions, &planned);
+            let (events, books) = sorted(name, trigger, emissions);
+            // What nobody could be asked is not recorded: a mended handler may decide something else.
+            books.iter().try_for_each(|book| self.router.check(book))?;
+            let records = records(events, books, &planned);
             match self.append(trigger, &stream, &key, &idempotency_key, folded, records, &planned).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => {}
                 result => return result,
@@ -136,7 +147,7 @@ impl ProcessManagerCoordinator {
     /// The state of an instance, or the step that is recorded already.
     pub(super) async fn load_for(&self, trigger: &Trigger<'_>, stream: &StreamId) -> Result<Found, Error> {
         let (name, logic) = (self.logic.spec().name, self.logic.stateful());
-        state::load(&self.log, logic, name, stream, Some(&trigger.key(name))).await
+        state::load(&self.log, logic, name, stream, Some(&trigger.key(name).to_string())).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "what one attempt to take a step has in hand")]
@@ -156,7 +167,6 @@ impl ProcessManagerCoordinator {
         }
         let fired = trigger.deadline.iter().map(|passed| passed.name.clone());
         let cancelled = planned.deadlines.iter().map(|deadline| deadline.name.clone());
-        let times: Vec<Timestamp> = records.iter().filter_map(|record| record.due.as_ref()).map(|due| due.at).collect();
         let book = NewBook {
             stream: stream.clone(),
             key: key.into(),
@@ -171,7 +181,7 @@ impl ProcessManagerCoordinator {
             },
         };
         let appended = self.log.store.append(book).await?;
-        times.iter().for_each(|at| self.alarm.set(at));
+        self.expect(&appended.records);
         if let Some(last) = appended.records.last().filter(|_| !appended.duplicate) {
             folded.next_sequence = last.sequence + 1;
             folded.completed |= planned.completed;
@@ -180,27 +190,43 @@ impl ProcessManagerCoordinator {
         Ok(appended.records)
     }
 
-    /// Whether a deadline was neither moved nor cancelled since it was set; that it has fired is known by the key of its
-    /// step.
-    async fn is_pending(&self, deadline: &Record) -> Result<bool, Error> {
-        let name = |record: &Record| proto::DeadlineSet::decode(record.payload.value.clone()).map(|set| set.name).ok();
-        let load = Load { from: deadline.sequence.saturating_add(1), ..Load::of(deadline.stream.clone()) };
-        let later = self.log.store.load(load).await?.records;
-        let mut changed = later.iter().filter(|record| record.kind == RecordKind::Deadline);
-        Ok(!changed.any(|record| name(record) == name(deadline)))
+    /// Knows when the deadlines of a step are due that is recorded, by whichever process that was.
+    fn expect(&self, records: &[Record]) {
+        let deadlines = records.iter().filter(|record| record.kind == RecordKind::Deadline);
+        deadlines.filter_map(|record| deadline(record).ok()).for_each(|set| self.alarm.set(&set.at));
     }
 
-    /// Takes a pending deadline away without firing it.
+    /// The next sequence of a deadline's stream, if it was neither moved nor cancelled since it was set; that it has fired
+    /// is known by the key of its step.
+    async fn pending(&self, deadline: &Record) -> Result<Option<u32>, Error> {
+        let name = |record: &Record| proto::DeadlineSet::decode(record.payload.value.clone()).map(|set| set.name).ok();
+        let load = Load { from: deadline.sequence.saturating_add(1), ..Load::of(deadline.stream.clone()) };
+        let Loaded { records, next_sequence, .. } = self.log.store.load(load).await?;
+        let mut changed = records.iter().filter(|record| record.kind == RecordKind::Deadline);
+        Ok((!changed.any(|record| name(record) == name(deadline))).then_some(next_sequence))
+    }
+
+    /// Takes a pending deadline away without firing it. Whoever has the lease by now may set it anew meanwhile, and that
+    /// one stays.
     pub(super) async fn clear(&self, deadline: &Record) -> Result<(), Error> {
-        if !self.is_pending(deadline).await? {
-            return Ok(());
+        for attempt in 0..ATTEMPTS {
+            give_way(attempt).await;
+            let Some(expected) = self.pending(deadline).await? else { return Ok(()) };
+            match self.log.store.append(self.clearing(deadline, expected)?).await {
+                Err(StoreError::Conflict { .. }) => {}
+                cleared => return Ok(cleared.map(drop)?),
+            }
         }
+        Err(Error::Contention { attempts: ATTEMPTS })
+    }
+
+    fn clearing(&self, deadline: &Record, expected: u32) -> Result<NewBook, StoreError> {
         let name = self.logic.spec().name;
         let passed = super::step::deadline(deadline)?;
-        let book = NewBook {
+        Ok(NewBook {
             stream: deadline.stream.clone(),
             key: deadline.key.clone(),
-            expected: None,
+            expected: Some(expected),
             idempotency_key: None,
             records: Vec::new(),
             cleared: vec![passed.name],
@@ -209,25 +235,33 @@ impl ProcessManagerCoordinator {
                 correlation_id: deadline.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, deadline))),
             },
-        };
-        self.log.store.append(book).await?;
-        Ok(())
+        })
     }
 }
 
-/// The book of a step: its own events, then one record with every command, then one for each deadline that it changes.
-fn records(name: &str, trigger: &Trigger<'_>, emissions: Vec<Emission>, planned: &Planned) -> Vec<NewRecord> {
-    let record = |kind, payload| NewRecord { kind, payload, occurred_at: None, due: None };
-    let (mut records, mut books) = (Vec::new(), Vec::new());
+/// The events of a step, and its commands.
+fn sorted(
+    name: &'static str,
+    trigger: &Trigger<'_>,
+    emissions: Vec<Emission>,
+) -> (Vec<Payload>, Vec<proto::CommandBook>) {
+    let (mut events, mut books) = (Vec::new(), Vec::new());
     for emission in emissions {
         match emission {
-            Emission::Event(payload) => records.push(record(RecordKind::Event, payload)),
+            Emission::Event(payload) => events.push(payload),
             Emission::Command(outgoing) => {
-                let index = u32::try_from(books.len()).unwrap_or(u32::MAX);
+                let index = trigger.first_index().saturating_add(u32::try_from(books.len()).unwrap_or(u32::MAX));
                 books.push(command_book(name, trigger.record, trigger.at(), index, outgoing));
             }
         }
     }
+    (events, books)
+}
+
+/// The book of a step: its own events, then one record with every command, then one for each deadline that it changes.
+fn records(events: Vec<Payload>, books: Vec<proto::CommandBook>, planned: &Planned) -> Vec<NewRecord> {
+    let record = |kind, payload| NewRecord { kind, payload, occurred_at: None, due: None };
+    let mut records: Vec<_> = events.into_iter().map(|event| record(RecordKind::Event, event)).collect();
     if !books.is_empty() || planned.completed {
         let issued = proto::CommandsIssued { books, completed: planned.completed };
         records.push(record(RecordKind::Commands, Payload::named(&issued)));

@@ -18,21 +18,11 @@ use crate::view::{
 };
 
 /// Views in memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct MemoryViews {
     inner: Mutex<Inner>,
     #[cfg(feature = "sqlite")]
     tables: SqliteTables,
-}
-
-impl Default for MemoryViews {
-    fn default() -> Self {
-        Self {
-            inner: Mutex::default(),
-            #[cfg(feature = "sqlite")]
-            tables: SqliteTables::in_memory(),
-        }
-    }
 }
 
 #[derive(Debug, Default)]

@@ -159,7 +159,7 @@ impl TableStore for PostgresTables {
         event: EventRef,
         limit: Duration,
     ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
-        let mut open = self.pool.open(limit / 2).await?;
+        let mut open = self.pool.open(limit).await?;
         let (consumer, position) = (text::encode(&lease.consumer), number(event.position));
         let begin = async {
             // What an earlier transaction set for the session is none of this one's concern. 0 would be no limit.

@@ -60,15 +60,17 @@ impl Place {
     }
 }
 
+impl Default for SqliteTables {
+    /// Those of a log in memory.
+    fn default() -> Self {
+        Self { place: Arc::new(Mutex::new(Place::Unopened(None))) }
+    }
+}
+
 impl SqliteTables {
     /// Those beside a log.
     pub(super) fn beside(log_path: &Path) -> Self {
         Self { place: Arc::new(Mutex::new(Place::Unopened(Some(beside(log_path, "tables"))))) }
-    }
-
-    /// Those of a log in memory.
-    pub(crate) fn in_memory() -> Self {
-        Self { place: Arc::new(Mutex::new(Place::Unopened(None))) }
     }
 
     async fn at<T: Send + 'static>(
@@ -189,7 +191,7 @@ impl TableStore for SqliteTables {
         limit: Duration,
     ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         let busy = |_| StoreError::Unavailable { reason: "other transactions take their time".to_owned() };
-        let mut place = timeout(limit / 2, self.place.clone().lock_owned()).await.map_err(busy)?;
+        let mut place = timeout(limit, self.place.clone().lock_owned()).await.map_err(busy)?;
         let lease = lease.clone();
         blocking(move || {
             place.made()?.execute_batch("BEGIN IMMEDIATE")?;
@@ -470,7 +472,7 @@ mod tests {
 
     #[tokio::test]
     async fn tables_of_another_log_are_refused() {
-        let tables = SqliteTables::in_memory();
+        let tables = SqliteTables::default();
         let lease = Lease { consumer: "a.v1.app.Ledger".into(), token: 1 };
         tables.enrol(Uuid::from_u128(1), &lease, 0).await.unwrap();
         let refused = tables.take(Uuid::from_u128(2), &lease).await.unwrap_err();

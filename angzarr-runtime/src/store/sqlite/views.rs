@@ -194,9 +194,9 @@ fn apply(
         .query_row(params![view, version.number], |row| row.get(0))?;
     let mut burying = false;
     for change in changes {
-        let (key, position, part) = (change.key.to_string(), number(change.event.position), change.event.part);
+        let (key, position, part) = (change.key.as_str(), number(change.event.position), change.event.part);
         let Some(row) = &change.row else {
-            delete.execute([&key])?;
+            delete.execute([key])?;
             if change.event.position > checkpoint {
                 bury.execute(params![view, version.number, key, position, part])?;
                 burying = true;
@@ -313,9 +313,12 @@ impl ViewStore for SqliteViews {
         checkpoint: u64,
     ) -> Result<(), StoreError> {
         let view = view.to_owned();
-        // In the order of the table each of its pages is written to once.
-        changes.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        self.write(move |transaction| commit(transaction, &view, by, &changes, checkpoint)).await
+        self.write(move |transaction| {
+            // In the order of the table each of its pages is written to once.
+            changes.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+            commit(transaction, &view, by, &changes, checkpoint)
+        })
+        .await
     }
 
     async fn switch(&self, view: &str, by: Writer, known: u64) -> Result<bool, StoreError> {

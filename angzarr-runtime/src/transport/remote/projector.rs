@@ -81,12 +81,13 @@ impl ProjectorLogic for Remote {
 
     fn project<'a>(
         &'a self,
-        row: Option<Bytes>,
+        row: Option<&'a [u8]>,
         event: Arrival<'a>,
         cx: &'a Context,
     ) -> Handling<'a, Option<ReturnedRow>> {
         Box::pin(async move {
-            let any = |value: Bytes, view: &View| -> Any {
+            let any = |row: &[u8], view: &View| -> Any {
+                let value = Bytes::copy_from_slice(row);
                 Payload { type_name: view.row.full_name().into(), value }.to_any()
             };
             let request = proto::ProjectorHandleRequest {

@@ -24,7 +24,7 @@ pub(super) fn context(context: Option<proto::Context>, next_sequence: u32) -> Re
     let now = context.now.ok_or_else(|| malformed("context.now"))?;
     let seed = Uuid::from_slice(&context.id_seed).map_err(|_| malformed("context.id_seed"))?;
     let stream = StreamId::new(cover.domain, root);
-    let cx = Context::new(stream, cover.key, cover.correlation_id, cause, now, Decision::Known(seed));
+    let cx = Context::new(stream, cover.key.into(), cover.correlation_id.into(), cause, now, Decision::Known(seed));
     Ok(cx.before(next_sequence))
 }
 

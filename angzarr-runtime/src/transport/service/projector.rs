@@ -25,10 +25,14 @@ impl Projector for Served {
         let row = request.row.map(|row| Payload::from_any(row).value);
         let project = async {
             let logic = self.component(&request.component, projector)?;
-            let projection = logic.project(row, Arrival::from(&event), &cx);
+            let projection = logic.project(row.as_deref(), Arrival::from(&event), &cx);
             let row = guarded_async::<Option<ReturnedRow>, Failure>(logic.spec().name, IO_LIMIT, projection).await?;
             let row_type = logic.shape().map(|shape| shape.row_type.as_str()).unwrap_or_default();
-            Ok::<_, Failure>(row.map(|row| Payload { type_name: row_type.into(), value: row.bytes }.to_any()))
+            let any = |row: ReturnedRow| {
+                let value = bytes::Bytes::copy_from_slice(row.bytes());
+                Payload { type_name: row_type.into(), value }.to_any()
+            };
+            Ok::<_, Failure>(row.map(any))
         };
         let outcome = match project.await {
             Ok(Some(row)) => Outcome::Row(row),

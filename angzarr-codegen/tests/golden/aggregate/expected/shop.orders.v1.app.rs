@@ -9,7 +9,7 @@
     name = "shop.orders.v1.app.Orders",
     domain = "orders",
     state = super::Order,
-    snapshot(every = 100, version = 1, shape = "ec71c8db6e0f533e"),
+    snapshot(every = 100, version = 1, shape = "1d7867f7af015f9e"),
     rejections = super::OrderRejection,
     command(place: super::PlaceOrder => super::OrderPlaced, doc = "Takes a new order.", at = "shop/orders/v1/app/orders.proto:19:7"),
     command(check_out: super::CheckOutOrder => stream super::CheckOutOutcome(event super::OrderCheckedOut, event super::OrderCancelled), at = "shop/orders/v1/app/orders.proto:20:7"),

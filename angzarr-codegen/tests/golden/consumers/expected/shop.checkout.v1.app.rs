@@ -43,7 +43,7 @@ impl ::angzarr_runtime::prost::Name for CheckoutStep {
     name = "shop.checkout.v1.app.CheckoutFlow",
     domain = "checkout",
     state = super::CheckoutState,
-    snapshot(every = 10, version = 0, shape = "41931bb3648151e9"),
+    snapshot(every = 10, version = 0, shape = "bd288692bebe593a"),
     on(on_order_placed: super::super::super::orders::v1::OrderPlaced => stream CheckoutStep(event super::CheckoutStarted, command super::super::super::stock::v1::ReserveStock), key(order_id), starts, at = "shop/checkout/v1/app/checkout.proto:24:7"),
     on(on_stock_reserved: super::super::super::stock::v1::StockReserved => super::CheckoutStarted, key(order_id), at = "shop/checkout/v1/app/checkout.proto:27:7"),
     on(on_order_held: super::super::super::orders::v1::OrderHeld => stream command super::super::super::stock::v1::ReleaseStock, key(order_id), at = "shop/checkout/v1/app/checkout.proto:30:7"),

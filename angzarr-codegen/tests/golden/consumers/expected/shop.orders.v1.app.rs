@@ -72,7 +72,7 @@ pub enum OrderBoardDefinition {}
     name = "shop.orders.v1.app.Orders",
     domain = "orders",
     state = super::Order,
-    snapshot(every = 0, version = 0, shape = "2357a3abc150518a"),
+    snapshot(every = 0, version = 0, shape = "816a6502f4005c71"),
     command(place: super::PlaceOrder => super::OrderPlaced, at = "shop/orders/v1/app/orders.proto:13:7"),
     compensation(hold: super::super::super::stock::v1::ReserveStock => super::OrderHeld, doc = "The stock had nothing left.", at = "shop/orders/v1/app/orders.proto:15:7"),
     compensation(forget: super::super::super::stock::v1::ReleaseStock => (), at = "shop/orders/v1/app/orders.proto:18:7"),

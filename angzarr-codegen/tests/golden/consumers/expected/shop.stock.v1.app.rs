@@ -7,7 +7,7 @@
     name = "shop.stock.v1.app.Warehouse",
     domain = "stock",
     state = super::Stock,
-    snapshot(every = 0, version = 0, shape = "ac64a8ec98485d55"),
+    snapshot(every = 0, version = 0, shape = "1e288ba3bb355d2b"),
     command(reserve: super::ReserveStock => super::StockReserved, at = "shop/stock/v1/app/stock.proto:11:7"),
     command(release: super::ReleaseStock => super::StockReleased, at = "shop/stock/v1/app/stock.proto:12:7"),
 )]

@@ -7,7 +7,7 @@
     name = "shop.billing.v1.app.Billing",
     domain = "billing",
     state = super::Account,
-    snapshot(every = 0, version = 0, shape = "d0e848795f1b58d2"),
+    snapshot(every = 0, version = 0, shape = "0a2e14b8db155b57"),
     command(open: super::OpenAccount => super::AccountOpened, at = "shop/billing/v1/app/billing.proto:12:7"),
     fact(book: super::Booked => (), at = "shop/billing/v1/app/billing.proto:13:7"),
 )]

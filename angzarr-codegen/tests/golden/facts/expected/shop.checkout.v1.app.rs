@@ -47,7 +47,7 @@ impl ::angzarr_runtime::prost::Name for CheckoutStep {
     name = "shop.checkout.v1.app.CheckoutFlow",
     domain = "checkout",
     state = super::CheckoutState,
-    snapshot(every = 0, version = 0, shape = "41931bb3648151e9"),
+    snapshot(every = 0, version = 0, shape = "bd288692bebe593a"),
     delivery(),
     on(on_order_placed: super::super::super::orders::v1::OrderPlaced => stream CheckoutStep(event super::CheckoutStarted, command super::super::super::billing::v1::OpenAccount, fact super::super::super::billing::v1::Booked), key(order_id), starts, at = "shop/checkout/v1/app/checkout.proto:25:7"),
     deadline(on_payment_overdue: super::PaymentOverdue => stream CheckoutStep(event super::CheckoutStarted, command super::super::super::billing::v1::OpenAccount, fact super::super::super::billing::v1::Booked), at = "shop/checkout/v1/app/checkout.proto:28:7"),

@@ -71,7 +71,7 @@ pub enum OrderHistoryDefinition {}
     name = "shop.orders.v1.app.Orders",
     domain = "orders",
     state = super::Order,
-    snapshot(every = 0, version = 0, shape = "46ca3f6c496f5d2e"),
+    snapshot(every = 0, version = 0, shape = "f3981ac3d73d5b33"),
     rejections = super::OrderRejection,
     command(place: super::PlaceOrder => super::OrderPlaced, at = "shop/orders/v1/app/orders.proto:13:7"),
     fact(record_payment: super::PaymentReceived => stream super::Paying(event super::OrderPaid, event super::OrderOverpaid), doc = "Money is taken whatever the order's state.", at = "shop/orders/v1/app/orders.proto:15:7"),

@@ -214,7 +214,7 @@ pub enum ImplDefinition {}
     name = "type.match.v1.Trait",
     domain = "type",
     state = State,
-    snapshot(every = 0, version = 0, shape = "2dccfa31ee9a5791"),
+    snapshot(every = 0, version = 0, shape = "945e76af801659a3"),
     rejections = self_::Type,
     command(r#fn: Move => stream Loop(event Self_, event self_::Inner), at = "type/match/v1/self.proto:52:7"),
 )]

@@ -65,7 +65,7 @@ pub enum ReportDefinition {}
     name = "Runs",
     domain = "runs",
     state = Running,
-    snapshot(every = 0, version = 0, shape = "f6246b2a6a295582"),
+    snapshot(every = 0, version = 0, shape = "efee7a63562e5324"),
     command(start: Begin => Begun, at = "odd/no_package.proto:20:7"),
 )]
 pub enum RunsDefinition {}

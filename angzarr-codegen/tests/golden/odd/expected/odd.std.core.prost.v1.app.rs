@@ -7,7 +7,7 @@
     name = "odd.std.core.prost.v1.app.Send",
     domain = "std",
     state = super::Default,
-    snapshot(every = 0, version = 0, shape = "1827a8d28c0f531f"),
+    snapshot(every = 0, version = 0, shape = "16531d9e12985251"),
     rejections = super::Failure,
     command(self_: super::Option => stream super::Into(event super::Some, event super::Vec), at = "odd/std/core/prost/v1/app/names.proto:12:7"),
     command(crate_: super::Result => super::Some, io, at = "odd/std/core/prost/v1/app/names.proto:13:7"),

@@ -127,7 +127,7 @@ impl ::angzarr_runtime::prost::Name for Paper {
     name = "odd.v1.Writer",
     domain = "odd",
     state = Paper,
-    snapshot(every = 0, version = 0, shape = "52ba11b479d955a7"),
+    snapshot(every = 0, version = 0, shape = "6621d37a6c5f59eb"),
     command(put: Write => Written, at = "odd/older.proto:34:7"),
 )]
 pub enum WriterDefinition {}

@@ -16,7 +16,7 @@ pub enum RowBoardDefinition {}
     name = "rows.v1.app.Rows",
     domain = "rows",
     state = super::State,
-    snapshot(every = 0, version = 0, shape = "8b4802b8d2b15dc1"),
+    snapshot(every = 0, version = 0, shape = "0c33588f3c705c5b"),
     command(change: super::ChangeRow => super::Changed, at = "rows/v1/app/rows.proto:12:7"),
 )]
 pub enum RowsDefinition {}

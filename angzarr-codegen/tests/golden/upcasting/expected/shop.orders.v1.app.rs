@@ -17,7 +17,7 @@ pub enum OrderHistoryDefinition {}
     name = "shop.orders.v1.app.Orders",
     domain = "orders",
     state = super::Order,
-    snapshot(every = 0, version = 0, shape = "33df82b527235d87"),
+    snapshot(every = 0, version = 0, shape = "c55c53f1a9af5424"),
     command(place: super::PlaceOrder => stream super::Split(event super::OrderPlacedV3, event super::CurrencyChosen), at = "shop/orders/v1/app/orders.proto:11:7"),
 )]
 pub enum OrdersDefinition {}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::{Halt, Happened, Tail};
+use crate::component::unhandled;
 use crate::coordinator::consumer::attempts::{Tried, attempt};
-use crate::coordinator::consumer::turn::{Turn, holds};
+use crate::coordinator::consumer::turn::Turn;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{
@@ -154,7 +155,7 @@ impl<'a> Tail<'a> {
             return self.halt_at(halt);
         }
         // What the checkpoint has not passed comes again after a restart, and only its park keeps it from being handled.
-        let passed = work.page.partition_point(|parked| parked.event.position <= self.committed);
+        let passed = work.page.partition_point(|parked| parked.event.position <= self.checkpoint);
         if passed == 0 && !work.page.is_empty() {
             // The checkpoint may wait for what they hold.
             self.let_go_on(&mut work);
@@ -212,12 +213,13 @@ impl<'a> Tail<'a> {
         self.waiting_for_checkpoint.iter().any(|work| work.is_behind(done))
     }
 
-    /// Goes on with those works whose next event the checkpoint has passed.
+    /// Goes on with those works whose next event the checkpoint has passed. What came again may have failed meanwhile, and
+    /// lie before that.
     pub(super) fn go_on_behind_checkpoint(&mut self) {
-        let committed = self.committed;
-        let works: Vec<_> = self.waiting_for_checkpoint.extract_if(.., |work| work.is_behind(committed)).collect();
+        let checkpoint = self.checkpoint;
+        let works: Vec<_> = self.waiting_for_checkpoint.extract_if(.., |work| work.is_behind(checkpoint)).collect();
         for work in works {
-            self.paged(work);
+            self.work(work);
         }
     }
 
@@ -312,7 +314,7 @@ impl<'a> Tail<'a> {
             self.parks.begins_at(&work.lane, first);
         }
         let rejoined = left.is_none() && self.parks.close(&work.lane, work.joins);
-        if rejoined && self.turn.consumer.has_deadlines() && !self.looking {
+        if rejoined && self.turn.consumer.has_deadlines() && !self.deadlines.looking {
             self.look_for_deadlines();
         }
         if work.is_over() {
@@ -387,10 +389,8 @@ impl Turn {
         if record.kind == RecordKind::Deadline {
             return Ok(current);
         }
-        self.log.upcasts.current(record.clone(), &mut current)?;
-        current.retain(|part| {
-            (event.part == EventRef::WHOLE || part.part == event.part) && holds(&self.wanted_types, part)
-        });
+        self.current(record.clone(), &mut current)?;
+        current.retain(|part| event.part == EventRef::WHOLE || part.part == event.part);
         Ok(current)
     }
 
@@ -409,6 +409,10 @@ impl Turn {
             Order::DiscardAndCompensate { .. } => true,
             _ => return Ok(()),
         };
+        if !self.concerns(record) {
+            // Passed over, what somebody wants to have handled would be lost without a word.
+            return Err(unhandled(self.consumer.name(), &record.payload).into());
+        }
         for part in &self.parts(*event, record)? {
             if compensate {
                 self.consumer.compensate(part).await?;

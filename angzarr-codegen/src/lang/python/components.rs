@@ -1,0 +1,266 @@
+//! Abstract classes: one a component, with a method for each handler and each fold.
+
+use std::collections::BTreeMap;
+
+use angzarr_model::ir::{Component, ComponentKind, Handler, HandlerKind, Model, Output, Payload, TypeName};
+use angzarr_model::names::{fold_method, last_segment};
+use prost_reflect::FileDescriptor;
+use serde::Serialize;
+
+use super::modules::{Imports, Module};
+use super::names::{docstring, identifier, is_keyword};
+use super::stubs::local;
+use crate::frontend::Protos;
+
+/// The module for the components of one file.
+#[derive(Serialize)]
+pub(super) struct Components {
+    imports: Vec<String>,
+    components: Vec<Class>,
+}
+
+#[derive(Serialize)]
+struct Class {
+    name: String,
+    full_name: String,
+    doc: Vec<String>,
+    methods: Vec<Method>,
+    /// What the server calls its kind.
+    kind: &'static str,
+    /// The class of its state.
+    state: Option<String>,
+    tables: Vec<Table>,
+    /// Of an aggregate with codes for its rejections.
+    rejections: Option<Rejections>,
+}
+
+/// Handlers of one kind, or folds, for the server.
+#[derive(Serialize)]
+struct Table {
+    name: &'static str,
+    entries: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    /// Full name of what is taken.
+    message: String,
+    /// The function that hides the types.
+    how: &'static str,
+    /// What that takes: classes, then the method.
+    arguments: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Rejections {
+    /// Name of the exception.
+    name: String,
+    /// The enum.
+    codes: String,
+}
+
+#[derive(Serialize)]
+struct Method {
+    name: String,
+    /// Sees nothing but what it is given.
+    is_static: bool,
+    is_async: bool,
+    /// Each with its type; they are told apart by place.
+    parameters: Vec<String>,
+    returns: String,
+    doc: Vec<String>,
+}
+
+/// The classes for the components of a file; none if it has none to generate.
+pub(super) fn module(file: &FileDescriptor, protos: &Protos, model: &Model) -> Option<Components> {
+    let own: BTreeMap<&str, &Component> =
+        model.components.iter().filter(|one| one.generate).map(|one| (one.full_name.as_str(), one)).collect();
+    let services = file.services().map(|service| service.full_name().to_owned()).collect::<Vec<_>>();
+    let components: Vec<&&Component> = services.iter().filter_map(|name| own.get(name.as_str())).collect();
+    if components.is_empty() {
+        return None;
+    }
+    let module = Module::components(file.name());
+    let mut classes = Classes { protos, imports: Imports::new(&module) };
+    let components = components.into_iter().map(|component| classes.class(component)).collect();
+    let imports = classes.imports.support().into_iter().chain(classes.imports.statements()).collect();
+    Some(Components { imports, components })
+}
+
+struct Classes<'a> {
+    protos: &'a Protos,
+    imports: Imports<'a>,
+}
+
+impl Classes<'_> {
+    fn class(&mut self, component: &Component) -> Class {
+        let mut methods: Vec<Method> = (component.handlers.iter().filter(|handler| handler.declared().is_none()))
+            .map(|handler| self.handler(component, handler))
+            .collect();
+        let (kind, state, rejections) = match &component.kind {
+            ComponentKind::Aggregate(own) => ("Aggregate", Some(&own.state), own.rejections.as_ref()),
+            ComponentKind::ProcessManager(own) => ("ProcessManager", Some(&own.state), None),
+            ComponentKind::Saga => ("Saga", None, None),
+            ComponentKind::Projector { .. } => ("Projector", None, None),
+            ComponentKind::Upcaster { .. } => ("Upcaster", None, None),
+        };
+        if let Some(state) = state {
+            methods.extend(component.own_events().into_iter().map(|event| self.fold(state, event)));
+        }
+        Class {
+            name: identifier(&component.name),
+            full_name: component.full_name.clone(),
+            doc: docstring(&component.doc),
+            methods,
+            kind,
+            state: state.map(|state| self.class_of(state)),
+            tables: self.tables(component),
+            rejections: rejections
+                .map(|codes| Rejections { name: format!("{}Rejection", component.name), codes: self.ty(codes) }),
+        }
+    }
+
+    fn tables(&mut self, component: &Component) -> Vec<Table> {
+        let kinds: &[(&'static str, HandlerKind)] = match &component.kind {
+            ComponentKind::Aggregate(_) => &[
+                ("commands", HandlerKind::Command),
+                ("facts", HandlerKind::Fact),
+                ("compensations", HandlerKind::Compensation),
+                ("queries", HandlerKind::Query),
+            ],
+            ComponentKind::ProcessManager(_) => &[
+                ("events", HandlerKind::Event),
+                ("deadlines", HandlerKind::Deadline),
+                ("compensations", HandlerKind::Compensation),
+            ],
+            ComponentKind::Saga | ComponentKind::Projector { .. } => &[("events", HandlerKind::Event)],
+            ComponentKind::Upcaster { .. } => &[("events", HandlerKind::Upcast)],
+        };
+        let mut tables = Vec::new();
+        for (name, kind) in kinds {
+            let handlers = component.handlers.iter().filter(|one| one.kind == *kind && one.declared().is_none());
+            tables.push(Table { name, entries: handlers.map(|handler| self.entry(component, handler)).collect() });
+        }
+        if component.own_domain().is_some() {
+            let fold = |event: &TypeName| Entry {
+                message: event.0.clone(),
+                how: "fold",
+                arguments: vec![self.class_of(event), format!("self.{}", fold_method(last_segment(&event.0)))],
+            };
+            tables.push(Table { name: "folds", entries: component.own_events().into_iter().map(fold).collect() });
+        }
+        tables
+    }
+
+    fn entry(&mut self, component: &Component, handler: &Handler) -> Entry {
+        let mut arguments = vec![self.class_of(&handler.input), format!("self.{}", identifier(&handler.method))];
+        let how = match (&component.kind, handler.kind) {
+            (_, HandlerKind::Compensation) => "refused",
+            (ComponentKind::Saga, _) => "stateless",
+            (ComponentKind::Projector { view: None }, _) => "effect",
+            (ComponentKind::Projector { view: Some(view) }, _) => {
+                arguments.insert(0, self.class_of(view));
+                "row"
+            }
+            (ComponentKind::Upcaster { .. }, _) => "upcast",
+            (ComponentKind::Aggregate(_) | ComponentKind::ProcessManager(_), _) => "stateful",
+        };
+        Entry { message: handler.input.0.clone(), how, arguments }
+    }
+
+    fn handler(&mut self, component: &Component, handler: &Handler) -> Method {
+        let input = self.ty(&handler.input);
+        let context = "cx: _angzarr.Context".to_owned();
+        let mut parameters = vec!["self".to_owned()];
+        let mut is_async = true;
+        match &component.kind {
+            ComponentKind::Aggregate(own) => {
+                is_async = handler.io;
+                parameters.extend([self.state(&own.state), self.input(handler, &input), context]);
+            }
+            ComponentKind::ProcessManager(own) => {
+                let context = "cx: _angzarr.ProcessContext".to_owned();
+                parameters.extend([self.state(&own.state), self.input(handler, &input), context]);
+            }
+            ComponentKind::Projector { view: Some(view) } => {
+                parameters.extend([format!("row: {} | None", self.ty(view)), self.input(handler, &input), context]);
+            }
+            ComponentKind::Saga | ComponentKind::Projector { view: None } => {
+                parameters.extend([self.input(handler, &input), context]);
+            }
+            ComponentKind::Upcaster { .. } => {
+                is_async = false;
+                parameters.push(self.input(handler, &input));
+            }
+        }
+        let returns = match &component.kind {
+            ComponentKind::Projector { view: Some(view) } => format!("{} | None", self.ty(view)),
+            _ => self.returns(&handler.output),
+        };
+        let (name, doc) = (identifier(&handler.method), docstring(&handler.doc));
+        Method { name, is_static: false, is_async, parameters, returns, doc }
+    }
+
+    fn state(&mut self, state: &TypeName) -> String {
+        format!("state: {}", self.ty(state))
+    }
+
+    fn input(&self, handler: &Handler, ty: &str) -> String {
+        match handler.kind {
+            HandlerKind::Command => format!("command: {ty}"),
+            HandlerKind::Fact => format!("fact: {ty}"),
+            HandlerKind::Compensation => format!("refused: _angzarr.Refused[{ty}]"),
+            HandlerKind::Query => format!("query: {ty}"),
+            HandlerKind::Deadline => format!("deadline: {ty}"),
+            HandlerKind::Event | HandlerKind::Upcast => format!("event: {ty}"),
+        }
+    }
+
+    /// Members of unions are returned as they are.
+    fn returns(&mut self, output: &Output) -> String {
+        let mut types = |payload: &Payload| {
+            payload.members().iter().map(|member| self.ty(&member.ty)).collect::<Vec<_>>().join(" | ")
+        };
+        match output {
+            Output::Nothing => "None".to_owned(),
+            Output::One(payload) => types(payload),
+            Output::Many(payload) => format!("_collections.Iterable[{}]", types(payload)),
+        }
+    }
+
+    fn fold(&mut self, state: &TypeName, event: &TypeName) -> Method {
+        Method {
+            name: fold_method(last_segment(&event.0)),
+            is_static: true,
+            is_async: false,
+            parameters: vec![self.state(state), format!("event: {}", self.ty(event))],
+            returns: "None".to_owned(),
+            doc: Vec::new(),
+        }
+    }
+
+    /// A message or enum type; one whose name is a word of the language can only be told to be some message.
+    fn ty(&mut self, name: &TypeName) -> String {
+        let (module, local) = self.place(name);
+        if local.split('.').any(is_keyword) { "_message.Message".to_owned() } else { format!("{module}.{local}") }
+    }
+
+    /// A message's class, as an expression.
+    fn class_of(&mut self, name: &TypeName) -> String {
+        let (module, local) = self.place(name);
+        local.split('.').fold(module, |outer, name| match is_keyword(name) {
+            true => format!("getattr({outer}, \"{name}\")"),
+            false => format!("{outer}.{name}"),
+        })
+    }
+
+    /// The module of a type, which is imported with that, and its name in there.
+    fn place(&mut self, name: &TypeName) -> (String, String) {
+        let pool = &self.protos.pool;
+        let message = pool.get_message_by_name(&name.0).map(|ty| (ty.parent_file(), ty.package_name().to_owned()));
+        let found = message
+            .or_else(|| pool.get_enum_by_name(&name.0).map(|ty| (ty.parent_file(), ty.package_name().to_owned())));
+        let (file, package) = found.map(|(file, package)| (file.name().to_owned(), package)).unwrap_or_default();
+        (self.imports.messages(&file), local(&name.0, &package).to_owned())
+    }
+}

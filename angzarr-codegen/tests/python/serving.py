@@ -1,0 +1,293 @@
+"""The shop, served: what a runtime asks, and what it is told."""
+
+import asyncio
+import logging
+import os
+import signal
+import tempfile
+import typing
+import uuid
+
+import grpc
+import grpc.aio
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message, timestamp_pb2
+
+from shop.angzarr import Context
+from shop.angzarr.server import Server, serve
+from shop.angzarr.v1 import business_pb2, types_pb2
+from shop.shop.checkout.v1 import checkout_pb2
+from shop.shop.orders.v1 import orders_pb2
+from shop.shop.payments.v1 import payments_pb2
+from shop.shop.stock.v1 import stock_pb2
+from shop_rules import Board, Cashier, OldOrders, OrderBook, StockClerk, Till, Warehouse
+
+Answer = typing.TypeVar("Answer", bound=message.Message)
+
+ORDERS = "shop.orders.v1.app.Orders"
+RUNTIME = bytes(16)
+
+logging.getLogger("angzarr").setLevel(logging.CRITICAL)
+
+
+def packed(content: message.Message) -> any_pb2.Any:
+    result = any_pb2.Any()
+    result.Pack(content)
+    return result
+
+
+def circumstances(root: int = 1) -> business_pb2.Context:
+    cover = types_pb2.Cover(domain="orders", root=types_pb2.UUID(value=uuid.UUID(int=root).bytes), key="o-1")
+    return business_pb2.Context(cover=cover, now=timestamp_pb2.Timestamp(seconds=100), id_seed=bytes(16))
+
+
+class Runtime:
+    """The caller's side."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
+
+    async def call(self, rpc: str, request: message.Message, answer: type[Answer]) -> Answer:
+        def encode(request: message.Message) -> bytes:
+            return request.SerializeToString()
+
+        call = self.channel.unary_unary(f"/angzarr.v1.{rpc}", encode, answer.FromString)
+        return await call(request, timeout=10)
+
+    async def handle(
+        self, content: message.Message, history: business_pb2.History, kind: str = "command", component: str = ORDERS
+    ) -> business_pb2.HandleResponse:
+        request = business_pb2.HandleRequest(
+            component=component, runtime_epoch=RUNTIME, context=circumstances(), history=history
+        )
+        getattr(request, kind).CopyFrom(packed(content))
+        return await self.call("BusinessLogic/Handle", request, business_pb2.HandleResponse)
+
+    async def describe(self) -> business_pb2.DescribeResponse:
+        return await self.call("Describe/Describe", business_pb2.DescribeRequest(), business_pb2.DescribeResponse)
+
+
+Case = typing.Callable[[Runtime], typing.Awaitable[None]]
+
+
+async def served(case: Case, *components: typing.Any) -> None:
+    server = Server(*components, address="127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        await case(Runtime(channel))
+    await server.stop()
+
+
+def shop() -> tuple[typing.Any, ...]:
+    book = OrderBook({"kettle": 4_500}, voucher_from_cents=9_000)
+    return book, OldOrders(), StockClerk(), Board(), Warehouse(), Till(), Cashier()
+
+
+PLACE = orders_pb2.PlaceOrder(order_id="o-1", sku="kettle", quantity=2)
+PLACED = orders_pb2.OrderPlacedV2(order_id="o-1", sku="kettle", quantity=2, total_cents=9_000, currency="USD")
+CONFIRM = orders_pb2.ConfirmOrder(order_id="o-1")
+
+
+def names(emissions: business_pb2.Emissions) -> list[str]:
+    return [one.TypeName() for one in emissions.messages]
+
+
+async def test_a_description_of_what_is_served_and_of_nothing_else() -> None:
+    async def some(runtime: Runtime) -> None:
+        told = await runtime.describe()
+        assert [one.name for one in told.description.components] == [
+            "shop.orders.v1.app.Fulfilment",
+            "shop.stock.v1.app.Stock",
+        ]
+        assert "shop.orders.v1.PlaceOrder" not in [one.name for one in told.description.messages]
+        assert "shop.stock.v1.ReserveStock" in [one.name for one in told.description.messages]
+        assert len(told.service_epoch) == 16
+        # Whoever reads it needs nothing else.
+        pool = descriptor_pool.DescriptorPool()
+        for file in descriptor_pb2.FileDescriptorSet.FromString(told.description.descriptors).file:
+            pool.Add(file)
+        assert pool.FindServiceByName("shop.stock.v1.app.Stock").methods_by_name["Reserve"]
+
+    await served(some, Warehouse(), StockClerk())
+
+
+async def test_decisions_on_a_history() -> None:
+    async def decisions(runtime: Runtime) -> None:
+        answer = await runtime.handle(PLACE, business_pb2.History())
+        assert [one.TypeName() for one in answer.events.messages] == ["shop.orders.v1.OrderPlacedV2"]
+        assert orders_pb2.OrderPlacedV2.FromString(answer.events.messages[0].value) == PLACED
+        # Stored since, and sent alone.
+        epoch = answer.service_epoch
+        new = business_pb2.History(events=[packed(PLACED)], next=1, held=0, service_epoch=epoch)
+        answer = await runtime.handle(CONFIRM, new)
+        assert names(answer.events) == ["shop.orders.v1.OrderConfirmed", "shop.orders.v1.VoucherEarned"]
+        assert answer.holds == 1
+        # The runtime believes in more than there is.
+        answer = await runtime.handle(CONFIRM, business_pb2.History(held=5, next=5, service_epoch=epoch))
+        assert answer.WhichOneof("outcome") == "needs_history" and getattr(answer.needs_history, "from") == 1
+        # Or in an earlier start of the service.
+        answer = await runtime.handle(CONFIRM, business_pb2.History(events=[packed(PLACED)], next=1))
+        answer = await runtime.handle(CONFIRM, business_pb2.History(held=1, next=1, service_epoch=bytes(16)))
+        assert answer.WhichOneof("outcome") == "needs_history"
+        # Everything, from a snapshot.
+        order = orders_pb2.Order(status=orders_pb2.Order.PLACED, total_cents=1)
+        answer = await runtime.handle(CONFIRM, business_pb2.History(state=packed(order), next=9))
+        assert names(answer.events) == ["shop.orders.v1.OrderConfirmed"] and answer.holds == 9
+
+    await served(decisions, *shop())
+
+
+async def test_what_is_not_stored_is_forgotten() -> None:
+    async def pending(runtime: Runtime) -> None:
+        answer = await runtime.handle(CONFIRM, business_pb2.History(pending=[packed(PLACED)]))
+        assert answer.WhichOneof("outcome") == "events"
+        history = business_pb2.History(held=0, service_epoch=answer.service_epoch)
+        answer = await runtime.handle(CONFIRM, history)
+        assert answer.rejection.code == "ORDER_REJECTION_NOT_PENDING"
+
+    await served(pending, *shop())
+
+
+async def test_rejections_and_failures() -> None:
+    async def refusals(runtime: Runtime) -> None:
+        answer = await runtime.handle(PLACE, business_pb2.History(events=[packed(PLACED)], next=1))
+        assert answer.rejection.code == "ORDER_REJECTION_EXISTS"
+        assert answer.rejection.message == "order o-1 was placed before"
+        assert answer.holds == 1
+        reserve = stock_pb2.ReserveStock(sku="kettle", quantity=1)
+        answer = await runtime.handle(reserve, business_pb2.History(), component="shop.stock.v1.app.Stock")
+        assert answer.rejection.metadata == {"available": "0"}
+        answer = await runtime.handle(reserve, business_pb2.History())
+        assert answer.failure.code == "TYPE_UNKNOWN"
+        answer = await runtime.handle(PLACE, business_pb2.History(), component="shop.orders.v1.app.Fulfilment")
+        assert answer.failure.code == "COMPONENT_UNKNOWN"
+        broken = any_pb2.Any(type_url="type.googleapis.com/shop.orders.v1.OrderPlacedV2", value=b"\xff")
+        answer = await runtime.handle(PLACE, business_pb2.History(events=[broken], next=1))
+        assert answer.failure.code == "PAYLOAD_MALFORMED"
+        try:
+            await runtime.call("BusinessLogic/Handle", business_pb2.HandleRequest(component=ORDERS), business_pb2.HandleResponse)
+        except grpc.aio.AioRpcError as error:
+            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
+        else:
+            raise AssertionError("it has no context")
+
+    await served(refusals, *shop())
+
+
+class Broken(Warehouse):
+    def receive(
+        self, article: stock_pb2.Article, command: stock_pb2.ReceiveStock, cx: Context
+    ) -> stock_pb2.StockReceived:
+        raise KeyError("shelf")
+
+
+async def test_a_handler_that_raises_fails() -> None:
+    async def failure(runtime: Runtime) -> None:
+        receive = stock_pb2.ReceiveStock(sku="kettle", quantity=1)
+        answer = await runtime.handle(receive, business_pb2.History(), component="shop.stock.v1.app.Stock")
+        assert answer.failure.code == "HANDLER_PANICKED"
+        assert answer.failure.message == "`shop.stock.v1.app.Stock` raised KeyError: 'shelf'"
+
+    await served(failure, Broken())
+
+
+async def test_facts_refusals_and_queries() -> None:
+    async def others(runtime: Runtime) -> None:
+        payments = "shop.payments.v1.app.Payments"
+        fact = payments_pb2.PaymentReceived(order_id="o-1", cents=7)
+        answer = await runtime.handle(fact, business_pb2.History(), "fact", payments)
+        assert names(answer.events) == ["shop.payments.v1.PaymentCaptured"]
+        requested = payments_pb2.PaymentRequested(order_id="o-1", cents=7)
+        history = business_pb2.History(events=[packed(requested)], next=1)
+        answer = await runtime.handle(payments_pb2.GetBill(order_id="o-1"), history, "query", payments)
+        assert payments_pb2.Bill.FromString(answer.answer.value) == payments_pb2.Bill(cents=7)
+        answer = await runtime.handle(payments_pb2.GetBill(order_id="o-1"), business_pb2.History(), "query", payments)
+        assert answer.rejection.code == "PAYMENT_REJECTION_NO_BILL"
+        refused = business_pb2.Refused(
+            command=packed(stock_pb2.ReserveStock(order_id="o-1")),
+            rejection=types_pb2.Rejection(code="OUT", message="none left"),
+        )
+        request = business_pb2.HandleRequest(
+            component=ORDERS, context=circumstances(), history=business_pb2.History(), refusal=refused
+        )
+        answer = await runtime.call("BusinessLogic/Handle", request, business_pb2.HandleResponse)
+        held = orders_pb2.OrderHeld.FromString(answer.events.messages[0].value)
+        assert held == orders_pb2.OrderHeld(order_id="o-1", reason="none left")
+
+    await served(others, *shop())
+
+
+async def test_states() -> None:
+    async def states(runtime: Runtime) -> None:
+        history = business_pb2.History(events=[packed(PLACED)], next=1)
+        request = business_pb2.FoldRequest(component=ORDERS, history=history)
+        answer = await runtime.call("BusinessLogic/Fold", request, business_pb2.FoldResponse)
+        order = orders_pb2.Order.FromString(answer.state.value)
+        assert (order.status, order.total_cents, answer.holds) == (orders_pb2.Order.PLACED, 9_000, 0)
+        request.root.value = bytes(16)
+        assert (await runtime.call("BusinessLogic/Fold", request, business_pb2.FoldResponse)).holds == 1
+
+    await served(states, *shop())
+
+
+async def test_consumers() -> None:
+    async def consumers(runtime: Runtime) -> None:
+        saga = business_pb2.SagaHandleRequest(
+            component="shop.orders.v1.app.Fulfilment", context=circumstances(), event=packed(PLACED)
+        )
+        sent = (await runtime.call("Saga/Handle", saga, business_pb2.SagaHandleResponse)).sent
+        assert names(sent) == ["shop.stock.v1.ReserveStock"]
+
+        board = business_pb2.ProjectorHandleRequest(
+            component="shop.orders.v1.app.OrderBoard", context=circumstances(), event=packed(PLACED)
+        )
+        projected = await runtime.call("Projector/Handle", board, business_pb2.ProjectorHandleResponse)
+        board.row.CopyFrom(projected.row)
+        board.event.CopyFrom(packed(orders_pb2.OrderConfirmed(order_id="o-1")))
+        projected = await runtime.call("Projector/Handle", board, business_pb2.ProjectorHandleResponse)
+        row = orders_pb2.OrderRow.FromString(projected.row.value)
+        assert (row.sku, row.status) == ("kettle", orders_pb2.Order.CONFIRMED)
+        board.event.CopyFrom(packed(orders_pb2.OrderCancelled(order_id="o-1")))
+        projected = await runtime.call("Projector/Handle", board, business_pb2.ProjectorHandleResponse)
+        assert projected.WhichOneof("outcome") == "nothing"
+
+        checkout = business_pb2.ProcessManagerHandleRequest(
+            component="shop.checkout.v1.app.Checkout",
+            context=circumstances(),
+            history=business_pb2.History(),
+            event=packed(stock_pb2.StockReserved(order_id="o-1")),
+        )
+        answer = await runtime.call("ProcessManager/Handle", checkout, business_pb2.ProcessManagerHandleResponse)
+        assert names(answer.step.emissions) == ["shop.payments.v1.RequestPayment"] and not answer.step.completed
+        [deadline] = answer.step.deadlines
+        assert (deadline.name, deadline.at.seconds) == ("payment", 100 + 3 * 24 * 60 * 60)
+        overdue = checkout_pb2.PaymentOverdue(order_id="o-1")
+        assert deadline.event == packed(overdue)
+        checkout.deadline.CopyFrom(packed(overdue))
+        answer = await runtime.call("ProcessManager/Handle", checkout, business_pb2.ProcessManagerHandleResponse)
+        assert names(answer.step.emissions) == ["shop.stock.v1.ReleaseStock", "shop.orders.v1.CancelOrder"]
+        checkout.event.CopyFrom(packed(orders_pb2.OrderConfirmed(order_id="o-1")))
+        answer = await runtime.call("ProcessManager/Handle", checkout, business_pb2.ProcessManagerHandleResponse)
+        assert answer.step.completed and names(answer.step.emissions) == []
+
+    await served(consumers, *shop())
+
+
+async def test_serving_ends_with_a_signal() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"unix:{folder}/shop.sock"
+        serving = asyncio.create_task(serve(Warehouse(), address=address))
+        async with grpc.aio.insecure_channel(address) as channel:
+            await channel.channel_ready()
+            await Runtime(channel).describe()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(serving, timeout=10)
+
+
+def test_a_component_is_served_once() -> None:
+    for components in [(Warehouse(), Warehouse())]:
+        try:
+            Server(*components, address="127.0.0.1:0")
+        except (ValueError, RuntimeError) as error:
+            assert "twice" in str(error), error
+        else:
+            raise AssertionError("it was served twice")
