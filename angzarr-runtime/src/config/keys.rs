@@ -43,6 +43,7 @@ pub(super) const KEYS: &[Key] = &[
     key("delivery.*.timeout", Unsaid::Nothing),
     key("delivery.*.on_failure", Unsaid::Nothing),
     key("drain", Unsaid::Nothing),
+    key("drain.notice", Unsaid::Text("0s")),
     key("drain.calls", Unsaid::Text("10s")),
     key("drain.consumers", Unsaid::Text("30s")),
     key("limits", Unsaid::Nothing),

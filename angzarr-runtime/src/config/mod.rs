@@ -54,7 +54,9 @@ pub enum Aggregates {
 /// How long ending may take; what is not done by then is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
-    /// For calls that have begun.
+    /// During which it goes on as before, and only says that it is not ready.
+    pub notice: Duration,
+    /// After that, for calls that have begun.
     pub calls: Duration,
     /// After these, for consumers to reach the end of the log.
     pub consumers: Duration,

@@ -218,9 +218,10 @@ impl Reader<'_> {
 
     fn drain(&mut self, root: &Section<'_, '_>) -> Option<Drain> {
         let section = self.within(root, "drain");
+        let notice = self.value(&section, "notice", value::duration);
         let calls = self.value(&section, "calls", value::duration);
         let consumers = self.value(&section, "consumers", value::duration);
-        Some(Drain { calls: calls?, consumers: consumers? })
+        Some(Drain { notice: notice?, calls: calls?, consumers: consumers? })
     }
 
     fn limits(&mut self, root: &Section<'_, '_>) -> Option<Limits> {

@@ -27,7 +27,8 @@ fn little_has_to_be_said() {
     assert_eq!(config.listen, Address::Tcp("127.0.0.1:50050".into()));
     assert!(matches!(config.aggregates, Aggregates::Unserved));
     assert!(config.delivery.is_empty());
-    assert_eq!(config.drain, Drain { calls: Duration::from_secs(10), consumers: Duration::from_secs(30) });
+    let drain = Drain { notice: Duration::ZERO, calls: Duration::from_secs(10), consumers: Duration::from_secs(30) };
+    assert_eq!(config.drain, drain);
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.log, LogFormat::Text);
 }
@@ -46,7 +47,7 @@ aggregates: { serve: true, fact_token: ${TOKEN} }
 delivery:
   shop.orders.v1.app.OrderBoard: { attempts: 3, timeout: 5s, on_failure: skip }
   shop.orders.v1.app.Fulfilment: { attempts: 9 }
-drain: { calls: 1s, consumers: 500ms }
+drain: { notice: 5s, calls: 1s, consumers: 500ms }
 limits: { message_size: 512KiB, calls: 7, streams: 8 }
 log: { format: json }
 ";
@@ -64,7 +65,9 @@ log: { format: json }
     assert_eq!(config.delivery["shop.orders.v1.app.OrderBoard"], board);
     let fulfilment = DeliveryOverride { attempts: Some(9), timeout: None, on_failure: None };
     assert_eq!(config.delivery["shop.orders.v1.app.Fulfilment"], fulfilment);
-    assert_eq!(config.drain, Drain { calls: Duration::from_secs(1), consumers: Duration::from_millis(500) });
+    let drain =
+        Drain { notice: Duration::from_secs(5), calls: Duration::from_secs(1), consumers: Duration::from_millis(500) };
+    assert_eq!(config.drain, drain);
     assert_eq!(config.limits, Limits { message_size: 512 << 10, calls: 7, streams: 8 });
     assert_eq!(config.log, LogFormat::Json);
     // Whatever is written out of it, the secret is not.
@@ -131,7 +134,7 @@ error[CONFIG_VALUE_INVALID]: expected a length of time, at least 1ms
 error[CONFIG_VALUE_INVALID]: expected `park`, `skip` or `stop`
  --> sidecar.yaml:11:55
 
-error[CONFIG_VALUE_INVALID]: expected a mapping with some of `calls`, `consumers`
+error[CONFIG_VALUE_INVALID]: expected a mapping with some of `notice`, `calls`, `consumers`
  --> sidecar.yaml:12:8
 
 error[CONFIG_VALUE_INVALID]: expected a size, like 512KiB or 4MiB
@@ -248,7 +251,7 @@ fn the_manifest_holds_a_configuration() {
     let lines = rest.lines().take_while(|line| *line != "---").map(|line| line.strip_prefix("    ").unwrap());
     let text = lines.collect::<Vec<_>>().join("\n");
     let config = parsed(&text, &[("DATABASE_URL", "postgres://angzarr@db/shop")]).unwrap();
-    let grace = config.drain.calls + config.drain.consumers;
+    let grace = config.drain.notice + config.drain.calls + config.drain.consumers;
     let (_, given) = manifest.split_once("terminationGracePeriodSeconds: ").unwrap();
     let given = Duration::from_secs(given.lines().next().unwrap().parse().unwrap());
     assert!(grace < given, "{grace:?} of draining in {given:?}");

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream;
 
 use crate::calling::{begin, call, head, serving};
 use crate::process::Place;
+use crate::ready::{NOT_SERVING, SERVING, health};
 
 /// A call that has begun and does not end: more of its body is announced than comes.
 fn unfinished(place: &Place) -> UnixStream {
@@ -52,6 +53,24 @@ async fn who_asks_twice_does_not_wait() {
     sidecar.signal("TERM");
     assert_eq!(sidecar.ends().await, Some(4), "{}", sidecar.log());
     assert!(sidecar.log().contains("asked to end again"), "{}", sidecar.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_goes_on_while_it_says_that_it_ends() {
+    let place = Place::new();
+    let _service = place.serve();
+    let mut sidecar = serving(&place, "drain: { notice: 1h }").await;
+    assert_eq!(health(&place, ""), Some(SERVING));
+    sidecar.signal("TERM");
+    sidecar.logs("asked to end").await;
+    while health(&place, "") != Some(NOT_SERVING) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(health(&place, "store"), Some(SERVING));
+    let (_call, answer) = call(&place, "angzarr.v1.Admin/ListConsumers");
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
+    sidecar.signal("TERM");
+    assert_eq!(sidecar.ends().await, Some(4), "{}", sidecar.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

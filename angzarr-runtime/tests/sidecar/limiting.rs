@@ -32,8 +32,8 @@ async fn larger_messages_are_refused() {
         "angzarr.v1.Admin/PauseConsumer",
     ] {
         let mut stream = begin(&place, rpc, 5 + 1025, "");
+        // What it announces is enough: it is answered, and nothing more is read.
         stream.write_all(&[0, 0, 0, 4, 1]).unwrap();
-        stream.write_all(&[0; 1025]).unwrap();
         let answer = head(&mut stream);
         assert!(answer.contains("grpc-status: 11\r\n"), "{rpc}: {answer}");
     }

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 
-use crate::process::{Place, Sidecar, free_port};
+use crate::process::{Place, Sidecar, own_address};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_loopback_is_listened_at() {
     let place = Place::new();
     let _service = place.serve();
-    let port = free_port();
-    let mut sidecar = place.start(&format!("listen: {{ address: 127.0.0.1:{port} }}"));
+    let address = own_address();
+    let mut sidecar = place.start(&format!("listen: {{ address: {address} }}"));
     sidecar.logs("serving").await;
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while std::net::TcpStream::connect(address).is_err() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(listening(&sidecar), BTreeSet::from([format!("{}:{port}", Ipv4Addr::LOCALHOST)]));
+    assert_eq!(listening(&sidecar), BTreeSet::from([address.to_string()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

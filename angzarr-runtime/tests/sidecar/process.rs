@@ -1,9 +1,10 @@
 //! Sidecars, and services for them.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use angzarr_runtime::transport::{Address, Service};
@@ -136,7 +137,9 @@ impl Sidecar {
     }
 }
 
-/// A port of 127.0.0.1 that nobody listens at.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A loopback address that nobody else listens at, or comes from: no two processes have the same, and no two calls.
+pub(crate) fn own_address() -> SocketAddrV4 {
+    static LAST: AtomicU8 = AtomicU8::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    SocketAddrV4::new(Ipv4Addr::new(127, high, low, 2 + LAST.fetch_add(1, Ordering::Relaxed)), 50_050)
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 use crate::calling::{begin, head, serving};
 use crate::process::Place;
 
-const SERVING: u8 = 1;
-const NOT_SERVING: u8 = 2;
+pub(crate) const SERVING: u8 = 1;
+pub(crate) const NOT_SERVING: u8 = 2;
 
 /// What is said of a part; none if it is not known.
-fn health(place: &Place, part: &str) -> Option<u8> {
+pub(crate) fn health(place: &Place, part: &str) -> Option<u8> {
     let length = u8::try_from(part.len()).unwrap();
     let message = if part.is_empty() { Vec::new() } else { [&[0x0a, length], part.as_bytes()].concat() };
     let framed = [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], &*message].concat();

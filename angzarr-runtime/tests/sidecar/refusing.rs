@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::process::{Place, free_port, run, said, sidecar};
+use crate::process::{Place, own_address, run, said, sidecar};
 
 #[test]
 fn help_and_version_are_said() {
@@ -70,11 +70,11 @@ fn a_wrong_filter_of_the_log_ends_with_3() {
 async fn an_address_that_is_taken_ends_with_1() {
     let place = Place::new();
     let _service = place.serve();
-    let port = free_port();
-    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let mut sidecar = place.start(&format!("listen: {{ address: 127.0.0.1:{port} }}"));
+    let address = own_address();
+    let _taken = std::net::TcpListener::bind(address).unwrap();
+    let mut sidecar = place.start(&format!("listen: {{ address: {address} }}"));
     assert_eq!(sidecar.ends().await, Some(1));
-    assert!(sidecar.log().contains("cannot serve at 127.0.0.1"), "{}", sidecar.log());
+    assert!(sidecar.log().contains(&format!("cannot serve at {address}")), "{}", sidecar.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

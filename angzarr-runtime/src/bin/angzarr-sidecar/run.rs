@@ -27,14 +27,10 @@ pub(crate) enum Ended {
 
 /// Runs until a signal comes.
 pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, Error> {
-    let started = tokio::select! {
-        started = start(&config) => started?,
-        () = signals.next() => {
-            info!("asked to end before it could start");
-            return Ok(Ended::Done);
-        }
+    let Some((app, api)) = start(&config, &mut signals).await? else {
+        info!("asked to end before it could start");
+        return Ok(Ended::Done);
     };
-    let (app, api) = started;
     let (stop, stopped) = oneshot::channel::<()>();
     let address = config.listen.clone();
     // It ends as well if nobody can ask it to any more.
@@ -52,7 +48,7 @@ pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, E
     tokio::spawn(end_at_next(signals));
     let mut ended = Ended::Done;
     drop(stop);
-    if timeout(config.drain.calls, &mut serving).await.is_err() {
+    if timeout(config.drain.notice.saturating_add(config.drain.calls), &mut serving).await.is_err() {
         warn!(waited = ?config.drain.calls, "calls are cut off");
         serving.abort();
         ended = Ended::CutOff;
@@ -60,18 +56,22 @@ pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, E
     Ok(if close(app).await { ended } else { Ended::CutOff })
 }
 
-/// Opens the storage, finds the services, starts their consumers.
-async fn start(config: &Config) -> Result<(App, Api), Error> {
-    let opened = open(&config.storage).await?;
-    match start_on(config, opened.clone()).await {
-        Ok(started) => Ok(started),
-        Err(error) => {
-            // Leases and locks are given back; the error that is told is the first.
-            let _ = opened.views.close().await;
-            let _ = opened.store.close().await;
-            Err(error)
-        }
+/// Opens the storage, finds the services, starts their consumers; unless a signal comes first.
+async fn start(config: &Config, signals: &mut Signals) -> Result<Option<(App, Api)>, Error> {
+    let opened = tokio::select! {
+        opened = open(&config.storage) => opened?,
+        () = signals.next() => return Ok(None),
+    };
+    let started = tokio::select! {
+        started = start_on(config, opened.clone()) => started.map(Some),
+        () = signals.next() => Ok(None),
+    };
+    if !matches!(started, Ok(Some(_))) {
+        // Leases and locks are given back; what is told is why it did not start.
+        let _ = opened.views.close().await;
+        let _ = opened.store.close().await;
     }
+    started
 }
 
 async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> {
@@ -88,7 +88,8 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
         builder = builder.remote(service);
     }
     let app = builder.start().await?;
-    let mut api = Api::new(app.clone(), config.limits).needs(config.services.clone());
+    let mut api = Api::new(app.clone(), config.limits);
+    api = api.needs(config.services.clone()).notice(config.drain.notice);
     if let Aggregates::Served(token) = &config.aggregates {
         for described in &described {
             api = api.aggregates(described, token.as_ref())?;

@@ -39,6 +39,9 @@ enum Part {
 pub(super) struct Health {
     pub(super) app: App,
     pub(super) services: Vec<Address>,
+    /// Whether nobody should come any more.
+    pub(super) announced: watch::Receiver<bool>,
+    /// Whether serving ends: nobody watches any longer.
     pub(super) ending: watch::Receiver<bool>,
 }
 
@@ -58,7 +61,7 @@ impl Health {
             Part::Store => self.store().await,
             Part::Service => self.services().await,
             Part::Bus => true,
-            Part::All => !*self.ending.borrow() && self.store().await && self.services().await,
+            Part::All => !*self.announced.borrow() && self.store().await && self.services().await,
         };
         if found { ServingStatus::Serving } else { ServingStatus::NotServing }
     }

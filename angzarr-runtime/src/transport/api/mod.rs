@@ -10,10 +10,12 @@ mod limits;
 mod query;
 
 use std::future::Future;
+use std::time::Duration;
 
 use axum::middleware::from_fn_with_state;
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -42,6 +44,7 @@ pub struct Api {
     limits: Limits,
     /// Where business code is; whether somebody listens there is part of the health.
     services: Vec<Address>,
+    notice: Duration,
     aggregates: axum::Router,
     /// Of the aggregates that are served.
     descriptors: Vec<Bytes>,
@@ -51,13 +54,21 @@ impl Api {
     /// Commands, conversations and the log, for callers that know `angzarr.v1`, and the application's health: service
     /// `grpc.health.v1.Health` with the names `store`, `service` and `bus`, and the empty one for all of them.
     pub fn new(app: App, limits: Limits) -> Self {
-        Self { app, limits, services: Vec::new(), aggregates: axum::Router::new(), descriptors: Vec::new() }
+        let (services, descriptors) = (Vec::new(), Vec::new());
+        Self { app, limits, services, notice: Duration::ZERO, aggregates: axum::Router::new(), descriptors }
     }
 
     /// Makes it a part of the health that somebody listens at these addresses.
     #[must_use]
     pub fn needs(mut self, services: Vec<Address>) -> Self {
         self.services.extend(services);
+        self
+    }
+
+    /// Goes on to serve for so long after it is to end, and says by its health that nobody should come any more.
+    #[must_use]
+    pub fn notice(mut self, notice: Duration) -> Self {
+        self.notice = notice;
         self
     }
 
@@ -79,19 +90,24 @@ impl Api {
     /// # Errors
     /// [`Error::Setup`] if nobody may listen there.
     pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { app, limits: Limits { message_size, calls, streams }, services, aggregates, descriptors } = self;
+        let Self { app, limits: Limits { message_size, calls, streams }, services, notice, aggregates, descriptors } =
+            self;
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
+        let (announce, announced) = watch::channel(false);
         let (end, ending) = watch::channel(false);
         let until = async move {
             until.await;
+            announce.send_replace(true);
+            sleep(notice).await;
             end.send_replace(true);
         };
         let reflection = reflection(&descriptors).map_err(|error| cannot(&error))?;
         let streams = room(streams);
         let gateway = gateway::Gateway { app: app.clone(), streams: streams.clone() };
         let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone()));
-        let health = HealthServer::new(health::Health { app: app.clone(), services, ending: ending.clone() });
+        let health =
+            HealthServer::new(health::Health { app: app.clone(), services, announced, ending: ending.clone() });
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
         let router = Routes::from(aggregates)
             .add_service(reflection)
