@@ -12,7 +12,7 @@ use crate::place::{events, place};
 
 fn query(domain: &str, key: &str, as_of: Option<AsOf>) -> proto::StreamQuery {
     let cover = proto::Cover { domain: domain.into(), key: key.into(), ..proto::Cover::default() };
-    proto::StreamQuery { cover: Some(cover), from: 0, as_of }
+    proto::StreamQuery { cover: Some(cover), first_sequence: 0, as_of }
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn streams_and_states_are_read_as_of_any_time() {
     assert_eq!(events(&book), ["StockReceived", "StockReceived"]);
     assert_eq!((book.first_sequence, book.next_sequence), (0, 2));
     let mut tail = query("stock", "kettle", None);
-    tail.from = 1;
+    tail.first_sequence = 1;
     assert_eq!(client.get_event_book(tail).await.unwrap().into_inner().pages.len(), 1);
 
     let mut states = Vec::new();

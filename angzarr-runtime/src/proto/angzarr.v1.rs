@@ -1582,7 +1582,7 @@ impl ::prost::Name for History {
 pub struct NeedsHistory {
     /// The sequence that what it holds ends before; 0 if it holds nothing.
     #[prost(uint32, tag = "1")]
-    pub from: u32,
+    pub holds: u32,
 }
 impl ::prost::Name for NeedsHistory {
     const NAME: &'static str = "NeedsHistory";
@@ -2076,7 +2076,7 @@ pub struct StreamQuery {
     pub cover: ::core::option::Option<Cover>,
     /// The first sequence that is wanted.
     #[prost(uint32, tag = "2")]
-    pub from: u32,
+    pub first_sequence: u32,
     #[prost(oneof = "stream_query::AsOf", tags = "10, 11")]
     pub as_of: ::core::option::Option<stream_query::AsOf>,
 }

@@ -72,7 +72,7 @@ fn asked(query: proto::StreamQuery) -> Result<(StreamId, u32, AsOf), Error> {
         Some(Asked::Sequence(sequence)) => AsOf::Sequence(sequence),
         Some(Asked::Time(time)) => AsOf::Time(time),
     };
-    Ok((StreamId::new(cover.domain, root), query.from, as_of))
+    Ok((StreamId::new(cover.domain, root), query.first_sequence, as_of))
 }
 
 /// The log as it goes on.

@@ -54,8 +54,8 @@ impl BusinessLogic for Served {
         let owner = Owner { component: name, runtime_epoch: request.runtime_epoch, root: cx.root() };
         let state = match self.states.fold(stateful, &owner, &self.epoch, &history) {
             Ok(state) => state,
-            Err(Lacking::History(from)) => {
-                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { from }));
+            Err(Lacking::History(holds)) => {
+                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { holds }));
             }
             Err(Lacking::Failed(failure)) => return answer(0, Outcome::Failure(failure.into())),
         };
@@ -82,8 +82,8 @@ impl BusinessLogic for Served {
         let owner = Owner { component, runtime_epoch: request.runtime_epoch, root: root.unwrap_or_default() };
         let state = match self.states.fold(stateful, &owner, &self.epoch, &history) {
             Ok(state) => state,
-            Err(Lacking::History(from)) => {
-                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { from }));
+            Err(Lacking::History(holds)) => {
+                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { holds }));
             }
             Err(Lacking::Failed(failure)) => return answer(0, Outcome::Failure(failure.into())),
         };
@@ -128,7 +128,7 @@ async fn decide(logic: &dyn AggregateLogic, state: &State, work: &Work, cx: &Con
         Ok(outcome) => outcome,
         Err(Undecided::Rejected(rejection)) => Outcome::Rejection(rejection.into()),
         Err(Undecided::Failed(failure)) => Outcome::Failure(failure.into()),
-        Err(Undecided::StateLost) => Outcome::NeedsHistory(proto::NeedsHistory { from: 0 }),
+        Err(Undecided::StateLost) => Outcome::NeedsHistory(proto::NeedsHistory { holds: 0 }),
     }
 }
 

@@ -57,8 +57,8 @@ impl ProcessManager for Served {
         let owner = Owner { component: name, runtime_epoch: request.runtime_epoch, root: cx.root() };
         let state = match self.states.fold(stateful, &owner, &self.epoch, &history) {
             Ok(state) => state,
-            Err(Lacking::History(from)) => {
-                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { from }));
+            Err(Lacking::History(holds)) => {
+                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { holds }));
             }
             Err(Lacking::Failed(failure)) => return answer(0, Outcome::Failure(failure.into())),
         };
