@@ -11,7 +11,7 @@ use tonic_types::StatusExt;
 use crate::place::{Place, book, events, place};
 
 pub(crate) async fn deliver(place: &Place, quantity: u32) {
-    let command = ReceiveStock { sku: "kettle".into(), quantity, ..Default::default() };
+    let command = ReceiveStock { sku: "kettle".into(), quantity };
     let mut client = BusinessCoordinatorClient::new(place.channel.clone());
     client.handle(book("stock", "kettle", &command)).await.unwrap();
 }

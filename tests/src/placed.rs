@@ -32,7 +32,7 @@ pub fn placed(component: impl Component) -> Registration {
 ///
 /// # Panics
 /// If it cannot be served: tests have nothing to go on with then.
-#[expect(clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
+#[expect(clippy::expect_used, reason = "a panic is how a test fails")]
 fn served(description: &'static [u8], component: impl Component) -> Registration {
     let (tell, told) = mpsc::channel();
     // A runtime of its own: tests come with one of one thread, and may stop its clock.
