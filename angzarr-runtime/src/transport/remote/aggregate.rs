@@ -14,7 +14,6 @@ use crate::proto;
 use crate::proto::handle_request::Input as Asked;
 use crate::proto::handle_response::Outcome;
 use crate::proto::handler_description::HandlerKind;
-use crate::transport::services::business_logic_client::BusinessLogicClient;
 
 /// An aggregate of a service.
 #[derive(Debug)]
@@ -54,7 +53,7 @@ impl Remote {
             history: Some(sent.history.clone()),
             input: Some(input),
         };
-        let answer = BusinessLogicClient::new(link.channel.clone()).handle(request).await;
+        let answer = link.business_logic().handle(request).await;
         let answer = answer.map_err(|status| link.lost(&status))?.into_inner();
         let held = Held { service_epoch: answer.service_epoch, next_sequence: answer.holds };
         self.folding.holds(state, &sent, held)?;

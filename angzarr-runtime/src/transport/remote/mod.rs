@@ -20,7 +20,11 @@ use uuid::Uuid;
 
 use super::address::Address;
 use super::described::{Described, invalid};
+use super::services::business_logic_client::BusinessLogicClient;
 use super::services::describe_client::DescribeClient;
+use super::services::process_manager_client::ProcessManagerClient;
+use super::services::projector_client::ProjectorClient;
+use super::services::saga_client::SagaClient;
 use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::{Failure, SERVICE_UNAVAILABLE};
@@ -52,7 +56,7 @@ impl Remote {
     /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
     pub async fn connect(address: &Address) -> Result<Self, Error> {
         let channel = address.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
-        let answer = DescribeClient::new(channel.clone()).describe(proto::DescribeRequest {}).await;
+        let answer = DescribeClient::new(channel.clone()).max_decoding_message_size(usize::MAX).describe(proto::DescribeRequest {}).await;
         let answer = answer.map_err(|status| lost(address, &status))?.into_inner();
         let description = answer.description.ok_or_else(|| invalid("it describes nothing"))?;
         let described = Arc::new(Described::new(description)?);
@@ -91,6 +95,23 @@ fn register(link: &Arc<Link>, component: &proto::ComponentDescription) -> Result
 }
 
 impl Link {
+    // Histories and books may be large, and the service is ours to believe.
+    fn business_logic(&self) -> BusinessLogicClient<Channel> {
+        BusinessLogicClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+    }
+
+    fn saga(&self) -> SagaClient<Channel> {
+        SagaClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+    }
+
+    fn projector(&self) -> ProjectorClient<Channel> {
+        ProjectorClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+    }
+
+    fn process_manager(&self) -> ProcessManagerClient<Channel> {
+        ProcessManagerClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+    }
+
     /// Why a call came to nothing.
     fn lost(&self, status: &tonic::Status) -> Failure {
         lost(&self.address, status)
@@ -100,10 +121,11 @@ impl Link {
 fn lost(address: &Address, status: &tonic::Status) -> Failure {
     use tonic::Code;
     let message = format!("the service at {address} says {:?}: {}", status.code(), status.message());
+    // What the service itself has said has no source: then it is there, and says that something is wrong.
+    let connection = std::error::Error::source(status).is_some();
     match status.code() {
-        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown => {
-            Failure::new(SERVICE_UNAVAILABLE, message)
-        }
+        Code::Unavailable | Code::Cancelled => Failure::new(SERVICE_UNAVAILABLE, message),
+        _ if connection => Failure::new(SERVICE_UNAVAILABLE, message),
         Code::ResourceExhausted => Failure::new("SERVICE_EXHAUSTED", message),
         Code::Unimplemented => Failure::new("SERVICE_ANSWER_INVALID", message),
         _ => Failure::new("SERVICE_FAILED", message),

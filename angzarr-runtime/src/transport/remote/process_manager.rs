@@ -15,7 +15,6 @@ use crate::proto::handler_description::HandlerKind;
 use crate::proto::process_manager_handle_request::Input;
 use crate::proto::process_manager_handle_response::{Outcome, Step};
 use crate::time;
-use crate::transport::services::process_manager_client::ProcessManagerClient;
 use crate::view::Key;
 
 /// A process manager of a service.
@@ -97,7 +96,7 @@ impl ProcessManagerLogic for Remote {
                 history: Some(sent.history.clone()),
                 input: Some(input),
             };
-            let answer = ProcessManagerClient::new(link.channel.clone()).handle(request).await;
+            let answer = link.process_manager().handle(request).await;
             let answer = answer.map_err(|status| link.lost(&status))?.into_inner();
             let held = Held { service_epoch: answer.service_epoch, next_sequence: answer.holds };
             self.folding.holds(state, &sent, held)?;

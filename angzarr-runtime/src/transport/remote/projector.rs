@@ -16,7 +16,6 @@ use crate::failure::Failure;
 use crate::message::Payload;
 use crate::proto;
 use crate::proto::projector_handle_response::Outcome;
-use crate::transport::services::projector_client::ProjectorClient;
 use crate::view::Shape;
 
 /// A projector of a service.
@@ -96,7 +95,7 @@ impl ProjectorLogic for Remote {
                 event: Some(event.payload.to_any()),
                 row: row.zip(self.view.as_ref()).map(|(row, view)| any(row, view)),
             };
-            let answer = ProjectorClient::new(self.link.channel.clone()).handle(request).await;
+            let answer = self.link.projector().handle(request).await;
             self.returned(answer.map_err(|status| self.link.lost(&status))?.into_inner().outcome)
         })
     }

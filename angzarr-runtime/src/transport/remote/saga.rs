@@ -11,7 +11,6 @@ use crate::failure::Failure;
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::proto::saga_handle_response::Outcome;
-use crate::transport::services::saga_client::SagaClient;
 
 /// A saga of a service.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl SagaLogic for Remote {
                 context: Some(cx.into()),
                 event: Some(event.payload.to_any()),
             };
-            let answer = SagaClient::new(link.channel.clone()).handle(request).await;
+            let answer = link.saga().handle(request).await;
             match answer.map_err(|status| link.lost(&status))?.into_inner().outcome {
                 Some(Outcome::Sent(sent)) => self.yields.emissions(sent),
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),

@@ -19,7 +19,6 @@ use crate::message::Payload;
 use crate::proto;
 use crate::proto::history::Base;
 use crate::transport::message::decode;
-use crate::transport::services::business_logic_client::BusinessLogicClient;
 
 /// How states of a component are folded: elsewhere.
 #[derive(Debug)]
@@ -142,7 +141,7 @@ impl Folding {
             root: root.map(Into::into),
             history: Some(sent.history.clone()),
         };
-        let answer = BusinessLogicClient::new(self.link.channel.clone()).fold(request).await;
+        let answer = self.link.business_logic().fold(request).await;
         let answer = answer.map_err(|status| self.link.lost(&status))?.into_inner();
         use proto::fold_response::Outcome;
         match answer.outcome {
