@@ -69,7 +69,9 @@ impl Failure {
             }
             SERVICE_UNAVAILABLE => "start the service, or see why it does not answer at its address; it is tried again",
             "SERVICE_FAILED" | "SERVICE_EXHAUSTED" => "look at the service's own log",
-            "COMPONENT_UNKNOWN" => "start the release of the service that has the component, or take it out of the runtime",
+            "COMPONENT_UNKNOWN" => {
+                "start the release of the service that has the component, or take it out of the runtime"
+            }
             "STATE_LOST" => "look at the runtime's log; the state can be asked for again once its service answers",
             "UPCAST_HOOK" => {
                 "let the fields say what becomes of them (`renamed_from`, `upcast_default`), or link the runtime into the program"

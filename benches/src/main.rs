@@ -13,6 +13,7 @@ mod items;
 mod notes;
 mod peers;
 mod postgres;
+mod served;
 mod sidecar;
 mod sqlite;
 
@@ -70,6 +71,7 @@ async fn main() -> Result<()> {
     let mut figures: Vec<Figure> = generate::measure(folder, only)?;
     figures.extend(sqlite::measure(folder, only).await?);
     figures.extend(consumer::measure(folder, only).await?);
+    figures.extend(served::measure(folder, only).await?);
     figures.extend(sidecar::measure(folder, only).await?);
     if concerns("store.postgres") || concerns("consumer.latency.postgres") || concerns("peers") {
         let server = Postgres::start()?;

@@ -76,7 +76,7 @@ async fn rejections(folder: &Path) -> Result<f64> {
 }
 
 /// Rows a second of a bare loop: the statements of an append, so many rows a commit, each row for its own stream.
-async fn bare_rows(folder: &Path, rows: usize) -> Result<f64> {
+pub(crate) async fn bare_rows(folder: &Path, rows: usize) -> Result<f64> {
     let (place, storage) = place(folder)?;
     // The runtime makes the tables, and a first event of each stream.
     let app = start(storage).await?;

@@ -67,7 +67,10 @@ pub(crate) enum Listening {
 
 impl Address {
     /// A channel to whoever listens there. It connects when it is used, and again whenever the connection is lost.
-    pub(crate) fn channel(&self) -> Result<Channel, BadAddress> {
+    ///
+    /// # Errors
+    /// If no URI can be made of it.
+    pub fn channel(&self) -> Result<Channel, BadAddress> {
         match self {
             Address::Tcp(address) => {
                 let endpoint = Endpoint::from_shared(format!("http://{address}"));

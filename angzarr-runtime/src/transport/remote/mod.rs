@@ -56,7 +56,10 @@ impl Remote {
     /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
     pub async fn connect(address: &Address) -> Result<Self, Error> {
         let channel = address.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
-        let answer = DescribeClient::new(channel.clone()).max_decoding_message_size(usize::MAX).describe(proto::DescribeRequest {}).await;
+        let answer = DescribeClient::new(channel.clone())
+            .max_decoding_message_size(usize::MAX)
+            .describe(proto::DescribeRequest {})
+            .await;
         let answer = answer.map_err(|status| lost(address, &status))?.into_inner();
         let description = answer.description.ok_or_else(|| invalid("it describes nothing"))?;
         let described = Arc::new(Described::new(description)?);
