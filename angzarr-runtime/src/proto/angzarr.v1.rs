@@ -522,6 +522,9 @@ pub struct ConsumerStatus {
         ::prost::alloc::string::String,
         u64,
     >,
+    /// Of a process manager: how many events it has ignored in this process, since there was no instance for them.
+    #[prost(uint64, tag = "8")]
+    pub ignored: u64,
 }
 impl ::prost::Name for ConsumerStatus {
     const NAME: &'static str = "ConsumerStatus";

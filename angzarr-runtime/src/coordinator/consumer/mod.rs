@@ -109,6 +109,11 @@ pub(crate) trait Consumer: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// How many events it has ignored since the start, since there was no instance for them.
+    fn ignored(&self) -> u64 {
+        0
+    }
+
     /// Whether it handles deadlines at all.
     fn has_deadlines(&self) -> bool {
         false
@@ -259,6 +264,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// How many events were ignored in this process, since there was no instance for them.
+    pub(crate) fn ignored(&self) -> u64 {
+        self.consumer.0.ignored()
+    }
+
     /// Waits until the consumer is done with everything between two positions, though it may not be with what is before.
     ///
     /// # Errors

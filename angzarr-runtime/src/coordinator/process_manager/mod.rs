@@ -5,6 +5,7 @@ mod step;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use prost::Message;
@@ -52,6 +53,8 @@ pub(crate) struct ProcessManagerCoordinator {
     log: Arc<Log>,
     delivery: Delivery,
     alarm: Alarm,
+    /// How many triggers led to nothing since the start.
+    ignored: AtomicU64,
 }
 
 #[async_trait]
@@ -113,6 +116,10 @@ impl Consumer for ProcessManagerCoordinator {
         done
     }
 
+    fn ignored(&self) -> u64 {
+        self.ignored.load(Ordering::Relaxed)
+    }
+
     fn has_deadlines(&self) -> bool {
         !self.logic.spec().deadlines.is_empty()
     }
@@ -148,7 +155,7 @@ impl ProcessManagerCoordinator {
         log: Arc<Log>,
         delivery: Delivery,
     ) -> Self {
-        Self { logic, router, log, delivery, alarm: Alarm::default() }
+        Self { logic, router, log, delivery, alarm: Alarm::default(), ignored: AtomicU64::new(0) }
     }
 
     /// The instance's natural id: what the handler names, or the conversation. In its canonical form, so that events of
@@ -175,6 +182,15 @@ impl ProcessManagerCoordinator {
         state::folded_as_of(&self.log, self.logic.stateful(), self.name(), stream.clone(), as_of).await
     }
 
+    /// Why a trigger leads to nothing, if it does: there is no instance and it starts none, or the instance has ended.
+    fn ignores(&self, trigger: &Trigger<'_>, folded: &Folded) -> Option<&'static str> {
+        if folded.completed && trigger.refused.is_none() {
+            return Some("the instance has ended");
+        }
+        let starts = || self.logic.spec().starts.contains(&&*trigger.record.payload.type_name);
+        (folded.next_sequence == 0 && !(trigger.is_event() && starts())).then_some("no instance")
+    }
+
     /// What to store and to send; nothing if there is no instance and the event does not start one, or if the instance has
     /// come to its end, unless a command that it sent was refused.
     async fn decide(
@@ -185,11 +201,7 @@ impl ProcessManagerCoordinator {
         key: &str,
     ) -> Result<(Vec<Emission>, Planned), Failure> {
         let (spec, event) = (self.logic.spec(), trigger.record);
-        let starts = trigger.is_event() && spec.starts.contains(&&*event.payload.type_name);
-        let has_ended = folded.completed && trigger.refused.is_none();
-        if has_ended || (folded.next_sequence == 0 && !starts) {
-            let why = if has_ended { "the instance has ended" } else { "no instance" };
-            tracing::debug!(process_manager = spec.name, key, position = event.position, why, "ignored");
+        if self.ignores(trigger, folded).is_some() {
             return Ok((Vec::new(), Planned::default()));
         }
         let mut cx = context_in(spec.name, event, stream.clone(), key.into()).at(trigger.at());

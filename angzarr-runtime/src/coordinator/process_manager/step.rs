@@ -1,6 +1,7 @@
 //! One step of an instance: decided once, recorded as one book.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use prost::Message;
 use prost_types::Timestamp;
@@ -131,6 +132,7 @@ impl ProcessManagerCoordinator {
             }
             // What is ignored is recorded as an empty step: delivered again, it stays ignored even if the instance exists
             // by then.
+            let ignored = self.ignores(trigger, &folded);
             let (emissions, planned) = self.decide(trigger, &folded, &stream, &key).await?;
             let (events, books) = sorted(name, trigger, emissions);
             // What nobody could be asked is not recorded: a mended handler may decide something else.
@@ -138,7 +140,14 @@ impl ProcessManagerCoordinator {
             let records = records(events, books, &planned);
             match self.append(trigger, &stream, &key, &idempotency_key, folded, records, &planned).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => {}
-                result => return result,
+                result => {
+                    if let (Ok(_), Some(why)) = (&result, ignored) {
+                        self.ignored.fetch_add(1, Ordering::Relaxed);
+                        let position = trigger.record.position;
+                        tracing::debug!(process_manager = name, key, position, why, "ignored");
+                    }
+                    return result;
+                }
             }
         }
         Err(Error::Contention { attempts: ATTEMPTS })

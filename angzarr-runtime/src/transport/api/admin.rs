@@ -50,6 +50,7 @@ impl admin_server::Admin for Admin {
             paused: consumer.paused.unwrap_or_default(),
             parks: u64::try_from(consumer.parks).unwrap_or(u64::MAX),
             failures: consumer.failures,
+            ignored: consumer.ignored,
         });
         Ok(Response::new(proto::ListConsumersResponse { consumers: consumers.collect(), head }))
     }
