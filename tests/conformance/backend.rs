@@ -406,7 +406,12 @@ macro_rules! cases {
             on_backends!(persistent $kept);
         })*
     };
-    (every: $($case:ident),+ $(,)?; persistent: $($kept:ident),* $(,)?; linked: $($linked:ident),* $(,)?;) => {
+    (
+        every: $($case:ident),+ $(,)?;
+        persistent: $($kept:ident),* $(,)?;
+        linked, every: $($linked:ident),* $(,)?;
+        linked, persistent: $($both:ident),* $(,)?;
+    ) => {
         $(mod $case {
             on_backends!(every $case);
             on_backends!(served $case);
@@ -417,6 +422,9 @@ macro_rules! cases {
         })*
         $(mod $linked {
             on_backends!(every $linked);
+        })*
+        $(mod $both {
+            on_backends!(persistent $both);
         })*
     };
 }

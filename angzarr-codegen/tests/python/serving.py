@@ -118,7 +118,7 @@ async def test_decisions_on_a_history() -> None:
         assert answer.holds == 1
         # The runtime believes in more than there is.
         answer = await runtime.handle(CONFIRM, business_pb2.History(held=5, next=5, service_epoch=epoch))
-        assert answer.WhichOneof("outcome") == "needs_history" and getattr(answer.needs_history, "from") == 1
+        assert answer.WhichOneof("outcome") == "needs_history" and answer.needs_history.holds == 1
         # Or in an earlier start of the service.
         answer = await runtime.handle(CONFIRM, business_pb2.History(events=[packed(PLACED)], next=1))
         answer = await runtime.handle(CONFIRM, business_pb2.History(held=1, next=1, service_epoch=bytes(16)))

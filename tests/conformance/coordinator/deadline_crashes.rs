@@ -54,6 +54,8 @@ pub(super) async fn deadlines_are_not_skipped_when_the_store_fails(backend: impl
     while faults.calls("ReminderDesk") < 2 {
         sleep(Duration::from_millis(5)).await;
     }
+    // Nobody else loads anything any more.
+    app.drained().await.unwrap();
     store.hold(Call::Load);
     store.pass(Call::Load, Some(StoreFault::IsDamaged)).await;
     store.open(Call::Load);

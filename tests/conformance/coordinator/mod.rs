@@ -380,12 +380,10 @@ cases! {
         shutting_down_leaves_nothing_to_do,
         a_killed_holder_is_followed,
         a_sleeping_holder_changes_nothing_when_it_wakes;
-    linked:
+    linked, every:
         once_duplicates_in_flight_survive_a_lost_answer,
         once_a_lost_answer_is_told_to_all_it_concerns,
-        snapshots_of_another_version_are_ignored,
         snapshots_are_used_for_what_is_not_before_them,
-        snapshots_are_used,
         tables_are_committed_with_their_marks,
         tables_are_made_before_consumers_start,
         tables_are_waited_for,
@@ -399,6 +397,9 @@ cases! {
         stale_answers_that_rest_on_what_was_not_stored_are_not_given,
         stale_empty_results_rest_on_what_was_stored,
         stale_refusals_before_what_was_not_stored_are_not_given;
+    linked, persistent:
+        snapshots_are_used,
+        snapshots_of_another_version_are_ignored;
 }
 
 const TRANSFERS: &str = "bank.v1.app.Transfers";
