@@ -23,8 +23,8 @@ pub use process_manager::{ProcessInput, ProcessManagerLogic, ProcessManagerSpec,
 pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
 pub use state::{SnapshotSpec, State, StateMessage, Stateful};
-pub use upcast::{EventField, assert_upcast, decoded, upcast};
-pub use upcaster::{UpcasterLogic, UpcasterSpec, upcaster};
+pub use upcast::{EventField, Held, HeldType, Unnamed, assert_upcast, decoded, unfilled, upcast};
+pub use upcaster::{Check, UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;
 use crate::message::{Event, Fact, Payload};
