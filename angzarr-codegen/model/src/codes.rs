@@ -153,6 +153,8 @@ codes! {
     Error IDEMPOTENCY_KEY_CHANGED = "AZ0611", "let the same field be the idempotency key; for another one declare another fact";
     /// A saga, projector or process manager with a new name.
     Warning CONSUMER_RENAMED = "AZ0612", "keep the service's name and package, unless everything in the log shall be handled again";
+    /// A field of something stored that is read as another value where it was not set.
+    Error DEFAULT_CHANGED = "AZ0613", "give it its old default again; if it has to change, `angzarr upcast` begins a new version of the message from the old one";
 
     /// A project file that does not parse, or a value in it that cannot be used.
     Error BAD_PROJECT = "AZ0701", "see docs/cli.md for what a project file may say";

@@ -83,7 +83,7 @@ impl<'a> Step<'a> {
             message.fields.iter().filter(move |field| field.oneof.as_deref() == Some(oneof)).collect::<Vec<_>>()
         };
         let (old, new) = (members(self.old), members(self.new));
-        let same = |a: &Field, b: &Field| a.name == b.name && a.number == b.number && a.spelling == b.spelling;
+        let same = |a: &Field, b: &Field| a.name == b.name && a.number == b.number && same_type(a, b);
         if old.is_empty() {
             let text = format!("`{}`: the oneof `{oneof}` is not in `{}`", self.name, self.old.name.0);
             found.report(codes::UPCAST_UNFILLED, self.handler.span, text);
@@ -118,7 +118,11 @@ impl<'a> Step<'a> {
 
 /// Whether a value of the one is one of the other, byte for byte.
 fn alike(old: &Field, new: &Field) -> bool {
-    old.spelling == new.spelling && old.label == new.label && old.oneof.is_none()
+    same_type(old, new) && old.label == new.label && old.oneof.is_none()
+}
+
+fn same_type(old: &Field, new: &Field) -> bool {
+    old.spelling == new.spelling && old.group == new.group
 }
 
 /// Whether a reader can tell that there was none. A message can be absent, too, but is seldom expected to be.
@@ -133,8 +137,9 @@ fn typed(field: &Field) -> String {
         (Label::Optional, ty) if !matches!(ty, crate::ir::FieldType::Message(_)) => "optional ",
         _ => "",
     };
+    let group = if field.group { "group " } else { "" };
     match &field.oneof {
-        Some(oneof) => format!("{} in the oneof {oneof}", field.spelling),
-        None => format!("{label}{}", field.spelling),
+        Some(oneof) => format!("{group}{} in the oneof {oneof}", field.spelling),
+        None => format!("{label}{group}{}", field.spelling),
     }
 }
