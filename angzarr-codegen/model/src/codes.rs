@@ -30,6 +30,8 @@ codes! {
     Error BAD_EXTERN = "AZ0007", "map a package that is not generated here to an absolute path: shop.stock.v1=::stock::shop::stock::v1";
     /// An annotation that only a later version knows.
     Error LATER_OPTION = "AZ0008", "use an angzarr that is as new as the `angzarr/v1/options.proto` that the descriptor set was built with; what it does not know would be ignored";
+    /// A file that is there and cannot be read.
+    Error UNREADABLE_FILE = "AZ0009", "name a file that can be read";
 
     /// A service with an `angzarr.v1.component` option that says nothing.
     Error NO_KIND = "AZ0101", "set one of aggregate, saga, projector, process_manager, upcaster";

@@ -71,6 +71,11 @@ fn generate(arguments: &Generate) -> Result<Exit, Exit> {
     let Some(out) = arguments.out.clone().or(out) else {
         return Err(usage(&"there is no directory to write to: give --out, or `out` in angzarr.yaml"));
     };
+    if save::is_standard_output(&out) {
+        return Err(usage(
+            &"what is generated is several files, so --out is a directory; one of the name `-` is `./-`",
+        ));
+    }
     request.extern_paths =
         if arguments.extern_paths.is_empty() { extern_paths } else { arguments.extern_paths.iter().cloned().collect() };
     let generated = angzarr_codegen::generate(&request).map_err(|reports| findings(&reports))?;
