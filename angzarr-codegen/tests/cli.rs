@@ -96,6 +96,16 @@ fn a_missing_file_is_a_finding() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_ends_with_3() {
+    let directory = workspace();
+    fs::create_dir(directory.path().join("folder.proto")).unwrap();
+    let output = angzarr(directory.path(), &["ir", "bad.proto", "folder.proto"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("error[AZ0009]: "), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("error[AZ0301]: "), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_misspelt_file_is_told_its_name() {
     let directory = workspace();
     let good = fs::read_to_string(directory.path().join("good.proto")).unwrap();
@@ -138,6 +148,31 @@ fn wrong_usage() {
         &[],
     ] {
         assert_eq!(angzarr(directory.path(), arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_dash_is_standard_output_where_one_file_is_written() {
+    let directory = workspace();
+    for command in ["graph", "docs"] {
+        let plain = angzarr(directory.path(), &[command, "good.proto"]);
+        let dash = angzarr(directory.path(), &[command, "good.proto", "--out", "-"]);
+        assert_eq!(dash.status.code(), Some(0), "{}", text(&dash.stderr));
+        assert_eq!(text(&dash.stdout), text(&plain.stdout));
+    }
+    let output = angzarr(directory.path(), &["gen", "rust", "--out", "-", "good.proto"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("so --out is a directory"), "{}", text(&output.stderr));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn what_to_do_next_can_be_pasted() {
+    let directory = workspace();
+    for (path, said) in [("shelf", "cd shelf &&"), ("my shop's", "cd 'my shop'\\''s' &&"), ("-p", "cd ./-p &&")] {
+        let output = angzarr(directory.path(), &["new", "shelf", "--lang", "rust", &format!("--path={path}")]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(&format!("next: {said} cargo test\n")), "{}", text(&output.stderr));
     }
 }
 

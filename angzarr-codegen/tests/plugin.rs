@@ -188,3 +188,18 @@ fn what_is_no_request_is_refused() {
     assert!(text(&output.stderr).contains("protoc and buf run this program, not people"), "{}", text(&output.stderr));
     assert_eq!(output.stdout, b"");
 }
+
+/// Nobody waits for a request that a person would have to type.
+#[test]
+fn people_are_answered() {
+    let answer = |argument| Command::new(PLUGIN).arg(argument).output().unwrap();
+    let version = answer("--version");
+    assert_eq!(version.status.code(), Some(0));
+    assert_eq!(text(&version.stdout), format!("protoc-gen-angzarr {}\n", env!("CARGO_PKG_VERSION")));
+    let help = answer("--help");
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("--angzarr_opt=lang=rust"), "{}", text(&help.stdout));
+    let unknown = answer("--nonsense");
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("--nonsense"), "{}", text(&unknown.stderr));
+}

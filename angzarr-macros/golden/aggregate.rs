@@ -233,7 +233,10 @@ Decides on `Place`. Declared at orders.proto:1:2.*/
                 ::angzarr_runtime::component::StoredNames::of::<Paid>(),
             ],
         };
-        ::angzarr_runtime::component::aggregate(
+        ::angzarr_runtime::component::aggregate::<
+            Self,
+            super::Order,
+        >(
             self,
             &SPEC,
             Self::__angzarr_decide,

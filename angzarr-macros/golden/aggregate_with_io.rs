@@ -217,7 +217,10 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
                 ::angzarr_runtime::component::StoredNames::of::<Booked>(),
             ],
         };
-        ::angzarr_runtime::component::aggregate(
+        ::angzarr_runtime::component::aggregate::<
+            Self,
+            Order,
+        >(
             self,
             &SPEC,
             Self::__angzarr_decide,

@@ -9,6 +9,7 @@ impl ::angzarr_runtime::Event for Placed {
             name: "currency",
             numbers: &[1u32],
             ty: "string",
+            held: ::core::option::Option::None,
             renamed_from: ::core::option::Option::None,
             defaulted: true,
             optional: false,
@@ -17,6 +18,10 @@ impl ::angzarr_runtime::Event for Placed {
             name: "colour",
             numbers: &[2u32],
             ty: "enumeration Colour optional",
+            held: ::core::option::Option::Some({
+                use ::angzarr_runtime::component::Unnamed as _;
+                ::angzarr_runtime::component::HeldType::<super::Colour>::HELD
+            }),
             renamed_from: ::core::option::Option::None,
             defaulted: true,
             optional: true,
@@ -24,7 +29,11 @@ impl ::angzarr_runtime::Event for Placed {
         ::angzarr_runtime::component::EventField {
             name: "at",
             numbers: &[3u32],
-            ty: "message optional Option<Box<Timestamp>>",
+            ty: "message optional Timestamp",
+            held: ::core::option::Option::Some({
+                use ::angzarr_runtime::component::Unnamed as _;
+                ::angzarr_runtime::component::HeldType::<::prost_types::Timestamp>::HELD
+            }),
             renamed_from: ::core::option::Option::None,
             defaulted: true,
             optional: false,
@@ -32,7 +41,11 @@ impl ::angzarr_runtime::Event for Placed {
         ::angzarr_runtime::component::EventField {
             name: "type",
             numbers: &[4u32],
-            ty: "map string,message BTreeMap<String,Part>",
+            ty: "map string,message Part",
+            held: ::core::option::Option::Some({
+                use ::angzarr_runtime::component::Unnamed as _;
+                ::angzarr_runtime::component::HeldType::<super::super::Part>::HELD
+            }),
             renamed_from: ::core::option::Option::Some("kind"),
             defaulted: false,
             optional: false,
@@ -41,6 +54,7 @@ impl ::angzarr_runtime::Event for Placed {
             name: "payment",
             numbers: &[5u32, 7u32],
             ty: "oneof Payment",
+            held: ::core::option::Option::None,
             renamed_from: ::core::option::Option::None,
             defaulted: false,
             optional: false,
@@ -49,6 +63,7 @@ impl ::angzarr_runtime::Event for Placed {
             name: "numbered_by_prost",
             numbers: &[8u32],
             ty: "bytes",
+            held: ::core::option::Option::None,
             renamed_from: ::core::option::Option::None,
             defaulted: false,
             optional: false,

@@ -224,12 +224,9 @@ pub trait Flow: ::core::marker::Send + ::core::marker::Sync + 'static {
             events: &[::angzarr_runtime::component::written::<Begun>()],
             stored_as: &[::angzarr_runtime::component::StoredNames::of::<Begun>()],
         };
-        ::angzarr_runtime::component::process_manager(
-            self,
-            &SPEC,
-            Self::__angzarr_react,
-            Self::__angzarr_key,
-            Self::__angzarr_fold,
-        )
+        ::angzarr_runtime::component::process_manager::<
+            Self,
+            State,
+        >(self, &SPEC, Self::__angzarr_react, Self::__angzarr_key, Self::__angzarr_fold)
     }
 }

@@ -87,6 +87,9 @@ pub trait History: ::core::marker::Send + ::core::marker::Sync + 'static {
                 ::angzarr_runtime::component::StoredNames::of::<Oldest>(),
                 ::angzarr_runtime::component::StoredNames::of::<Older>(),
             ],
+            declared: &[
+                ("to_old", ::angzarr_runtime::component::unfilled::<Oldest, Older>),
+            ],
         };
         ::angzarr_runtime::component::upcaster(self, &SPEC, Self::__angzarr_upcast)
     }

@@ -30,6 +30,8 @@ codes! {
     Error BAD_EXTERN = "AZ0007", "map a package that is not generated here to an absolute path: shop.stock.v1=::stock::shop::stock::v1";
     /// An annotation that only a later version knows.
     Error LATER_OPTION = "AZ0008", "use an angzarr that is as new as the `angzarr/v1/options.proto` that the descriptor set was built with; what it does not know would be ignored";
+    /// A file that is there and cannot be read.
+    Error UNREADABLE_FILE = "AZ0009", "name a file that can be read";
 
     /// A service with an `angzarr.v1.component` option that says nothing.
     Error NO_KIND = "AZ0101", "set one of aggregate, saga, projector, process_manager, upcaster";
@@ -153,6 +155,8 @@ codes! {
     Error IDEMPOTENCY_KEY_CHANGED = "AZ0611", "let the same field be the idempotency key; for another one declare another fact";
     /// A saga, projector or process manager with a new name.
     Warning CONSUMER_RENAMED = "AZ0612", "keep the service's name and package, unless everything in the log shall be handled again";
+    /// A field of something stored that is read as another value where it was not set.
+    Error DEFAULT_CHANGED = "AZ0613", "give it its old default again; if it has to change, `angzarr upcast` begins a new version of the message from the old one";
 
     /// A project file that does not parse, or a value in it that cannot be used.
     Error BAD_PROJECT = "AZ0701", "see docs/cli.md for what a project file may say";

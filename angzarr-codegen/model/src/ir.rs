@@ -60,6 +60,11 @@ pub struct Field {
     pub oneof: Option<String>,
     /// What it holds.
     pub ty: FieldType,
+    /// Whether its message is encoded as a group of proto2.
+    pub group: bool,
+    /// What it holds where the bytes have no value for it, if that is not what its type holds anyway: numbers in decimal,
+    /// of an enum the number.
+    pub default: Option<String>,
     /// Neither repeated nor map nor part of a oneof.
     pub singular: bool,
     /// Annotated as the natural id.

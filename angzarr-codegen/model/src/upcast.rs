@@ -18,10 +18,15 @@ pub fn source<'a>(old: &'a Message, new: &Field) -> Option<&'a Field> {
 
 /// Whether a value of the one is one of the other, byte for byte.
 fn alike(old: &Field, new: &Field) -> bool {
-    old.spelling == new.spelling && old.label == new.label && old.oneof.is_none()
+    same_type(old, new) && old.label == new.label && old.oneof.is_none()
 }
 
 /// Whether two members of oneofs are one and the same.
 pub(crate) fn same_member(a: &Field, b: &Field) -> bool {
-    a.name == b.name && a.number == b.number && a.spelling == b.spelling
+    a.name == b.name && a.number == b.number && same_type(a, b)
+}
+
+/// A group is written otherwise than a message of the same type.
+fn same_type(a: &Field, b: &Field) -> bool {
+    a.spelling == b.spelling && a.group == b.group
 }

@@ -82,6 +82,7 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
             // By the same name or by another, which is not in the bytes.
             self.enumeration(place, before, now);
             self.label(place, before, now);
+            self.default(place, before, now);
         } else if now.name == *name {
             let why = format!(
                 "was `{}` and is `{}` now; stored bytes would be read as something else",
@@ -104,7 +105,9 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
             (Type::Map(key, value), Type::Map(new_key, new_value)) => {
                 reads_scalar(key, new_key) && self.same_name(value, new_value, open)
             }
-            (Type::One(before), Type::One(now)) => self.same_name(before, now, open),
+            (Type::One(before), Type::One(now)) | (Type::Group(before), Type::Group(now)) => {
+                self.same_name(before, now, open)
+            }
             _ => false,
         }
     }
@@ -156,6 +159,24 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
         self.report(codes::LABEL_CHANGED, place, now, why);
     }
 
+    /// What was never set is not in the bytes. One that was required always is.
+    fn default(&mut self, place: Place<'_>, before: &Field, now: &Field) {
+        let once = |field: &Field| field.label != Some(Label::Repeated);
+        if before.default == now.default || !once(before) || !once(now) || before.label == Some(Label::Required) {
+            return;
+        }
+        let said = |field: &Field| match &field.default {
+            Some(default) => format!("the default {default:?}"),
+            None => "no default".to_owned(),
+        };
+        let why = format!(
+            "had {} and has {} now; where no value is stored, another one would be read",
+            said(before),
+            said(now)
+        );
+        self.report(codes::DEFAULT_CHANGED, place, now, &why);
+    }
+
     /// A field that was there once: neither its number nor its name may be another's.
     fn removed(&mut self, place: Place<'_>, before: &'a Field, shape: &'a Shape, open: &mut Vec<Pair<'a>>) {
         let (number, name) = (before.number, &before.name);
@@ -163,6 +184,7 @@ impl<'a, 'f, 'm> Comparison<'a, 'f, 'm> {
             // The field itself may come back.
             if &now.name == name && self.same_type(&before.ty, &now.ty, open) {
                 self.enumeration(place, before, now);
+                self.default(place, before, now);
                 // One that is required is reported as new.
                 if now.label != Some(Label::Required) {
                     self.label(place, before, now);

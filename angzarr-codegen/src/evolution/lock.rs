@@ -192,7 +192,7 @@ pub struct Field {
     pub number: u32,
     /// Its name.
     pub name: String,
-    /// Its type as a proto spells it, names in full.
+    /// Its type as a proto spells it, names in full; `group` before that of one.
     #[serde(rename = "type")]
     pub ty: String,
     /// Nothing, `optional`, `required` or `repeated`.
@@ -201,6 +201,9 @@ pub struct Field {
     /// The oneof that it is part of.
     #[serde(default)]
     pub oneof: Option<String>,
+    /// What it holds where the bytes have no value for it, if that is not what its type holds anyway; proto2.
+    #[serde(default)]
+    pub default: Option<String>,
 }
 
 /// How many values a field holds, if not plainly one.

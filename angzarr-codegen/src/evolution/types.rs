@@ -5,6 +5,8 @@
 pub(super) enum Type<'a> {
     /// A scalar, message or enum, by name.
     One(&'a str),
+    /// A message that is encoded as a group.
+    Group(&'a str),
     /// A map from a scalar to anything else.
     Map(&'a str, &'a str),
 }
@@ -14,14 +16,14 @@ impl<'a> Type<'a> {
         let inside = spelling.strip_prefix("map<").and_then(|rest| rest.strip_suffix('>'));
         match inside.and_then(|inside| inside.split_once(',')) {
             Some((key, value)) => Type::Map(key.trim(), value.trim()),
-            None => Type::One(spelling),
+            None => spelling.strip_prefix("group ").map_or(Type::One(spelling), Type::Group),
         }
     }
 
     /// The names in it that may be messages or enums.
     pub(super) fn names(self) -> impl Iterator<Item = &'a str> {
         let (key, value) = match self {
-            Type::One(name) => (None, name),
+            Type::One(name) | Type::Group(name) => (None, name),
             Type::Map(key, value) => (Some(key), value),
         };
         key.into_iter().chain([value])

@@ -15,7 +15,11 @@ const MOST: usize = 20;
 
 /// The reports that an error of the compiler amounts to: itself, and what it lists as related.
 pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, known: &Known) -> Vec<Report> {
-    let code = if error.is_file_not_found() { codes::FILE_NOT_FOUND } else { codes::INVALID_FILE };
+    let code = match error {
+        error if error.is_file_not_found() => codes::FILE_NOT_FOUND,
+        error if error.is_io() => codes::UNREADABLE_FILE,
+        _ => codes::INVALID_FILE,
+    };
     let source = error.source_code();
     let file = error.file().map_or_else(|| path.display().to_string(), str::to_owned);
     let own = [error as &dyn Diagnostic].into_iter();
@@ -30,8 +34,6 @@ pub(super) fn reports(path: &Path, error: &protox::Error, sources: &Sources, kno
             let mut report = Report::of(code, message).at(Place::file(&file)).from(sources);
             if let Some(help) = found.help() {
                 report.help = help.to_string();
-            } else if error.is_io() {
-                "name a file that can be read".clone_into(&mut report.help);
             }
             let source = found.source_code().or(source);
             let mut labels = labels(found, &file, source);

@@ -4,7 +4,7 @@
 //! Edges over several columns get a point in each, so that they run between nodes and not through them. It is ours because
 //! the libraries that there are know no lanes, and lanes are what makes domains visible.
 
-use super::graph::{Edge, Graph};
+use super::graph::{Edge, EdgeKind, Graph};
 
 /// Distances in pixels.
 const COLUMN_GAP: f64 = 72.0;
@@ -71,45 +71,92 @@ pub(super) fn layout(graph: &Graph, sizes: &[(f64, f64)]) -> Placed {
     let paths: Vec<Vec<usize>> = forward.iter().map(|(from, to)| connect(&mut items, *from, *to)).collect();
     let lanes = arrange(&mut items, graph.groups.len());
     let (lefts, widths) = across(&items);
-    let area = |one: &Item| Area {
-        x: at(&lefts, one.column) + (at(&widths, one.column) - one.width) / 2.0,
-        y: one.y,
-        width: one.width,
-        height: one.height,
-    };
+    let columns = Columns { nodes: graph.nodes.len(), items: &items, lefts: &lefts, widths: &widths };
     let width = lefts.iter().zip(&widths).map(|(left, width)| left + width).fold(0.0, f64::max) + MARGIN;
-    let edges = graph.edges.iter().zip(&forward).zip(&paths).map(|((edge, (from, _)), path)| {
-        let mut points = Vec::new();
-        for (step, index) in path.iter().enumerate() {
-            let Some(one) = items.get(*index) else { continue };
-            let Area { x, y, width, height } = area(one);
-            let middle = y + height / 2.0;
-            // A passing edge crosses the whole column.
-            let (left, right) = match *index < graph.nodes.len() {
-                true => (x, x + width),
-                false => (at(&lefts, one.column), at(&lefts, one.column) + at(&widths, one.column)),
-            };
-            if step > 0 {
-                points.push((left, middle));
-            }
-            if step + 1 < path.len() {
-                points.push((right, middle));
-            }
-        }
-        if edge.from != *from {
-            points.reverse();
-        }
-        points
-    });
+    let edges = graph.edges.iter().zip(&paths).map(|(edge, path)| columns.corners(edge, path));
     Placed {
         edges: edges.collect(),
-        nodes: items.iter().take(graph.nodes.len()).map(area).collect(),
+        nodes: items.iter().take(graph.nodes.len()).map(|one| columns.area(one)).collect(),
         height: lanes.iter().map(|(_, bottom)| bottom + LANE_GAP).fold(0.0, f64::max),
         lanes: (lanes.iter())
             .map(|(top, bottom)| Area { x: MARGIN / 2.0, y: *top, width: width - MARGIN, height: bottom - top })
             .collect(),
         width,
     }
+}
+
+impl Item {
+    fn middle(&self) -> f64 {
+        self.y + self.height / 2.0
+    }
+}
+
+/// Where everything lies.
+struct Columns<'a> {
+    /// How many of the items are nodes; they come first.
+    nodes: usize,
+    items: &'a [Item],
+    lefts: &'a [f64],
+    widths: &'a [f64],
+}
+
+impl Columns<'_> {
+    fn area(&self, one: &Item) -> Area {
+        Area {
+            x: at(self.lefts, one.column) + (at(self.widths, one.column) - one.width) / 2.0,
+            y: one.y,
+            width: one.width,
+            height: one.height,
+        }
+    }
+
+    /// The corners of an edge, whose path leads through items from left to right, in the direction of the edge.
+    fn corners(&self, edge: &Edge, path: &[usize]) -> Vec<(f64, f64)> {
+        let mut points = Vec::new();
+        for (step, index) in path.iter().enumerate() {
+            let Some(one) = self.items.get(*index) else { continue };
+            let Area { x, width, .. } = self.area(one);
+            // A passing edge crosses the whole column.
+            let (left, right) = match *index < self.nodes {
+                true => (x, x + width),
+                false => (at(self.lefts, one.column), at(self.lefts, one.column) + at(self.widths, one.column)),
+            };
+            let height = self.meets(edge, path, step);
+            if step > 0 {
+                points.push((left, height));
+            }
+            if step + 1 < path.len() {
+                points.push((right, height));
+            }
+        }
+        if turned(edge, path) {
+            points.reverse();
+        }
+        points
+    }
+
+    /// The height at which an edge meets the item at a step of its path: the middle. Where it has an arrowhead among edges
+    /// that leave, or leaves among arrowheads, it keeps off the middle, on the side that it comes from.
+    fn meets(&self, edge: &Edge, path: &[usize], step: usize) -> f64 {
+        let item = |step: usize| path.get(step).and_then(|index| self.items.get(*index));
+        let Some(one) = item(step) else { return 0.0 };
+        let neighbour = match step {
+            0 => item(1),
+            last if last + 1 == path.len() => item(last - 1),
+            _ => return one.middle(),
+        };
+        // A deadline has arrowheads at both ends.
+        if turned(edge, path) || (edge.kind == EdgeKind::Deadline && step == 0) {
+            let from_above = neighbour.is_some_and(|other| other.middle() < one.middle());
+            return one.y + one.height * if from_above { 0.25 } else { 0.75 };
+        }
+        one.middle()
+    }
+}
+
+/// Whether an edge leads back, from right to left.
+fn turned(edge: &Edge, path: &[usize]) -> bool {
+    path.first() != Some(&edge.from)
 }
 
 fn at(numbers: &[f64], index: usize) -> f64 {
@@ -393,11 +440,18 @@ mod tests {
             let sizes = vec![(80.0, 28.0); graph.nodes.len()];
             let placed = layout(&graph, &sizes);
             for (edge, points) in graph.edges.iter().zip(&placed.edges) {
-                let at_side = |area: &Area, (x, y): (f64, f64)| {
-                    (x == area.x || x == area.x + area.width) && y == area.y + area.height / 2.0
-                };
-                prop_assert!(at_side(&placed.nodes[edge.from], points[0]));
-                prop_assert!(at_side(&placed.nodes[edge.to], points[points.len() - 1]));
+                let (from, to) = (&placed.nodes[edge.from], &placed.nodes[edge.to]);
+                let (start, end) = (points[0], points[points.len() - 1]);
+                let middle = |area: &Area| area.y + area.height / 2.0;
+                if from.x < to.x {
+                    prop_assert_eq!(start, (from.x + from.width, middle(from)));
+                    prop_assert_eq!(end, (to.x, middle(to)));
+                } else {
+                    // It leads back, and meets neither where others leave nor where others arrive.
+                    let off = |area: &Area, y: f64| ((y - middle(area)).abs() - area.height / 4.0).abs() < 1e-9;
+                    prop_assert!(start.0 == from.x && off(from, start.1), "{:?} {:?}", from, start);
+                    prop_assert!(end.0 == to.x + to.width && off(to, end.1), "{:?} {:?}", to, end);
+                }
                 // Straight lines lie where an edge passes a column; no node is in their way.
                 for line in points[1..points.len() - 1].chunks(2) {
                     let passing = Area { x: line[0].0.min(line[1].0), y: line[0].1 - 1.0, width: 1.0, height: 2.0 };
@@ -405,6 +459,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Both ends have an arrowhead; that on the right side is off the middle, where what the node leads to begins.
+    #[test]
+    fn a_deadline_has_its_arrowheads_where_they_are_seen() {
+        let mut graph = graph(1, &[0, 0], &[(0, 1)]);
+        graph.edges[0].kind = EdgeKind::Deadline;
+        let placed = layout(&graph, &[(80.0, 28.0), (80.0, 28.0)]);
+        let (from, to) = (placed.nodes[0], placed.nodes[1]);
+        let expected = [(from.x + from.width, from.y + 21.0), (to.x, to.y + 14.0)];
+        assert_eq!(placed.edges, [expected.to_vec()]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Messages of the model.
 
 use angzarr_model::ir::{Field, FieldType, Label, Message, Spelled, TypeName, Union, UpcastDefault};
-use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor};
+use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor, Value};
 
 use super::options::EXTENSION;
 use super::shape::Shapes;
@@ -73,6 +73,8 @@ fn field(context: &mut Context<'_>, message: &MessageDescriptor, field: &FieldDe
         label: label(field),
         oneof: oneof(field),
         ty: field_type(field),
+        group: field.is_group(),
+        default: default(field),
         singular: singular(field),
         root: flag("root"),
         idempotency_key: flag("idempotency_key"),
@@ -118,6 +120,22 @@ fn spelling(field: &FieldDescriptor) -> String {
         Kind::Message(ty) => ty.full_name().to_owned(),
         Kind::Enum(ty) => ty.full_name().to_owned(),
         scalar => format!("{scalar:?}").to_lowercase(),
+    }
+}
+
+/// What a reader gets where the bytes have no value, if that is neither zero nor empty. Of an enum of proto2 it is the
+/// first value, unless something else is said.
+pub(super) fn default(field: &FieldDescriptor) -> Option<String> {
+    let kind = field.kind();
+    if field.cardinality() == Cardinality::Repeated || matches!(kind, Kind::Message(_)) {
+        return None;
+    }
+    match field.default_value() {
+        Value::EnumNumber(number) => (number != 0).then(|| number.to_string()),
+        value if value == Value::default_value(&kind) => None,
+        Value::String(text) => Some(text),
+        Value::Bytes(bytes) => Some(bytes.escape_ascii().to_string()),
+        number_or_flag => Some(number_or_flag.to_string()),
     }
 }
 

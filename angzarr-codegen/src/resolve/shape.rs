@@ -8,6 +8,8 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use prost_reflect::{Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use uuid::Uuid;
 
+use super::message::default;
+
 /// What is made of by what, for all messages of a run.
 pub(super) struct Shapes(HashMap<String, Shape>);
 
@@ -50,8 +52,9 @@ impl Shapes {
         Shapes(shapes)
     }
 
-    /// 16 hexadecimal digits that change with number, name, type, label or oneof of any field that can be reached, and
-    /// with the values of the enums among their types. Order of declaration, comments and options do not count.
+    /// 16 hexadecimal digits that change with number, name, type, label, oneof or default of any field that can be
+    /// reached, and with the values of the enums among their types. Order of declaration, comments and other options do
+    /// not count.
     pub(super) fn fingerprint(&self, message: &MessageDescriptor) -> String {
         self.shape(message).map(|shape| shape.fingerprint.clone()).unwrap_or_default()
     }
@@ -107,9 +110,11 @@ fn fields(message: &MessageDescriptor) -> String {
         };
         let scalar = || field.field_descriptor_proto().r#type().as_str_name().to_owned();
         let ty = type_name(&field).unwrap_or_else(scalar);
+        let group = if field.is_group() { " group" } else { "" };
+        let default = default(&field).map(|default| format!(" {default:?}")).unwrap_or_default();
         let oneof = field.containing_oneof().map(|oneof| oneof.name().to_owned()).unwrap_or_default();
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {} {ty} {label} {oneof}", field.number(), field.name());
+        let _ = writeln!(text, "{} {} {ty} {label} {oneof}{group}{default}", field.number(), field.name());
     }
     text
 }

@@ -13,7 +13,9 @@ use crate::{edit, golden, here, lock, read};
 
 const BEFORE: &str = concat!(include_str!("before.proto"), include_str!("notes.proto"));
 
-/// The lock of it.
+const OLDER: &str = include_str!("older.proto");
+
+/// The lock of `BEFORE`.
 fn before() -> &'static Lock {
     static LOCK: LazyLock<Lock> = LazyLock::new(|| lock(BEFORE));
     &LOCK
@@ -82,6 +84,50 @@ const UNSAFE: &[(&str, &str, &str)] = &[
     ("AZ0612", "service Reminder {", "service Recaller {"),
 ];
 
+/// The same of `OLDER`.
+const UNSAFE_OLDER: &[(&str, &str, &str)] = &[
+    ("AZ0613", "[default = \"EUR\"]", "[default = \"USD\"]"),
+    ("AZ0613", " [default = \"EUR\"]", ""),
+    ("AZ0613", "optional uint32 limit = 3;", "optional uint32 limit = 3 [default = 9];"),
+    ("AZ0613", "optional Kind kind = 4;", "optional Kind kind = 4 [default = KIND_COMPANY];"),
+    ("AZ0613", "  KIND_PRIVATE = 1;\n  KIND_COMPANY = 2;", "  KIND_COMPANY = 2;\n  KIND_PRIVATE = 1;"),
+    ("AZ0613", "[default = true]", "[default = false]"),
+    ("AZ0613", "[default = 1.5]", "[default = 1.25]"),
+    ("AZ0613", "[default = \"\\001\"]", "[default = \"\\002\"]"),
+    (
+        "AZ0603",
+        "  optional Contact contact = 7;",
+        "  optional group Contact = 7 {\n    optional string mail = 1;\n    optional double weight = 2 [default = 1.5];\n  }",
+    ),
+    (
+        "AZ0603",
+        "  optional group Owner = 6 {\n    optional string name = 1;\n    optional bool known = 2 [default = true];\n  }",
+        "  optional Owner owner = 6;\n  message Owner {\n    optional string name = 1;\n    optional bool known = 2 [default = true];\n  }",
+    ),
+];
+
+/// Changes of `OLDER` that break nothing.
+const SAFE_OLDER: &[(&str, &str)] = &[
+    // A default that the type has anyway.
+    ("optional uint32 limit = 3;", "optional uint32 limit = 3 [default = 0];"),
+    ("optional Kind kind = 4;", "optional Kind kind = 4 [default = KIND_PRIVATE];"),
+    // The same value in other words.
+    ("[default = 1.5]", "[default = 15e-1]"),
+    ("[default = \"\\001\"]", "[default = \"\\x01\"]"),
+    ("KIND_PRIVATE = 1;", "KIND_PERSON = 1;"),
+    // What is required is always stored.
+    ("[default = 7]", "[default = 8]"),
+    // A state is folded again.
+    ("optional uint64 cents = 1 [default = 1];", "optional uint64 cents = 1 [default = 2];"),
+    ("  optional Contact contact = 7;\n", ""),
+];
+
+/// Every change that breaks something, with what it changes.
+fn unsafe_edits() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
+    let with = |text: &'static str| move |(code, from, to): &(&'static str, _, _)| (text, *code, *from, *to);
+    UNSAFE.iter().map(with(BEFORE)).chain(UNSAFE_OLDER.iter().map(with(OLDER)))
+}
+
 /// What makes an edit above a proto without mistakes, where that takes more than one place.
 fn mended(text: String) -> String {
     let mut text = text;
@@ -120,12 +166,11 @@ fn mended(text: String) -> String {
 
 #[test]
 fn each_unsafe_edit_raises_its_code_and_no_other() {
-    let before = lock(BEFORE);
     let mut texts = String::new();
-    for (code, from, to) in UNSAFE {
-        let found = breaking(&before, &read(&mended(edit(BEFORE, from, to))));
+    for (text, code, from, to) in unsafe_edits() {
+        let found = breaking(&lock(text), &read(&mended(edit(text, from, to))));
         let codes: BTreeSet<&str> = found.iter().map(|report| report.code).collect();
-        assert_eq!(codes, BTreeSet::from([*code]), "`{from}` to `{to}`: {found:?}");
+        assert_eq!(codes, BTreeSet::from([code]), "`{from}` to `{to}`: {found:?}");
         let edit = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
         texts.push_str(&format!("-- {}\n++ {}\n", edit(from), edit(to)));
         texts.extend(found.iter().map(crate::told));
@@ -136,7 +181,7 @@ fn each_unsafe_edit_raises_its_code_and_no_other() {
 
 #[test]
 fn every_code_has_an_edit() {
-    let told: BTreeSet<&str> = UNSAFE.iter().map(|(code, ..)| *code).collect();
+    let told: BTreeSet<&str> = unsafe_edits().map(|(_, code, ..)| code).collect();
     let all = angzarr_codegen::model::codes::ALL.iter().map(|code| code.id);
     assert_eq!(told, all.filter(|id| id.starts_with("AZ06")).collect());
 }
@@ -149,8 +194,14 @@ fn block<'a>(page: &'a str, heading: &str) -> &'a str {
 
 /// An example of a page, with what it leaves as it is.
 fn example(shown: &str, rest: &str) -> Understood {
+    let (syntax, shown) = match shown.strip_prefix("syntax = \"proto2\";\n") {
+        Some(shown) => ("proto2", shown),
+        None => ("proto3", shown),
+    };
     let name = |declared: &str| declared.split_whitespace().take(2).collect::<Vec<_>>().join(" ") + " ";
-    let mut text = "syntax = \"proto3\";\npackage shop.v1;\nimport \"angzarr/v1/options.proto\";\nimport \"google/protobuf/empty.proto\";\n".to_owned() + shown;
+    let mut text = format!("syntax = \"{syntax}\";\n")
+        + "package shop.v1;\nimport \"angzarr/v1/options.proto\";\nimport \"google/protobuf/empty.proto\";\n"
+        + shown;
     let mut declared = String::new();
     for line in rest.lines() {
         declared.push_str(&format!("{line}\n"));
@@ -169,7 +220,7 @@ fn pages_show_what_breaks() {
     let docs = here().join("../docs");
     let guide = fs::read_to_string(docs.join("evolution.md")).unwrap();
     let rest = block(&guide, "The examples");
-    for code in UNSAFE.iter().map(|(code, ..)| *code).collect::<BTreeSet<_>>() {
+    for code in unsafe_edits().map(|(_, code, ..)| code).collect::<BTreeSet<_>>() {
         let page = fs::read_to_string(docs.join("diagnostics").join(code).with_extension("md")).unwrap();
         let before = Lock::of(&example(block(&page, "Before"), rest).model);
         let found = breaking(&before, &example(block(&page, "Now"), rest));
@@ -398,4 +449,35 @@ fn a_field_that_is_required() {
     assert_eq!(codes(&edit(&text, "optional string note = 12", "required string note = 12")), ["AZ0604"]);
     let added = edit(&text, "optional string note = 12;", "optional string note = 12;\n  required bool seen = 30;");
     assert_eq!(codes(&added), ["AZ0604"]);
+}
+
+#[test]
+fn what_means_the_same_in_proto2() {
+    let before = lock(OLDER);
+    for (from, to) in SAFE_OLDER {
+        let now = read(&edit(OLDER, from, to));
+        assert_eq!(breaking(&before, &now), [], "`{from}` to `{to}`");
+        assert_eq!(Lock::parse(&Lock::of(&now.model).to_string()), Ok(Lock::of(&now.model)));
+    }
+}
+
+/// Without the lock nobody would know what was meant where it was not set.
+#[test]
+fn a_removed_field_comes_back_with_its_default() {
+    let field = "  optional string currency = 2 [default = \"EUR\"];\n";
+    let without = edit(OLDER, field, "");
+    let second = release(&lock(OLDER), &without);
+    release(&second, OLDER);
+    assert_eq!(found(&second, &edit(OLDER, "\"EUR\"", "\"USD\"")), ["AZ0613"]);
+}
+
+#[test]
+fn fingerprints_know_defaults_and_groups() {
+    let fingerprint = |text: &str| lock(text).stored["t.v1.Opened"].fingerprint.clone();
+    for (_, from, to) in UNSAFE_OLDER {
+        let changed = fingerprint(&edit(OLDER, from, to)) != fingerprint(OLDER);
+        assert!(changed, "`{from}` to `{to}`");
+    }
+    let state = |text: &str| lock(text).domains["accounts"].state.fingerprint.clone();
+    assert_ne!(state(OLDER), state(&edit(OLDER, "[default = 1]", "[default = 2]")));
 }

@@ -175,6 +175,8 @@ fn query(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
 
 fn register(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
     let types = &definition.types;
+    // Named here, so that an error over it stands where it is written.
+    let state = types.path(&aggregate.state);
     let (name, domain, snapshot) = (&definition.component.full_name, &aggregate.domain, snapshot(&aggregate.snapshot));
     let commands = of_kind(definition, HandlerKind::Command).map(|handler| command_name(types, &handler.input));
     let compensations =
@@ -209,7 +211,7 @@ fn register(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
                 events: #events,
                 stored_as: #stored_as,
             };
-            ::angzarr_runtime::component::aggregate(
+            ::angzarr_runtime::component::aggregate::<Self, #state>(
                 self,
                 &SPEC,
                 Self::__angzarr_decide,

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Expr, Field, Ident, Lit, Meta, Token};
+use syn::{Data, DeriveInput, Expr, Field, GenericArgument, Ident, Lit, Meta, PathArguments, Token, Type};
 
 use crate::types::generated_at;
 
@@ -33,12 +33,25 @@ pub(super) fn items(input: &DeriveInput, upcast: &Upcast) -> TokenStream {
         let default = upcast.defaults.iter().find(|(defaulted, _)| defaulted == name);
         setters.extend(default.map(|(_, value)| prost.setter(name, value)));
         let (text, ty, numbers) = (spelled(name), &prost.ty, &prost.numbers);
+        let held = prost.held.as_ref().map(|held| {
+            quote! {
+                {
+                    use ::angzarr_runtime::component::Unnamed as _;
+                    ::angzarr_runtime::component::HeldType::<#held>::HELD
+                }
+            }
+        });
+        let held = match held {
+            Some(held) => quote! { ::core::option::Option::Some(#held) },
+            None => quote! { ::core::option::Option::None },
+        };
         let (defaulted, optional) = (default.is_some(), prost.optional && !prost.message);
         table.push(quote! {
             ::angzarr_runtime::component::EventField {
                 name: #text,
                 numbers: &[#(#numbers),*],
                 ty: #ty,
+                held: #held,
                 renamed_from: #renamed,
                 defaulted: #defaulted,
                 optional: #optional,
@@ -61,6 +74,8 @@ fn spelled(name: &Ident) -> String {
 struct Prost {
     numbers: Vec<u32>,
     ty: String,
+    /// The message or enum.
+    held: Option<Type>,
     text: bool,
     message: bool,
     optional: bool,
@@ -74,6 +89,7 @@ impl Prost {
         let mut found = Self {
             numbers: Vec::new(),
             ty: String::new(),
+            held: None,
             text: false,
             message: false,
             optional: false,
@@ -92,11 +108,13 @@ impl Prost {
                 }
                 "packed" | "default" => {}
                 "boxed" => found.boxed = true,
-                _ => found.word(&word, &last_names(&value(&meta))),
+                _ => found.word(&word, &value(&meta)),
             }
         }
         if found.message {
-            found.ty.push_str(&last_names(&field.ty.to_token_stream().to_string()));
+            let held = held(&field.ty);
+            found.ty.push_str(&last_names(&held.to_token_stream().to_string()));
+            found.held = Some(held.clone());
         }
         found.ty = found.ty.split_whitespace().collect::<Vec<_>>().join(" ");
         if found.numbers.is_empty() {
@@ -107,6 +125,7 @@ impl Prost {
 
     fn word(&mut self, word: &str, value: &str) {
         match word {
+            "enumeration" => self.held = syn::parse_str(value).ok(),
             "string" | "bytes" => self.text = true,
             "message" | "group" => self.message = true,
             "optional" => self.optional = true,
@@ -114,12 +133,15 @@ impl Prost {
             "map" | "btree_map" | "hash_map" => {
                 self.list = true;
                 self.message = value.contains("message");
+                let path = value.split_once("enumeration").map(|(_, path)| path.trim());
+                let path = path.and_then(|path| path.strip_prefix('(')?.strip_suffix(')'));
+                self.held = path.and_then(|path| syn::parse_str(path).ok());
             }
             _ => {}
         }
         let word = if self.list && word.ends_with("map") { "map" } else { word };
         // How bytes are held in memory is nobody's business.
-        let value = if word == "bytes" { "" } else { value };
+        let value = if word == "bytes" { String::new() } else { last_names(value) };
         self.ty.push_str(&format!("{word} {value} "));
     }
 
@@ -139,6 +161,21 @@ impl Prost {
         }
         quote_spanned! {at=> self.#name = #value; }
     }
+}
+
+/// What a field holds in the end: how many, and where in memory, is nobody's business.
+fn held(ty: &Type) -> &Type {
+    const AROUND: [&str; 5] = ["Option", "Box", "Vec", "BTreeMap", "HashMap"];
+    let mut inside = ty;
+    while let Type::Path(path) = inside
+        && let Some(last) = path.path.segments.last()
+        && AROUND.iter().any(|around| last.ident == around)
+        && let PathArguments::AngleBracketed(arguments) = &last.arguments
+        && let Some(GenericArgument::Type(argument)) = arguments.args.last()
+    {
+        inside = argument;
+    }
+    inside
 }
 
 fn value(meta: &Meta) -> String {

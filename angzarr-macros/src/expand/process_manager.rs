@@ -108,6 +108,8 @@ fn react(definition: &Definition, manager: &ProcessManager) -> TokenStream {
 
 fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
     let types = &definition.types;
+    // Named here, so that an error over it stands where it is written.
+    let state = types.path(&manager.state);
     let (name, domain, snapshot) = (&definition.component.full_name, &manager.domain, snapshot(&manager.snapshot));
     let (subscriptions, targets) = (subscriptions(definition), targets(definition));
     let starting = of_kind(definition, HandlerKind::Event).filter(|handler| handler.starts);
@@ -137,7 +139,7 @@ fn register(definition: &Definition, manager: &ProcessManager) -> TokenStream {
                     events: #events,
                 stored_as: #stored_as,
                 };
-            ::angzarr_runtime::component::process_manager(
+            ::angzarr_runtime::component::process_manager::<Self, #state>(
                 self,
                 &SPEC,
                 Self::__angzarr_react,

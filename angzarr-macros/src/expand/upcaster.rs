@@ -26,6 +26,10 @@ pub(super) fn body(definition: &Definition, domain: &str) -> TokenStream {
             const _: () = ::angzarr_runtime::component::assert_upcast::<#old, #new>(#method);
         })
     });
+    let declared = handlers.iter().filter_map(|handler| {
+        let (old, new, method) = (types.path(&handler.input), types.path(handler.declared()?), &handler.method);
+        Some(quote! { (#method, ::angzarr_runtime::component::unfilled::<#old, #new>) })
+    });
     let stored_as = stored_names(types, handlers.iter().map(|handler| &handler.input));
     quote! {
         #(#methods)*
@@ -55,6 +59,7 @@ pub(super) fn body(definition: &Definition, domain: &str) -> TokenStream {
                 domain: #domain,
                 steps: &[#(#steps),*],
                 stored_as: #stored_as,
+                declared: &[#(#declared),*],
             };
             ::angzarr_runtime::component::upcaster(self, &SPEC, Self::__angzarr_upcast)
         }

@@ -221,13 +221,12 @@ fn check(registrations: &[Registration], deliveries: &HashMap<String, DeliveryOv
             wrong
                 .push(format!("`{name}` sends commands to the domain \"{target}\", whose aggregate is not registered"));
         }
-        if let Registration::Upcaster(logic) = registration
-            && !owners.contains_key(logic.spec().domain)
-        {
-            wrong.push(format!(
-                "`{name}` upcasts the domain \"{}\", which nothing registered owns",
-                logic.spec().domain
-            ));
+        if let Registration::Upcaster(logic) = registration {
+            let domain = logic.spec().domain;
+            if !owners.contains_key(domain) {
+                wrong.push(format!("`{name}` upcasts the domain \"{domain}\", which nothing registered owns"));
+            }
+            wrong.extend(logic.spec().declared.iter().flat_map(|(method, unfilled)| unfilled(method)));
         }
     }
     for name in deliveries.keys() {

@@ -11,8 +11,13 @@ use crate::message::Payload;
 pub type State = Box<dyn Any + Send + Sync>;
 
 /// Messages that can be a state.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the state of a component",
+    note = "derive `prost::Message` and implement `prost::Name` for it: its snapshots are kept under its full name"
+)]
 pub trait StateMessage: prost::Message + prost::Name + Default + Send + Sync + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<S: prost::Message + prost::Name + Default + Send + Sync + 'static> StateMessage for S {}
 
 /// When snapshots are written, and what makes them valid.

@@ -1,12 +1,15 @@
 //! Upcasts without user code: fields of the old event under the numbers that they have in the new one.
 
+use std::any::TypeId;
+use std::marker::PhantomData;
+
 use prost::encoding::{DecodeContext, WireType, decode_key, encode_key, skip_field};
 
 use crate::failure::Failure;
 use crate::message::{Event, Payload};
 
 /// A field of an event, as its derive sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct EventField {
     /// Its name.
     pub name: &'static str,
@@ -14,6 +17,8 @@ pub struct EventField {
     pub numbers: &'static [u32],
     /// What it holds, as prost's attribute says it; messages, enums and oneofs with the last part of their names.
     pub ty: &'static str,
+    /// The message or enum that it holds, if it holds one.
+    pub held: Option<Held>,
     /// The field of the older version that it takes its value from, if it has another name there.
     pub renamed_from: Option<&'static str>,
     /// Whether it has a default for older versions that lack it.
@@ -22,9 +27,51 @@ pub struct EventField {
     pub optional: bool,
 }
 
+/// What tells a message or enum from another one whose name ends alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    ty: TypeId,
+    /// Of a message that has prost's `Name`: two crates may each have generated it.
+    full_name: Option<fn() -> String>,
+}
+
+impl Held {
+    fn is(&self, other: &Self) -> bool {
+        let names = || self.full_name.zip(other.full_name);
+        self.ty == other.ty || names().is_some_and(|(own, other)| own() == other())
+    }
+}
+
+/// Tells what a type is for [`EventField::held`]: its own constant, where it has one, goes before that of the trait.
+#[derive(Debug)]
+pub struct HeldType<M>(PhantomData<M>);
+
+impl<M: prost::Name + 'static> HeldType<M> {
+    /// A message with prost's `Name`.
+    pub const HELD: Held = Held { ty: TypeId::of::<M>(), full_name: Some(M::full_name) };
+}
+
+/// The same for enums, and for messages without prost's `Name`.
+pub trait Unnamed {
+    /// Known by the Rust type alone.
+    const HELD: Held;
+}
+
+impl<M: 'static> Unnamed for HeldType<M> {
+    const HELD: Held = Held { ty: TypeId::of::<M>(), full_name: None };
+}
+
 impl EventField {
     /// The field of the older version that it takes its value from, if that is of the same type.
-    const fn source(&self, old: &'static [EventField]) -> Option<&'static EventField> {
+    fn source(&self, old: &'static [EventField]) -> Option<&'static EventField> {
+        self.spelled_alike(old).filter(|candidate| match (&self.held, &candidate.held) {
+            (Some(own), Some(other)) => own.is(other),
+            _ => true,
+        })
+    }
+
+    /// The same as far as constants can tell, which cannot compare types.
+    const fn spelled_alike(&self, old: &'static [EventField]) -> Option<&'static EventField> {
         let wanted = match self.renamed_from {
             Some(name) => name,
             None => self.name,
@@ -60,7 +107,8 @@ impl EventField {
     }
 }
 
-/// Refuses, when it is compiled, an upcast that leaves a field without a value.
+/// Refuses, when it is compiled, an upcast that leaves a field without a value. Whether types whose names end alike are
+/// the same, only [`unfilled`] can tell.
 ///
 /// # Panics
 /// In constants only: with the field, and what helps.
@@ -69,7 +117,7 @@ pub const fn assert_upcast<Old: Event, New: Event>(method: &str) {
     let mut index = 0;
     while index < New::FIELDS.len() {
         let field = &New::FIELDS[index];
-        if field.source(Old::FIELDS).is_none() {
+        if field.spelled_alike(Old::FIELDS).is_none() {
             if let Some(renamed) = field.renamed_from {
                 let parts = [
                     "AZ0507: `",
@@ -100,6 +148,22 @@ pub const fn assert_upcast<Old: Event, New: Event>(method: &str) {
     }
 }
 
+/// What is wrong with an upcast: each field that it leaves without a value.
+pub fn unfilled<Old: Event, New: Event>(method: &str) -> Vec<String> {
+    let old = Old::TYPE_NAME;
+    let lacking = New::FIELDS.iter().filter(|field| field.source(Old::FIELDS).is_none());
+    let wrong = lacking.filter_map(|EventField { name, renamed_from, defaulted, optional, .. }| match renamed_from {
+        Some(renamed) => Some(format!(
+            "AZ0507: `{method}`: `{name}` is renamed from `{renamed}`, which `{old}` has not, or with another type"
+        )),
+        None if *defaulted || *optional => None,
+        None => {
+            Some(format!("AZ0505: `{method}`: `{name}` is not in `{old}`, or with another type, and has no default"))
+        }
+    });
+    wrong.collect()
+}
+
 /// Upcasts an event field by field: what both versions have is copied, what only the new one has gets its default,
 /// what only the old one has is left out.
 ///
@@ -110,7 +174,8 @@ pub fn upcast<Old: Event, New: Event>(old: &Payload) -> Result<Payload, Failure>
     let mut value = Vec::with_capacity(old.value.len());
     for part in parts(&old.value).map_err(malformed)? {
         let Some(from) = Old::FIELDS.iter().find(|field| field.numbers.contains(&part.number)) else { continue };
-        for field in New::FIELDS.iter().filter(|field| field.source(Old::FIELDS) == Some(from)) {
+        let takes = |field: &&EventField| field.source(Old::FIELDS).is_some_and(|source| source.name == from.name);
+        for field in New::FIELDS.iter().filter(takes) {
             let number = if field.numbers.contains(&part.number) && field.numbers.len() > 1 {
                 part.number
             } else {

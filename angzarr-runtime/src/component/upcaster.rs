@@ -17,7 +17,12 @@ pub struct UpcasterSpec {
     pub steps: &'static [(&'static str, &'static [&'static str])],
     /// Stored names of the old types.
     pub stored_as: &'static [StoredNames],
+    /// Methods without user code, each with [`unfilled`](super::unfilled) of its versions.
+    pub declared: &'static [(&'static str, Check)],
 }
+
+/// What is wrong with a method, given its name.
+pub type Check = fn(&str) -> Vec<String>;
 
 /// An upcaster, for whoever reads.
 pub trait UpcasterLogic: Send + Sync {

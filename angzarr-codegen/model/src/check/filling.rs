@@ -122,8 +122,9 @@ fn typed(field: &Field) -> String {
         (Label::Optional, ty) if !matches!(ty, crate::ir::FieldType::Message(_)) => "optional ",
         _ => "",
     };
+    let group = if field.group { "group " } else { "" };
     match &field.oneof {
-        Some(oneof) => format!("{} in the oneof {oneof}", field.spelling),
-        None => format!("{label}{}", field.spelling),
+        Some(oneof) => format!("{group}{} in the oneof {oneof}", field.spelling),
+        None => format!("{label}{group}{}", field.spelling),
     }
 }

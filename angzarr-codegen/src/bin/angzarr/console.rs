@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use angzarr_codegen::model::codes;
 use angzarr_codegen::output::OutputError;
 use angzarr_codegen::{Failure, ProjectError, Report, Severity};
 use clap::ValueEnum;
@@ -33,8 +34,9 @@ Exit codes:
   3  a file cannot be read or written, or there is nothing to compare with
   4  a mistake of angzarr itself";
 
-/// What only a mistake of Angzarr itself can cause.
-const INTERNAL: &str = angzarr_codegen::model::codes::INTERNAL.id;
+/// What only a mistake of Angzarr itself can cause, and what is none in the protos.
+const INTERNAL: &str = codes::INTERNAL.id;
+const UNREADABLE: &str = codes::UNREADABLE_FILE.id;
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -129,6 +131,9 @@ pub(crate) fn findings(reports: &[Report]) -> Exit {
     }
     if reports.iter().any(|report| report.code == INTERNAL) {
         return Exit::Internal;
+    }
+    if reports.iter().any(|report| report.code == UNREADABLE) {
+        return Exit::Io;
     }
     let errors = reports.iter().any(|report| report.severity == Severity::Error);
     if errors { Exit::Findings } else { Exit::Done }

@@ -14,8 +14,8 @@ use crate::save;
 pub(crate) struct Docs {
     #[command(flatten)]
     input: Input,
-    /// File to write to, if the name ends in `.md`; otherwise directory, with a file a domain. Without it, standard
-    /// output.
+    /// File to write to, if the name ends in `.md`; otherwise directory, with a file a domain. Without it, or with
+    /// `-`, standard output.
     #[arg(long, value_name = "FILE|DIR")]
     out: Option<PathBuf>,
 }
@@ -25,7 +25,8 @@ pub(crate) fn run(Docs { input, out }: &Docs) -> Exit {
         Ok(work) => Document::of(&work.understood),
         Err(exit) => return exit,
     };
-    let one_file = |path: &Path| path.extension().is_some_and(|extension| extension == "md");
+    let one_file =
+        |path: &Path| save::is_standard_output(path) || path.extension().is_some_and(|extension| extension == "md");
     match out.as_deref() {
         Some(directory) if !one_file(directory) => folder(&document, directory),
         file => match pictures::catalogue(&document) {

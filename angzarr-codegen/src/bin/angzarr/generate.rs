@@ -111,7 +111,13 @@ fn generate_python(arguments: &Generate, request: &Request, settings: PythonSett
 
 fn directory(arguments: &Generate, of_project: Option<PathBuf>) -> Result<PathBuf, Exit> {
     let out = arguments.out.clone().or(of_project);
-    out.ok_or_else(|| usage(&"there is no directory to write to: give --out, or `out` in angzarr.yaml"))
+    let none = || usage(&"there is no directory to write to: give --out, or `out` in angzarr.yaml");
+    let out = out.ok_or_else(none)?;
+    if save::is_standard_output(&out) {
+        let several = "what is generated is several files, so --out is a directory; one of the name `-` is `./-`";
+        return Err(usage(&several));
+    }
+    Ok(out)
 }
 
 /// Writes, or tells what would be written.

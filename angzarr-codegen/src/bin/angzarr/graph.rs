@@ -18,7 +18,7 @@ pub(crate) struct Draw {
     /// Form of the graph.
     #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = Form::Mermaid)]
     form: Form,
-    /// File to write to. Without it, standard output.
+    /// File to write to. Without it, or with `-`, standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! `angzarr new`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use angzarr_codegen::output;
 use angzarr_codegen::scaffold::{self, BadName, Origin, ProjectName};
@@ -52,8 +52,16 @@ pub(crate) fn run(arguments: &New) -> Exit {
     if arguments.angzarr.is_none() && done.created.iter().any(|name| name == "Cargo.toml") {
         tell(&format!("its Cargo.toml takes Angzarr's crates from {origin}; --angzarr names another place"));
     }
-    tell(&format!("next: cd {} && cargo test", directory.display()));
+    tell(&format!("next: cd {} && cargo test", for_shell(&directory)));
     Exit::Done
+}
+
+/// A path as one word of a shell, and none that could be a flag.
+fn for_shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let text = if text.starts_with('-') { format!("./{text}") } else { text };
+    let plain = |c: char| c.is_alphanumeric() || "-_./+:@,".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn name(text: &str) -> Result<ProjectName, BadName> {

@@ -9,11 +9,16 @@ use crate::console::{Exit, findings, output_error, print};
 /// A comment in Markdown, HTML and SVG.
 pub(crate) const MARKUP: Comment = ("<!-- ", " -->");
 
+/// Whether `--out` means standard output; a file of that name is `./-`.
+pub(crate) fn is_standard_output(out: &Path) -> bool {
+    out == Path::new("-")
+}
+
 /// Writes a text to a file, whose first line then says in a comment that it was generated, or as it is to standard
-/// output if there is no file.
+/// output if there is no file, or it means that.
 pub(crate) fn text(text: &str, comment: Comment, file: Option<&Path>) -> Exit {
     let text = text.trim_end_matches('\n');
-    let Some(file) = file else {
+    let Some(file) = file.filter(|file| !is_standard_output(file)) else {
         print(&text);
         return Exit::Done;
     };

@@ -186,8 +186,9 @@ fn field(field: &ir::Field) -> Field {
         ir::Label::Required => Some(Label::Required),
         ir::Label::Repeated => Some(Label::Repeated),
     };
-    let (name, ty, oneof) = (field.name.clone(), field.spelling.clone(), field.oneof.clone());
-    Field { number: field.number, name, ty, label, oneof }
+    let ty = if field.group { format!("group {}", field.spelling) } else { field.spelling.clone() };
+    let (name, oneof, default) = (field.name.clone(), field.oneof.clone(), field.default.clone());
+    Field { number: field.number, name, ty, label, oneof, default }
 }
 
 fn values(ty: &ir::Enum) -> Values {

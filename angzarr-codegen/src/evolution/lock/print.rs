@@ -103,7 +103,8 @@ fn field(field: &Field) -> String {
     let (number, name, ty) = (field.number, quoted(&field.name), quoted(&field.ty));
     let label = field.label.map(|label| format!(", label = {}", quoted(label.words()))).unwrap_or_default();
     let oneof = field.oneof.as_ref().map(|oneof| format!(", oneof = {}", quoted(oneof))).unwrap_or_default();
-    format!("{{ number = {number}, name = {name}, type = {ty}{label}{oneof} }}")
+    let default = field.default.as_ref().map(|default| format!(", default = {}", quoted(default))).unwrap_or_default();
+    format!("{{ number = {number}, name = {name}, type = {ty}{label}{oneof}{default} }}")
 }
 
 fn print_values(f: &mut Formatter<'_>, name: &str, values: &Values) -> fmt::Result {

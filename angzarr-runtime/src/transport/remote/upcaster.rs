@@ -46,6 +46,8 @@ impl Remote {
             domain: kept(&said.domain),
             steps: listed(leads.into_iter()),
             stored_as: stored_as(&link.described, &names),
+            // That was checked when its code was generated, by full names.
+            declared: &[],
         };
         Ok(Self { spec: leaked(spec), steps })
     }
