@@ -100,7 +100,7 @@ pub(super) async fn a_process_manager_without_an_instance_ignores(backend: impl 
     open(&app, "b", 100).await;
     app.drained().await.unwrap();
     assert_eq!(faults.calls("WithdrawalWatch"), 0, "deposits start nothing");
-    assert_eq!(super::status(&app, super::WATCH).ignored, 2, "they are counted");
+    assert_eq!(super::status(&app, WATCH).ignored, 2, "they are counted");
     withdraw(&app, 1).await;
     for account in ["a", "b"] {
         app.send(Deposit { account: account.into(), amount: 1 }).await.unwrap();
