@@ -63,6 +63,9 @@ async fn an_aggregate_is_called_with_json() {
     assert!(answer.contains("ordrId"), "{answer}");
     let (status, _) = post(&place, "/shop.orders.v1.app.Orders/Plaice", body, "").await;
     assert_eq!(status, 404);
+    // As a page of somebody else's could have a browser do it.
+    let (status, _) = post_as(&place, "/shop.orders.v1.app.Orders/Place", body, "", "text/plain").await;
+    assert_eq!(status, 415);
 }
 
 #[tokio::test]
@@ -83,8 +86,12 @@ async fn facts_are_taken_with_the_token_only() {
 
 /// Status and body.
 async fn post(place: &Place, path: &str, body: &str, headers: &str) -> (u16, String) {
+    post_as(place, path, body, headers, "application/json").await
+}
+
+async fn post_as(place: &Place, path: &str, body: &str, headers: &str, content_type: &str) -> (u16, String) {
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\n{headers}\
+        "POST {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: {content_type}\r\n{headers}\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -1,9 +1,12 @@
 //! Where somebody listens.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -58,6 +61,9 @@ impl From<SocketAddr> for Address {
     }
 }
 
+/// How long whoever is called may give no sign of life.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Somebody who listens already, so that callers may come.
 #[derive(Debug)]
 pub(crate) enum Listening {
@@ -74,7 +80,10 @@ impl Address {
         match self {
             Address::Tcp(address) => {
                 let endpoint = Endpoint::from_shared(format!("http://{address}"));
-                Ok(endpoint.map_err(|_| BadAddress(address.clone()))?.tcp_nodelay(true).connect_lazy())
+                let endpoint = endpoint.map_err(|_| BadAddress(address.clone()))?.tcp_nodelay(true);
+                // A machine that is gone says nothing: without signs of life, calls to it would count as slow handlers.
+                let endpoint = endpoint.connect_timeout(PATIENCE).http2_keep_alive_interval(PATIENCE);
+                Ok(endpoint.keep_alive_timeout(PATIENCE).connect_lazy())
             }
             Address::Unix(path) => {
                 let path = path.clone();
@@ -101,7 +110,10 @@ impl Address {
         match self {
             Address::Tcp(address) => Ok(Listening::Tcp(TcpListener::bind(address).await?)),
             Address::Unix(path) => {
-                if path.exists() && UnixStream::connect(path).await.is_err() {
+                // Anything else that lies there is somebody's.
+                let refused = |error: std::io::Error| error.kind() == ErrorKind::ConnectionRefused;
+                let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+                if is_socket && UnixStream::connect(path).await.is_err_and(refused) {
                     std::fs::remove_file(path)?;
                 }
                 Ok(Listening::Unix(UnixListener::bind(path)?))
@@ -113,6 +125,19 @@ impl Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn only_abandoned_sockets_are_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("log.db"), "money").unwrap();
+        assert!(Address::Unix(at("log.db")).listen().await.is_err());
+        assert_eq!(std::fs::read(at("log.db")).unwrap(), b"money");
+        drop(Address::Unix(at("a.sock")).listen().await.unwrap());
+        let taken = Address::Unix(at("a.sock")).listen().await.unwrap();
+        assert!(Address::Unix(at("a.sock")).listen().await.is_err(), "somebody listens");
+        drop(taken);
+    }
 
     #[test]
     fn addresses_are_read_as_they_are_written() {

@@ -32,6 +32,8 @@ pub(super) async fn hold(
     let planned =
         plan(&*coordinator.logic, &mut folded, coordinator.now(), batch.iter().map(|pending| &pending.request)).await;
     let beyond = batch.split_off(planned.steps.len());
+    // Whoever decides does not hold the state any more. He gets all of it the next time, and may lose it again.
+    let lost = planned.steps.is_empty() && !planned.clean;
 
     let (steps, books): (Vec<_>, Vec<_>) = planned.steps.into_iter().map(Planned::split).unzip();
     let books: Vec<_> = books.into_iter().flatten().collect();
@@ -49,7 +51,11 @@ pub(super) async fn hold(
             Planned::Answer(answer) => round.answer(pending, answer).await,
         }
     }
-    beyond.into_iter().for_each(|pending| round.beyond(pending));
+    let mut beyond = beyond.into_iter();
+    if lost && let Some(first) = beyond.next() {
+        round.outrun(first);
+    }
+    beyond.for_each(|pending| round.beyond(pending));
 
     let Round { sound, again, .. } = round;
     if !sound || !planned.clean {

@@ -204,7 +204,8 @@ impl ProcessManagerCoordinator {
         if self.ignores(trigger, folded).is_some() {
             return Ok((Vec::new(), Planned::default()));
         }
-        let mut cx = context_in(spec.name, event, stream.clone(), key.into()).at(trigger.at());
+        let mut cx =
+            context_in(spec.name, event, stream.clone(), key.into()).at(trigger.at()).before(folded.next_sequence);
         if trigger.refused.is_some() {
             // Commands that were sent together have one cause.
             cx = cx.deciding(Decision::Known(trigger.key(spec.name)));

@@ -96,7 +96,7 @@ impl AggregateLogic for Remote {
     fn query<'a>(&'a self, state: &'a State, query: &'a Payload, cx: &'a Context) -> Deciding<'a, Payload> {
         deciding(async move {
             match self.handle(state, Asked::Query(query.to_any()), cx).await? {
-                Outcome::Answer(answer) => Ok(Payload::from_any(answer)),
+                Outcome::Answer(answer) => Ok(self.yields.answer(answer)?),
                 _ => Err(invalid(format!("`{}` answered a query like a command", self.spec.name)).into()),
             }
         })

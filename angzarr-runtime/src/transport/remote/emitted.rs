@@ -24,8 +24,8 @@ pub(super) struct Yields {
 
 #[derive(Debug)]
 enum Yielded {
-    Event,
-    Answer,
+    Event(MessageDescriptor),
+    Answer(MessageDescriptor),
     Sent { domain: &'static str, descriptor: MessageDescriptor, root: u32, external_id: u32 },
 }
 
@@ -38,8 +38,8 @@ impl Yields {
         let mut roles = HashMap::new();
         for yielded in said.handlers.iter().flat_map(|handler| &handler.yields) {
             let role = match yielded.role() {
-                Role::Event => Yielded::Event,
-                Role::Answer => Yielded::Answer,
+                Role::Event => Yielded::Event(link.described.message(&yielded.r#type)?),
+                Role::Answer => Yielded::Answer(link.described.message(&yielded.r#type)?),
                 Role::Command | Role::Fact => {
                     let (root, external_id) = link.described.ids(&yielded.r#type);
                     let external_id = if yielded.role() == Role::Fact { external_id } else { 0 };
@@ -65,16 +65,31 @@ impl Yields {
         emissions.messages.into_iter().map(|message| self.emission(Payload::from_any(message))).collect()
     }
 
+    /// What a query gets.
+    pub(super) fn answer(&self, answer: prost_types::Any) -> Result<Payload, Failure> {
+        let payload = Payload::from_any(answer);
+        match self.roles.get(&*payload.type_name) {
+            Some(Yielded::Answer(descriptor)) => decode(descriptor, &payload).map(|_| payload),
+            _ => {
+                Err(invalid(format!("`{}` answered with `{}`, which no query gets", self.component, payload.type_name)))
+            }
+        }
+    }
+
     fn emission(&self, payload: Payload) -> Result<Emission, Failure> {
         match self.roles.get(&*payload.type_name) {
-            Some(Yielded::Event) => Ok(Emission::Event(payload)),
+            Some(Yielded::Event(descriptor)) => {
+                // What is stored has to be read for ever.
+                decode(descriptor, &payload)?;
+                Ok(Emission::Event(payload))
+            }
             Some(Yielded::Sent { domain, descriptor, root, external_id }) => {
                 let message = decode(descriptor, &payload)?;
                 let key = id(&message, *root).unwrap_or_default();
                 let external_id = (*external_id != 0).then(|| id(&message, *external_id)).flatten();
                 Ok(Emission::Command(Outgoing { domain, key, payload, external_id }))
             }
-            Some(Yielded::Answer) | None => Err(invalid(format!(
+            Some(Yielded::Answer(_)) | None => Err(invalid(format!(
                 "`{}` returned `{}`, which none of its rpcs does",
                 self.component, payload.type_name
             ))),

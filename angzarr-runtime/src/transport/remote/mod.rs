@@ -13,8 +13,10 @@ mod state;
 mod upcaster;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::timeout;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
@@ -29,6 +31,9 @@ use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::{Failure, SERVICE_UNAVAILABLE};
 use crate::proto;
+
+/// How long a service may take to describe itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A service, and what it has said of itself.
 #[derive(Debug)]
@@ -56,10 +61,10 @@ impl Remote {
     /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
     pub async fn connect(address: &Address) -> Result<Self, Error> {
         let channel = address.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
-        let answer = DescribeClient::new(channel.clone())
-            .max_decoding_message_size(usize::MAX)
-            .describe(proto::DescribeRequest {})
-            .await;
+        let mut client = DescribeClient::new(channel.clone()).max_decoding_message_size(usize::MAX);
+        let silent =
+            |_| Failure::new(SERVICE_UNAVAILABLE, format!("the service at {address} does not describe itself"));
+        let answer = timeout(PATIENCE, client.describe(proto::DescribeRequest {})).await.map_err(silent)?;
         let answer = answer.map_err(|status| lost(address, &status))?.into_inner();
         let description = answer.description.ok_or_else(|| invalid("it describes nothing"))?;
         let described = Arc::new(Described::new(description)?);

@@ -12,8 +12,9 @@ use prost_types::Any;
 use uuid::Uuid;
 
 use super::{Link, failed, invalid, spec};
-use crate::component::{Encoding, SnapshotSpec, State, Stateful, is_encoding, unhandled};
+use crate::component::{Delivery, Encoding, SnapshotSpec, State, Stateful, is_encoding, unhandled};
 use crate::context::Context;
+use crate::coordinator::guarded_async;
 use crate::failure::Failure;
 use crate::message::Payload;
 use crate::proto;
@@ -144,6 +145,7 @@ impl Folding {
         let answer = self.link.business_logic().fold(request).await;
         let answer = answer.map_err(|status| self.link.lost(&status))?.into_inner();
         use proto::fold_response::Outcome;
+        self.holds(state, &sent, Held { service_epoch: answer.service_epoch, next_sequence: answer.holds })?;
         match answer.outcome {
             Some(Outcome::State(state)) if *Payload::from_any(state.clone()).type_name == *self.state.full_name() => {
                 Ok(Some(Payload::from_any(state)))
@@ -181,7 +183,9 @@ impl Stateful for Folding {
 
     fn encode_state<'a>(&'a self, state: &'a State, next_sequence: u32) -> Encoding<'a> {
         Encoding::Waiting(Box::pin(async move {
-            match self.fold(state, next_sequence).await {
+            // Nobody waits for it, but the next command does.
+            let limit = Delivery::DEFAULT.timeout;
+            match guarded_async(self.component, limit, self.fold(state, next_sequence)).await {
                 Ok(state) => state,
                 Err(failure) => {
                     tracing::warn!(component = self.component, %failure, "the service gives no state");

@@ -100,10 +100,14 @@ impl States {
         Ok(state)
     }
 
-    /// Keeps a state; gives the sequence that it ends before.
+    /// Keeps a state, unless there is no room for it; gives the sequence that it ends before, or 0.
     pub(super) fn keep(&self, logic: &dyn Stateful, owner: Owner, state: State, next_sequence: u32) -> u32 {
         let bytes = logic.encoded_len(&state) + OVERHEAD;
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if bytes > KEPT_BYTES {
+            // It would push everything else out, and then itself.
+            return 0;
+        }
         inner.bytes += bytes;
         if let Some(before) = inner.kept.put(owner, Kept { state, next_sequence, bytes }) {
             inner.bytes -= before.bytes;

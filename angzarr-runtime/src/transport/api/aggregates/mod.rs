@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tonic::Status;
 
@@ -79,5 +79,16 @@ pub(super) fn refused(headers: &HeaderMap, status: Status) -> Response {
 }
 
 async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
-    if is_grpc(request.headers()) { grpc::serve(rpc, request).await } else { json::serve(&rpc, request).await }
+    if is_grpc(request.headers()) {
+        grpc::serve(rpc, request).await
+    } else if is_json(request.headers()) {
+        json::serve(&rpc, request).await
+    } else {
+        // Browsers send other types anywhere without asking: no page of somebody else's may get a command in here.
+        StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response()
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
