@@ -56,7 +56,7 @@ impl Remote {
                 if *row.type_name != *view.row.full_name() {
                     return Err(invalid(format!("`{}` returned a `{}` for a row", self.spec.name, row.type_name)));
                 }
-                row::returned(&view.row, &row)
+                row::returned(&view.row, &row).map(Some)
             }
             (Some(Outcome::Row(_)), None) | (None, _) => {
                 Err(invalid(format!("`{}` returned what it cannot", self.spec.name)))

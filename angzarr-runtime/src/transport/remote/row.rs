@@ -48,8 +48,8 @@ fn kind(field: &FieldDescriptor) -> Option<view::Kind> {
 }
 
 /// A row that a service returned.
-pub(super) fn returned(descriptor: &MessageDescriptor, row: &Payload) -> Result<Option<ReturnedRow>, Failure> {
-    Ok(Some(ReturnedRow::of(row.value.clone(), DynamicRow(decode(descriptor, row)?))))
+pub(super) fn returned(descriptor: &MessageDescriptor, row: &Payload) -> Result<ReturnedRow, Failure> {
+    Ok(ReturnedRow::of(row.value.clone(), DynamicRow(decode(descriptor, row)?)))
 }
 
 struct DynamicRow(DynamicMessage);

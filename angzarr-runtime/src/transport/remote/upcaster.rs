@@ -24,7 +24,9 @@ pub(super) struct Remote {
 #[derive(Debug)]
 struct Step {
     to: MessageDescriptor,
-    how: proto::UpcastDescription,
+    /// Numbers of fields: in the old version, in the new one.
+    copies: Vec<(u32, u32)>,
+    defaults: bytes::Bytes,
 }
 
 impl Remote {
@@ -39,7 +41,14 @@ impl Remote {
             };
             leads.push((from, listed(std::iter::once(kept(&to.r#type)))));
             names.push(from);
-            steps.insert(from, Step { to: link.described.message(&to.r#type)?, how: how.clone() });
+            steps.insert(
+                from,
+                Step {
+                    to: link.described.message(&to.r#type)?,
+                    copies: how.copies.iter().map(|copy| (copy.from, copy.to)).collect(),
+                    defaults: how.defaults.clone(),
+                },
+            );
         }
         let spec = UpcasterSpec {
             name: kept(&said.name),
@@ -60,10 +69,8 @@ impl UpcasterLogic for Remote {
 
     fn upcast(&self, event: &Payload) -> Result<Vec<Emission>, Failure> {
         let unknown = || invalid(format!("`{}` does not upcast `{}`", self.spec.name, event.type_name));
-        let Step { to, how } = self.steps.get(&*event.type_name).ok_or_else(unknown)?;
-        let copies: Vec<(u32, u32)> = how.copies.iter().map(|copy| (copy.from, copy.to)).collect();
-        let current =
-            Payload { type_name: to.full_name().into(), value: copied(event, &copies, &how.defaults)?.into() };
+        let Step { to, copies, defaults } = self.steps.get(&*event.type_name).ok_or_else(unknown)?;
+        let current = Payload { type_name: to.full_name().into(), value: copied(event, copies, defaults)?.into() };
         // What has been read as this type from now on is one.
         decode(to, &current)?;
         Ok(vec![Emission::Event(current)])
