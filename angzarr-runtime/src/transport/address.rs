@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tonic::transport::server::Router;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
@@ -69,6 +71,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) enum Listening {
     Tcp(TcpListener),
     Unix(UnixListener),
+}
+
+impl Listening {
+    /// Serves until something ends: calls that have begun are answered.
+    pub(crate) async fn serve(
+        self,
+        router: Router,
+        until: impl Future<Output = ()> + Send,
+    ) -> Result<(), tonic::transport::Error> {
+        match self {
+            Listening::Tcp(listener) => {
+                router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until).await
+            }
+            Listening::Unix(listener) => {
+                router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
+            }
+        }
+    }
 }
 
 impl Address {

@@ -16,7 +16,6 @@ use axum::middleware::from_fn_with_state;
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic_health::pb::health_server::HealthServer;
@@ -26,7 +25,7 @@ use tonic_reflection::server::{Builder, Error as ReflectionError};
 pub use aggregates::FactToken;
 pub use limits::Limits;
 
-use super::address::{Address, Listening};
+use super::address::Address;
 use super::described::Described;
 use super::services::DESCRIPTORS;
 use super::services::admin_server::AdminServer;
@@ -120,15 +119,7 @@ impl Api {
         let router = Routes::from(router.into_axum_router().layer(admitted)).add_service(health);
         // For whoever speaks HTTP/1, as most do who send JSON.
         let router = Server::builder().accept_http1(true).add_routes(router);
-        let ended = match listening {
-            Listening::Tcp(listener) => {
-                router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until).await
-            }
-            Listening::Unix(listener) => {
-                router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
-            }
-        };
-        ended.map_err(|error| cannot(&error))
+        listening.serve(router, until).await.map_err(|error| cannot(&error))
     }
 }
 

@@ -15,11 +15,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::transport::Server;
 use uuid::Uuid;
 
-use super::address::{Address, Listening};
+use super::address::Address;
 use super::services::business_logic_server::BusinessLogicServer;
 use super::services::describe_server::DescribeServer;
 use super::services::process_manager_server::ProcessManagerServer;
@@ -89,15 +88,7 @@ impl Service {
             .add_service(ProcessManagerServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(ProjectorServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(SagaServer::from_arc(served).max_decoding_message_size(usize::MAX));
-        let ended = match listening {
-            Listening::Tcp(listener) => {
-                router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until).await
-            }
-            Listening::Unix(listener) => {
-                router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
-            }
-        };
-        ended.map_err(|error| cannot(&error))
+        listening.serve(router, until).await.map_err(|error| cannot(&error))
     }
 
     fn served(self) -> Result<Served, Error> {
