@@ -51,10 +51,12 @@ soak:
 	KILLS=200 PAUSES=20 RESTARTS=10 cargo test --release -p angzarr-tests --test chaos the_shop -- --nocapture
 	MODEL_CASES=2000 cargo test --release -p angzarr-tests --test conformance model
 	$(MAKE) check-sidecar
+	$(MAKE) bench ONLY=soak
 
 # How fast it is, as ratios to a bare loop on the same disk; `make bench ONLY=store.sqlite.commands` measures a part.
 bench:
 	./tests/servers/install
+	./tests/python/install
 	cargo build --release --quiet -p angzarr-codegen
 	$(MAKE) --silent sidecar
 	cargo run --release --quiet -p angzarr-benches -- --only "$(ONLY)"
