@@ -33,6 +33,8 @@ pub struct AppBuilder {
     tables: Vec<String>,
     drain: Duration,
     clock: Clock,
+    #[cfg(feature = "grpc")]
+    descriptors: Vec<bytes::Bytes>,
 }
 
 impl AppBuilder {
@@ -44,6 +46,8 @@ impl AppBuilder {
             tables: Vec::new(),
             drain: DEFAULT_WAIT,
             clock: Clock::default(),
+            #[cfg(feature = "grpc")]
+            descriptors: Vec::new(),
         }
     }
 
@@ -85,6 +89,7 @@ impl AppBuilder {
     /// Adds components whose handlers are in a service.
     #[cfg(feature = "grpc")]
     pub fn remote(mut self, service: crate::transport::Remote) -> Self {
+        self.descriptors.push(service.described().descriptors.clone());
         self.registrations.extend(service.components());
         self
     }
@@ -155,9 +160,21 @@ impl AppBuilder {
             }
         }
         let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
-        let drain = self.drain;
-        let inner =
-            Inner { log, router, sagas, process_managers, views, view_names, consumers, tasks, stop, open, drain };
+        let inner = Inner {
+            log,
+            router,
+            sagas,
+            process_managers,
+            views,
+            view_names,
+            consumers,
+            tasks,
+            stop,
+            open,
+            drain: self.drain,
+            #[cfg(feature = "grpc")]
+            descriptors: self.descriptors,
+        };
         Ok(App { inner: Arc::new(inner) })
     }
 }

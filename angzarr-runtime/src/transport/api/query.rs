@@ -1,21 +1,23 @@
 //! Reading streams, states and the log.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::ready;
-use futures_util::stream::{BoxStream, StreamExt, TryStreamExt, iter, once, unfold};
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt, iter, once, try_unfold, unfold};
 use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
+use super::admin::limit;
 use super::book::book;
 use super::limits::held;
 use crate::app::App;
 use crate::error::{BadBook, Error};
 use crate::id::root_id;
 use crate::proto;
-use crate::proto::stream_query::AsOf as Asked;
-use crate::store::{AsOf, Load, Record, StreamId};
+use crate::proto::stream_query::AsOf as Then;
+use crate::store::{AsOf, Load, Record, Root, StreamId};
 use crate::transport::services::event_query_server::EventQuery;
 use crate::transport::status::status;
 
@@ -33,46 +35,143 @@ type Books = BoxStream<'static, Result<proto::EventBook, Status>>;
 
 #[async_trait]
 impl EventQuery for Query {
+    type GetEventBooksStream = Books;
+    type GetConversationStream = Books;
     type SubscribeStream = Books;
 
     async fn get_event_book(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::EventBook>, Status> {
-        let (stream, from, as_of) = asked(request.into_inner()).map_err(|error| status(&error))?;
-        let load = Load { from, as_of, ..Load::of(stream) };
-        let records = self.app.stream_events(load).await.map_err(|error| status(&error))?;
-        Ok(Response::new(book(records).unwrap_or_default()))
+        let asked = Asked::of(request.into_inner()).map_err(|error| status(&error))?;
+        Ok(Response::new(asked.book(&self.app).await?))
+    }
+
+    async fn get_event_books(&self, request: Request<proto::GetEventBooksRequest>) -> Result<Response<Books>, Status> {
+        let asked = request.into_inner().streams.into_iter().map(Asked::of).collect::<Result<Vec<_>, _>>();
+        let (asked, app) = (asked.map_err(|error| status(&error))?, self.app.clone());
+        let books = iter(asked).then(move |asked| {
+            let app = app.clone();
+            async move { asked.book(&app).await }
+        });
+        Ok(Response::new(held(&self.streams, books)?))
+    }
+
+    async fn get_conversation(
+        &self,
+        request: Request<proto::GetConversationRequest>,
+    ) -> Result<Response<Books>, Status> {
+        let correlation_id = request.into_inner().correlation_id;
+        if correlation_id.is_empty() {
+            return Err(Status::invalid_argument("say which `correlation_id`"));
+        }
+        let conversation = Conversation { app: self.app.clone(), correlation_id, after: Some(0), begun: Vec::new() };
+        let pages = try_unfold(conversation, |mut conversation| async {
+            Ok::<_, Status>(conversation.next().await?.map(|page| (page, conversation)))
+        });
+        let books = pages.map_ok(|page| iter(page).map(Ok)).try_flatten();
+        Ok(Response::new(held(&self.streams, books)?))
+    }
+
+    async fn list_roots(
+        &self,
+        request: Request<proto::ListRootsRequest>,
+    ) -> Result<Response<proto::ListRootsResponse>, Status> {
+        let proto::ListRootsRequest { domain, after, limit: given } = request.into_inner();
+        if domain.is_empty() {
+            return Err(Status::invalid_argument("say which `domain`"));
+        }
+        let after = after.as_ref().map(Uuid::try_from).transpose();
+        let after = after.map_err(|error| status(&BadBook::BadRoot(error).into()))?;
+        let found = self.app.roots(&domain, after, limit(given)).await.map_err(|error| status(&error))?;
+        let root = |Root { root, key, next_sequence }: Root| {
+            let (domain, key) = (domain.clone(), key.to_string());
+            let cover = proto::Cover { root: Some(root.into()), domain, key, ..proto::Cover::default() };
+            proto::Root { cover: Some(cover), next_sequence }
+        };
+        Ok(Response::new(proto::ListRootsResponse { roots: found.into_iter().map(root).collect() }))
     }
 
     async fn get_state(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::StateResponse>, Status> {
-        let (stream, _, as_of) = asked(request.into_inner()).map_err(|error| status(&error))?;
+        let Asked { stream, as_of, .. } = Asked::of(request.into_inner()).map_err(|error| status(&error))?;
         let state = self.app.encoded_state(stream, as_of).await.map_err(|error| status(&error))?;
         Ok(Response::new(proto::StateResponse { state: state.map(|state| state.to_any()) }))
     }
 
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Result<Response<Books>, Status> {
         let wanted = request.into_inner();
+        let stream = wanted.stream.as_ref().map(stream).transpose().map_err(|error| status(&error))?;
         let tail = Tail { app: self.app.clone(), head: self.app.head(), after: wanted.after };
         let pages = unfold(tail, |mut tail| async { Some((tail.next().await, tail)) });
-        let books = pages.map_ok(move |records| iter(books(records, &wanted)).map(Ok)).try_flatten();
+        let books = pages.map_ok(move |records| iter(wanted_of(records, &wanted, stream.as_ref())).map(Ok));
         let mut ending = self.ending.clone();
         let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
         let last = once(ready(Err(status(&Error::ShuttingDown))));
-        Ok(Response::new(held(&self.streams, books.take_until(Box::pin(ended)).chain(last))?))
+        Ok(Response::new(held(&self.streams, books.try_flatten().take_until(Box::pin(ended)).chain(last))?))
     }
 }
 
-/// Which stream, from where, as of when.
-fn asked(query: proto::StreamQuery) -> Result<(StreamId, u32, AsOf), Error> {
-    let cover = query.cover.ok_or(BadBook::NoCover)?;
+/// Which stream, which part of it, as of when.
+struct Asked {
+    cover: proto::Cover,
+    stream: StreamId,
+    from: u32,
+    /// All, if there are none.
+    sequences: BTreeSet<u32>,
+    as_of: AsOf,
+}
+
+impl Asked {
+    fn of(query: proto::StreamQuery) -> Result<Self, Error> {
+        let cover = query.cover.ok_or(BadBook::NoCover)?;
+        let as_of = match query.as_of {
+            None => AsOf::Now,
+            Some(Then::Sequence(sequence)) => AsOf::Sequence(sequence),
+            Some(Then::Time(time)) => AsOf::Time(time),
+        };
+        let sequences = BTreeSet::from_iter(query.sequences);
+        Ok(Self { stream: stream(&cover)?, cover, from: query.first_sequence, sequences, as_of })
+    }
+
+    async fn book(self, app: &App) -> Result<proto::EventBook, Status> {
+        let Self { cover, stream, from, sequences, as_of } = self;
+        let from = sequences.first().map_or(from, |first| from.max(*first));
+        let load = Load { from, as_of, ..Load::of(stream) };
+        let mut records = app.stream_events(load).await.map_err(|error| status(&error))?;
+        records.retain(|record| sequences.is_empty() || sequences.contains(&record.sequence));
+        let empty = || proto::EventBook { cover: Some(cover), ..proto::EventBook::default() };
+        Ok(book(records).unwrap_or_else(empty))
+    }
+}
+
+/// The stream of a cover: by its root, or its natural id.
+fn stream(cover: &proto::Cover) -> Result<StreamId, Error> {
     let root = match &cover.root {
         Some(root) => Uuid::try_from(root).map_err(BadBook::BadRoot)?,
         None => root_id(&cover.domain, &cover.key).ok_or(BadBook::NoRoot)?,
     };
-    let as_of = match query.as_of {
-        None => AsOf::Now,
-        Some(Asked::Sequence(sequence)) => AsOf::Sequence(sequence),
-        Some(Asked::Time(time)) => AsOf::Time(time),
-    };
-    Ok((StreamId::new(cover.domain, root), query.first_sequence, as_of))
+    Ok(StreamId::new(&*cover.domain, root))
+}
+
+/// What a conversation has come to so far.
+struct Conversation {
+    app: App,
+    correlation_id: String,
+    /// None once all is read.
+    after: Option<u64>,
+    /// A book that may go on in the next page.
+    begun: Vec<Record>,
+}
+
+impl Conversation {
+    /// The books of the next page; none behind the last one.
+    async fn next(&mut self) -> Result<Option<Vec<proto::EventBook>>, Status> {
+        let Some(after) = self.after else { return Ok(None) };
+        let slice = self.app.conversation(&self.correlation_id, after, PAGE).await.map_err(|error| status(&error))?;
+        self.after = slice.next;
+        let mut books = grouped(std::mem::take(&mut self.begun).into_iter().chain(slice.records));
+        if self.after.is_some() {
+            self.begun = books.pop().unwrap_or_default();
+        }
+        Ok(Some(books.into_iter().filter_map(book).collect()))
+    }
 }
 
 /// The log as it goes on.
@@ -100,14 +199,24 @@ impl Tail {
 }
 
 /// Those of a page that are wanted, in books of one stream.
-fn books(records: Vec<Record>, wanted: &proto::SubscribeRequest) -> Vec<proto::EventBook> {
+fn wanted_of(
+    records: Vec<Record>,
+    wanted: &proto::SubscribeRequest,
+    stream: Option<&StreamId>,
+) -> Vec<proto::EventBook> {
     let is_wanted = |record: &Record| {
         record.kind.is_event()
             && (wanted.correlation_id.is_empty() || *record.trace.correlation_id == *wanted.correlation_id)
             && (wanted.domains.is_empty() || wanted.domains.iter().any(|domain| **domain == *record.stream.domain))
+            && stream.is_none_or(|stream| *stream == record.stream)
     };
+    grouped(records.into_iter().filter(is_wanted)).into_iter().filter_map(book).collect()
+}
+
+/// Records in the order of the log, by the books that they were appended with.
+fn grouped(records: impl Iterator<Item = Record>) -> Vec<Vec<Record>> {
     let mut found: Vec<Vec<Record>> = Vec::new();
-    for record in records.into_iter().filter(is_wanted) {
+    for record in records {
         // Parts of one event share its position.
         let belongs = |last: &Record| record.continues(last) || record.position == last.position;
         match found.last_mut().filter(|book| book.last().is_some_and(belongs)) {
@@ -115,5 +224,5 @@ fn books(records: Vec<Record>, wanted: &proto::SubscribeRequest) -> Vec<proto::E
             None => found.push(vec![record]),
         }
     }
-    found.into_iter().filter_map(book).collect()
+    found
 }
