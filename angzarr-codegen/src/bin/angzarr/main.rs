@@ -10,6 +10,8 @@ mod input;
 mod ir;
 mod lock;
 mod new;
+#[cfg(feature = "operate")]
+mod operate;
 mod save;
 mod shell;
 mod upcast;
@@ -51,6 +53,9 @@ enum Command {
     Explain(explain::Explain),
     /// Write a new project: protos, components, tests, a command line, CI.
     New(new::New),
+    #[cfg(feature = "operate")]
+    #[command(flatten)]
+    Operate(operate::Operate),
     /// Print a script that completes the words of this command in a shell.
     Completions(shell::Completions),
     /// Print a manual page, in the format of man(1).
@@ -73,6 +78,8 @@ fn main() -> ExitCode {
         Command::Ir(arguments) => ir::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        #[cfg(feature = "operate")]
+        Command::Operate(operation) => operate::run(&operation),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     };

@@ -1,0 +1,143 @@
+//! The shop, served, and what happened in it.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use angzarr_runtime::component::{Delivery, DeliveryOverride};
+use angzarr_runtime::store::Storage;
+use angzarr_runtime::testing::Clock;
+use angzarr_runtime::transport::{Address, Api, Limits, Remote, Service};
+use angzarr_runtime::{App, Context, Failure, Saga};
+use shop::components::{Board, Cashier, OldOrders, OrderBook, PriceList, Till, Warehouse};
+use shop::orders::v1::app::Fulfilment;
+use shop::orders::v1::{OrderPlacedV2, PlaceOrder};
+use shop::payments::v1::PaymentReceived;
+use shop::stock::v1::{ReceiveStock, ReserveStock};
+
+/// Reserves what was ordered, unless it is away.
+#[derive(Saga, Debug)]
+#[saga(Fulfilment)]
+struct Clerk {
+    is_away: Arc<AtomicBool>,
+}
+
+impl Fulfilment for Clerk {
+    async fn on_order_placed(&self, event: OrderPlacedV2, _: &Context) -> Result<ReserveStock, Failure> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Failure::new("CLERK_AWAY", "nobody is at the desk"));
+        }
+        Ok(ReserveStock { sku: event.sku, order_id: event.order_id, quantity: event.quantity })
+    }
+}
+
+pub(crate) struct Place {
+    pub(crate) app: App,
+    clerk_is_away: Arc<AtomicBool>,
+    folder: tempfile::TempDir,
+}
+
+/// An order that was paid, and one that nobody reserves anything for.
+pub(crate) async fn place() -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let clerk_is_away = Arc::new(AtomicBool::new(false));
+    let service = Address::Unix(folder.path().join("service"));
+    let (listening, clerk) = (service.clone(), Clerk { is_away: clerk_is_away.clone() });
+    tokio::spawn(async move {
+        let prices = PriceList::from([("kettle", 4_500)]);
+        Service::new(shop::DESCRIPTION)
+            .register(OrderBook { prices, voucher_from_cents: 10_000 })
+            .register(OldOrders)
+            .register(Warehouse)
+            .register(Till { limit_cents: 50_000 })
+            .register(clerk)
+            .register(Cashier)
+            .register(Board)
+            .serve(&listening, std::future::pending())
+            .await
+            .unwrap();
+    });
+    let remote = loop {
+        match Remote::connect(&service).await {
+            Ok(remote) => break remote,
+            Err(error) => assert!(error.retryable(), "{error}"),
+        }
+        tokio::task::yield_now().await;
+    };
+    let twice = DeliveryOverride { attempts: Some(2), ..Delivery::DEFAULT.into() };
+    let app = App::builder(Storage::Memory).clock(&Clock::new()).delivery("shop.orders.v1.app.Fulfilment", twice);
+    let app = app.remote(remote).start().await.unwrap();
+    let place = Place { app: app.clone(), clerk_is_away, folder };
+    let api = place.address();
+    tokio::spawn(async move { Api::new(app, Limits::default()).serve(&api, std::future::pending()).await.unwrap() });
+    place.trade().await;
+    while std::os::unix::net::UnixStream::connect(place.folder.path().join("api")).is_err() {
+        tokio::task::yield_now().await;
+    }
+    place
+}
+
+impl Place {
+    async fn trade(&self) {
+        let Self { app, .. } = self;
+        app.send(ReceiveStock { sku: "kettle".into(), quantity: 10 }).correlation_id("delivery-1").await.unwrap();
+        self.order("1", 3).await;
+        let paid = PaymentReceived { order_id: "1".into(), transfer: "bank-1".into(), cents: 13_500 };
+        app.record(paid).correlation_id("web-1").await.unwrap();
+        app.drained().await.unwrap();
+        self.clerk_is_away.store(true, Ordering::SeqCst);
+        self.order("2", 1).await;
+    }
+
+    pub(crate) async fn order(&self, id: &str, quantity: u32) {
+        let command = PlaceOrder { order_id: id.into(), sku: "kettle".into(), quantity };
+        self.app.send(command).correlation_id(format!("web-{id}")).await.unwrap();
+        self.app.drained().await.unwrap();
+    }
+
+    pub(crate) fn clerk_comes_back(&self) {
+        self.clerk_is_away.store(false, Ordering::SeqCst);
+    }
+
+    fn address(&self) -> Address {
+        Address::Unix(self.path())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("api")
+    }
+
+    /// The command, which finds the sidecar by the environment.
+    pub(crate) fn angzarr(&self) -> Command {
+        let mut command = angzarr();
+        command.env("ANGZARR_ADDRESS", self.address().to_string());
+        command
+    }
+
+    /// What it says.
+    pub(crate) fn run(&self, words: &[&str]) -> Said {
+        said(self.angzarr().args(words))
+    }
+}
+
+/// The command, and nothing of this process's environment that would change what it does.
+pub(crate) fn angzarr() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_angzarr"));
+    command.env_remove("ANGZARR_ADDRESS").env_remove("ANGZARR_TOKEN").stdin(Stdio::null());
+    command
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Runs a command to its end. Whoever serves it goes on meanwhile.
+pub(crate) fn said(command: &mut Command) -> Said {
+    let Output { status, stdout, stderr } = tokio::task::block_in_place(|| command.output().unwrap());
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Said { code: status.code(), out: text(stdout), err: text(stderr) }
+}
