@@ -5,14 +5,14 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use angzarr_runtime::component::{Delivery, DeliveryOverride};
+use angzarr_runtime::component::{Delivery, DeliveryOverride, OnFailure};
 use angzarr_runtime::store::Storage;
 use angzarr_runtime::testing::Clock;
 use angzarr_runtime::transport::{Address, Api, Limits, Remote, Service};
-use angzarr_runtime::{App, Context, Failure, Saga};
+use angzarr_runtime::{App, Context, Failure, Projector, Saga};
 use shop::components::{Board, Cashier, OldOrders, OrderBook, PriceList, Till, Warehouse};
-use shop::orders::v1::app::Fulfilment;
-use shop::orders::v1::{OrderPlacedV2, PlaceOrder};
+use shop::orders::v1::app::{Fulfilment, OrderBoard};
+use shop::orders::v1::{CancelOrder, OrderCancelled, OrderConfirmed, OrderHeld, OrderPlacedV2, OrderRow, PlaceOrder};
 use shop::payments::v1::PaymentReceived;
 use shop::stock::v1::{ReceiveStock, ReserveStock};
 
@@ -32,18 +32,70 @@ impl Fulfilment for Clerk {
     }
 }
 
+/// The shop's board, unless its chalk is used up.
+#[derive(Projector, Debug)]
+#[projector(OrderBoard)]
+struct Blackboard {
+    has_no_chalk: Arc<AtomicBool>,
+}
+
+impl Blackboard {
+    fn write(&self) -> Result<(), Failure> {
+        let has_no_chalk = self.has_no_chalk.load(Ordering::SeqCst);
+        if has_no_chalk { Err(Failure::new("NO_CHALK", "nothing can be written")) } else { Ok(()) }
+    }
+}
+
+type Row = Option<OrderRow>;
+
+impl OrderBoard for Blackboard {
+    async fn on_placed(&self, row: Row, event: OrderPlacedV2, cx: &Context) -> Result<Row, Failure> {
+        self.write()?;
+        Board.on_placed(row, event, cx).await
+    }
+
+    async fn on_confirmed(&self, row: Row, event: OrderConfirmed, cx: &Context) -> Result<Row, Failure> {
+        self.write()?;
+        Board.on_confirmed(row, event, cx).await
+    }
+
+    async fn on_cancelled(&self, row: Row, event: OrderCancelled, cx: &Context) -> Result<Row, Failure> {
+        self.write()?;
+        Board.on_cancelled(row, event, cx).await
+    }
+
+    async fn on_held(&self, row: Row, event: OrderHeld, cx: &Context) -> Result<Row, Failure> {
+        self.write()?;
+        Board.on_held(row, event, cx).await
+    }
+}
+
+#[derive(PartialEq)]
+pub(crate) enum Chalk {
+    There,
+    UsedUp,
+}
+
 pub(crate) struct Place {
     pub(crate) app: App,
     clerk_is_away: Arc<AtomicBool>,
+    board_has_no_chalk: Arc<AtomicBool>,
     folder: tempfile::TempDir,
 }
 
 /// An order that was paid, and one that nobody reserves anything for.
 pub(crate) async fn place() -> Place {
+    place_where(OnFailure::Park).await
+}
+
+/// The same, where this becomes of what cannot be written on the board.
+pub(crate) async fn place_where(on_failure: OnFailure) -> Place {
     let folder = tempfile::tempdir().unwrap();
     let clerk_is_away = Arc::new(AtomicBool::new(false));
     let service = Address::Unix(folder.path().join("service"));
     let (listening, clerk) = (service.clone(), Clerk { is_away: clerk_is_away.clone() });
+    let board_has_no_chalk = Arc::new(AtomicBool::new(false));
+    let board = Blackboard { has_no_chalk: board_has_no_chalk.clone() };
     tokio::spawn(async move {
         let prices = PriceList::from([("kettle", 4_500)]);
         Service::new(shop::DESCRIPTION)
@@ -53,7 +105,7 @@ pub(crate) async fn place() -> Place {
             .register(Till { limit_cents: 50_000 })
             .register(clerk)
             .register(Cashier)
-            .register(Board)
+            .register(board)
             .serve(&listening, std::future::pending())
             .await
             .unwrap();
@@ -67,8 +119,9 @@ pub(crate) async fn place() -> Place {
     };
     let twice = DeliveryOverride { attempts: Some(2), ..Delivery::DEFAULT.into() };
     let app = App::builder(Storage::Memory).clock(&Clock::new()).delivery("shop.orders.v1.app.Fulfilment", twice);
-    let app = app.remote(remote).start().await.unwrap();
-    let place = Place { app: app.clone(), clerk_is_away, folder };
+    let board = DeliveryOverride { on_failure: Some(on_failure), ..twice };
+    let app = app.delivery("shop.orders.v1.app.OrderBoard", board).remote(remote).start().await.unwrap();
+    let place = Place { app: app.clone(), clerk_is_away, board_has_no_chalk, folder };
     let api = place.address();
     tokio::spawn(async move { Api::new(app, Limits::default()).serve(&api, std::future::pending()).await.unwrap() });
     place.trade().await;
@@ -94,6 +147,17 @@ impl Place {
         let command = PlaceOrder { order_id: id.into(), sku: "kettle".into(), quantity };
         self.app.send(command).correlation_id(format!("web-{id}")).await.unwrap();
         self.app.drained().await.unwrap();
+    }
+
+    pub(crate) async fn cancel(&self, id: &str) {
+        let command = CancelOrder { order_id: id.into(), reason: "another colour".into() };
+        self.app.send(command).await.unwrap();
+        self.app.drained().await.unwrap();
+    }
+
+    /// Whether something can be written on the board.
+    pub(crate) fn chalk(&self, there: Chalk) {
+        self.board_has_no_chalk.store(there == Chalk::UsedUp, Ordering::SeqCst);
     }
 
     pub(crate) fn clerk_comes_back(&self) {

@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
 
+use angzarr_runtime::component::OnFailure;
 use serde_json::{Value, json};
 
-use crate::place::{Place, place};
+use crate::place::{Chalk, Place, place, place_where};
 
 fn lines(place: &Place, words: &[&str]) -> Vec<Value> {
     let said = place.run(&[words, &["--json"]].concat());
@@ -97,6 +98,48 @@ async fn dead_letters_are_replayed_skipped_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_in_a_park_is_listed() {
+    let place = place().await;
+    place.chalk(Chalk::UsedUp);
+    place.order("3", 1).await;
+    place.cancel("3").await;
+    place.chalk(Chalk::There);
+    let board = ["dlq", "list", "--consumer", "shop.orders.v1.app.OrderBoard"];
+    let [letter] = &*lines(&place, &board) else { panic!("one park") };
+    assert_eq!((&letter["parked"], &letter["event"]["type"]), (&json!(2), &json!("shop.orders.v1.OrderPlacedV2")));
+    let id = letter["id"].as_str().unwrap();
+    let kept = place.run(&["dlq", "remove", "--yes", id]);
+    assert_eq!((kept.code, &*kept.out), (Some(1), ""), "{kept:?}");
+    assert!(kept.err.contains("stands at the head of a park"), "{}", kept.err);
+
+    assert_eq!(lines(&place, &["dlq", "skip", "--yes", id])[0]["left"], 1);
+    let [left] = &*lines(&place, &board) else { panic!("one park") };
+    assert_eq!((&left["parked"], &left["attempts"]), (&json!(1), &json!([])));
+    let id = left["id"].as_str().unwrap();
+    let shown = place.run(&["dlq", "show", id]);
+    assert_eq!(shown.out, "consumer     shop.orders.v1.app.OrderBoard\nlane         3 (1 event parked)\n");
+    assert_eq!(lines(&place, &["dlq", "replay", id])[0]["left"], 1);
+    assert_eq!(lines(&place, &board), [] as [Value; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_without_a_park_are_removed() {
+    let place = place_where(OnFailure::Skip).await;
+    place.chalk(Chalk::UsedUp);
+    place.order("3", 1).await;
+    let board = ["dlq", "list", "--consumer", "shop.orders.v1.app.OrderBoard"];
+    let [letter] = &*lines(&place, &board) else { panic!("one letter") };
+    assert_eq!(letter["parked"], 0);
+    let id = letter["id"].as_str().unwrap();
+    let nowhere = place.run(&["dlq", "replay", id]);
+    assert!(nowhere.err.starts_with("error[LANE_NOT_PARKED]: "), "{}", nowhere.err);
+    let unasked = place.run(&["dlq", "remove", id]);
+    assert_eq!(unasked.code, Some(2), "{unasked:?}");
+    assert_eq!(lines(&place, &["dlq", "remove", "--yes", id]), [json!({"id": id, "done": "removed"})]);
+    assert_eq!(lines(&place, &board), [] as [Value; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn consumers_pause_and_views_are_built_anew() {
     let place = place().await;
     let board = "shop.orders.v1.app.OrderBoard";
@@ -115,7 +158,8 @@ async fn consumers_pause_and_views_are_built_anew() {
 /// `angzarr events --follow` with some words, which ends with the test.
 struct Following {
     process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    /// None once nobody reads any more.
+    lines: Option<Lines<BufReader<ChildStdout>>>,
 }
 
 impl Following {
@@ -124,12 +168,12 @@ impl Following {
         let mut process =
             command.arg("events").args(words).args(["--follow", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        Self { process, lines }
+        Self { process, lines: Some(lines) }
     }
 
     /// Domain, key and type of the next event.
     fn next(&mut self) -> String {
-        let line = tokio::task::block_in_place(|| self.lines.next()).unwrap().unwrap();
+        let line = tokio::task::block_in_place(|| self.lines.as_mut().unwrap().next()).unwrap().unwrap();
         let event: Value = serde_json::from_str(&line).unwrap();
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         format!("{}/{} {}", text("domain"), text("key"), text("type").rsplit('.').next().unwrap())
@@ -165,4 +209,15 @@ async fn who_follows_catches_up_and_sees_what_comes() {
     let id = "shop.orders.v1.app.Fulfilment:15";
     assert_eq!(lines(&place, &["dlq", "replay", id])[0]["left"], 1);
     assert_eq!(talk.next(), "stock/kettle StockReserved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_ends_when_nobody_reads() {
+    let place = place().await;
+    let mut following = Following::start(&place, &["--domain", "orders"]);
+    assert_eq!(following.next(), "orders/1 OrderPlacedV2");
+    following.lines = None;
+    place.order("3", 1).await;
+    let status = tokio::task::block_in_place(|| following.process.wait().unwrap());
+    assert_eq!(status.code(), Some(0));
 }

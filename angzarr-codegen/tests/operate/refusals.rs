@@ -61,7 +61,7 @@ async fn nothing_is_lost_without_being_asked_for() {
     let place = place().await;
     let before = place.run(&["dlq"]);
     let id = before.out.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    for word in ["skip", "discard", "discard-and-compensate", "remove"] {
+    for word in ["skip", "discard", "discard-and-compensate"] {
         let said = place.run(&["dlq", word, &id]);
         assert_eq!(said.code, Some(2), "{word}: {said:?}");
         assert!(said.err.contains("say it with `--yes`"), "{word}: {}", said.err);

@@ -79,6 +79,16 @@ impl Id {
     }
 }
 
+/// A dead letter, and the park that it stands at the head of. Where the event before it was taken out of a park, nobody has
+/// tried to handle the next one: then there is a park without a dead letter.
+struct Entry {
+    id: Id,
+    lane: String,
+    /// How many events wait behind it, itself included; 0 if it is in no park.
+    parked: u64,
+    letter: Option<DeadLetter>,
+}
+
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { consumer, event: EventReference { position, part } } = self;
@@ -148,10 +158,35 @@ pub(super) async fn letters(
     }
 }
 
-/// How many events wait in each lane.
-async fn parks(sidecar: &mut Sidecar, consumer: &str) -> Result<BTreeMap<String, u64>, Failed> {
+/// All that a consumer could not handle, in the order of the log.
+async fn entries(sidecar: &mut Sidecar, consumer: &str) -> Result<Vec<Entry>, Failed> {
     let answer = sidecar.admin.list_parks(proto::ListParksRequest { consumer: consumer.to_owned() }).await;
-    Ok(sidecar.answer(answer)?.parks.into_iter().map(|park| (park.lane, park.events)).collect())
+    let parks = sidecar.answer(answer)?.parks.into_iter();
+    let first = |park: &proto::Park| park.first.unwrap_or_default();
+    let mut parks: BTreeMap<(String, EventOrder), proto::Park> =
+        parks.map(|park| ((park.lane.clone(), EventOrder::of(first(&park))), park)).collect();
+    let mut entries = Vec::new();
+    for letter in letters(sidecar, consumer, None).await? {
+        let (id, lane) = (Id::of(consumer, &letter), letter.lane.clone());
+        let park = parks.remove(&(lane.clone(), EventOrder::of(id.event)));
+        entries.push(Entry { id, lane, parked: park.map_or(0, |park| park.events), letter: Some(letter) });
+    }
+    entries.extend(parks.into_values().map(|park| {
+        let id = Id { consumer: consumer.to_owned(), event: first(&park) };
+        Entry { id, lane: park.lane, parked: park.events, letter: None }
+    }));
+    entries.sort_by_key(|entry| EventOrder::of(entry.id.event));
+    Ok(entries)
+}
+
+/// The order of the log; what could not be upcast comes behind all parts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct EventOrder(u64, u32);
+
+impl EventOrder {
+    fn of(EventReference { position, part }: EventReference) -> Self {
+        Self(position, part.unwrap_or(u32::MAX))
+    }
 }
 
 /// The record of a dead letter, and its stream.
@@ -165,43 +200,41 @@ async fn list(connection: &Connection, sidecar: &mut Sidecar, only: Option<&str>
         Some(consumer) => vec![consumer.to_owned()],
         None => consumers(sidecar).await?,
     };
-    let messages = if connection.is_for_programs() { Some(Messages::of(sidecar).await?) } else { None };
-    let mut rows = Vec::new();
+    let mut all = Vec::new();
     for consumer in consumers {
-        let parks = parks(sidecar, &consumer).await?;
-        for letter in letters(sidecar, &consumer, None).await? {
-            let parked = parks.get(&letter.lane).copied().unwrap_or_default();
-            if let Some(messages) = &messages {
-                print(&letter_json(&consumer, &letter, parked, messages));
-                continue;
-            }
-            let (cover, page) = record(&letter);
-            let last = letter.attempts.last();
-            rows.push([
-                Id::of(&consumer, &letter).to_string(),
-                page.map(event).unwrap_or_default(),
-                stream(cover),
-                last.map(|last| last.code.clone()).unwrap_or_default(),
-                letter.attempts.len().to_string(),
-                shown(last.and_then(|last| last.at)),
-                parked.to_string(),
-            ]);
-        }
+        all.extend(entries(sidecar, &consumer).await?);
     }
-    if messages.is_none() {
-        print_table(["ID", "EVENT", "STREAM", "CODE", "ATTEMPTS", "LAST", "PARKED"], rows);
+    if connection.is_for_programs() {
+        let messages = Messages::of(sidecar).await?;
+        all.iter().for_each(|entry| print(&entry_json(entry, &messages)));
+        return Ok(Exit::Done);
     }
+    let rows = all.into_iter().map(|Entry { id, parked, letter, .. }| {
+        let letter = letter.unwrap_or_default();
+        let ((cover, page), last) = (record(&letter), letter.attempts.last());
+        [
+            id.to_string(),
+            page.map(event).unwrap_or_default(),
+            stream(cover),
+            last.map(|last| last.code.clone()).unwrap_or_default(),
+            letter.attempts.len().to_string(),
+            shown(last.and_then(|last| last.at)),
+            parked.to_string(),
+        ]
+    });
+    print_table(["ID", "EVENT", "STREAM", "CODE", "ATTEMPTS", "LAST", "PARKED"], rows.collect());
     Ok(Exit::Done)
 }
 
-fn letter_json(consumer: &str, letter: &DeadLetter, parked: u64, messages: &Messages) -> Value {
-    let (cover, page) = record(letter);
+fn entry_json(Entry { id, lane, parked, letter }: &Entry, messages: &Messages) -> Value {
+    let (cover, page) = letter.as_ref().map(record).unwrap_or_default();
+    let attempts = letter.iter().flat_map(|letter| &letter.attempts);
     json!({
-        "id": Id::of(consumer, letter).to_string(),
-        "consumer": consumer,
-        "lane": letter.lane,
+        "id": id.to_string(),
+        "consumer": id.consumer,
+        "lane": lane,
         "parked": parked,
-        "attempts": letter.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+        "attempts": attempts.map(attempt_json).collect::<Vec<_>>(),
         "event": page.map(|page| event_json(cover, page, messages)),
     })
 }
@@ -210,29 +243,30 @@ fn attempt_json(attempt: &proto::Attempt) -> Value {
     json!({ "at": attempt.at.map(|at| at.to_string()), "code": attempt.code, "reason": attempt.reason })
 }
 
-/// The dead letter of this id.
-async fn find(sidecar: &mut Sidecar, id: &Id) -> Result<DeadLetter, Failed> {
-    // An event that is no part of anything comes behind all parts of the one before it.
-    let before = id.event.position.checked_sub(1).map(|position| EventReference { position, part: None });
-    let request = proto::ListDeadLettersRequest { consumer: id.consumer.clone(), after: before, limit: PAGE };
-    let answer = sidecar.admin.list_dead_letters(request).await;
-    let mut letters = sidecar.answer(answer)?.dead_letters.into_iter();
-    letters
-        .find(|letter| letter.event == Some(id.event))
-        .ok_or_else(|| Failed::refused(format!("there is no dead letter {id}; `angzarr dlq` lists all")))
+/// What has this id.
+async fn find(sidecar: &mut Sidecar, id: &Id) -> Result<Entry, Failed> {
+    let found = entries(sidecar, &id.consumer).await?.into_iter().find(|entry| entry.id == *id);
+    found.ok_or_else(|| Failed::refused(format!("there is no dead letter {id}; `angzarr dlq` lists all")))
 }
 
 async fn show(connection: &Connection, sidecar: &mut Sidecar, id: &Id) -> Result<Exit, Failed> {
-    let letter = find(sidecar, id).await?;
-    let parked = parks(sidecar, &id.consumer).await?.get(&letter.lane).copied().unwrap_or_default();
+    let entry = find(sidecar, id).await?;
     let messages = Messages::of(sidecar).await?;
     if connection.is_for_programs() {
-        print(&letter_json(&id.consumer, &letter, parked, &messages));
+        print(&entry_json(&entry, &messages));
         return Ok(Exit::Done);
     }
+    let Entry { lane, parked, letter, .. } = entry;
+    let parked = if parked == 0 { "not parked".to_owned() } else { format!("{} parked", count(parked, "event")) };
+    for (what, said) in [("consumer", id.consumer.clone()), ("lane", format!("{lane} ({parked})"))] {
+        print_field(what, &said);
+    }
+    let Some(letter) = letter else {
+        tell(&"\nIt waits behind an event that was taken out, and nobody has tried to handle it since.");
+        return Ok(Exit::Done);
+    };
     let (cover, page) = record(&letter);
     let page = page.cloned().unwrap_or_default();
-    let parked = if parked == 0 { "not parked".to_owned() } else { format!("{} parked", count(parked, "event")) };
     let cause = page.cause.as_ref().map(|cause| {
         let (component, domain, sequence) = (&cause.component, &cause.domain, cause.sequence);
         format!("{component} on {domain}/{} #{sequence}", root(cause.root.as_ref()))
@@ -240,8 +274,6 @@ async fn show(connection: &Connection, sidecar: &mut Sidecar, id: &Id) -> Result
     let stream = format!("{} #{}, position {}", stream(cover), page.sequence, page.position);
     let data = page.event.as_ref().map(|event| messages.json(event)).unwrap_or_default();
     for (what, said) in [
-        ("consumer", id.consumer.clone()),
-        ("lane", format!("{} ({parked})", letter.lane)),
         ("event", event(&page)),
         ("stream", stream),
         ("recorded", shown(page.created_at)),
@@ -249,7 +281,7 @@ async fn show(connection: &Connection, sidecar: &mut Sidecar, id: &Id) -> Result
         ("cause", cause.unwrap_or_else(|| "a client's command".to_owned())),
         ("data", data.to_string()),
     ] {
-        print(&format!("{what:<13}{}", plain(&said)));
+        print_field(what, &said);
     }
     print(&"");
     let attempts = letter.attempts.into_iter().enumerate();
@@ -259,6 +291,10 @@ async fn show(connection: &Connection, sidecar: &mut Sidecar, id: &Id) -> Result
         tell(&format!("\n`angzarr trace {}` shows what it belongs to.", plain(&page.correlation_id)));
     }
     Ok(Exit::Done)
+}
+
+fn print_field(what: &str, said: &str) {
+    print(&format!("{what:<13}{}", plain(said)));
 }
 
 /// Works at the park of a dead letter's lane.
@@ -296,7 +332,12 @@ async fn take(connection: &Connection, sidecar: &mut Sidecar, taking: &Taking, w
 
 async fn remove(connection: &Connection, sidecar: &mut Sidecar, taking: &Taking) -> Result<Exit, Failed> {
     let id = &taking.id;
-    find(sidecar, id).await?;
+    let Entry { parked, .. } = find(sidecar, id).await?;
+    if parked > 0 {
+        // Without it, the park would still be there, and nothing would say why.
+        let failure = angzarr_codegen::Failure::new(format!("{id} stands at the head of a park"));
+        return Err(Failed::Refused(failure.helped("replay, skip or discard what is in the park")));
+    }
     if !confirmed(taking, "forget this dead letter")? {
         return Ok(Exit::Done);
     }

@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::connection::TOKEN;
+use super::table::plain;
 use crate::console::{Exit, refused, unreachable, usage};
 
 pub(super) enum Failed {
@@ -37,7 +38,8 @@ impl Failed {
             _ => None,
         });
         let code = info.as_ref().map(|info| info.reason.clone()).filter(|reason| !reason.is_empty());
-        let failure = Failure::new(status.message()).coded(code.unwrap_or_else(|| name(status.code()).to_owned()));
+        let failure =
+            Failure::new(plain(status.message())).coded(code.unwrap_or_else(|| name(status.code()).to_owned()));
         let failure = Failure { help, ..failure };
         if status.code() == Code::Unavailable { Failed::Unreachable(failure) } else { Failed::Refused(failure) }
     }

@@ -5,6 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::messages::Messages;
+use super::table::plain;
 use super::values::{Then, type_name};
 use super::{Connection, Failed};
 use crate::console::{Exit, print};
@@ -37,7 +38,7 @@ pub(super) async fn run(State { connection, domain, key, at }: &State) -> Result
     if connection.is_for_programs() {
         print(&json!({ "domain": domain, "key": key, "type": type_name(&state), "data": data }));
     } else {
-        print(&format!("{}\n{data:#}", type_name(&state)));
+        print(&format!("{}\n{data:#}", plain(type_name(&state))));
     }
     Ok(Exit::Done)
 }
