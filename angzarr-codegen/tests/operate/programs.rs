@@ -41,6 +41,9 @@ async fn events_and_states() {
     let mut keys: Vec<_> = roots.iter().map(|root| (root["key"].as_str().unwrap(), &root["next_sequence"])).collect();
     keys.sort_by_key(|(key, _)| *key);
     assert_eq!(keys, [("1", &json!(3)), ("2", &json!(1))]);
+    let cut = place.run(&["events", "--domain", "orders", "--limit", "1", "--json"]);
+    assert_eq!(cut.out.lines().count(), 1);
+    assert!(cut.err.starts_with("there are more"), "{}", cut.err);
 
     let state = |words: &[&str]| lines(&place, &[&["state", "stock", "kettle"], words].concat()).remove(0);
     assert_eq!(state(&[])["data"], json!({"available": "7", "reserved": "3"}));

@@ -10,13 +10,12 @@ use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
 use super::admin::limit;
-use super::book::book;
+use super::book::{book, stream};
 use super::limits::held;
 use crate::app::App;
 use crate::error::{BadBook, Error};
-use crate::id::root_id;
 use crate::proto;
-use crate::proto::stream_query::AsOf as Then;
+use crate::proto::stream_query::AsOf as Asked;
 use crate::store::{AsOf, Load, Record, Root, StreamId};
 use crate::transport::services::event_query_server::EventQuery;
 use crate::transport::status::status;
@@ -24,6 +23,7 @@ use crate::transport::status::status;
 /// How many records are read at a time.
 const PAGE: usize = 256;
 
+#[derive(Clone)]
 pub(super) struct Query {
     pub(super) app: App,
     pub(super) streams: Arc<Semaphore>,
@@ -40,16 +40,18 @@ impl EventQuery for Query {
     type SubscribeStream = Books;
 
     async fn get_event_book(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::EventBook>, Status> {
-        let asked = Asked::of(request.into_inner()).map_err(|error| status(&error))?;
-        Ok(Response::new(asked.book(&self.app).await?))
+        let book = self.stream(request.into_inner()).await.map_err(|error| status(&error))?;
+        Ok(Response::new(book))
     }
 
     async fn get_event_books(&self, request: Request<proto::GetEventBooksRequest>) -> Result<Response<Books>, Status> {
-        let asked = request.into_inner().streams.into_iter().map(Asked::of).collect::<Result<Vec<_>, _>>();
-        let (asked, app) = (asked.map_err(|error| status(&error))?, self.app.clone());
-        let books = iter(asked).then(move |asked| {
-            let app = app.clone();
-            async move { asked.book(&app).await }
+        let streams = request.into_inner().streams;
+        // What is wrong is told before anything is read.
+        streams.iter().try_for_each(|query| asked(query).map(drop)).map_err(|error| status(&error))?;
+        let this = self.clone();
+        let books = iter(streams).then(move |query| {
+            let this = this.clone();
+            async move { this.stream(query).await.map_err(|error| status(&error)) }
         });
         Ok(Response::new(held(&self.streams, books)?))
     }
@@ -90,17 +92,18 @@ impl EventQuery for Query {
     }
 
     async fn get_state(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::StateResponse>, Status> {
-        let Asked { stream, as_of, .. } = Asked::of(request.into_inner()).map_err(|error| status(&error))?;
+        let (stream, as_of) = asked(&request.into_inner()).map_err(|error| status(&error))?;
         let state = self.app.encoded_state(stream, as_of).await.map_err(|error| status(&error))?;
         Ok(Response::new(proto::StateResponse { state: state.map(|state| state.to_any()) }))
     }
 
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Result<Response<Books>, Status> {
         let wanted = request.into_inner();
-        let stream = wanted.stream.as_ref().map(stream).transpose().map_err(|error| status(&error))?;
+        let only = wanted.stream.clone().map(|cover| stream(Some(cover))).transpose();
+        let only = only.map_err(|error| status(&error.into()))?;
         let tail = Tail { app: self.app.clone(), head: self.app.head(), after: wanted.after };
         let pages = unfold(tail, |mut tail| async { Some((tail.next().await, tail)) });
-        let books = pages.map_ok(move |records| iter(wanted_of(records, &wanted, stream.as_ref())).map(Ok));
+        let books = pages.map_ok(move |records| iter(wanted_of(records, &wanted, only.as_ref())).map(Ok));
         let mut ending = self.ending.clone();
         let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
         let last = once(ready(Err(status(&Error::ShuttingDown))));
@@ -108,46 +111,28 @@ impl EventQuery for Query {
     }
 }
 
-/// Which stream, which part of it, as of when.
-struct Asked {
-    cover: proto::Cover,
-    stream: StreamId,
-    from: u32,
-    /// All, if there are none.
-    sequences: BTreeSet<u32>,
-    as_of: AsOf,
-}
-
-impl Asked {
-    fn of(query: proto::StreamQuery) -> Result<Self, Error> {
-        let cover = query.cover.ok_or(BadBook::NoCover)?;
-        let as_of = match query.as_of {
-            None => AsOf::Now,
-            Some(Then::Sequence(sequence)) => AsOf::Sequence(sequence),
-            Some(Then::Time(time)) => AsOf::Time(time),
-        };
+impl Query {
+    /// A part of a stream.
+    async fn stream(&self, query: proto::StreamQuery) -> Result<proto::EventBook, Error> {
+        let (stream, as_of) = asked(&query)?;
         let sequences = BTreeSet::from_iter(query.sequences);
-        Ok(Self { stream: stream(&cover)?, cover, from: query.first_sequence, sequences, as_of })
-    }
-
-    async fn book(self, app: &App) -> Result<proto::EventBook, Status> {
-        let Self { cover, stream, from, sequences, as_of } = self;
-        let from = sequences.first().map_or(from, |first| from.max(*first));
+        let from = sequences.first().map_or(query.first_sequence, |first| query.first_sequence.max(*first));
         let load = Load { from, as_of, ..Load::of(stream) };
-        let mut records = app.stream_events(load).await.map_err(|error| status(&error))?;
+        let mut records = self.app.stream_events(load).await?;
         records.retain(|record| sequences.is_empty() || sequences.contains(&record.sequence));
-        let empty = || proto::EventBook { cover: Some(cover), ..proto::EventBook::default() };
+        let empty = || proto::EventBook { cover: query.cover, ..proto::EventBook::default() };
         Ok(book(records).unwrap_or_else(empty))
     }
 }
 
-/// The stream of a cover: by its root, or its natural id.
-fn stream(cover: &proto::Cover) -> Result<StreamId, Error> {
-    let root = match &cover.root {
-        Some(root) => Uuid::try_from(root).map_err(BadBook::BadRoot)?,
-        None => root_id(&cover.domain, &cover.key).ok_or(BadBook::NoRoot)?,
+/// Which stream, as of when.
+fn asked(query: &proto::StreamQuery) -> Result<(StreamId, AsOf), Error> {
+    let as_of = match query.as_of {
+        None => AsOf::Now,
+        Some(Asked::Sequence(sequence)) => AsOf::Sequence(sequence),
+        Some(Asked::Time(time)) => AsOf::Time(time),
     };
-    Ok(StreamId::new(&*cover.domain, root))
+    Ok((stream(query.cover.clone())?, as_of))
 }
 
 /// What a conversation has come to so far.

@@ -21,14 +21,14 @@ pub(crate) struct Deadlines {
     /// Only those that are due by then, like 2030-01-31T12:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
-    /// List so many at most, the earliest first.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    /// List so many at most, the earliest first; at most 1000.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
 }
 
 pub(super) async fn run(Deadlines { connection, domain, until, limit }: &Deadlines) -> Result<Exit, Failed> {
     let mut sidecar = connection.sidecar()?;
-    let (until, domain, limit) = (*until, domain.clone().unwrap_or_default(), (*limit).max(1));
+    let (until, domain, limit) = (*until, domain.clone().unwrap_or_default(), *limit);
     let answer = sidecar.admin.list_deadlines(proto::ListDeadlinesRequest { until, limit, domain }).await;
     let deadlines = sidecar.answer(answer)?.deadlines;
     let is_cut = deadlines.len() == limit as usize;

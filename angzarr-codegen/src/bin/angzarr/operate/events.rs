@@ -10,6 +10,12 @@ use super::values::{Then, event, event_json, root, shown, stream};
 use super::{Connection, Failed, Sidecar};
 use crate::console::{Exit, is_lost, print, tell};
 
+/// How many records of a stream a sidecar gives at a time, if it does not give all.
+const PIECE: u32 = 1_000;
+
+/// How many roots are asked for at a time.
+const PAGE: u32 = 500;
+
 #[derive(Args, Debug)]
 pub(crate) struct Events {
     #[command(flatten)]
@@ -59,7 +65,7 @@ pub(super) async fn run(arguments: &Events) -> Result<Exit, Failed> {
 async fn events(arguments: &Events, sidecar: &mut Sidecar) -> Result<Exit, Failed> {
     let books = match &arguments.correlation {
         Some(correlation_id) => conversation(sidecar, correlation_id).await?,
-        None => vec![book(arguments, sidecar).await?],
+        None => books(arguments, sidecar).await?,
     };
     let messages = Messages::of(sidecar).await?;
     let found = books.iter().flat_map(|book| book.pages.iter().map(move |page| (book.cover.as_ref(), page)));
@@ -82,12 +88,24 @@ fn cover(arguments: &Events) -> Option<proto::Cover> {
     Some(proto::Cover { domain, key, ..proto::Cover::default() })
 }
 
-async fn book(arguments: &Events, sidecar: &mut Sidecar) -> Result<proto::EventBook, Failed> {
+/// A stream, or the part of it that is wanted. A sidecar may give it piece by piece.
+async fn books(arguments: &Events, sidecar: &mut Sidecar) -> Result<Vec<proto::EventBook>, Failed> {
     let as_of = arguments.to.map(AsOf::Sequence).or(arguments.as_of.map(AsOf::from));
-    let first_sequence = arguments.from.unwrap_or_default();
-    let query = proto::StreamQuery { cover: cover(arguments), first_sequence, as_of, ..Default::default() };
-    let answer = sidecar.query.get_event_book(query).await;
-    sidecar.answer(answer)
+    let mut first_sequence = arguments.from.unwrap_or_default();
+    let mut books = Vec::new();
+    loop {
+        let query = proto::StreamQuery { cover: cover(arguments), first_sequence, as_of, ..Default::default() };
+        let answer = sidecar.query.get_event_book(query).await;
+        let book = sidecar.answer(answer)?;
+        let next_sequence = book.next_sequence;
+        // A piece without events is one of bookkeeping only.
+        let last = book.pages.last().map(|page| page.sequence.saturating_add(1));
+        first_sequence = last.unwrap_or_else(|| first_sequence.saturating_add(PIECE)).max(first_sequence);
+        books.push(book);
+        if first_sequence >= next_sequence {
+            return Ok(books);
+        }
+    }
 }
 
 /// All books of a conversation, in the order of the log.
@@ -112,10 +130,20 @@ fn is_event(page: &proto::EventPage) -> bool {
 }
 
 async fn roots(arguments: &Events, sidecar: &mut Sidecar, domain: &str) -> Result<Exit, Failed> {
-    let request = proto::ListRootsRequest { domain: domain.to_owned(), after: None, limit: arguments.limit.max(1) };
-    let answer = sidecar.query.list_roots(request).await;
-    let roots = sidecar.answer(answer)?.roots;
-    let is_cut = roots.len() == arguments.limit.max(1) as usize;
+    let mut roots: Vec<proto::Root> = Vec::new();
+    let wanted = arguments.limit as usize;
+    let is_cut = loop {
+        let after = roots.last().and_then(|root| root.cover.as_ref()?.root.clone());
+        let request = proto::ListRootsRequest { domain: domain.to_owned(), after, limit: PAGE };
+        let answer = sidecar.query.list_roots(request).await;
+        let page = sidecar.answer(answer)?.roots;
+        let is_last = page.len() < PAGE as usize;
+        roots.extend(page);
+        if is_last || roots.len() > wanted {
+            break roots.len() > wanted;
+        }
+    };
+    roots.truncate(wanted);
     let rows = roots.into_iter().map(|found| {
         let cover = found.cover.unwrap_or_default();
         (root(cover.root.as_ref()), cover.key, found.next_sequence)
@@ -130,7 +158,7 @@ async fn roots(arguments: &Events, sidecar: &mut Sidecar, domain: &str) -> Resul
         print_table(["KEY", "ROOT", "RECORDS"], rows.collect());
     }
     if is_cut {
-        tell(&"there may be more; `--limit` says how many are listed");
+        tell(&"there are more; `--limit` says how many are listed");
     }
     Ok(Exit::Done)
 }
