@@ -72,8 +72,8 @@ bench:
 # What CI looks at before it tests.
 lint: lint-proto lint-deploy
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	cargo clippy --workspace --all-targets --features angzarr-codegen/operate -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features angzarr-codegen/operate
 
 # buf from whichever package registry the machine has a client for.
 lint-proto:

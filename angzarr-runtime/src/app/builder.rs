@@ -35,6 +35,8 @@ pub struct AppBuilder {
     drain: Duration,
     clock: Clock,
     routes: Option<Arc<dyn Unopened>>,
+    #[cfg(feature = "grpc")]
+    descriptors: Vec<bytes::Bytes>,
 }
 
 impl AppBuilder {
@@ -47,6 +49,8 @@ impl AppBuilder {
             drain: DEFAULT_WAIT,
             clock: Clock::default(),
             routes: None,
+            #[cfg(feature = "grpc")]
+            descriptors: Vec::new(),
         }
     }
 
@@ -88,6 +92,7 @@ impl AppBuilder {
     /// Adds components whose handlers are in a service.
     #[cfg(feature = "grpc")]
     pub fn remote(mut self, service: crate::transport::Remote) -> Self {
+        self.descriptors.push(service.described().descriptors.clone());
         self.registrations.extend(service.components());
         self
     }
@@ -171,9 +176,21 @@ impl AppBuilder {
             }
         }
         let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
-        let drain = self.drain;
-        let inner =
-            Inner { log, router, sagas, process_managers, views, view_names, consumers, tasks, stop, open, drain };
+        let inner = Inner {
+            log,
+            router,
+            sagas,
+            process_managers,
+            views,
+            view_names,
+            consumers,
+            tasks,
+            stop,
+            open,
+            drain: self.drain,
+            #[cfg(feature = "grpc")]
+            descriptors: self.descriptors,
+        };
         Ok(App { inner: Arc::new(inner) })
     }
 }

@@ -74,6 +74,9 @@ struct Inner {
     open: RwLock<bool>,
     /// How long shutting down waits for consumers.
     drain: Duration,
+    /// What services have described their messages with: an encoded set of files each.
+    #[cfg(feature = "grpc")]
+    descriptors: Vec<bytes::Bytes>,
 }
 
 impl std::fmt::Debug for App {

@@ -1,5 +1,7 @@
 //! Reading: streams and states as they are or were, conversations, the log.
 
+use uuid::Uuid;
+
 use super::{App, Inner};
 use crate::component::{StateMessage, Stateful};
 use crate::coordinator::log::Stretch;
@@ -9,7 +11,7 @@ use crate::failure::Failure;
 use crate::id::root_id;
 #[cfg(feature = "grpc")]
 use crate::message::Payload;
-use crate::store::{AsOf, Load, Record, StreamId};
+use crate::store::{AsOf, Load, Record, Root, StreamId};
 
 /// A stretch of the log, or of a conversation, with events in their current versions.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,12 +167,44 @@ impl App {
         LogSlice::of(self.inner.log.current(stored, |_| true))
     }
 
+    /// Up to `limit` roots of a domain that something was recorded under and that are behind `after`, in the order of
+    /// their bytes.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/example.rs"));
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), angzarr_runtime::Error> {
+    /// # let app = example().await?;
+    /// app.send(Open { account: "a".into() }).await?;
+    /// app.send(Deposit { account: "a".into(), amount: 70 }).await?;
+    ///
+    /// let roots = app.roots("accounts", None, 100).await?;
+    /// assert_eq!((&*roots[0].key, roots[0].next_sequence), ("a", 2));
+    /// assert_eq!(app.roots("accounts", Some(roots[0].root), 100).await?, []);
+    /// # app.shutdown().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What the store can yield; a domain that nothing was recorded in has no roots.
+    pub async fn roots(&self, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, Error> {
+        Ok(self.inner.log.store.roots(domain, after, limit).await?)
+    }
+
     /// Up to `limit` stored records after position `after`, of all streams.
     ///
     /// # Errors
     /// What the store and upcasters can yield.
     pub async fn read_log(&self, after: u64, limit: usize) -> Result<LogSlice, Error> {
         LogSlice::of(self.inner.log.read(after, limit, |_| true).await?)
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl App {
+    /// What services have described their messages with: an encoded `google.protobuf.FileDescriptorSet` each.
+    pub(crate) fn descriptors(&self) -> &[bytes::Bytes] {
+        &self.inner.descriptors
     }
 }
 

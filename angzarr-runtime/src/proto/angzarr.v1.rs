@@ -859,7 +859,7 @@ impl ::prost::Name for RemoveDeadLetterResponse {
         "type.googleapis.com/angzarr.v1.RemoveDeadLetterResponse".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDeadlinesRequest {
     /// Those that are due by then; all, if it is absent.
     #[prost(message, optional, tag = "1")]
@@ -867,6 +867,9 @@ pub struct ListDeadlinesRequest {
     /// 100 if it is 0.
     #[prost(uint32, tag = "2")]
     pub limit: u32,
+    /// Only those of this process manager's domain, if it is not empty.
+    #[prost(string, tag = "3")]
+    pub domain: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ListDeadlinesRequest {
     const NAME: &'static str = "ListDeadlinesRequest";
@@ -934,6 +937,9 @@ impl ::prost::Name for ListViewsRequest {
 pub struct ListViewsResponse {
     #[prost(message, repeated, tag = "1")]
     pub views: ::prost::alloc::vec::Vec<ViewStatus>,
+    /// The last position of the log.
+    #[prost(uint64, tag = "2")]
+    pub head: u64,
 }
 impl ::prost::Name for ListViewsResponse {
     const NAME: &'static str = "ListViewsResponse";
@@ -1050,6 +1056,34 @@ impl ::prost::Name for WarmStates {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.WarmStates".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDescriptorsRequest {}
+impl ::prost::Name for GetDescriptorsRequest {
+    const NAME: &'static str = "GetDescriptorsRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetDescriptorsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetDescriptorsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDescriptorsResponse {
+    /// One encoded google.protobuf.FileDescriptorSet for each service, with everything that it imports.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub file_descriptor_sets: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+impl ::prost::Name for GetDescriptorsResponse {
+    const NAME: &'static str = "GetDescriptorsResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetDescriptorsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetDescriptorsResponse".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2152,6 +2186,9 @@ pub struct StreamQuery {
     /// The first sequence that is wanted.
     #[prost(uint32, tag = "2")]
     pub first_sequence: u32,
+    /// Only events with these sequences; all, if there are none.
+    #[prost(uint32, repeated, tag = "3")]
+    pub sequences: ::prost::alloc::vec::Vec<u32>,
     #[prost(oneof = "stream_query::AsOf", tags = "10, 11")]
     pub as_of: ::core::option::Option<stream_query::AsOf>,
 }
@@ -2175,6 +2212,91 @@ impl ::prost::Name for StreamQuery {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.StreamQuery".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetEventBooksRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub streams: ::prost::alloc::vec::Vec<StreamQuery>,
+}
+impl ::prost::Name for GetEventBooksRequest {
+    const NAME: &'static str = "GetEventBooksRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetEventBooksRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetEventBooksRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConversationRequest {
+    #[prost(string, tag = "1")]
+    pub correlation_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetConversationRequest {
+    const NAME: &'static str = "GetConversationRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetConversationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetConversationRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRootsRequest {
+    #[prost(string, tag = "1")]
+    pub domain: ::prost::alloc::string::String,
+    /// Those behind this one.
+    #[prost(message, optional, tag = "2")]
+    pub after: ::core::option::Option<Uuid>,
+    /// 100 if it is 0.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
+}
+impl ::prost::Name for ListRootsRequest {
+    const NAME: &'static str = "ListRootsRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListRootsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListRootsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRootsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub roots: ::prost::alloc::vec::Vec<Root>,
+}
+impl ::prost::Name for ListRootsResponse {
+    const NAME: &'static str = "ListRootsResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListRootsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListRootsResponse".into()
+    }
+}
+/// A stream that holds something.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Root {
+    /// Its domain, root and natural id.
+    #[prost(message, optional, tag = "1")]
+    pub cover: ::core::option::Option<Cover>,
+    #[prost(uint32, tag = "2")]
+    pub next_sequence: u32,
+}
+impl ::prost::Name for Root {
+    const NAME: &'static str = "Root";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Root".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Root".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2204,6 +2326,9 @@ pub struct SubscribeRequest {
     /// Only events of these domains; all, if there are none.
     #[prost(string, repeated, tag = "3")]
     pub domains: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Only events of this stream, if it is there: by its root or its natural id.
+    #[prost(message, optional, tag = "4")]
+    pub stream: ::core::option::Option<Cover>,
 }
 impl ::prost::Name for SubscribeRequest {
     const NAME: &'static str = "SubscribeRequest";

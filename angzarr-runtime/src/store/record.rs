@@ -25,6 +25,17 @@ impl StreamId {
     }
 }
 
+/// One of the roots of a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The root.
+    pub root: Uuid,
+    /// Its natural id.
+    pub key: Arc<str>,
+    /// How many records its stream holds, which is its next sequence; at least 1.
+    pub next_sequence: u32,
+}
+
 /// What a record is; the numbers are those of `angzarr.v1.EventPage.Kind`, and stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecordKind {

@@ -12,7 +12,7 @@ use crate::proto;
 pub struct Described {
     pub(super) pool: DescriptorPool,
     /// The descriptors as they came.
-    pub(super) descriptors: bytes::Bytes,
+    pub(crate) descriptors: bytes::Bytes,
     pub(super) components: Vec<proto::ComponentDescription>,
     messages: HashMap<String, proto::MessageDescription>,
 }

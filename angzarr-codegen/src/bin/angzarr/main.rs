@@ -10,6 +10,8 @@ mod input;
 mod ir;
 mod lock;
 mod new;
+#[cfg(feature = "operate")]
+mod operate;
 #[cfg(unix)]
 mod run;
 mod save;
@@ -56,6 +58,9 @@ enum Command {
     /// Run services and their sidecars on this machine, from one file.
     #[cfg(unix)]
     Run(run::Run),
+    #[cfg(feature = "operate")]
+    #[command(flatten)]
+    Operate(operate::Operate),
     /// Print a script that completes the words of this command in a shell.
     Completions(shell::Completions),
     /// Print a manual page, in the format of man(1).
@@ -80,6 +85,8 @@ fn main() -> ExitCode {
         Command::New(arguments) => new::run(&arguments),
         #[cfg(unix)]
         Command::Run(arguments) => run::run(&arguments),
+        #[cfg(feature = "operate")]
+        Command::Operate(operation) => operate::run(&operation),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     };

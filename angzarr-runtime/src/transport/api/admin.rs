@@ -31,7 +31,7 @@ fn answered<T>(result: Result<T, Error>) -> Result<T, Status> {
     result.map_err(|error| status(&error))
 }
 
-fn limit(given: u32) -> usize {
+pub(super) fn limit(given: u32) -> usize {
     usize::try_from(if given == 0 { LIMIT } else { given }).unwrap_or(usize::MAX)
 }
 
@@ -127,8 +127,9 @@ impl admin_server::Admin for Admin {
         &self,
         request: Request<proto::ListDeadlinesRequest>,
     ) -> Result<Response<proto::ListDeadlinesResponse>, Status> {
-        let proto::ListDeadlinesRequest { until, limit: given } = request.into_inner();
-        let pending = answered(self.0.deadlines(until.unwrap_or(LAST), limit(given)).await)?;
+        let proto::ListDeadlinesRequest { until, limit: given, domain } = request.into_inner();
+        let domain = Some(&*domain).filter(|domain| !domain.is_empty());
+        let pending = answered(self.0.deadlines(domain, until.unwrap_or(LAST), limit(given)).await)?;
         let deadlines = pending.into_iter().map(|(process_manager, deadline)| {
             let set: Option<proto::DeadlineSet> = prost::Message::decode(deadline.record.payload.value.clone()).ok();
             let event = set.and_then(|set| set.event);
@@ -151,7 +152,7 @@ impl admin_server::Admin for Admin {
             checkpoint: view.checkpoint,
             stopped: view.stopped.map(|(position, reason)| format!("before {position}: {reason}")).unwrap_or_default(),
         });
-        Ok(Response::new(proto::ListViewsResponse { views: views.collect() }))
+        Ok(Response::new(proto::ListViewsResponse { views: views.collect(), head: *self.0.head().borrow() }))
     }
 
     async fn rebuild_view(
@@ -173,6 +174,14 @@ impl admin_server::Admin for Admin {
             bytes: count(bytes),
         });
         Ok(Response::new(proto::ListWarmStatesResponse { aggregates: aggregates.collect() }))
+    }
+
+    async fn get_descriptors(
+        &self,
+        _: Request<proto::GetDescriptorsRequest>,
+    ) -> Result<Response<proto::GetDescriptorsResponse>, Status> {
+        let file_descriptor_sets = self.0.descriptors().to_vec();
+        Ok(Response::new(proto::GetDescriptorsResponse { file_descriptor_sets }))
     }
 }
 

@@ -7,9 +7,20 @@ use uuid::Uuid;
 use crate::coordinator::elsewhere::Waited;
 use crate::coordinator::outcome::{CausedBook, Outcome, WaitFailure};
 use crate::error::{BadBook, Error};
+use crate::id::root_id;
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, Record, RecordKind, StreamId, Trace};
+
+/// The stream that a cover names: by its root or, without one, by the natural id.
+pub(super) fn stream(cover: Option<proto::Cover>) -> Result<StreamId, BadBook> {
+    let cover = cover.ok_or(BadBook::NoCover)?;
+    let root = match &cover.root {
+        Some(root) => Uuid::try_from(root).map_err(BadBook::BadRoot)?,
+        None => root_id(&cover.domain, &cover.key).ok_or(BadBook::NoRoot)?,
+    };
+    Ok(StreamId::new(cover.domain, root))
+}
 
 /// Records of one stream as a book; none if there are no records.
 pub(in crate::transport) fn book(records: Vec<Record>) -> Option<proto::EventBook> {

@@ -352,6 +352,31 @@ pub mod admin_client {
                 .insert(GrpcMethod::new("angzarr.v1.Admin", "ListWarmStates"));
             self.inner.unary(req, path, codec).await
         }
+        /// What events, states and commands are made of, as far as services have described it: for whoever shows them.
+        pub async fn get_descriptors(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::GetDescriptorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::GetDescriptorsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.Admin/GetDescriptors",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.Admin", "GetDescriptors"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -451,6 +476,14 @@ pub mod admin_server {
             request: tonic::Request<crate::proto::ListWarmStatesRequest>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::ListWarmStatesResponse>,
+            tonic::Status,
+        >;
+        /// What events, states and commands are made of, as far as services have described it: for whoever shows them.
+        async fn get_descriptors(
+            &self,
+            request: tonic::Request<crate::proto::GetDescriptorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::GetDescriptorsResponse>,
             tonic::Status,
         >;
     }
@@ -1012,6 +1045,51 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListWarmStatesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.Admin/GetDescriptors" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDescriptorsSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<crate::proto::GetDescriptorsRequest>
+                    for GetDescriptorsSvc<T> {
+                        type Response = crate::proto::GetDescriptorsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::GetDescriptorsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::get_descriptors(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDescriptorsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4012,6 +4090,81 @@ pub mod event_query_client {
                 .insert(GrpcMethod::new("angzarr.v1.EventQuery", "GetEventBook"));
             self.inner.unary(req, path, codec).await
         }
+        /// The same for several streams, one book each, in the order in which they are asked for.
+        pub async fn get_event_books(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::GetEventBooksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<crate::proto::EventBook>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.EventQuery/GetEventBooks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.EventQuery", "GetEventBooks"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Every record of a conversation up to now, bookkeeping too, in the order of the log.
+        pub async fn get_conversation(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::GetConversationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<crate::proto::EventBook>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.EventQuery/GetConversation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.EventQuery", "GetConversation"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// The streams of a domain, in the order of their roots.
+        pub async fn list_roots(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::ListRootsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::ListRootsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.EventQuery/ListRoots",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.EventQuery", "ListRoots"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The state that one stream folds to.
         pub async fn get_state(
             &mut self,
@@ -4083,6 +4236,42 @@ pub mod event_query_server {
             request: tonic::Request<crate::proto::StreamQuery>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::EventBook>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the GetEventBooks method.
+        type GetEventBooksStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<crate::proto::EventBook, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The same for several streams, one book each, in the order in which they are asked for.
+        async fn get_event_books(
+            &self,
+            request: tonic::Request<crate::proto::GetEventBooksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::GetEventBooksStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the GetConversation method.
+        type GetConversationStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<crate::proto::EventBook, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Every record of a conversation up to now, bookkeeping too, in the order of the log.
+        async fn get_conversation(
+            &self,
+            request: tonic::Request<crate::proto::GetConversationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::GetConversationStream>,
+            tonic::Status,
+        >;
+        /// The streams of a domain, in the order of their roots.
+        async fn list_roots(
+            &self,
+            request: tonic::Request<crate::proto::ListRootsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::ListRootsResponse>,
             tonic::Status,
         >;
         /// The state that one stream folds to.
@@ -4212,6 +4401,145 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetEventBookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.EventQuery/GetEventBooks" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEventBooksSvc<T: EventQuery>(pub Arc<T>);
+                    impl<
+                        T: EventQuery,
+                    > tonic::server::ServerStreamingService<
+                        crate::proto::GetEventBooksRequest,
+                    > for GetEventBooksSvc<T> {
+                        type Response = crate::proto::EventBook;
+                        type ResponseStream = T::GetEventBooksStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::GetEventBooksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventQuery>::get_event_books(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEventBooksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.EventQuery/GetConversation" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetConversationSvc<T: EventQuery>(pub Arc<T>);
+                    impl<
+                        T: EventQuery,
+                    > tonic::server::ServerStreamingService<
+                        crate::proto::GetConversationRequest,
+                    > for GetConversationSvc<T> {
+                        type Response = crate::proto::EventBook;
+                        type ResponseStream = T::GetConversationStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::GetConversationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventQuery>::get_conversation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetConversationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.EventQuery/ListRoots" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRootsSvc<T: EventQuery>(pub Arc<T>);
+                    impl<
+                        T: EventQuery,
+                    > tonic::server::UnaryService<crate::proto::ListRootsRequest>
+                    for ListRootsSvc<T> {
+                        type Response = crate::proto::ListRootsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::ListRootsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventQuery>::list_roots(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRootsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
