@@ -214,6 +214,7 @@ impl Waiting<'_> {
         loop {
             let stored = log.store.read_correlated(&self.conversation, self.read, PAGE).await?;
             let (count, last) = (stored.len(), stored.last().map(|record| record.position));
+            let answers = log.upcasts.ask(&stored).await;
             for record in stored {
                 let Some(cause) = record.trace.cause.clone() else { continue };
                 let parent = (cause.domain.to_string(), cause.root, cause.sequence);
@@ -224,7 +225,7 @@ impl Waiting<'_> {
                 self.check(&record)?;
                 let continues = books.last().and_then(|book| book.last()).is_some_and(|last| record.continues(last));
                 let mut current = Vec::new();
-                log.upcasts.current(record, &mut current)?;
+                log.upcasts.current(record, &answers, &mut current)?;
                 match books.last_mut().filter(|_| continues) {
                     Some(book) => book.extend(current),
                     None => books.push(current),

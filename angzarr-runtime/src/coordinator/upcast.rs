@@ -1,4 +1,7 @@
 //! Old versions of events become current ones on every read path.
+//!
+//! Whoever reads records asks services first for all that their upcasters make of these, which is nothing to wait for where
+//! no service has any. What records are today can then be told at once, in any order.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,6 +19,35 @@ const LONGEST_CHAIN: usize = 64;
 #[derive(Default)]
 pub(crate) struct Upcasts {
     domains: HashMap<&'static str, Domain>,
+    /// Whether any step is made by a service.
+    has_hooks: bool,
+}
+
+/// What services have made of events.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    /// By the full name of the upcaster.
+    by_upcaster: HashMap<&'static str, HashMap<Payload, Result<Vec<Payload>, Failure>>>,
+}
+
+impl Answers {
+    fn find(&self, upcaster: &str, event: &Payload) -> Option<&Result<Vec<Payload>, Failure>> {
+        self.by_upcaster.get(upcaster)?.get(event)
+    }
+
+    /// Why a service gave no answer, if it may give one later.
+    pub(crate) fn unavailable(&self) -> Option<Failure> {
+        let mut answers = self.by_upcaster.values().flat_map(HashMap::values);
+        answers.find_map(|answer| answer.as_ref().err().filter(|failure| failure.retryable()).map(again))
+    }
+}
+
+/// The end of an event's chains, as far as it is known.
+#[derive(Default)]
+struct Followed {
+    current: Vec<Payload>,
+    /// Those that a service has to be asked for.
+    unasked: Vec<(Arc<dyn UpcasterLogic>, Payload)>,
 }
 
 #[derive(Default)]
@@ -40,6 +72,7 @@ impl Upcasts {
     /// The name of a type that another one upcasts already.
     pub(crate) fn add(&mut self, logic: &Arc<dyn UpcasterLogic>) -> Result<(), &'static str> {
         let domain = self.domains.entry(logic.spec().domain).or_default();
+        self.has_hooks |= logic.hooks().is_some();
         for (from, to) in logic.spec().steps {
             domain.chain.insert(format!("{from}>{}", to.join("+")));
             if domain.steps.insert(from, logic.clone()).is_some() {
@@ -100,13 +133,54 @@ impl Upcasts {
         self.domains.get(domain).into_iter().flat_map(|domain| domain.chain.iter().map(String::as_str))
     }
 
-    /// Adds what a stored record is today to `records`: itself, its successor, several parts, or nothing.
-    pub(crate) fn current(&self, record: Record, records: &mut Vec<Record>) -> Result<(), Failure> {
+    /// What services make of those records among these that they upcast.
+    pub(crate) fn ask<'a, R>(&self, records: R) -> impl Future<Output = Answers> + Send + use<'_, 'a, R>
+    where
+        R: IntoIterator<Item = &'a Record>,
+    {
+        let old =
+            |record: &&Record| record.kind.is_event() && self.is_old(&record.stream.domain, &record.payload.type_name);
+        let mut events = Vec::new();
+        if self.has_hooks {
+            let old = records.into_iter().filter(old);
+            events.extend(old.map(|record| (record.stream.domain.clone(), record.payload.clone())));
+        }
+        self.ask_for(events)
+    }
+
+    /// Asks for a step of every event, then for a step of what is still old then, until nothing is.
+    async fn ask_for(&self, mut events: Vec<(Arc<str>, Payload)>) -> Answers {
+        let mut answers = Answers::default();
+        while !events.is_empty() {
+            let mut unasked: HashMap<&'static str, (Arc<dyn UpcasterLogic>, Vec<Payload>)> = HashMap::new();
+            events.retain(|(domain, event)| {
+                let mut followed = Followed::default();
+                // What fails is told to whoever reads it.
+                let _ = self.follow(domain, event.clone(), LONGEST_CHAIN, &answers, &mut followed);
+                let waits = !followed.unasked.is_empty();
+                for (logic, event) in followed.unasked {
+                    unasked.entry(logic.spec().name).or_insert_with(|| (logic, Vec::new())).1.push(event);
+                }
+                waits
+            });
+            for (name, (logic, events)) in unasked {
+                if let Some(hooks) = logic.hooks() {
+                    answers.by_upcaster.entry(name).or_default().extend(hooks.ask(events).await);
+                }
+            }
+        }
+        answers
+    }
+
+    /// Adds what a stored record is today to `records`: itself, its successor, several parts, or nothing. Services were
+    /// asked for it before.
+    pub(crate) fn current(&self, record: Record, answers: &Answers, records: &mut Vec<Record>) -> Result<(), Failure> {
         if !record.kind.is_event() || !self.is_old(&record.stream.domain, &record.payload.type_name) {
             records.push(record);
             return Ok(());
         }
-        let payloads = self.read_as(&record.stream.domain, &record.payload).map_err(|failure| at(&record, &failure))?;
+        let read = self.read_as(&record.stream.domain, &record.payload, answers);
+        let payloads = read.map_err(|failure| at(&record, &failure))?;
         let parts = match payloads.len() {
             1 => 0,
             several => u32::try_from(several).unwrap_or(u32::MAX),
@@ -120,30 +194,72 @@ impl Upcasts {
         Ok(())
     }
 
-    /// What an event is read as today.
-    pub(crate) fn read_as(&self, domain: &str, payload: &Payload) -> Result<Vec<Payload>, Failure> {
-        let mut found = Vec::new();
-        self.follow(domain, payload.clone(), LONGEST_CHAIN, &mut found)?;
-        Ok(found)
+    /// What stored records are today.
+    pub(crate) async fn all_current(&self, stored: Vec<Record>) -> Result<Vec<Record>, Failure> {
+        let answers = self.ask(&stored).await;
+        let mut records = Vec::with_capacity(stored.len());
+        for record in stored {
+            self.current(record, &answers, &mut records)?;
+        }
+        Ok(records)
     }
 
-    fn follow(&self, domain: &str, mut payload: Payload, left: usize, found: &mut Vec<Payload>) -> Result<(), Failure> {
+    /// Whether events of a domain can be read.
+    pub(crate) async fn check(&self, domain: &str, events: Vec<Payload>) -> Result<(), Failure> {
+        let name = Arc::<str>::from(domain);
+        let answers = self.ask_for(events.iter().map(|event| (name.clone(), event.clone())).collect()).await;
+        events.iter().try_for_each(|event| self.read_as(domain, event, &answers).map(drop))
+    }
+
+    /// What an event is read as today. Services were asked for it before.
+    pub(crate) fn read_as(&self, domain: &str, payload: &Payload, answers: &Answers) -> Result<Vec<Payload>, Failure> {
+        let mut followed = Followed::default();
+        self.follow(domain, payload.clone(), LONGEST_CHAIN, answers, &mut followed)?;
+        match followed.unasked.first() {
+            None => Ok(followed.current),
+            Some((logic, event)) => {
+                let message = format!("`{}` upcasts `{}` in a service", logic.spec().name, event.type_name);
+                Err(Failure::new("UPCAST_UNASKED", message))
+            }
+        }
+    }
+
+    fn follow(
+        &self,
+        domain: &str,
+        mut payload: Payload,
+        left: usize,
+        answers: &Answers,
+        followed: &mut Followed,
+    ) -> Result<(), Failure> {
         let known = self.domains.get(domain);
         if let Some(current) = known.and_then(|domain| domain.names.get(&*payload.type_name)) {
             payload.type_name = (*current).into();
         }
         let step = known.and_then(|domain| domain.steps.get(&*payload.type_name));
         let Some(logic) = step else {
-            found.push(payload);
+            followed.current.push(payload);
             return Ok(());
         };
         if left == 0 {
             return Err(Failure::new("UPCAST_CYCLE", format!("`{}` is upcast in a circle", payload.type_name)));
         }
         let name = logic.spec().name;
+        if logic.hooks().is_some_and(|hooks| hooks.make(&payload.type_name)) {
+            match answers.find(name, &payload) {
+                None => followed.unasked.push((logic.clone(), payload)),
+                Some(Err(failure)) => return Err(again(failure)),
+                Some(Ok(successors)) => {
+                    for next in successors {
+                        self.follow(domain, next.clone(), left - 1, answers, followed)?;
+                    }
+                }
+            }
+            return Ok(());
+        }
         for emission in guarded(name, || logic.upcast(&payload))? {
             match emission {
-                Emission::Event(next) => self.follow(domain, next, left - 1, found)?,
+                Emission::Event(next) => self.follow(domain, next, left - 1, answers, followed)?,
                 Emission::Command(_) => {
                     return Err(Failure::new("UPCAST_TO_COMMAND", format!("`{name}` upcast to a command")));
                 }
@@ -151,6 +267,11 @@ impl Upcasts {
         }
         Ok(())
     }
+}
+
+/// The same failure for somebody else.
+fn again(failure: &Failure) -> Failure {
+    failure.reworded(failure.message().to_owned())
 }
 
 fn at(record: &Record, failure: &Failure) -> Failure {
@@ -178,8 +299,8 @@ mod tests {
 
         let old = Payload { type_name: "t.v0.Done".into(), value: vec![8, 1].into() };
         let current = Payload { type_name: "t.v1.Done".into(), ..old.clone() };
-        assert_eq!(upcasts.read_as("doer", &old).unwrap(), [current]);
-        assert_eq!(upcasts.read_as("other", &old).unwrap(), [old]);
+        let read_as = |domain| upcasts.read_as(domain, &old, &Answers::default()).unwrap();
+        assert_eq!((read_as("doer"), read_as("other")), (vec![current], vec![old.clone()]));
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::store::{EventRef, Lease, Record, TakenOrder};
 use deadlines::Deadlines;
 use handling::Handled;
 use orders::Work;
+use reading::Page;
 
 /// How many records are read at a time.
 pub(super) const BATCH: usize = 1024;
@@ -64,7 +65,7 @@ pub(super) enum Halt {
 
 /// Something that took time, and is over.
 enum Happened {
-    Read(Tried<Vec<Record>>),
+    Read(Tried<Page>),
     Handled(Handled),
     Joined(Vec<Joining>, Tried<()>),
     Committed(u64, Tried<()>),
@@ -263,15 +264,15 @@ impl<'a> Tail<'a> {
         match happened {
             Happened::Read(tried) => {
                 self.reading = false;
-                let records = self.done(self.window.read() + 1, tried);
+                let page = self.done(self.window.read() + 1, tried);
                 // Once it ends, nothing more is begun: a lane whose event was given up half-way looks free.
-                if let Some(records) = records.filter(|_| !self.ends()) {
-                    self.at_end = records.len() < BATCH;
+                if let Some(page) = page.filter(|_| !self.ends()) {
+                    self.at_end = page.records.len() < BATCH;
                     // The next page comes while this one is handled.
-                    if let Some(last) = records.last().filter(|_| !self.at_end && self.has_room()) {
+                    if let Some(last) = page.records.last().filter(|_| !self.at_end && self.has_room()) {
                         self.read(last.position);
                     }
-                    self.take_in(records);
+                    self.take_in(page);
                 }
             }
             Happened::Handled(handled) => self.handled(handled),
