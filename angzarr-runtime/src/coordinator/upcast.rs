@@ -19,7 +19,7 @@ const LONGEST_CHAIN: usize = 64;
 #[derive(Default)]
 pub(crate) struct Upcasts {
     domains: HashMap<&'static str, Domain>,
-    /// Whether any step is made by a service.
+    /// Whether any domain has a step that a service makes.
     has_hooks: bool,
 }
 
@@ -57,6 +57,8 @@ struct Domain {
     names: HashMap<&'static str, &'static str>,
     /// Steps and names as text, in the order of their names: part of snapshots' fingerprints.
     chain: BTreeSet<String>,
+    /// Whether any of the steps is made by a service.
+    has_hooks: bool,
 }
 
 impl std::fmt::Debug for Upcasts {
@@ -73,6 +75,7 @@ impl Upcasts {
     pub(crate) fn add(&mut self, logic: &Arc<dyn UpcasterLogic>) -> Result<(), &'static str> {
         let domain = self.domains.entry(logic.spec().domain).or_default();
         self.has_hooks |= logic.hooks().is_some();
+        domain.has_hooks |= logic.hooks().is_some();
         for (from, to) in logic.spec().steps {
             domain.chain.insert(format!("{from}>{}", to.join("+")));
             if domain.steps.insert(from, logic.clone()).is_some() {
@@ -138,14 +141,17 @@ impl Upcasts {
     where
         R: IntoIterator<Item = &'a Record>,
     {
-        let old =
-            |record: &&Record| record.kind.is_event() && self.is_old(&record.stream.domain, &record.payload.type_name);
         let mut events = Vec::new();
         if self.has_hooks {
-            let old = records.into_iter().filter(old);
+            let old = records.into_iter().filter(|record| record.kind.is_event() && self.may_need_service(record));
             events.extend(old.map(|record| (record.stream.domain.clone(), record.payload.clone())));
         }
         self.ask_for(events)
+    }
+
+    fn may_need_service(&self, record: &Record) -> bool {
+        self.domains.get(&*record.stream.domain).is_some_and(|domain| domain.has_hooks)
+            && self.is_old(&record.stream.domain, &record.payload.type_name)
     }
 
     /// Asks for a step of every event, then for a step of what is still old then, until nothing is.
