@@ -8,7 +8,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::business::{Request, Source, Work};
-use super::consumer::{Consumer, Lane, of_stream};
+use super::consumer::{Consumer, ConsumerKind, Lane, of_stream};
 use super::guarded_async;
 use super::outgoing::{Router, cause, command_book, context, trigger};
 use crate::component::{Arrival, Decoded, Delivery, Input, SagaLogic, Subscription};
@@ -38,8 +38,8 @@ impl Consumer for SagaCoordinator {
         self.logic.spec().subscriptions
     }
 
-    fn is_projector(&self) -> bool {
-        false
+    fn kind(&self) -> ConsumerKind {
+        ConsumerKind::Saga
     }
 
     fn lane(&self, event: &Record) -> Result<Lane, Failure> {

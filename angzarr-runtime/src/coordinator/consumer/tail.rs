@@ -23,7 +23,7 @@ use super::attempts::{Attempts, Signals, Tried};
 use super::parking::{Joining, Parks};
 use super::turn::Turn;
 use super::window::Window;
-use super::{Asked, Inbox};
+use super::{Asked, ConsumerKind, Inbox};
 use crate::error::Error;
 use crate::store::{EventRef, Lease, Record, TakenOrder};
 use deadlines::Deadlines;
@@ -252,7 +252,7 @@ impl<'a> Tail<'a> {
         }
         let idle = self.busy == 0 && self.at_end && !self.reading;
         // Those who ask a saga or a process manager need no commit.
-        let asked = !self.asked.is_empty() && self.turn.consumer.is_projector();
+        let asked = !self.asked.is_empty() && self.turn.consumer.kind() == ConsumerKind::Projector;
         let wanted = idle || asked || !self.after_next.is_empty() || self.unsaved >= COMMIT;
         let unsaved = self.unsaved > 0 || !self.after_next.is_empty();
         if (unsaved && wanted) || self.awaits_checkpoint() || self.window.done_up_to() - self.checkpoint >= STRIDE {

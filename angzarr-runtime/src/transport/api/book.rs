@@ -1,8 +1,23 @@
 //! Records and outcomes as they travel.
 
+use uuid::Uuid;
+
+use crate::app::Projected;
 use crate::coordinator::outcome::{CausedBook, Outcome, WaitFailure};
+use crate::error::BadBook;
+use crate::id::root_id;
 use crate::proto;
-use crate::store::{Record, RecordKind};
+use crate::store::{Record, RecordKind, StreamId};
+
+/// The stream that a cover names: by its root or, without one, by the natural id.
+pub(super) fn stream(cover: Option<proto::Cover>) -> Result<StreamId, BadBook> {
+    let cover = cover.ok_or(BadBook::NoCover)?;
+    let root = match &cover.root {
+        Some(root) => Uuid::try_from(root).map_err(BadBook::BadRoot)?,
+        None => root_id(&cover.domain, &cover.key).ok_or(BadBook::NoRoot)?,
+    };
+    Ok(StreamId::new(cover.domain, root))
+}
 
 /// Records of one stream as a book; none if there are no records.
 pub(super) fn book(records: Vec<Record>) -> Option<proto::EventBook> {
@@ -48,14 +63,25 @@ pub(super) fn caused(caused: CausedBook) -> Option<proto::EventBook> {
     book(caused.records)
 }
 
+impl From<WaitFailure> for proto::WaitFailure {
+    fn from(WaitFailure { component, code, message, .. }: WaitFailure) -> Self {
+        Self { component, code, message }
+    }
+}
+
+impl From<Projected> for proto::Projection {
+    fn from(Projected { projector, position, row }: Projected) -> Self {
+        Self { projector: projector.to_owned(), position, row: row.map(|row| row.to_any()) }
+    }
+}
+
 impl From<Outcome> for proto::CommandResponse {
     fn from(outcome: Outcome) -> Self {
-        let failure = |WaitFailure { component, code, message, .. }| proto::WaitFailure { component, code, message };
         Self {
             events: book(outcome.events),
             projections: Vec::new(),
             caused: outcome.caused.into_iter().filter_map(caused).collect(),
-            failures: outcome.failures.into_iter().map(failure).collect(),
+            failures: outcome.failures.into_iter().map(Into::into).collect(),
             duplicate: outcome.duplicate,
             position: outcome.position,
             waited_for: outcome.waited_for,

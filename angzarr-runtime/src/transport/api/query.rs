@@ -6,13 +6,11 @@ use futures_util::future::ready;
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt, iter, once, unfold};
 use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status, async_trait};
-use uuid::Uuid;
 
-use super::book::book;
+use super::book::{book, stream};
 use super::limits::held;
 use crate::app::App;
-use crate::error::{BadBook, Error};
-use crate::id::root_id;
+use crate::error::Error;
 use crate::proto;
 use crate::proto::stream_query::AsOf as Asked;
 use crate::store::{AsOf, Load, Record, StreamId};
@@ -62,17 +60,13 @@ impl EventQuery for Query {
 
 /// Which stream, from where, as of when.
 fn asked(query: proto::StreamQuery) -> Result<(StreamId, u32, AsOf), Error> {
-    let cover = query.cover.ok_or(BadBook::NoCover)?;
-    let root = match &cover.root {
-        Some(root) => Uuid::try_from(root).map_err(BadBook::BadRoot)?,
-        None => root_id(&cover.domain, &cover.key).ok_or(BadBook::NoRoot)?,
-    };
+    let stream = stream(query.cover)?;
     let as_of = match query.as_of {
         None => AsOf::Now,
         Some(Asked::Sequence(sequence)) => AsOf::Sequence(sequence),
         Some(Asked::Time(time)) => AsOf::Time(time),
     };
-    Ok((StreamId::new(cover.domain, root), query.first_sequence, as_of))
+    Ok((stream, query.first_sequence, as_of))
 }
 
 /// The log as it goes on.
