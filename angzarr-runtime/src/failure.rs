@@ -22,6 +22,11 @@ impl Failure {
         Self { code: code.into(), message: message.into(), source: None }
     }
 
+    /// The same failure for somebody else.
+    pub(crate) fn again(&self) -> Self {
+        self.reworded(self.message.clone())
+    }
+
     /// The same failure in other words.
     pub(crate) fn reworded(&self, message: String) -> Self {
         Self { code: self.code.clone(), message, source: None }

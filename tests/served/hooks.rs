@@ -12,7 +12,7 @@ use angzarr_runtime::prost::Message;
 use angzarr_runtime::prost_types::Any;
 use angzarr_runtime::proto::upcast_response::Outcome;
 use angzarr_runtime::proto::{self, UpcastAllRequest, UpcastAllResponse, UpcastRequest, UpcastResponse};
-use angzarr_runtime::store::Storage;
+use angzarr_runtime::store::{AsOf, Storage};
 use angzarr_runtime::transport::services::describe_server::{Describe, DescribeServer};
 use angzarr_runtime::transport::services::upcaster_server::{Upcaster, UpcasterServer};
 use angzarr_runtime::transport::{Address, Remote};
@@ -34,6 +34,8 @@ struct Scripted {
     misbehaves: Arc<AtomicBool>,
     away: Arc<AtomicBool>,
     calls: Arc<AtomicUsize>,
+    /// After how many calls it goes away; 0: never.
+    leaves: Arc<AtomicUsize>,
 }
 
 #[async_trait]
@@ -79,8 +81,12 @@ fn account(event: &Any) -> String {
 
 impl Scripted {
     fn called(&self) -> Result<(), Status> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        if self.away.load(Ordering::SeqCst) { Err(Status::unavailable("gone for lunch")) } else { Ok(()) }
+        let (calls, leaves) = (self.calls.fetch_add(1, Ordering::SeqCst), self.leaves.load(Ordering::SeqCst));
+        if self.away.load(Ordering::SeqCst) || (leaves > 0 && calls >= leaves) {
+            Err(Status::unavailable("gone for lunch"))
+        } else {
+            Ok(())
+        }
     }
 
     async fn answer(&self, event: &Any) -> Result<Option<Outcome>, Status> {
@@ -232,6 +238,33 @@ async fn hooks_of_a_service_that_is_away_are_waited_for() {
     app.drained().await.unwrap();
     assert_eq!(row(&app, "a").await, Some(2));
     assert_eq!(app.events("accounts", "b").await.unwrap(), []);
+    let would = app.speculate(Deposit { account: "a".into(), amount: 1 });
+    assert_eq!(would.as_of(AsOf::Sequence(0)).await.unwrap().first_sequence, 1);
+
+    // A view that is built anew waits for it, too.
+    service.away.store(true, Ordering::SeqCst);
+    app.rebuild_view::<BalanceRow>().await.unwrap();
+    let asked = service.calls.load(Ordering::SeqCst);
+    while service.calls.load(Ordering::SeqCst) < asked + 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    service.away.store(false, Ordering::SeqCst);
+    while app.view_status().await.unwrap()[0].version == 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(row(&app, "a").await, Some(2));
+    app.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn hooks_that_are_gone_after_an_import_deny_nothing() {
+    let service = Scripted::default();
+    let app = service.accounts(Storage::Memory).await.start().await.unwrap();
+    service.leaves.store(1, Ordering::SeqCst);
+    let imported = import(&app, "a").await.unwrap_err();
+    assert!(!imported.retryable() && imported.code() == "EVENTS_UNREAD", "{imported}");
+    service.leaves.store(0, Ordering::SeqCst);
+    assert_eq!(app.events("accounts", "a").await.unwrap().len(), 1);
     app.shutdown().await.unwrap();
 }
 

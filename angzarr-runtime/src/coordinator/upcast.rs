@@ -38,7 +38,7 @@ impl Answers {
     /// Why a service gave no answer, if it may give one later.
     pub(crate) fn unavailable(&self) -> Option<Failure> {
         let mut answers = self.by_upcaster.values().flat_map(HashMap::values);
-        answers.find_map(|answer| answer.as_ref().err().filter(|failure| failure.retryable()).map(again))
+        answers.find_map(|answer| answer.as_ref().err().filter(|failure| failure.retryable()).map(Failure::again))
     }
 }
 
@@ -254,7 +254,7 @@ impl Upcasts {
         if logic.hooks().is_some_and(|hooks| hooks.make(&payload.type_name)) {
             match answers.find(name, &payload) {
                 None => followed.unasked.push((logic.clone(), payload)),
-                Some(Err(failure)) => return Err(again(failure)),
+                Some(Err(failure)) => return Err(failure.again()),
                 Some(Ok(successors)) => {
                     for next in successors {
                         self.follow(domain, next.clone(), left - 1, answers, followed)?;
@@ -275,11 +275,6 @@ impl Upcasts {
     }
 }
 
-/// The same failure for somebody else.
-fn again(failure: &Failure) -> Failure {
-    failure.reworded(failure.message().to_owned())
-}
-
 fn at(record: &Record, failure: &Failure) -> Failure {
     let message =
         format!("upcasting `{}` at position {}: {}", record.payload.type_name, record.position, failure.message());
@@ -288,7 +283,13 @@ fn at(record: &Record, failure: &Failure) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use futures_util::future::{BoxFuture, FutureExt, ready};
+
     use super::*;
+    use crate::component::{Answer, Hooks, UpcasterSpec};
+    use crate::failure::SERVICE_UNAVAILABLE;
 
     const RENAMED: StoredNames = StoredNames { type_name: "t.v1.Done", stored_as: &["t.Done", "t.v0.Done"] };
 
@@ -316,5 +317,99 @@ mod tests {
         let other = StoredNames { type_name: "t.v1.Other", ..RENAMED };
         assert_eq!(upcasts.add_names("doer", &[other]), Err("t.Done"));
         upcasts.add_names("elsewhere", &[other]).unwrap();
+    }
+
+    /// From A by a service to B, from there by the fields to C and D, from C by a service to E.
+    #[derive(Default)]
+    struct History {
+        /// What the service was asked for, call by call.
+        asked: Mutex<Vec<Vec<String>>>,
+    }
+
+    static SPEC: UpcasterSpec = UpcasterSpec {
+        name: "t.app.History",
+        domain: "doer",
+        steps: &[
+            ("A", &["B"]),
+            ("B", &["C", "D"]),
+            ("C", &["E"]),
+            ("Circle", &["Circle"]),
+            ("Dropped", &["E"]),
+            ("Lost", &["E"]),
+        ],
+        stored_as: &[],
+        declared: &[],
+    };
+
+    fn event(type_name: &str) -> Payload {
+        Payload { type_name: type_name.into(), value: Vec::new().into() }
+    }
+
+    impl UpcasterLogic for History {
+        fn spec(&self) -> &'static UpcasterSpec {
+            &SPEC
+        }
+
+        fn upcast(&self, _: &Payload) -> Result<Vec<Emission>, Failure> {
+            Ok(vec![Emission::Event(event("C")), Emission::Event(event("D"))])
+        }
+
+        fn hooks(&self) -> Option<&dyn Hooks> {
+            Some(self)
+        }
+    }
+
+    impl Hooks for History {
+        fn make(&self, type_name: &str) -> bool {
+            type_name != "B"
+        }
+
+        fn ask(&self, events: Vec<Payload>) -> BoxFuture<'_, Vec<Answer>> {
+            let names = events.iter().map(|event| event.type_name.to_string()).collect();
+            self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(names);
+            let answer = |old: Payload| {
+                let successors = match &*old.type_name {
+                    "A" => Ok(vec![event("B")]),
+                    "C" => Ok(vec![event("E")]),
+                    "Circle" => Ok(vec![event("Circle")]),
+                    "Dropped" => Ok(Vec::new()),
+                    _ => Err(Failure::new(SERVICE_UNAVAILABLE, "nobody is there")),
+                };
+                (old, successors)
+            };
+            ready(events.into_iter().map(answer).collect()).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn steps_of_services_and_by_fields_follow_each_other() {
+        let history = Arc::new(History::default());
+        let mut upcasts = Upcasts::default();
+        let logic: Arc<dyn UpcasterLogic> = history.clone();
+        upcasts.add(&logic).unwrap();
+        let asked = async |names: &[&str]| {
+            let answers = upcasts.ask_for(names.iter().map(|name| ("doer".into(), event(name))).collect()).await;
+            let calls = std::mem::take(&mut *history.asked.lock().unwrap());
+            (answers, calls)
+        };
+        let (answers, calls) = asked(&["A", "Dropped", "A", "D"]).await;
+        assert_eq!(calls, [vec!["A", "Dropped", "A"], vec!["C", "C"]], "a call for each step of all of them");
+        let read = |name| upcasts.read_as("doer", &event(name), &answers);
+        assert_eq!(read("A").unwrap(), [event("E"), event("D")]);
+        assert_eq!(read("B").unwrap(), [event("E"), event("D")]);
+        assert_eq!(read("Dropped").unwrap(), []);
+        assert!(answers.unavailable().is_none());
+        assert_eq!(read("Circle").unwrap_err().code(), "UPCAST_UNASKED");
+
+        let (answers, calls) = asked(&["Circle"]).await;
+        assert_eq!(calls, [["Circle"]]);
+        assert_eq!(upcasts.read_as("doer", &event("Circle"), &answers).unwrap_err().code(), "UPCAST_CYCLE");
+
+        let (answers, _) = asked(&["A", "Lost"]).await;
+        assert_eq!(answers.unavailable().unwrap().code(), SERVICE_UNAVAILABLE);
+        assert_eq!(upcasts.read_as("doer", &event("Lost"), &answers).unwrap_err().code(), SERVICE_UNAVAILABLE);
+        assert_eq!(upcasts.read_as("doer", &event("A"), &answers).unwrap().len(), 2, "others can be read");
+        upcasts.check("doer", vec![event("A"), event("D")]).await.unwrap();
+        assert!(upcasts.check("doer", vec![event("Lost")]).await.is_err());
     }
 }

@@ -237,7 +237,7 @@ impl BusinessCoordinator {
         let position = records.last().map_or(0, |record| record.position);
         match self.outcome(records, false).await {
             // Nobody may take it for an error of the import itself, and do that again.
-            Err(Error::Failed(failure)) if failure.retryable() => {
+            Err(Error::Failed(failure)) => {
                 let message = format!("everything is stored, up to position {position}, but not read: {failure}");
                 Err(Failure::new("EVENTS_UNREAD", message).into())
             }

@@ -84,6 +84,9 @@ async fn load(coordinator: &BusinessCoordinator, stream: &StreamId, batch: &mut 
             Err(Error::Store(error)) if error.retryable() => {
                 batch.drain(..).for_each(|pending| pending.answer(Err(error.clone().into())));
             }
+            Err(Error::Failed(failure)) if failure.retryable() => {
+                batch.drain(..).for_each(|pending| pending.answer(Err(failure.again().into())));
+            }
             Err(error) => batch.remove(0).answer(Err(error)),
         }
     }

@@ -244,7 +244,7 @@ fn calls(events: Vec<Payload>) -> Vec<Vec<Payload>> {
 
 /// Events of a service that does not answer.
 fn unavailable(events: impl IntoIterator<Item = Payload>, failure: &Failure) -> Vec<Answer> {
-    let answer = |event| (event, Err(failure.reworded(failure.message().to_owned())));
+    let answer = |event| (event, Err(failure.again()));
     events.into_iter().map(answer).collect()
 }
 
