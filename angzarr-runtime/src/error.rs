@@ -213,6 +213,14 @@ pub enum BadBook {
     /// Root and natural id are not of the same aggregate.
     #[error("the root is not that of the natural id \"{0}\"")]
     RootMismatch(String),
+    /// The log holds no such book.
+    #[error("the log holds no book of this stream in \"{domain}\" that ends at position {position}")]
+    UnknownBook {
+        /// Its domain.
+        domain: String,
+        /// As given.
+        position: u64,
+    },
     /// A field that only the runtime or a later release sets.
     #[error("the field `{0}` is reserved")]
     Reserved(&'static str),
@@ -369,6 +377,7 @@ impl BadBook {
             BadBook::NoRoot => "ROOT_EMPTY",
             BadBook::BadRoot(_) => "ROOT_INVALID",
             BadBook::RootMismatch(_) => "ROOT_MISMATCH",
+            BadBook::UnknownBook { .. } => "BOOK_UNKNOWN",
             BadBook::Reserved(_) => "FIELD_RESERVED",
         }
     }
@@ -394,6 +403,9 @@ impl BadBook {
             BadBook::BadRoot(_) => "a root is a UUID in network order",
             BadBook::RootMismatch(_) => {
                 "derive the root from the natural id as docs/semantics.md says, or leave the id empty"
+            }
+            BadBook::UnknownBook { .. } => {
+                "give a book as this runtime told it: its cover, and the position and sequences of its records"
             }
             BadBook::Reserved(_) => "leave it empty",
         }

@@ -28,6 +28,11 @@ impl Failure {
         Self { code: code.into(), message: message.into(), source: None }
     }
 
+    /// The same failure for somebody else.
+    pub(crate) fn again(&self) -> Self {
+        self.reworded(self.message.clone())
+    }
+
     /// The same failure in other words.
     pub(crate) fn reworded(&self, message: String) -> Self {
         Self { code: self.code.clone(), message, source: None }
@@ -81,9 +86,10 @@ impl Failure {
                 "start the release of the service that has the component, or take it out of the runtime"
             }
             "STATE_LOST" => "look at the runtime's log; the state can be asked for again once its service answers",
-            "UPCAST_HOOK" => {
-                "let the fields say what becomes of them (`renamed_from`, `upcast_default`), or link the runtime into the program"
+            "EVENTS_UNREAD" => {
+                "do not import again without an idempotency key; read the stream once the service answers"
             }
+            "UPCAST_UNASKED" => "test upcasters of a service where they are written",
             "SERVICE_ANSWER_INVALID" => {
                 "generate the service's code anew, and look at what it adds to that; its answer was thrown away"
             }

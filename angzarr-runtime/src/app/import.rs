@@ -73,9 +73,7 @@ impl Import {
         if self.records.is_empty() {
             return Err(BadBook::Empty.into());
         }
-        for record in &self.records {
-            owner.check_import(&record.payload)?;
-        }
+        owner.check_import(self.records.iter().map(|record| &record.payload)).await?;
         let request = Request {
             stream: StreamId::new(self.domain, root),
             key: canonical_key(&self.key).into(),

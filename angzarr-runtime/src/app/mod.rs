@@ -1,5 +1,7 @@
 //! An application: components, their storage, and the way in.
 
+#[cfg(feature = "grpc")]
+mod books;
 mod builder;
 mod consumers;
 #[cfg(any(feature = "grpc", feature = "testing"))]
@@ -21,6 +23,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+#[cfg(feature = "grpc")]
+pub(crate) use books::Projected;
 pub use builder::AppBuilder;
 pub use consumers::{Cleared, Consumer, ConsumerStatus};
 pub use follow::Following;
@@ -37,8 +41,6 @@ use crate::coordinator::consumer::Running;
 use crate::coordinator::elsewhere::Routes;
 use crate::coordinator::log::Log;
 use crate::coordinator::outcome::Outcome;
-#[cfg(feature = "grpc")]
-use crate::coordinator::outcome::WaitFailure;
 use crate::coordinator::outgoing::Router;
 use crate::coordinator::process_manager::ProcessManagerCoordinator;
 use crate::coordinator::saga::SagaCoordinator;
@@ -202,14 +204,13 @@ impl App {
         &self,
         book: proto::CommandBook,
         sync: SyncMode,
-        wait: Option<Duration>,
+        wait: Duration,
     ) -> Result<Outcome, Error> {
         let outcome = self.execute(book).await?;
-        match self.wait(outcome, sync, wait.unwrap_or(crate::error::DEFAULT_WAIT)).await {
+        match self.wait(outcome, sync, wait).await {
             Err(Error::NotPassed { consumer, reason, outcome, .. }) => {
                 let mut outcome = *outcome;
-                let (code, position) = ("NOT_PASSED".to_owned(), outcome.position);
-                outcome.failures.push(WaitFailure { component: consumer, position, code, message: reason });
+                outcome.not_passed(consumer, reason);
                 Ok(outcome)
             }
             result => result,

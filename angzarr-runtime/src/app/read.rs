@@ -70,11 +70,8 @@ impl App {
     /// The events among what a load finds.
     pub(crate) async fn stream_events(&self, load: Load) -> Result<Vec<Record>, Error> {
         let log = &self.inner.log;
-        let mut current = Vec::new();
-        for record in log.store.load(load).await?.records.into_iter().filter(|record| record.kind.is_event()) {
-            log.upcasts.current(record, &mut current)?;
-        }
-        Ok(current)
+        let stored = log.store.load(load).await?.records.into_iter();
+        Ok(log.upcasts.all_current(stored.filter(|record| record.kind.is_event()).collect()).await?)
     }
 
     /// The state of the stream of `key` in `domain` as it was then: what its aggregate or process manager would have
@@ -164,7 +161,7 @@ impl App {
     /// What the store and upcasters can yield; a conversation that nobody began is empty.
     pub async fn conversation(&self, correlation_id: &str, after: u64, limit: usize) -> Result<LogSlice, Error> {
         let stored = self.inner.log.store.read_correlated(correlation_id, after, limit).await?;
-        LogSlice::of(self.inner.log.current(stored, |_| true))
+        LogSlice::of(self.inner.log.current(stored).await)
     }
 
     /// Up to `limit` roots of a domain that something was recorded under and that are behind `after`, in the order of
@@ -196,7 +193,7 @@ impl App {
     /// # Errors
     /// What the store and upcasters can yield.
     pub async fn read_log(&self, after: u64, limit: usize) -> Result<LogSlice, Error> {
-        LogSlice::of(self.inner.log.read(after, limit, |_| true).await?)
+        LogSlice::of(self.inner.log.read(after, limit).await?)
     }
 }
 

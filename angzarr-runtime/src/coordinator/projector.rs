@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::consumer::{Build, Consumer, Lane};
+use super::consumer::{Build, Consumer, ConsumerKind, Lane};
 use super::outgoing::context;
 use super::rows::{Found, Rows, parts};
 use super::{guarded_async, guarded_until};
@@ -237,8 +237,8 @@ impl Consumer for ProjectorCoordinator {
         self.logic.spec().subscriptions
     }
 
-    fn is_projector(&self) -> bool {
-        true
+    fn kind(&self) -> ConsumerKind {
+        ConsumerKind::Projector
     }
 
     /// The row: the one that the handler's key names, or that of the natural id of the event's root.

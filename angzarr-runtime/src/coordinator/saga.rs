@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tracing::Instrument;
 
-use super::consumer::{Consumer, Lane, of_stream};
+use super::consumer::{Consumer, ConsumerKind, Lane, of_stream};
 use super::guarded_async;
 use super::outgoing::{Router, cause, command_book, context, trigger};
 use crate::component::{Arrival, Decoded, Delivery, SagaLogic, Subscription};
@@ -35,8 +35,8 @@ impl Consumer for SagaCoordinator {
         self.logic.spec().subscriptions
     }
 
-    fn is_projector(&self) -> bool {
-        false
+    fn kind(&self) -> ConsumerKind {
+        ConsumerKind::Saga
     }
 
     fn lane(&self, event: &Record) -> Result<Lane, Failure> {

@@ -366,13 +366,15 @@ impl ::prost::Name for Refusal {
         "type.googleapis.com/angzarr.v1.Refusal".into()
     }
 }
-/// What a projector returned for the events that were waited for.
+/// What a projector made of the events that were waited for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Projection {
     #[prost(string, tag = "1")]
     pub projector: ::prost::alloc::string::String,
+    /// Of the last of them that belongs to the row.
     #[prost(uint64, tag = "2")]
     pub position: u64,
+    /// As it is now, when later events may be in it, too; absent if there is none.
     #[prost(message, optional, tag = "3")]
     pub row: ::core::option::Option<::prost_types::Any>,
 }
@@ -422,6 +424,9 @@ pub struct CommandResponse {
     pub position: u64,
     #[prost(string, repeated, tag = "14")]
     pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Full names of those that were waited for in vain.
+    #[prost(string, repeated, tag = "15")]
+    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for CommandResponse {
     const NAME: &'static str = "CommandResponse";
@@ -1309,6 +1314,9 @@ pub struct HandlerDescription {
     /// Of upcasts that need no user code: where the fields of the new version come from.
     #[prost(message, optional, tag = "8")]
     pub upcast: ::core::option::Option<UpcastDescription>,
+    /// Whether it yields any number of messages, and not exactly one.
+    #[prost(bool, tag = "9")]
+    pub streams: bool,
 }
 /// Nested message and enum types in `HandlerDescription`.
 pub mod handler_description {
@@ -2052,6 +2060,39 @@ impl ::prost::Name for UpcastResponse {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpcastAllRequest {
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub events: ::prost::alloc::vec::Vec<::prost_types::Any>,
+}
+impl ::prost::Name for UpcastAllRequest {
+    const NAME: &'static str = "UpcastAllRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.UpcastAllRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.UpcastAllRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpcastAllResponse {
+    /// One for each event, in their order.
+    #[prost(message, repeated, tag = "1")]
+    pub answers: ::prost::alloc::vec::Vec<UpcastResponse>,
+}
+impl ::prost::Name for UpcastAllResponse {
+    const NAME: &'static str = "UpcastAllResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.UpcastAllResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.UpcastAllResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HandleSyncRequest {
     #[prost(message, optional, tag = "1")]
     pub command: ::core::option::Option<CommandBook>,
@@ -2069,6 +2110,77 @@ impl ::prost::Name for HandleSyncRequest {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.HandleSyncRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandleBookResponse {
+    /// Of the book's last record.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// Full names of those that listen to any of its events.
+    #[prost(string, repeated, tag = "2")]
+    pub components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for HandleBookResponse {
+    const NAME: &'static str = "HandleBookResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleBookSyncRequest {
+    /// Found in the log by its cover and its position; from its first sequence on, if it has a next one.
+    #[prost(message, optional, tag = "1")]
+    pub book: ::core::option::Option<EventBook>,
+    /// Full name of the one to wait for; empty: all of this kind.
+    #[prost(string, tag = "2")]
+    pub component: ::prost::alloc::string::String,
+    /// How long to wait; 30 seconds if absent.
+    #[prost(message, optional, tag = "3")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for HandleBookSyncRequest {
+    const NAME: &'static str = "HandleBookSyncRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookSyncRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookSyncRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleBookSyncResponse {
+    /// Of the book's last record.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// Of projectors with a view: the rows that its events belong to, as they are now.
+    #[prost(message, repeated, tag = "2")]
+    pub projections: ::prost::alloc::vec::Vec<Projection>,
+    /// Of sagas: what their commands led to. Of process managers: their steps, and what the commands of those led to.
+    #[prost(message, repeated, tag = "3")]
+    pub caused: ::prost::alloc::vec::Vec<EventBook>,
+    #[prost(message, repeated, tag = "4")]
+    pub failures: ::prost::alloc::vec::Vec<WaitFailure>,
+    /// Full names of those that are done.
+    #[prost(string, repeated, tag = "5")]
+    pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Of those that are not.
+    #[prost(string, repeated, tag = "6")]
+    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for HandleBookSyncResponse {
+    const NAME: &'static str = "HandleBookSyncResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookSyncResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookSyncResponse".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -40,7 +40,7 @@ pub(super) fn exhausted(reason: &str, message: &str) -> Status {
 fn code(error: &Error) -> Code {
     match error {
         Error::Rejected(_) => Code::FailedPrecondition,
-        Error::BadBook(BadBook::UnknownDomain { .. }) => Code::NotFound,
+        Error::BadBook(BadBook::UnknownDomain { .. } | BadBook::UnknownBook { .. }) => Code::NotFound,
         Error::BadBook(BadBook::ExternalIdTaken(_)) => Code::AlreadyExists,
         Error::BadBook(_) | Error::BadColumn(_) => Code::InvalidArgument,
         Error::Store(StoreError::Conflict { .. }) | Error::Contention { .. } => Code::Aborted,

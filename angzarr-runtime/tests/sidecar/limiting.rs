@@ -28,6 +28,9 @@ async fn larger_messages_are_refused() {
     for rpc in [
         "angzarr.v1.BusinessCoordinator/Handle",
         "angzarr.v1.CommandGateway/ExecuteStream",
+        "angzarr.v1.ProjectorCoordinator/HandleSync",
+        "angzarr.v1.SagaCoordinator/HandleSync",
+        "angzarr.v1.ProcessManagerCoordinator/HandleSync",
         "angzarr.v1.EventQuery/GetState",
         "angzarr.v1.Admin/PauseConsumer",
     ] {

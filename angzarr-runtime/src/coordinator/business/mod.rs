@@ -97,7 +97,7 @@ impl BusinessCoordinator {
         let idempotency_key = request.idempotency_key.clone();
         let load = Load { idempotency_key, from: u32::MAX, ..Load::of(request.stream.clone()) };
         let Some(records) = self.log.store.load(load).await?.recorded else { return Ok(None) };
-        match self.recorded(&request, records)? {
+        match self.recorded(&request, records).await? {
             Reply::Stored(outcome) => Ok(Some(outcome)),
             Reply::Found(_) => Err(mismatched()),
         }
@@ -145,7 +145,7 @@ impl BusinessCoordinator {
     /// An answer that stores nothing, for whoever asked.
     fn answer(&self, answer: Answer) -> Result<Reply, Error> {
         match answer {
-            Answer::Unchanged { .. } => self.outcome(Vec::new(), false),
+            Answer::Unchanged { .. } => Ok(Reply::Stored(Outcome::default())),
             Answer::Found(found) => Ok(Reply::Found(found)),
             Answer::Rejected(rejection) => Err(Error::Rejected(rejection)),
             Answer::Conflict { expected, actual } => Err(StoreError::Conflict { expected, actual }.into()),
@@ -153,18 +153,18 @@ impl BusinessCoordinator {
         }
     }
 
-    /// Checks that the domain knows an event that was decided elsewhere, and can read it.
-    pub(crate) fn check_import(&self, event: &Payload) -> Result<(), Error> {
+    /// Checks that the domain knows events that were decided elsewhere, and can read them.
+    pub(crate) async fn check_import(&self, events: impl Iterator<Item = &Payload>) -> Result<(), Error> {
         let spec = self.logic.spec();
-        if spec.events.contains(&&*event.type_name) {
-            return Ok(());
+        let mut old = Vec::new();
+        for event in events.filter(|event| !spec.events.contains(&&*event.type_name)) {
+            if !self.log.upcasts.is_old(spec.domain, &event.type_name) {
+                let (domain, type_name) = (spec.domain.to_owned(), event.type_name.to_string());
+                return Err(BadBook::UnknownEvent { domain, type_name }.into());
+            }
+            old.push(event.clone());
         }
-        if !self.log.upcasts.is_old(spec.domain, &event.type_name) {
-            let (domain, type_name) = (spec.domain.to_owned(), event.type_name.to_string());
-            return Err(BadBook::UnknownEvent { domain, type_name }.into());
-        }
-        self.log.upcasts.read_as(spec.domain, event)?;
-        Ok(())
+        Ok(self.log.upcasts.check(spec.domain, old).await?)
     }
 
     async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Reply, Error> {
@@ -205,32 +205,41 @@ impl BusinessCoordinator {
     }
 
     /// The answer that was given when the key was recorded.
-    fn recorded(&self, request: &Request, records: Vec<Record>) -> Result<Reply, Error> {
+    async fn recorded(&self, request: &Request, records: Vec<Record>) -> Result<Reply, Error> {
         if let (Some(fact), Some(key)) = (request.fact(), &request.idempotency_key)
-            && !self.records_fact(fact, &records)?
+            && !self.records_fact(fact, &records).await?
         {
             return Err(BadBook::ExternalIdTaken(key.clone()).into());
         }
         if let Some(rejection) = refusal(&records)? {
             return Err(Error::Rejected(rejection));
         }
-        self.outcome(records, true)
+        self.outcome(records, true).await
     }
 
     /// Whether a book is that of a fact of this type, be it in an old version.
-    fn records_fact(&self, fact: &Payload, records: &[Record]) -> Result<bool, Error> {
+    async fn records_fact(&self, fact: &Payload, records: &[Record]) -> Result<bool, Error> {
         let Some(first) = records.first().filter(|record| record.kind == RecordKind::Fact) else { return Ok(false) };
-        let mut current = Vec::new();
-        self.log.upcasts.current(first.clone(), &mut current)?;
+        let current = self.log.upcasts.all_current(vec![first.clone()]).await?;
         Ok(current.iter().all(|record| record.payload.type_name == fact.type_name))
     }
 
-    fn outcome(&self, records: Vec<Record>, duplicate: bool) -> Result<Reply, Error> {
+    /// The answer to what was stored just now.
+    async fn stored(&self, records: Vec<Record>) -> Result<Reply, Error> {
         let position = records.last().map_or(0, |record| record.position);
-        let mut events = Vec::with_capacity(records.len());
-        for record in records {
-            self.log.upcasts.current(record, &mut events)?;
+        match self.outcome(records, false).await {
+            // Nobody may take it for an error of the import itself, and do that again.
+            Err(Error::Failed(failure)) => {
+                let message = format!("everything is stored, up to position {position}, but not read: {failure}");
+                Err(Failure::new("EVENTS_UNREAD", message).into())
+            }
+            outcome => outcome,
         }
+    }
+
+    async fn outcome(&self, records: Vec<Record>, duplicate: bool) -> Result<Reply, Error> {
+        let position = records.last().map_or(0, |record| record.position);
+        let events = self.log.upcasts.all_current(records).await?;
         Ok(Reply::Stored(Outcome { events, duplicate, position, ..Outcome::default() }))
     }
 }

@@ -12,7 +12,7 @@ use prost::Message;
 use prost_types::Timestamp;
 use tracing::Instrument;
 
-use super::consumer::{Consumer, DueDeadlines, Lane};
+use super::consumer::{Consumer, ConsumerKind, DueDeadlines, Lane};
 use super::log::Log;
 use super::outgoing::{Router, context_in};
 use super::state::{self, Folded, Found};
@@ -67,8 +67,8 @@ impl Consumer for ProcessManagerCoordinator {
         self.logic.spec().subscriptions
     }
 
-    fn is_projector(&self) -> bool {
-        false
+    fn kind(&self) -> ConsumerKind {
+        ConsumerKind::ProcessManager
     }
 
     fn lane(&self, event: &Record) -> Result<Lane, Failure> {

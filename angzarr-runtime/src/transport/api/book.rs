@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::app::Projected;
 use crate::coordinator::elsewhere::Waited;
 use crate::coordinator::outcome::{CausedBook, Outcome, WaitFailure};
 use crate::error::{BadBook, Error};
@@ -95,6 +96,18 @@ pub(super) fn caused(caused: CausedBook) -> Option<proto::EventBook> {
     book(caused.records)
 }
 
+impl From<WaitFailure> for proto::WaitFailure {
+    fn from(WaitFailure { component, code, message, .. }: WaitFailure) -> Self {
+        Self { component, code, message }
+    }
+}
+
+impl From<Projected> for proto::Projection {
+    fn from(Projected { projector, position, row }: Projected) -> Self {
+        Self { projector: projector.to_owned(), position, row: row.map(|row| row.to_any()) }
+    }
+}
+
 impl From<Outcome> for proto::CommandResponse {
     fn from(outcome: Outcome) -> Self {
         Self {
@@ -105,6 +118,7 @@ impl From<Outcome> for proto::CommandResponse {
             duplicate: outcome.duplicate,
             position: outcome.position,
             waited_for: outcome.waited_for,
+            awaited: outcome.awaited,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Commands and facts, one answer each.
 
-use std::time::Duration;
-
 use tonic::{Request, Response, Status, async_trait};
 
 use super::book::records;
+use super::consumers::rows;
+use super::patience::{granted, patience};
 use crate::app::{App, SyncMode};
-use crate::error::{BadBook, DEFAULT_WAIT};
+use crate::error::BadBook;
 use crate::proto;
 use crate::transport::routes::{is_routed, routed_status};
 use crate::transport::services::business_coordinator_server::BusinessCoordinator;
@@ -49,13 +49,13 @@ impl BusinessCoordinator for Coordinator {
 
     async fn r#await(&self, request: Request<proto::AwaitRequest>) -> Result<Response<proto::AwaitResponse>, Status> {
         self.check_routed(&request)?;
+        let caller = granted(request.metadata());
         let request = request.into_inner();
         let sync = sync(request.sync_mode());
-        let wait = request.timeout.map(Duration::try_from).transpose();
-        let wait = wait.map_err(|_| Status::invalid_argument("`timeout` is no length of time"))?;
+        let wait = patience(request.timeout, caller)?;
         let books = request.books.into_iter().map(records).collect::<Result<Vec<_>, _>>();
         let books = books.map_err(|error| status(&error))?;
-        let waited = self.0.wait_routed(&books, sync, wait.unwrap_or(DEFAULT_WAIT)).await;
+        let waited = self.0.wait_routed(&books, sync, wait).await;
         Ok(Response::new(waited.into()))
     }
 
@@ -63,12 +63,19 @@ impl BusinessCoordinator for Coordinator {
         &self,
         request: Request<proto::HandleSyncRequest>,
     ) -> Result<Response<proto::CommandResponse>, Status> {
+        let caller = granted(request.metadata());
         let request = request.into_inner();
         let sync = sync(request.sync_mode());
-        let wait = request.timeout.map(Duration::try_from).transpose();
-        let wait = wait.map_err(|_| Status::invalid_argument("`timeout` is no length of time"))?;
+        let wait = patience(request.timeout, caller)?;
         let outcome = self.0.execute_and_wait(request.command.unwrap_or_default(), sync, wait).await;
-        Ok(Response::new(outcome.map_err(|error| status(&error))?.into()))
+        let mut outcome = outcome.map_err(|error| status(&error))?;
+        let rows = rows(&self.0, &outcome.events, &outcome.waited_for).await;
+        let projections = rows.unwrap_or_else(|error| {
+            // Nobody may take it for an error of the command itself, and send that again.
+            outcome.not_passed("what follows".to_owned(), format!("{}: {error}", error.code()));
+            Vec::new()
+        });
+        Ok(Response::new(proto::CommandResponse { projections, ..outcome.into() }))
     }
 }
 

@@ -3,10 +3,12 @@
 mod admin;
 mod aggregates;
 mod book;
+mod consumers;
 mod coordinator;
 mod gateway;
 mod health;
 mod limits;
+mod patience;
 mod query;
 
 use std::future::Future;
@@ -33,7 +35,11 @@ use super::services::admin_server::AdminServer;
 use super::services::business_coordinator_server::BusinessCoordinatorServer;
 use super::services::command_gateway_server::CommandGatewayServer;
 use super::services::event_query_server::EventQueryServer;
+use super::services::process_manager_coordinator_server::ProcessManagerCoordinatorServer;
+use super::services::projector_coordinator_server::ProjectorCoordinatorServer;
+use super::services::saga_coordinator_server::SagaCoordinatorServer;
 use crate::app::App;
+use crate::coordinator::consumer::ConsumerKind;
 use crate::error::Error;
 use limits::{admit, room};
 
@@ -109,8 +115,15 @@ impl Api {
         let health =
             HealthServer::new(health::Health { app: app.clone(), services, announced, ending: ending.clone() });
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
+        let consumers = |kind| consumers::Consumers { app: app.clone(), kind };
+        let projectors = ProjectorCoordinatorServer::new(consumers(ConsumerKind::Projector));
+        let sagas = SagaCoordinatorServer::new(consumers(ConsumerKind::Saga));
+        let process_managers = ProcessManagerCoordinatorServer::new(consumers(ConsumerKind::ProcessManager));
         let router = Routes::from(aggregates)
             .add_service(reflection)
+            .add_service(projectors.max_decoding_message_size(message_size))
+            .add_service(sagas.max_decoding_message_size(message_size))
+            .add_service(process_managers.max_decoding_message_size(message_size))
             .add_service(coordinator.max_decoding_message_size(message_size))
             .add_service(CommandGatewayServer::new(gateway).max_decoding_message_size(message_size))
             .add_service(query.max_decoding_message_size(message_size))

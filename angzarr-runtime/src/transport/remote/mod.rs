@@ -27,6 +27,7 @@ use super::services::describe_client::DescribeClient;
 use super::services::process_manager_client::ProcessManagerClient;
 use super::services::projector_client::ProjectorClient;
 use super::services::saga_client::SagaClient;
+use super::services::upcaster_client::UpcasterClient;
 use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::{Failure, SERVICE_UNAVAILABLE};
@@ -118,6 +119,10 @@ impl Link {
 
     fn process_manager(&self) -> ProcessManagerClient<Channel> {
         ProcessManagerClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+    }
+
+    fn upcaster(&self) -> UpcasterClient<Channel> {
+        UpcasterClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
     }
 
     /// Why a call came to nothing.

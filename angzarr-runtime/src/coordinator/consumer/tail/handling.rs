@@ -213,10 +213,12 @@ impl Turn {
 
     /// Reads an event again.
     async fn find(&self, event: EventRef) -> Result<Record, Error> {
-        let stored = self.log.store.read(event.position - 1, 1).await?;
+        let mut stored = self.log.store.read(event.position - 1, 1).await?;
+        stored.retain(|record| record.position == event.position);
+        let answers = self.ask_services(&stored).await?;
         let mut current = Vec::new();
-        for record in stored.into_iter().filter(|record| record.position == event.position) {
-            self.current(record, &mut current)?;
+        for record in stored {
+            self.current(record, &answers, &mut current)?;
         }
         let gone = || Failure::new("EVENT_GONE", format!("there is no event at position {} any more", event.position));
         current.into_iter().find(|record| record.part == event.part).ok_or_else(|| gone().into())

@@ -1,7 +1,5 @@
 //! One call of an rpc, whatever it came by.
 
-use std::time::Duration;
-
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 use subtle::ConstantTimeEq;
 use tonic::metadata::MetadataMap;
@@ -15,6 +13,7 @@ use crate::message::Payload;
 use crate::proto;
 use crate::proto::handler_description::HandlerKind;
 use crate::store::AsOf;
+use crate::transport::api::patience::{granted, patience};
 use crate::transport::described::{Described, invalid};
 use crate::transport::message::{decode, id};
 use crate::transport::status::status;
@@ -102,7 +101,7 @@ impl Rpc {
         let sequence = number(metadata, SEQUENCE)?;
         let page = proto::CommandPage { sequence, command: Some(payload.to_any()), occurred_at: None };
         let book = proto::CommandBook { cover: Some(cover), pages: vec![page], idempotency_key, ..Default::default() };
-        let outcome = self.app.execute_and_wait(book, sync(metadata)?, timeout(metadata)).await;
+        let outcome = self.app.execute_and_wait(book, sync(metadata)?, patience(None, granted(metadata))?).await;
         self.answer(outcome.map_err(|error| status(&error))?)
     }
 
@@ -178,21 +177,5 @@ fn sync(metadata: &MetadataMap) -> Result<SyncMode, Status> {
             Code::InvalidArgument,
             format!("`{SYNC}` is `{other}`; it may be `none`, `simple` or `cascade`"),
         )),
-    }
-}
-
-/// How long the caller waits, as gRPC says it: `30S`, `500m`.
-fn timeout(metadata: &MetadataMap) -> Option<Duration> {
-    let given = metadata.get("grpc-timeout")?.to_str().ok()?;
-    let (number, unit) = given.split_at_checked(given.len().checked_sub(1)?)?;
-    let number: u64 = number.parse().ok()?;
-    match unit {
-        "H" => number.checked_mul(3600).map(Duration::from_secs),
-        "M" => number.checked_mul(60).map(Duration::from_secs),
-        "S" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_millis(number)),
-        "u" => Some(Duration::from_micros(number)),
-        "n" => Some(Duration::from_nanos(number)),
-        _ => None,
     }
 }
