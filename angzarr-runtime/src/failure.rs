@@ -16,6 +16,12 @@ pub struct Failure {
 /// The service that holds the handler does not answer.
 pub(crate) const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 
+/// The connection was lost while the service had the call: it may have ended because of it.
+pub(crate) const SERVICE_LOST: &str = "SERVICE_LOST";
+
+/// The service at the address is another version than the one whose components are known.
+pub(crate) const SERVICE_CHANGED: &str = "SERVICE_CHANGED";
+
 impl Failure {
     /// A failure with a code of its own.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
@@ -34,7 +40,7 @@ impl Failure {
 
     /// Whether it passes by itself: it is no fault of what was handled.
     pub fn retryable(&self) -> bool {
-        self.code == SERVICE_UNAVAILABLE
+        self.code == SERVICE_UNAVAILABLE || self.code == SERVICE_CHANGED
     }
 
     /// What happened.
@@ -68,6 +74,10 @@ impl Failure {
                 "discard it without compensation; only what a saga or process manager sends is compensated"
             }
             SERVICE_UNAVAILABLE => "start the service, or see why it does not answer at its address; it is tried again",
+            SERVICE_CHANGED => {
+                "restart the sidecar, or start the version of the service that it knows; nothing is lost meanwhile"
+            }
+            SERVICE_LOST => "see the service's log for why it ended; nothing of what it was deciding was stored",
             "SERVICE_FAILED" | "SERVICE_EXHAUSTED" => "look at the service's own log",
             "COMPONENT_UNKNOWN" => {
                 "start the release of the service that has the component, or take it out of the runtime"

@@ -420,8 +420,12 @@ pub struct CommandResponse {
     pub duplicate: bool,
     #[prost(uint64, tag = "13")]
     pub position: u64,
+    /// Full names of the consumers that are done with it.
     #[prost(string, repeated, tag = "14")]
     pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Full names of those that were waited for in vain.
+    #[prost(string, repeated, tag = "15")]
+    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for CommandResponse {
     const NAME: &'static str = "CommandResponse";
@@ -613,6 +617,12 @@ impl ::prost::Name for EventReference {
 pub struct ListParksRequest {
     #[prost(string, tag = "1")]
     pub consumer: ::prost::alloc::string::String,
+    /// Those behind this lane, if it is not empty.
+    #[prost(string, tag = "2")]
+    pub after: ::prost::alloc::string::String,
+    /// 100 if it is 0, and no more than 1,000.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
 }
 impl ::prost::Name for ListParksRequest {
     const NAME: &'static str = "ListParksRequest";
@@ -626,6 +636,7 @@ impl ::prost::Name for ListParksRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListParksResponse {
+    /// In the order of their lanes.
     #[prost(message, repeated, tag = "1")]
     pub parks: ::prost::alloc::vec::Vec<Park>,
 }
@@ -778,7 +789,7 @@ pub struct ListDeadLettersRequest {
     /// Those behind this one.
     #[prost(message, optional, tag = "2")]
     pub after: ::core::option::Option<EventReference>,
-    /// 100 if it is 0.
+    /// 100 if it is 0, and no more than 1,000.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
 }
@@ -864,7 +875,7 @@ pub struct ListDeadlinesRequest {
     /// Those that are due by then; all, if it is absent.
     #[prost(message, optional, tag = "1")]
     pub until: ::core::option::Option<::prost_types::Timestamp>,
-    /// 100 if it is 0.
+    /// 100 if it is 0, and no more than 1,000.
     #[prost(uint32, tag = "2")]
     pub limit: u32,
 }
@@ -1495,7 +1506,7 @@ impl ::prost::Name for DescribeRequest {
 pub struct DescribeResponse {
     #[prost(message, optional, tag = "1")]
     pub description: ::core::option::Option<Description>,
-    /// Of this start of the service: 16 random bytes.
+    /// Of this start of the service: 16 random bytes. Every answer tells it.
     #[prost(bytes = "bytes", tag = "2")]
     pub service_epoch: ::prost::bytes::Bytes,
 }
@@ -1800,6 +1811,8 @@ impl ::prost::Name for SagaHandleRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SagaHandleResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "saga_handle_response::Outcome", tags = "10, 12")]
     pub outcome: ::core::option::Option<saga_handle_response::Outcome>,
 }
@@ -1848,6 +1861,8 @@ impl ::prost::Name for ProjectorHandleRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProjectorHandleResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "projector_handle_response::Outcome", tags = "10, 11, 12")]
     pub outcome: ::core::option::Option<projector_handle_response::Outcome>,
 }
@@ -1994,6 +2009,8 @@ impl ::prost::Name for UpcastRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpcastResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "upcast_response::Outcome", tags = "10, 12")]
     pub outcome: ::core::option::Option<upcast_response::Outcome>,
 }
@@ -2080,6 +2097,9 @@ pub struct StreamQuery {
     /// The first sequence that is wanted.
     #[prost(uint32, tag = "2")]
     pub first_sequence: u32,
+    /// So many records at most, bookkeeping included, as far as whole records go; 1,000 if it is 0, and no more than 10,000.
+    #[prost(uint32, tag = "4")]
+    pub limit: u32,
     #[prost(oneof = "stream_query::AsOf", tags = "10, 11")]
     pub as_of: ::core::option::Option<stream_query::AsOf>,
 }

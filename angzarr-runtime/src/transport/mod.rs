@@ -14,5 +14,5 @@ mod status;
 pub use address::{Address, BadAddress};
 pub use api::{Api, FactToken, Limits};
 pub use described::Described;
-pub use remote::Remote;
+pub use remote::{Connection, Remote};
 pub use service::Service;

@@ -59,6 +59,7 @@ impl From<Outcome> for proto::CommandResponse {
             duplicate: outcome.duplicate,
             position: outcome.position,
             waited_for: outcome.waited_for,
+            awaited: outcome.awaited,
         }
     }
 }

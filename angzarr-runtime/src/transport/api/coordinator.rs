@@ -4,33 +4,52 @@ use std::time::Duration;
 
 use tonic::{Request, Response, Status, async_trait};
 
+use super::facts::Facts;
+use super::patience::Patience;
 use crate::app::{App, SyncMode};
 use crate::proto;
 use crate::transport::services::business_coordinator_server::BusinessCoordinator;
-use crate::transport::status::status;
+use crate::transport::status::{BadCall, status};
 
-pub(super) struct Coordinator(pub(super) App);
+pub(super) struct Coordinator {
+    pub(super) app: App,
+    pub(super) facts: Facts,
+}
+
+impl Coordinator {
+    async fn execute(
+        &self,
+        request: Request<()>,
+        book: proto::CommandBook,
+        sync: SyncMode,
+        wait: Option<Duration>,
+    ) -> Result<Response<proto::CommandResponse>, Status> {
+        self.facts.authorize(&self.app, &book, request.metadata())?;
+        let patience = Patience::of(request.metadata());
+        let outcome = self.app.execute_and_wait(patience.limit(book), sync, wait, patience.until()).await;
+        Ok(Response::new(outcome.map_err(|error| status(&error))?.into()))
+    }
+}
 
 #[async_trait]
 impl BusinessCoordinator for Coordinator {
     async fn handle(&self, request: Request<proto::CommandBook>) -> Result<Response<proto::CommandResponse>, Status> {
-        let outcome = self.0.execute(request.into_inner()).await.map_err(|error| status(&error))?;
-        Ok(Response::new(outcome.into()))
+        let (metadata, extensions, book) = request.into_parts();
+        self.execute(Request::from_parts(metadata, extensions, ()), book, SyncMode::None, None).await
     }
 
     async fn handle_sync(
         &self,
         request: Request<proto::HandleSyncRequest>,
     ) -> Result<Response<proto::CommandResponse>, Status> {
-        let request = request.into_inner();
-        let sync = match request.sync_mode() {
+        let (metadata, extensions, asked) = request.into_parts();
+        let sync = match asked.sync_mode() {
             proto::SyncMode::None => SyncMode::None,
             proto::SyncMode::Simple => SyncMode::Simple,
             proto::SyncMode::Cascade => SyncMode::Cascade,
         };
-        let wait = request.timeout.map(Duration::try_from).transpose();
-        let wait = wait.map_err(|_| Status::invalid_argument("`timeout` is no length of time"))?;
-        let outcome = self.0.execute_and_wait(request.command.unwrap_or_default(), sync, wait).await;
-        Ok(Response::new(outcome.map_err(|error| status(&error))?.into()))
+        let wait = asked.timeout.map(Duration::try_from).transpose().map_err(|_| BadCall::Field("timeout"))?;
+        let book = asked.command.unwrap_or_default();
+        self.execute(Request::from_parts(metadata, extensions, ()), book, sync, wait).await
     }
 }

@@ -12,15 +12,19 @@ use super::book::book;
 use super::limits::held;
 use crate::app::App;
 use crate::error::{BadBook, Error};
-use crate::id::root_id;
+use crate::id::{canonical_key, root_id};
 use crate::proto;
 use crate::proto::stream_query::AsOf as Asked;
 use crate::store::{AsOf, Load, Record, StreamId};
 use crate::transport::services::event_query_server::EventQuery;
 use crate::transport::status::status;
 
-/// How many records are read at a time.
+/// How many records of the log are read at a time.
 const PAGE: usize = 256;
+
+/// How many records of one stream are told if nothing is said, and at most.
+const LIMIT: u32 = 1_000;
+const LARGEST: u32 = 10_000;
 
 pub(super) struct Query {
     pub(super) app: App,
@@ -36,14 +40,12 @@ impl EventQuery for Query {
     type SubscribeStream = Books;
 
     async fn get_event_book(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::EventBook>, Status> {
-        let (stream, from, as_of) = asked(request.into_inner()).map_err(|error| status(&error))?;
-        let load = Load { from, as_of, ..Load::of(stream) };
-        let records = self.app.stream_events(load).await.map_err(|error| status(&error))?;
-        Ok(Response::new(book(records).unwrap_or_default()))
+        let book = self.stream(request.into_inner()).await.map_err(|error| status(&error))?;
+        Ok(Response::new(book))
     }
 
     async fn get_state(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::StateResponse>, Status> {
-        let (stream, _, as_of) = asked(request.into_inner()).map_err(|error| status(&error))?;
+        let (stream, as_of) = asked(&request.into_inner()).map_err(|error| status(&error))?;
         let state = self.app.encoded_state(stream, as_of).await.map_err(|error| status(&error))?;
         Ok(Response::new(proto::StateResponse { state: state.map(|state| state.to_any()) }))
     }
@@ -60,9 +62,37 @@ impl EventQuery for Query {
     }
 }
 
-/// Which stream, from where, as of when.
-fn asked(query: proto::StreamQuery) -> Result<(StreamId, u32, AsOf), Error> {
-    let cover = query.cover.ok_or(BadBook::NoCover)?;
+impl Query {
+    /// A part of a stream, with where the stream stands.
+    async fn stream(&self, query: proto::StreamQuery) -> Result<proto::EventBook, Error> {
+        let (stream, as_of) = asked(&query)?;
+        let from = query.first_sequence;
+        // Nothing has this sequence, so this tells where the stream stands, and no more.
+        let next_sequence = self.app.next_sequence(Load { from: u32::MAX, as_of, ..Load::of(stream.clone()) }).await?;
+        let limit = if query.limit == 0 { LIMIT } else { query.limit.min(LARGEST) };
+        let end = from.saturating_add(limit).min(next_sequence);
+        let records = if from < end {
+            let as_of = AsOf::Sequence(end - 1);
+            self.app.stream_events(Load { from, as_of, ..Load::of(stream.clone()) }).await?
+        } else {
+            Vec::new()
+        };
+        let asked_by = query.cover.unwrap_or_default().key;
+        let key = records.first().map_or_else(|| canonical_key(&asked_by), |first| first.key.to_string());
+        let cover = proto::Cover {
+            root: Some(stream.root.into()),
+            domain: stream.domain.to_string(),
+            key,
+            ..proto::Cover::default()
+        };
+        let found = book(records).unwrap_or_default();
+        Ok(proto::EventBook { cover: Some(cover), first_sequence: from, next_sequence, ..found })
+    }
+}
+
+/// Which stream, as of when.
+fn asked(query: &proto::StreamQuery) -> Result<(StreamId, AsOf), Error> {
+    let cover = query.cover.as_ref().ok_or(BadBook::NoCover)?;
     let root = match &cover.root {
         Some(root) => Uuid::try_from(root).map_err(BadBook::BadRoot)?,
         None => root_id(&cover.domain, &cover.key).ok_or(BadBook::NoRoot)?,
@@ -72,7 +102,7 @@ fn asked(query: proto::StreamQuery) -> Result<(StreamId, u32, AsOf), Error> {
         Some(Asked::Sequence(sequence)) => AsOf::Sequence(sequence),
         Some(Asked::Time(time)) => AsOf::Time(time),
     };
-    Ok((StreamId::new(cover.domain, root), query.first_sequence, as_of))
+    Ok((StreamId::new(cover.domain.as_str(), root), as_of))
 }
 
 /// The log as it goes on.

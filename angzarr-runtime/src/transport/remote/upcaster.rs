@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use prost_reflect::MessageDescriptor;
 
+use super::invalid;
+use super::link::Link;
 use super::spec::{kept, leaked, listed, stored_as};
-use super::{Link, invalid};
 use crate::component::{UpcasterLogic, UpcasterSpec, copied};
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
