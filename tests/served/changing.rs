@@ -1,15 +1,16 @@
 //! Services that are started again: as they were, or as another version.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use angzarr_runtime::proto;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
 use tonic::Code;
 use tonic::codegen::http::uri::PathAndQuery;
 
 use crate::commands::order;
 use crate::place::{Place, told};
-use crate::scripted::{Script, Service};
+use crate::scripted::{Does, Script, Service};
 
 #[tokio::test]
 async fn a_service_that_comes_back_as_it_was_is_asked_once() {
@@ -89,4 +90,24 @@ async fn serving(place: &Place) -> Vec<u8> {
     // Field 1: the name of the part.
     let asked = [&[10, 7], &b"service"[..]].concat();
     crate::refusals::raw(place, PathAndQuery::from_static("/grpc.health.v1.Health/Check"), asked).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_start_that_nobody_knows_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let usual = Script::new();
+    let (decide, answers) = (usual.decide.clone(), AtomicU8::new(100));
+    let script = usual.decide(move |request| match decide(request) {
+        Does::Answers(answer) => {
+            let start = answers.fetch_add(1, Ordering::SeqCst);
+            Does::Answers(proto::HandleResponse { service_epoch: vec![start; 16].into(), ..answer })
+        }
+        other => other,
+    });
+    let service = Service::start(folder.path(), script);
+    let app = service.app(|app| app).await;
+    let unknown = app.execute(order("1", 1)).await.unwrap_err();
+    assert_eq!(unknown.code(), "SERVICE_LOST", "{unknown}");
+    assert_eq!(app.events("orders", "1").await.unwrap(), []);
+    app.shutdown().await.unwrap();
 }

@@ -3,12 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use angzarr_runtime::Payload;
+use angzarr_runtime::component::Delivery;
 use angzarr_runtime::prost::Message;
 use angzarr_runtime::prost_types::Any;
 use angzarr_runtime::proto::handle_response::Outcome;
+use angzarr_runtime::proto::projector_handle_response::Outcome as Row;
 use angzarr_runtime::proto::{self, Emissions};
+use angzarr_runtime::transport::services::admin_client::AdminClient;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
-use shop::orders::v1::{CancelOrder, OrderPlacedV2};
+use shop::orders::v1::{CancelOrder, OrderPlacedV2, OrderRow};
 use shop::stock::v1::StockReceived;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -16,7 +19,7 @@ use tonic_types::StatusExt;
 use crate::commands;
 use crate::names::post;
 use crate::place::{Place, told};
-use crate::scripted::{Does, Script, Service, decided, order, placed};
+use crate::scripted::{BOARD, Does, Script, Service, decided, order, placed};
 
 async fn place(script: Script) -> (Place, Service) {
     let folder = tempfile::tempdir().unwrap();
@@ -178,4 +181,60 @@ async fn a_refusal_brings_its_detail() {
     let expected =
         r#""detail":{"@type":"type.googleapis.com/shop.orders.v1.CancelOrder","orderId":"1","reason":"try that"}"#;
     assert!(answer.contains(expected), "{answer}");
+}
+
+/// What a projector answers, and the code that it leads to.
+fn rows() -> Vec<(&'static str, Option<Row>, &'static str)> {
+    let named =
+        |name: &str, value: &[u8]| Any { type_url: format!("type.googleapis.com/{name}"), value: value.to_vec() };
+    let failure = proto::Failure { code: "SERVICE_UNAVAILABLE".into(), message: "why".into() };
+    vec![
+        ("a failure of the runtime's", Some(Row::Failure(failure)), "HANDLER_FAILED"),
+        ("an empty Any", Some(Row::Row(Any::default())), "SERVICE_ANSWER_INVALID"),
+        ("another type", Some(Row::Row(named("shop.orders.v1.Order", b""))), "SERVICE_ANSWER_INVALID"),
+        ("garbage", Some(Row::Row(named("shop.orders.v1.OrderRow", b"\xff"))), "PAYLOAD_MALFORMED"),
+        ("nothing at all", None, "SERVICE_ANSWER_INVALID"),
+    ]
+}
+
+#[tokio::test]
+async fn rows_that_make_no_sense_are_parked() {
+    let usual = Script::new();
+    let project = usual.project.clone();
+    let script = usual.project(move |placed| match rows().into_iter().find(|(what, ..)| *what == placed.order_id) {
+        Some((_, outcome, _)) => Does::Answers(outcome),
+        None => project(placed),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path(), script);
+    let twice = Delivery { attempts: 2, ..Delivery::DEFAULT };
+    let remote = service.remote().await;
+    let place = Place::before(remote, folder, |app| app.delivery(BOARD, twice)).await;
+    let mut client = BusinessCoordinatorClient::new(place.channel.clone());
+    for id in rows().iter().map(|(what, ..)| *what).chain(["a"]) {
+        client.handle(commands::order(id, 1)).await.unwrap();
+    }
+    place.app.drained().await.unwrap();
+    let board = place.app.consumer(BOARD).unwrap();
+    let letters = board.dead_letters(None, 10).await.unwrap();
+    for (what, _, code) in rows() {
+        let letter =
+            letters.iter().find(|letter| letter.lane == what).unwrap_or_else(|| panic!("{what} is not parked"));
+        assert_eq!(letter.attempts.iter().map(|attempt| &*attempt.code).collect::<Vec<_>>(), [code; 2], "{what}");
+    }
+    let shown = place.app.view::<OrderRow>().unwrap().all().await.unwrap();
+    assert_eq!(shown.into_iter().map(|(_, row)| row.order_id).collect::<Vec<_>>(), ["a"]);
+
+    // Parks are told in pages.
+    let mut admin = AdminClient::new(place.channel.clone());
+    let (mut told, mut after) = (Vec::new(), String::new());
+    loop {
+        let wanted = proto::ListParksRequest { consumer: BOARD.into(), after, limit: 2 };
+        let page = admin.list_parks(wanted).await.unwrap().into_inner().parks;
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        after = last.lane.clone();
+        told.extend(page.into_iter().map(|park| park.lane));
+    }
+    assert_eq!(told, rows().iter().map(|(what, ..)| *what).collect::<Vec<_>>());
 }

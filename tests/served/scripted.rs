@@ -227,7 +227,8 @@ impl BusinessLogic for Served {
     async fn handle(&self, request: Request<proto::HandleRequest>) -> Result<Response<proto::HandleResponse>, Status> {
         self.script.decided.fetch_add(1, Ordering::SeqCst);
         let answer = self.does((self.script.decide)(request.get_ref())).await?;
-        let service_epoch = self.epoch.to_vec().into();
+        let said = Some(answer.service_epoch.clone()).filter(|epoch| !epoch.is_empty());
+        let service_epoch = said.unwrap_or_else(|| self.epoch.to_vec().into());
         Ok(Response::new(proto::HandleResponse { service_epoch, ..answer }))
     }
 

@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How many starts of a service are known at a time: as many as instances may share one address.
 const STARTS: usize = 64;
 
-/// How long others wait for what is called alone.
+/// How long what is called alone waits for others, and they for it.
 const ALONE: Duration = Duration::from_secs(1);
 
 /// How many lost calls are remembered: some consumers with all that they handle side by side.
@@ -64,7 +64,7 @@ struct Starts {
     same: VecDeque<Bytes>,
     /// The last one that was asked, if it describes itself in another way.
     changed: Option<Bytes>,
-    /// When it was asked.
+    /// When one was asked last, whatever came of it.
     asked: Option<Instant>,
 }
 
@@ -143,7 +143,8 @@ impl Link {
         let Some(cause) = cx.cause() else { return self.call(call).await };
         let mut call = pin!(self.call(call));
         let answer = if self.lost.holds(component, cause) {
-            let alone = self.lost.turns.write().await;
+            // Others are not held up by one that takes its time.
+            let alone = timeout(ALONE, self.lost.turns.write()).await.ok();
             match timeout(ALONE, &mut call).await {
                 Ok(answer) => answer,
                 Err(_) => {
@@ -196,9 +197,9 @@ impl Link {
         if known() {
             return Ok(());
         }
-        // Whoever answered is gone already, or one of several instances.
+        // Whoever answered is gone already, or one of several instances, or has an epoch for each answer.
         let message = format!("the service at {} was started again while it answered", self.address);
-        Err(Failure::new(SERVICE_UNAVAILABLE, message))
+        Err(Failure::new(SERVICE_LOST, message))
     }
 
     /// Asks whether the service is described as before, unless somebody has just done so.
@@ -215,10 +216,11 @@ impl Link {
 
     /// Asks the service to describe itself again, and takes note of what it is.
     async fn ask(&self) -> Result<(), Failure> {
-        let (description, epoch) = describe(&self.address, self.channel.clone()).await?;
+        let described = describe(&self.address, self.channel.clone()).await;
+        self.starts().asked = Some(Instant::now());
+        let (description, epoch) = described?;
         let is_same = self.described.is(&description);
         let mut starts = self.starts();
-        starts.asked = Some(Instant::now());
         if is_same {
             starts.changed = None;
             if !starts.same.contains(&epoch) {
