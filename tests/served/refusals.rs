@@ -3,6 +3,7 @@
 use angzarr_runtime::proto::{self, CommandBook};
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
 use angzarr_runtime::transport::services::command_gateway_client::CommandGatewayClient;
+use angzarr_runtime::transport::services::event_query_client::EventQueryClient;
 use angzarr_runtime::{Payload, prost::bytes::Buf, prost::bytes::BufMut};
 use shop::payments::v1::PaymentReceived;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -127,6 +128,9 @@ async fn books_that_cannot_be_used_are_refused_everywhere() {
     };
     let never = coordinator.handle_sync(never).await.unwrap_err();
     assert_eq!(told(&never), (Code::InvalidArgument, "FIELD_INVALID".into()));
+    let somehow = proto::HandleSyncRequest { command: Some(order("1", 1)), sync_mode: 9, timeout: None };
+    let somehow = coordinator.handle_sync(somehow).await.unwrap_err();
+    assert_eq!(told(&somehow), (Code::InvalidArgument, "FIELD_INVALID".into()));
     assert_eq!(place.app.read_log(0, 10).await.unwrap().records, []);
 }
 
@@ -150,4 +154,27 @@ async fn facts_need_their_token_as_books_too() {
     assert_eq!(told(&coordinator.handle(with("nonsense")).await.unwrap_err()), expected);
     assert_eq!(place.app.read_log(0, 10).await.unwrap().records, []);
     assert!(coordinator.handle(with(TOKEN)).await.unwrap().into_inner().position > 0);
+}
+
+#[tokio::test]
+async fn queries_that_name_no_stream_are_refused() {
+    let place = place().await;
+    let root = |bytes: usize| Some(proto::Uuid { value: vec![1; bytes].into() });
+    let table = [
+        (None, "COVER_MISSING"),
+        (covered(|cover| cover.key.clear()).cover, "ROOT_EMPTY"),
+        (covered(|cover| cover.root = root(3)).cover, "ROOT_INVALID"),
+        (covered(|cover| cover.root = root(16)).cover, "ROOT_MISMATCH"),
+        (covered(|cover| cover.tenant = "t".into()).cover, "FIELD_RESERVED"),
+    ];
+    let mut client = EventQueryClient::new(place.channel.clone());
+    for (cover, code) in table {
+        let query = proto::StreamQuery { cover, ..proto::StreamQuery::default() };
+        let expected = (Code::InvalidArgument, code.to_owned());
+        assert_eq!(told(&client.get_event_book(query.clone()).await.unwrap_err()), expected);
+        assert_eq!(told(&client.get_state(query).await.unwrap_err()), expected);
+    }
+    let nowhere = covered(|cover| cover.domain = "orrders".into()).cover;
+    let nowhere = client.get_state(proto::StreamQuery { cover: nowhere, ..proto::StreamQuery::default() }).await;
+    assert_eq!(told(&nowhere.unwrap_err()), (Code::NotFound, "DOMAIN_UNKNOWN".into()));
 }

@@ -172,8 +172,8 @@ impl App {
         self.while_open(self.inner.router.execute(book)).await
     }
 
-    /// Takes a command book, and waits for those whom `sync` names, not longer than the caller does. A book that is stored is no error, whatever becomes of
-    /// the waiting: what went wrong is in the outcome.
+    /// Takes a command book, and waits for those whom `sync` names, not longer than its caller does. A book that is stored
+    /// is no error, whatever becomes of the waiting: what went wrong is in the outcome.
     #[cfg(feature = "grpc")]
     pub(crate) async fn execute_and_wait(
         &self,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::facts::Facts;
@@ -19,13 +20,13 @@ pub(super) struct Coordinator {
 impl Coordinator {
     async fn execute(
         &self,
-        request: Request<()>,
+        metadata: &MetadataMap,
         book: proto::CommandBook,
         sync: SyncMode,
         wait: Option<Duration>,
     ) -> Result<Response<proto::CommandResponse>, Status> {
-        self.facts.authorize(&self.app, &book, request.metadata())?;
-        let patience = Patience::of(request.metadata());
+        self.facts.authorize(&self.app, &book, metadata)?;
+        let patience = Patience::of(metadata);
         let outcome = self.app.execute_and_wait(patience.limit(book), sync, wait, patience.until()).await;
         Ok(Response::new(outcome.map_err(|error| status(&error))?.into()))
     }
@@ -34,22 +35,22 @@ impl Coordinator {
 #[async_trait]
 impl BusinessCoordinator for Coordinator {
     async fn handle(&self, request: Request<proto::CommandBook>) -> Result<Response<proto::CommandResponse>, Status> {
-        let (metadata, extensions, book) = request.into_parts();
-        self.execute(Request::from_parts(metadata, extensions, ()), book, SyncMode::None, None).await
+        let (metadata, _, book) = request.into_parts();
+        self.execute(&metadata, book, SyncMode::None, None).await
     }
 
     async fn handle_sync(
         &self,
         request: Request<proto::HandleSyncRequest>,
     ) -> Result<Response<proto::CommandResponse>, Status> {
-        let (metadata, extensions, asked) = request.into_parts();
-        let sync = match asked.sync_mode() {
+        let (metadata, _, asked) = request.into_parts();
+        let sync = match proto::SyncMode::try_from(asked.sync_mode).map_err(|_| BadCall::Field("sync_mode"))? {
             proto::SyncMode::None => SyncMode::None,
             proto::SyncMode::Simple => SyncMode::Simple,
             proto::SyncMode::Cascade => SyncMode::Cascade,
         };
         let wait = asked.timeout.map(Duration::try_from).transpose().map_err(|_| BadCall::Field("timeout"))?;
         let book = asked.command.unwrap_or_default();
-        self.execute(Request::from_parts(metadata, extensions, ()), book, sync, wait).await
+        self.execute(&metadata, book, sync, wait).await
     }
 }

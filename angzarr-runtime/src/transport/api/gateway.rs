@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::book::caused;
 use super::facts::Facts;
 use super::limits::held;
+use super::patience::Patience;
 use crate::app::{App, Following};
 use crate::error::BadBook;
 use crate::proto;
@@ -43,7 +44,7 @@ impl Gateway {
         let following = limited(self.app.follow(cover.correlation_id.clone()));
         // Before anything is decided: what is refused here may be sent again.
         let books = held(&self.streams, books(following))?;
-        self.app.execute(book).await.map_err(|error| status(&error))?;
+        self.app.execute(Patience::of(metadata).limit(book)).await.map_err(|error| status(&error))?;
         Ok(Response::new(books))
     }
 }

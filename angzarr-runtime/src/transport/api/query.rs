@@ -6,13 +6,13 @@ use futures_util::future::ready;
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt, iter, once, unfold};
 use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status, async_trait};
-use uuid::Uuid;
 
 use super::book::book;
 use super::limits::held;
 use crate::app::App;
+use crate::coordinator::business::root;
 use crate::error::{BadBook, Error};
-use crate::id::{canonical_key, root_id};
+use crate::id::canonical_key;
 use crate::proto;
 use crate::proto::stream_query::AsOf as Asked;
 use crate::store::{AsOf, Load, Record, StreamId};
@@ -93,10 +93,10 @@ impl Query {
 /// Which stream, as of when.
 fn asked(query: &proto::StreamQuery) -> Result<(StreamId, AsOf), Error> {
     let cover = query.cover.as_ref().ok_or(BadBook::NoCover)?;
-    let root = match &cover.root {
-        Some(root) => Uuid::try_from(root).map_err(BadBook::BadRoot)?,
-        None => root_id(&cover.domain, &cover.key).ok_or(BadBook::NoRoot)?,
-    };
+    if !cover.tenant.is_empty() {
+        return Err(BadBook::Reserved("cover.tenant").into());
+    }
+    let root = root(&cover.domain, cover)?;
     let as_of = match query.as_of {
         None => AsOf::Now,
         Some(Asked::Sequence(sequence)) => AsOf::Sequence(sequence),

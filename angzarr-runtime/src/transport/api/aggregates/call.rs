@@ -4,8 +4,6 @@ use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::super::facts::FactToken;
-use super::super::patience::Patience;
 use crate::app::{App, SyncMode};
 use crate::coordinator::outcome::{Outcome, WaitFailure};
 use crate::failure::Failure;
@@ -13,6 +11,8 @@ use crate::message::Payload;
 use crate::proto;
 use crate::proto::handler_description::HandlerKind;
 use crate::store::AsOf;
+use crate::transport::api::facts::FactToken;
+use crate::transport::api::patience::Patience;
 use crate::transport::described::{Described, invalid};
 use crate::transport::message::{decode, id};
 use crate::transport::status::{BadCall, cut, status};

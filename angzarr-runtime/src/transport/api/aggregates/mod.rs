@@ -17,12 +17,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tonic::Status;
 
-use super::facts::FactToken;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::proto;
 use crate::proto::component_description::ComponentKind;
 use crate::proto::handler_description::HandlerKind;
+use crate::transport::api::facts::FactToken;
 use crate::transport::described::Described;
 use crate::transport::status::BadCall;
 use call::Rpc;
