@@ -95,13 +95,13 @@ fn fields(message: &DynamicMessage, json: &mut Object<'_>, part: Part) {
     let descriptor = message.descriptor();
     let columns: Vec<FieldDescriptor> = columns(&descriptor).map(|(field, _)| field).collect();
     let (members, others): (Vec<_>, Vec<_>) = declared(&descriptor).into_iter().partition(in_oneof);
-    let others = others.into_iter().filter(|field| !columns.contains(field));
-    let columns: Vec<_> = columns.clone().into_iter().filter(|_| part == Part::All).collect();
-    for field in columns.into_iter().chain(others) {
-        let value = message.get_field(&field);
-        let is_there = if field.supports_presence() { message.has_field(&field) } else { !is_default(&value) };
+    let others: Vec<_> = others.into_iter().filter(|field| !columns.contains(field)).collect();
+    let columns = if part == Part::All { columns } else { Vec::new() };
+    for field in columns.iter().chain(&others) {
+        let value = message.get_field(field);
+        let is_there = if field.supports_presence() { message.has_field(field) } else { !is_default(&value) };
         if is_there {
-            json.present(&field_name(&field), &Written(&value, &field.kind()));
+            json.present(&field_name(field), &Written(&value, &field.kind()));
         }
     }
     for field in members.into_iter().filter(|field| message.has_field(field)) {
