@@ -21,6 +21,11 @@ pub(crate) const ROUTE_WRONG: &str = "ROUTE_WRONG";
 
 /// A route leads to a process that does not let this one in.
 pub(crate) const ROUTE_REFUSED: &str = "ROUTE_REFUSED";
+/// The connection was lost while the service had the call: it may have ended because of it.
+pub(crate) const SERVICE_LOST: &str = "SERVICE_LOST";
+
+/// The service at the address is another version than the one whose components are known.
+pub(crate) const SERVICE_CHANGED: &str = "SERVICE_CHANGED";
 
 impl Failure {
     /// A failure with a code of its own.
@@ -45,7 +50,7 @@ impl Failure {
 
     /// Whether it passes by itself: it is no fault of what was handled.
     pub fn retryable(&self) -> bool {
-        self.code == SERVICE_UNAVAILABLE
+        self.code == SERVICE_UNAVAILABLE || self.code == SERVICE_CHANGED
     }
 
     /// What happened.
@@ -81,6 +86,10 @@ impl Failure {
             ROUTE_WRONG => "name the process that serves the domain, on the same log, in `routes`",
             ROUTE_REFUSED => "give the route the token that the other process asks for",
             SERVICE_UNAVAILABLE => "start the service, or see why it does not answer at its address; it is tried again",
+            SERVICE_CHANGED => {
+                "restart the sidecar, or start the version of the service that it knows; nothing is lost meanwhile"
+            }
+            SERVICE_LOST => "see the service's log for why it ended; nothing of what it was deciding was stored",
             "SERVICE_FAILED" | "SERVICE_EXHAUSTED" => "look at the service's own log",
             "COMPONENT_UNKNOWN" => {
                 "start the release of the service that has the component, or take it out of the runtime"

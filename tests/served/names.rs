@@ -85,7 +85,7 @@ async fn facts_are_taken_with_the_token_only() {
 }
 
 /// Status and body.
-async fn post(place: &Place, path: &str, body: &str, headers: &str) -> (u16, String) {
+pub(crate) async fn post(place: &Place, path: &str, body: &str, headers: &str) -> (u16, String) {
     post_as(place, path, body, headers, "application/json").await
 }
 

@@ -18,6 +18,36 @@ fn query(domain: &str, key: &str, as_of: Option<AsOf>) -> proto::StreamQuery {
 }
 
 #[tokio::test]
+async fn a_book_tells_where_its_stream_stands() {
+    let place = place().await;
+    let mut client = EventQueryClient::new(place.channel.clone());
+    let nothing = client.get_event_book(query("stock", "kettle", None)).await.unwrap().into_inner();
+    let cover = nothing.cover.unwrap();
+    assert_eq!((&*cover.domain, &*cover.key, nothing.next_sequence), ("stock", "kettle", 0));
+    assert_eq!(cover.root.unwrap().value.len(), 16);
+
+    // The saga's command is refused, which is recorded: the stream goes on, and holds no event.
+    let mut commands = BusinessCoordinatorClient::new(place.channel.clone());
+    commands.handle(order("1", 1)).await.unwrap();
+    place.app.drained().await.unwrap();
+    let refused = client.get_event_book(query("stock", "kettle", None)).await.unwrap().into_inner();
+    assert_eq!((refused.pages.len(), refused.next_sequence), (0, 1));
+
+    for _ in 0..3 {
+        deliver(&place, 1).await;
+    }
+    let mut part = query("stock", "kettle", None);
+    (part.first_sequence, part.limit) = (1, 2);
+    let book = client.get_event_book(part.clone()).await.unwrap().into_inner();
+    let sequences: Vec<u32> = book.pages.iter().map(|page| page.sequence).collect();
+    assert_eq!((sequences, book.first_sequence, book.next_sequence), (vec![1, 2], 1, 4));
+    assert_eq!(book.position, book.pages[1].position);
+    part.as_of = Some(AsOf::Sequence(1));
+    let then = client.get_event_book(part).await.unwrap().into_inner();
+    assert_eq!((then.pages.len(), then.next_sequence), (1, 2));
+}
+
+#[tokio::test]
 async fn streams_and_states_are_read_as_of_any_time() {
     let place = place().await;
     deliver(&place, 3).await;
@@ -185,6 +215,8 @@ async fn operators_see_consumers_views_deadlines_and_warm_states() {
     }
     let warm = admin.list_warm_states(proto::ListWarmStatesRequest {}).await.unwrap().into_inner().aggregates;
     assert_eq!(warm.iter().map(|warm| &*warm.domain).collect::<Vec<_>>(), ["orders", "payments", "stock"]);
+    let parks = proto::ListParksRequest { consumer: "nobody".into(), ..proto::ListParksRequest::default() };
+    assert_eq!(admin.list_parks(parks).await.unwrap_err().code(), tonic::Code::NotFound);
     let unknown = proto::PauseConsumerRequest { consumer: "nobody".into() };
     assert_eq!(admin.pause_consumer(unknown).await.unwrap_err().code(), tonic::Code::NotFound);
 }

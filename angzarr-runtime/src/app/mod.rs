@@ -197,17 +197,20 @@ impl App {
         self.inner.router.route(domain).cloned()
     }
 
-    /// Takes a command book, and waits for those whom `sync` names. A book that is stored is no error, whatever becomes of
-    /// the waiting: what went wrong is in the outcome.
+    /// Takes a command book, and waits for those whom `sync` names, not longer than its caller does. A book that is stored
+    /// is no error, whatever becomes of the waiting: what went wrong is in the outcome.
     #[cfg(feature = "grpc")]
     pub(crate) async fn execute_and_wait(
         &self,
         book: proto::CommandBook,
         sync: SyncMode,
-        wait: Duration,
+        wait: Option<Duration>,
+        until: Option<std::time::Instant>,
     ) -> Result<Outcome, Error> {
         let outcome = self.execute(book).await?;
-        match self.wait(outcome, sync, wait).await {
+        let wait = wait.unwrap_or(crate::error::DEFAULT_WAIT);
+        let left = until.map(|until| until.saturating_duration_since(std::time::Instant::now()));
+        match self.wait(outcome, sync, left.map_or(wait, |left| left.min(wait))).await {
             Err(Error::NotPassed { consumer, reason, outcome, .. }) => {
                 let mut outcome = *outcome;
                 outcome.not_passed(consumer, reason);
@@ -215,6 +218,12 @@ impl App {
             }
             result => result,
         }
+    }
+
+    /// Whether the aggregate of a domain takes this type as a fact.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn takes_fact(&self, domain: &str, type_name: &str) -> bool {
+        self.inner.router.find(domain).is_some_and(|owner| owner.logic.spec().facts.contains(&type_name))
     }
 
     /// Appends history that was decided elsewhere to the stream of `key` in `domain`. Await it after adding events.

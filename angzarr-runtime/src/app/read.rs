@@ -74,6 +74,12 @@ impl App {
         Ok(log.upcasts.all_current(stored.filter(|record| record.kind.is_event()).collect()).await?)
     }
 
+    /// Where the stream of a load stands as of then.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn next_sequence(&self, load: Load) -> Result<u32, Error> {
+        Ok(self.inner.log.store.load(load).await?.next_sequence)
+    }
+
     /// The state of the stream of `key` in `domain` as it was then: what its aggregate or process manager would have
     /// decided on, folded by today's program. None if nothing had been recorded there.
     ///

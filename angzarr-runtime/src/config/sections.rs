@@ -8,7 +8,7 @@ use saphyr::{MarkedYaml, YamlData};
 use super::reader::{Reader, Section, is_null, plain, shown};
 use super::{Aggregates, Config, Drain, LogFormat, value};
 use crate::component::DeliveryOverride;
-use crate::nearest::nearest;
+use crate::nearest::meant;
 use crate::store::Storage;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::store::StoreError;
@@ -123,10 +123,7 @@ impl Reader<'_> {
             let message = format!("the type{kind_shown} is not built into this release");
             self.wrong(place, "CONFIG_NOT_BUILT_IN", message, "");
         } else {
-            let help = match nearest(kind, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", known.join(", ")),
-            };
+            let help = meant(kind, known.iter().copied(), || format!("there are {}", known.join(", ")));
             self.wrong(place, "CONFIG_VALUE_INVALID", format!("unknown type{kind_shown}"), help);
         }
     }

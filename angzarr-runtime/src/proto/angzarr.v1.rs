@@ -422,6 +422,7 @@ pub struct CommandResponse {
     pub duplicate: bool,
     #[prost(uint64, tag = "13")]
     pub position: u64,
+    /// Full names of the consumers that are done with it.
     #[prost(string, repeated, tag = "14")]
     pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Full names of those that were waited for in vain.
@@ -618,6 +619,12 @@ impl ::prost::Name for EventReference {
 pub struct ListParksRequest {
     #[prost(string, tag = "1")]
     pub consumer: ::prost::alloc::string::String,
+    /// Those behind this lane, if it is not empty.
+    #[prost(string, tag = "2")]
+    pub after: ::prost::alloc::string::String,
+    /// 100 if it is 0, and no more than 1,000.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
 }
 impl ::prost::Name for ListParksRequest {
     const NAME: &'static str = "ListParksRequest";
@@ -631,6 +638,7 @@ impl ::prost::Name for ListParksRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListParksResponse {
+    /// In the order of their lanes.
     #[prost(message, repeated, tag = "1")]
     pub parks: ::prost::alloc::vec::Vec<Park>,
 }
@@ -783,7 +791,7 @@ pub struct ListDeadLettersRequest {
     /// Those behind this one.
     #[prost(message, optional, tag = "2")]
     pub after: ::core::option::Option<EventReference>,
-    /// 100 if it is 0.
+    /// 100 if it is 0, and no more than 1,000.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
 }
@@ -869,7 +877,7 @@ pub struct ListDeadlinesRequest {
     /// Those that are due by then; all, if it is absent.
     #[prost(message, optional, tag = "1")]
     pub until: ::core::option::Option<::prost_types::Timestamp>,
-    /// 100 if it is 0.
+    /// 100 if it is 0, and no more than 1,000.
     #[prost(uint32, tag = "2")]
     pub limit: u32,
     /// Only those of this process manager's domain, if it is not empty.
@@ -1537,7 +1545,7 @@ impl ::prost::Name for DescribeRequest {
 pub struct DescribeResponse {
     #[prost(message, optional, tag = "1")]
     pub description: ::core::option::Option<Description>,
-    /// Of this start of the service: 16 random bytes.
+    /// Of this start of the service: 16 random bytes. Every answer tells it.
     #[prost(bytes = "bytes", tag = "2")]
     pub service_epoch: ::prost::bytes::Bytes,
 }
@@ -1842,6 +1850,8 @@ impl ::prost::Name for SagaHandleRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SagaHandleResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "saga_handle_response::Outcome", tags = "10, 12")]
     pub outcome: ::core::option::Option<saga_handle_response::Outcome>,
 }
@@ -1890,6 +1900,8 @@ impl ::prost::Name for ProjectorHandleRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProjectorHandleResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "projector_handle_response::Outcome", tags = "10, 11, 12")]
     pub outcome: ::core::option::Option<projector_handle_response::Outcome>,
 }
@@ -2036,6 +2048,8 @@ impl ::prost::Name for UpcastRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpcastResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "upcast_response::Outcome", tags = "10, 12")]
     pub outcome: ::core::option::Option<upcast_response::Outcome>,
 }
@@ -2078,8 +2092,10 @@ impl ::prost::Name for UpcastAllRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpcastAllResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     /// One for each event, in their order.
-    #[prost(message, repeated, tag = "1")]
+    #[prost(message, repeated, tag = "2")]
     pub answers: ::prost::alloc::vec::Vec<UpcastResponse>,
 }
 impl ::prost::Name for UpcastAllResponse {
@@ -2301,6 +2317,9 @@ pub struct StreamQuery {
     /// Only events with these sequences; all, if there are none.
     #[prost(uint32, repeated, tag = "3")]
     pub sequences: ::prost::alloc::vec::Vec<u32>,
+    /// So many records at most, bookkeeping included, as far as whole records go; 1,000 if it is 0, and no more than 10,000.
+    #[prost(uint32, tag = "4")]
+    pub limit: u32,
     #[prost(oneof = "stream_query::AsOf", tags = "10, 11")]
     pub as_of: ::core::option::Option<stream_query::AsOf>,
 }

@@ -15,6 +15,6 @@ mod status;
 pub use address::{Address, BadAddress};
 pub use api::{Api, FactToken, Limits};
 pub use described::Described;
-pub use remote::Remote;
+pub use remote::{Connection, Remote};
 pub use routes::{Pattern, Routes};
 pub use service::Service;

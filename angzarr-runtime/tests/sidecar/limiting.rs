@@ -41,3 +41,16 @@ async fn larger_messages_are_refused() {
         assert!(answer.contains("grpc-status: 11\r\n"), "{rpc}: {answer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_watch_the_health_are_limited_by_themselves() {
+    let place = Place::new();
+    let _service = place.serve();
+    let _sidecar = serving(&place, "limits: { streams: 1 }").await;
+    let (_one, answer) = call(&place, "grpc.health.v1.Health/Watch");
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
+    let (_other, answer) = call(&place, "grpc.health.v1.Health/Watch");
+    assert!(answer.contains("grpc-status: 8\r\n"), "{answer}");
+    let (_subscription, answer) = call(&place, "angzarr.v1.EventQuery/Subscribe");
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
+}

@@ -36,7 +36,6 @@ pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, E
     // It ends as well if nobody can ask it to any more.
     let serving = async move { api.serve(&address, async { drop(stopped.await) }).await };
     let mut serving = tokio::spawn(serving);
-    info!(address = %config.listen, log_id = %app.log_id(), "serving");
     tokio::select! {
         ended = &mut serving => {
             let why = ended.unwrap_or_else(|panic| Err(Error::Setup(format!("serving panicked: {panic}"))));
@@ -80,6 +79,7 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
         services.push(connect(address).await?);
     }
     let described: Vec<_> = services.iter().map(|service| service.described().clone()).collect();
+    let connections: Vec<_> = services.iter().map(Remote::connection).collect();
     let mut builder =
         App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers).routes(config.routes.clone());
     for (consumer, delivery) in &config.delivery {
@@ -90,7 +90,7 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
     }
     let app = builder.start().await?;
     let mut api = Api::new(app.clone(), config.limits);
-    api = api.needs(config.services.clone()).notice(config.drain.notice);
+    api = api.needs(connections).notice(config.drain.notice);
     if let Aggregates::Served(token) = &config.aggregates {
         for described in &described {
             api = api.aggregates(described, token.as_ref())?;

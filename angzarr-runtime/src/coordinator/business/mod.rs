@@ -31,6 +31,8 @@ use crate::store::{AsOf, Load, Record, RecordKind, StoreError, StreamId};
 use decide::{Answer, Step, plan};
 use turns::{Pending, Running, Turns};
 
+#[cfg(feature = "grpc")]
+pub(crate) use request::root;
 pub(crate) use request::{Request, Source, Work, correlation_id};
 
 /// What a command would lead to.

@@ -193,7 +193,8 @@ pub(crate) fn correlation_id(given: String) -> Arc<str> {
     if given.is_empty() { Uuid::now_v7().to_string().into() } else { given.into() }
 }
 
-fn root(domain: &str, cover: &proto::Cover) -> Result<Uuid, BadBook> {
+/// The root that a cover names, by itself or by its natural id.
+pub(crate) fn root(domain: &str, cover: &proto::Cover) -> Result<Uuid, BadBook> {
     let derived = root_id(domain, &cover.key);
     let Some(given) = &cover.root else { return derived.ok_or(BadBook::NoRoot) };
     let given = Uuid::try_from(given).map_err(BadBook::BadRoot)?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::app::Projected;
+use crate::coordinator::business::root;
 use crate::coordinator::elsewhere::Waited;
 use crate::coordinator::outcome::{CausedBook, Outcome, WaitFailure};
 use crate::error::{BadBook, Error};
-use crate::id::root_id;
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, Record, RecordKind, StreamId, Trace};
@@ -16,10 +16,10 @@ use crate::store::{Cause, Record, RecordKind, StreamId, Trace};
 /// The stream that a cover names: by its root or, without one, by the natural id.
 pub(super) fn stream(cover: Option<proto::Cover>) -> Result<StreamId, BadBook> {
     let cover = cover.ok_or(BadBook::NoCover)?;
-    let root = match &cover.root {
-        Some(root) => Uuid::try_from(root).map_err(BadBook::BadRoot)?,
-        None => root_id(&cover.domain, &cover.key).ok_or(BadBook::NoRoot)?,
-    };
+    if !cover.tenant.is_empty() {
+        return Err(BadBook::Reserved("cover.tenant"));
+    }
+    let root = root(&cover.domain, &cover)?;
     Ok(StreamId::new(cover.domain, root))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::book::{caused, stream};
-use super::patience::{granted, patience};
+use super::patience::Patience;
 use crate::app::App;
 use crate::coordinator::consumer::ConsumerKind;
 use crate::error::Error;
@@ -84,9 +84,9 @@ macro_rules! serve {
                 &self,
                 request: Request<proto::HandleBookSyncRequest>,
             ) -> Result<Response<proto::HandleBookSyncResponse>, Status> {
-                let caller = granted(request.metadata());
+                let patience = Patience::of(request.metadata());
                 let request = request.into_inner();
-                let wait = patience(request.timeout, caller)?;
+                let wait = patience.wait(request.timeout)?;
                 self.wait(request, wait).await.map(Response::new).map_err(|error| status(&error))
             }
         }

@@ -5,6 +5,7 @@ mod aggregates;
 mod book;
 mod consumers;
 mod coordinator;
+mod facts;
 mod gateway;
 mod health;
 mod limits;
@@ -24,12 +25,13 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
-pub use aggregates::FactToken;
 pub(super) use book::{book, records};
+pub use facts::FactToken;
 pub use limits::Limits;
 
 use super::address::Address;
 use super::described::Described;
+use super::remote::Connection;
 use super::services::DESCRIPTORS;
 use super::services::admin_server::AdminServer;
 use super::services::business_coordinator_server::BusinessCoordinatorServer;
@@ -41,6 +43,7 @@ use super::services::saga_coordinator_server::SagaCoordinatorServer;
 use crate::app::App;
 use crate::coordinator::consumer::ConsumerKind;
 use crate::error::Error;
+use facts::Facts;
 use limits::{admit, room};
 
 /// An application, to be served.
@@ -48,10 +51,11 @@ use limits::{admit, room};
 pub struct Api {
     app: App,
     limits: Limits,
-    /// Where business code is; whether somebody listens there is part of the health.
-    services: Vec<Address>,
+    /// Where business code is; whether it is there is part of the health.
+    services: Vec<Connection>,
     notice: Duration,
     aggregates: axum::Router,
+    facts: Facts,
     /// Of the aggregates that are served.
     descriptors: Vec<Bytes>,
 }
@@ -61,12 +65,20 @@ impl Api {
     /// `grpc.health.v1.Health` with the names `store`, `service` and `bus`, and the empty one for all of them.
     pub fn new(app: App, limits: Limits) -> Self {
         let (services, descriptors) = (Vec::new(), Vec::new());
-        Self { app, limits, services, notice: Duration::ZERO, aggregates: axum::Router::new(), descriptors }
+        Self {
+            app,
+            limits,
+            services,
+            notice: Duration::ZERO,
+            aggregates: axum::Router::new(),
+            facts: Facts::default(),
+            descriptors,
+        }
     }
 
-    /// Makes it a part of the health that somebody listens at these addresses.
+    /// Makes it a part of the health that these services are there, as they were described.
     #[must_use]
-    pub fn needs(mut self, services: Vec<Address>) -> Self {
+    pub fn needs(mut self, services: impl IntoIterator<Item = Connection>) -> Self {
         self.services.extend(services);
         self
     }
@@ -79,13 +91,14 @@ impl Api {
     }
 
     /// Serves the aggregates of a service under their own names too, by gRPC and as `POST` with JSON. Facts are taken from
-    /// whoever has the token for them; without one, from nobody.
+    /// whoever has the token for them; without one, from nobody. Command books with facts need it from then on, too.
     ///
     /// # Errors
     /// `SERVICE_ANSWER_INVALID` if the description lacks something.
     pub fn aggregates(mut self, described: &Described, facts: Option<&FactToken>) -> Result<Self, Error> {
         self.aggregates =
             self.aggregates.merge(aggregates::routes(&self.app, described, facts, self.limits.message_size)?);
+        self.facts = Facts(facts.cloned());
         self.descriptors.push(described.descriptors.clone());
         Ok(self)
     }
@@ -96,10 +109,11 @@ impl Api {
     /// # Errors
     /// [`Error::Setup`] if nobody may listen there.
     pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { app, limits: Limits { message_size, calls, streams }, services, notice, aggregates, descriptors } =
-            self;
+        let Self { app, limits, services, notice, aggregates, facts, descriptors } = self;
+        let Limits { message_size, calls, streams } = limits;
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
+        tracing::info!(%address, log_id = %app.log_id(), "serving");
         let (announce, announced) = watch::channel(false);
         let (end, ending) = watch::channel(false);
         let until = async move {
@@ -109,11 +123,12 @@ impl Api {
             end.send_replace(true);
         };
         let reflection = reflection(&descriptors).map_err(|error| cannot(&error))?;
-        let streams = room(streams);
-        let gateway = gateway::Gateway { app: app.clone(), streams: streams.clone() };
-        let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone()));
-        let health =
-            HealthServer::new(health::Health { app: app.clone(), services, announced, ending: ending.clone() });
+        // Those who watch the health keep nobody else's streams from being opened.
+        let (streams, watchers) = (room(streams), room(streams));
+        let gateway = gateway::Gateway { app: app.clone(), facts: facts.clone(), streams: streams.clone() };
+        let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator { app: app.clone(), facts });
+        let health = health::Health { app: app.clone(), services, announced, ending: ending.clone(), watchers };
+        let health = HealthServer::new(health);
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
         let consumers = |kind| consumers::Consumers { app: app.clone(), kind };
         let projectors = ProjectorCoordinatorServer::new(consumers(ConsumerKind::Projector));
@@ -130,7 +145,8 @@ impl Api {
             .add_service(AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size));
         let admitted = from_fn_with_state(room(calls), admit);
         // Health is told however many calls are at work.
-        let router = Routes::from(router.into_axum_router().layer(admitted)).add_service(health);
+        let router = router.into_axum_router().fallback(aggregates::unserved).layer(admitted);
+        let router = Routes::from(router).add_service(health);
         // For whoever speaks HTTP/1, as most do who send JSON.
         let router = Server::builder().accept_http1(true).add_routes(router);
         listening.serve(router, until).await.map_err(|error| cannot(&error))

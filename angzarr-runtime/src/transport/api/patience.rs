@@ -1,63 +1,96 @@
 //! How long callers wait.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use crate::error::DEFAULT_WAIT;
+use crate::proto;
+use crate::transport::status::BadCall;
 
-/// How long the caller is there at all, as his client says by `grpc-timeout`; none if it does not.
-pub(super) fn granted(metadata: &MetadataMap) -> Option<Duration> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
-    let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let count: u64 = count.parse().ok()?;
-    Some(match unit {
-        "H" => Duration::from_secs(count.saturating_mul(3_600)),
-        "M" => Duration::from_secs(count.saturating_mul(60)),
-        "S" => Duration::from_secs(count),
-        "m" => Duration::from_millis(count),
-        "u" => Duration::from_micros(count),
-        "n" => Duration::from_nanos(count),
-        _ => return None,
-    })
+/// What is left of a caller's time for the answer to reach it, at most.
+const WAY_BACK: Duration = Duration::from_millis(500);
+
+/// How long one caller waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience(Option<Duration>, Instant);
+
+impl Patience {
+    /// As the call's `grpc-timeout` says, less what the answer needs: a tenth, and half a second at most.
+    pub(super) fn of(metadata: &MetadataMap) -> Self {
+        let given = timeout(metadata);
+        Self(given.map(|given| given - (given / 10).min(WAY_BACK)), Instant::now())
+    }
+
+    /// When it ends; none if it does not.
+    pub(super) fn until(self) -> Option<Instant> {
+        self.1.checked_add(self.0?)
+    }
+
+    /// How long to wait: as long as is said, but not after the caller has gone.
+    pub(super) fn wait(self, said: Option<prost_types::Duration>) -> Result<Duration, Status> {
+        let said = said.map(Duration::try_from).transpose().map_err(|_| BadCall::Field("timeout"))?;
+        let left = self.until().map(|until| until.saturating_duration_since(Instant::now()));
+        let wait = said.unwrap_or(DEFAULT_WAIT);
+        Ok(left.map_or(wait, |left| left.min(wait)))
+    }
+
+    /// The book, not to be decided later than its caller waits.
+    pub(super) fn limit(self, mut book: proto::CommandBook) -> proto::CommandBook {
+        let Some(end) = self.0.and_then(|patience| SystemTime::now().checked_add(patience)) else { return book };
+        let given = book.deadline.map(|deadline| SystemTime::try_from(deadline).unwrap_or(SystemTime::UNIX_EPOCH));
+        if given.is_none_or(|given| end < given) {
+            book.deadline = Some(end.into());
+        }
+        book
+    }
 }
 
-/// How long to wait: as long as he says, but not after he is gone. A tenth of his time is left for the answer.
-pub(super) fn patience(said: Option<prost_types::Duration>, granted: Option<Duration>) -> Result<Duration, Status> {
-    let said = said.map(Duration::try_from).transpose();
-    let said = said.map_err(|_| Status::invalid_argument("`timeout` is no length of time"))?;
-    let wait = said.unwrap_or(DEFAULT_WAIT);
-    Ok(granted.map_or(wait, |granted| wait.min(granted - granted / 10)))
+/// How long the caller waits, as gRPC says it: `30S`, `500m`.
+fn timeout(metadata: &MetadataMap) -> Option<Duration> {
+    let given = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (number, unit) = given.split_at_checked(given.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "H" => number.checked_mul(3600).map(Duration::from_secs),
+        "M" => number.checked_mul(60).map(Duration::from_secs),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn callers_wait_as_long_as_they_say_and_are_there() {
+    fn of(timeout: &str) -> Patience {
         let mut metadata = MetadataMap::new();
-        assert_eq!(granted(&metadata), None);
-        for (text, expected) in [
-            ("2H", Some(7_200_000)),
-            ("3M", Some(180_000)),
-            ("10S", Some(10_000)),
-            ("250m", Some(250)),
-            ("5000u", Some(5)),
-            ("7000000n", Some(7)),
-            ("10", None),
-            ("m", None),
-            ("-1S", None),
-        ] {
-            metadata.insert("grpc-timeout", text.parse().unwrap());
-            assert_eq!(granted(&metadata), expected.map(Duration::from_millis), "{text}");
+        metadata.insert("grpc-timeout", timeout.parse().unwrap());
+        Patience::of(&metadata)
+    }
+
+    #[test]
+    fn the_answer_comes_before_the_caller_has_gone() {
+        for (given, left) in [("30S", 29_500), ("500m", 450), ("1M", 59_500), ("1H", 3_599_500)] {
+            assert_eq!(of(given).0, Some(Duration::from_millis(left)), "{given}");
         }
-        let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
-        let granted = Some(Duration::from_secs(10));
-        assert_eq!(patience(None, None).unwrap(), DEFAULT_WAIT);
-        assert_eq!(patience(seconds(3), granted).unwrap(), Duration::from_secs(3));
-        assert_eq!(patience(seconds(30), granted).unwrap(), Duration::from_secs(9));
-        assert_eq!(patience(seconds(-1), None).unwrap_err().code(), tonic::Code::InvalidArgument);
+        for nonsense in ["", "30", "S", "1x", "99999999999999999999S"] {
+            assert_eq!(of(nonsense).0, None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_book_is_not_decided_later_than_its_caller_waits() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let limited = |given, deadline| of(given).limit(proto::CommandBook { deadline, ..Default::default() }).deadline;
+        assert_eq!(limited("30S", at(1)), at(1));
+        let far = at(253_402_300_799);
+        assert!(limited("30S", far).unwrap().seconds < far.unwrap().seconds);
+        assert!(limited("30S", None).is_some());
+        assert_eq!(Patience::of(&MetadataMap::new()).limit(proto::CommandBook::default()).deadline, None);
     }
 }

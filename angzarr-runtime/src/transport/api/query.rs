@@ -1,6 +1,7 @@
 //! Reading streams, states and the log.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::future::ready;
@@ -16,15 +17,20 @@ use super::limits::held;
 use crate::app::App;
 use crate::coordinator::elsewhere::Routes;
 use crate::error::{BadBook, Error};
+use crate::id::canonical_key;
 use crate::proto;
 use crate::proto::stream_query::AsOf as Asked;
 use crate::store::{AsOf, Load, Record, Root, StreamId};
 use crate::transport::routes::is_routed;
 use crate::transport::services::event_query_server::EventQuery;
-use crate::transport::status::status;
+use crate::transport::status::{BadCall, status};
 
-/// How many records are read at a time.
+/// How many records of the log are read at a time.
 const PAGE: usize = 256;
+
+/// How many records of one stream are told if nothing is said, and at most.
+const LIMIT: u32 = 1_000;
+const LARGEST: u32 = 10_000;
 
 #[derive(Clone)]
 pub(super) struct Query {
@@ -67,7 +73,7 @@ impl EventQuery for Query {
     ) -> Result<Response<Books>, Status> {
         let correlation_id = request.into_inner().correlation_id;
         if correlation_id.is_empty() {
-            return Err(Status::invalid_argument("say which `correlation_id`"));
+            return Err(BadCall::Field("correlation_id").into());
         }
         let conversation = Conversation { app: self.app.clone(), correlation_id, after: Some(0), begun: Vec::new() };
         let pages = try_unfold(conversation, |mut conversation| async {
@@ -83,7 +89,7 @@ impl EventQuery for Query {
     ) -> Result<Response<proto::ListRootsResponse>, Status> {
         let proto::ListRootsRequest { domain, after, limit: given } = request.into_inner();
         if domain.is_empty() {
-            return Err(Status::invalid_argument("say which `domain`"));
+            return Err(BadCall::Field("domain").into());
         }
         let after = after.as_ref().map(Uuid::try_from).transpose();
         let after = after.map_err(|error| status(&BadBook::BadRoot(error).into()))?;
@@ -142,20 +148,50 @@ impl Query {
         self.app.elsewhere(&cover.domain)
     }
 
-    /// A part of a stream.
+    /// A part of a stream, with where the stream stands.
     async fn stream(&self, query: proto::StreamQuery, sent_on: SentOn) -> Result<proto::EventBook, Error> {
         let (stream, as_of) = asked(&query)?;
         if let Some(routes) = self.elsewhere(&query, sent_on) {
             return routes.events(query).await;
         }
-        let sequences = BTreeSet::from_iter(query.sequences);
-        let from = sequences.first().map_or(query.first_sequence, |first| query.first_sequence.max(*first));
-        let load = Load { from, as_of, ..Load::of(stream) };
-        let mut records = self.app.stream_events(load).await?;
-        records.retain(|record| sequences.is_empty() || sequences.contains(&record.sequence));
-        let empty = || proto::EventBook { cover: query.cover, ..proto::EventBook::default() };
-        Ok(book(records).unwrap_or_else(empty))
+        let from = query.first_sequence;
+        // Nothing has this sequence, so this tells where the stream stands, and no more.
+        let next_sequence = self.app.next_sequence(Load { from: u32::MAX, as_of, ..Load::of(stream.clone()) }).await?;
+        let limit = if query.limit == 0 { LIMIT } else { query.limit.min(LARGEST) };
+        let runs = if query.sequences.is_empty() {
+            vec![from..from.saturating_add(limit).min(next_sequence)]
+        } else {
+            let sequences = BTreeSet::from_iter(query.sequences);
+            runs(sequences.range(from..).copied().take_while(|sequence| *sequence < next_sequence), limit)
+        };
+        let mut records = Vec::new();
+        for Range { start, end } in runs.into_iter().filter(|run| !run.is_empty()) {
+            let load = Load { from: start, as_of: AsOf::Sequence(end - 1), ..Load::of(stream.clone()) };
+            records.extend(self.app.stream_events(load).await?);
+        }
+        let asked_by = query.cover.unwrap_or_default().key;
+        let key = records.first().map_or_else(|| canonical_key(&asked_by), |first| first.key.to_string());
+        let cover = proto::Cover {
+            root: Some(stream.root.into()),
+            domain: stream.domain.to_string(),
+            key,
+            ..proto::Cover::default()
+        };
+        let found = book(records).unwrap_or_default();
+        Ok(proto::EventBook { cover: Some(cover), first_sequence: from, next_sequence, ..found })
     }
+}
+
+/// Ascending sequences, so many of them at most, as ranges.
+fn runs(sequences: impl Iterator<Item = u32>, limit: u32) -> Vec<Range<u32>> {
+    let mut runs: Vec<Range<u32>> = Vec::new();
+    for sequence in sequences.zip(0..limit).map(|(sequence, _)| sequence) {
+        match runs.last_mut().filter(|run| run.end == sequence) {
+            Some(run) => run.end += 1,
+            None => runs.push(sequence..sequence + 1),
+        }
+    }
+    runs
 }
 
 /// Which stream, as of when.

@@ -10,8 +10,10 @@ use futures_util::stream;
 use prost_reflect::MessageDescriptor;
 use tokio::time::timeout;
 
+use super::failed::failed;
+use super::invalid;
+use super::link::{self, Link};
 use super::spec::{kept, leaked, listed, stored_as};
-use super::{Link, failed, invalid};
 use crate::component::{Answer, Hooks, UpcasterLogic, UpcasterSpec, copied};
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
@@ -136,13 +138,12 @@ impl Remote {
         self.read(event, answer.outcome)
     }
 
-    async fn called<T>(
+    async fn called<A: link::Answer>(
         &self,
-        call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
-    ) -> Result<T, Failure> {
+        call: impl Future<Output = Result<tonic::Response<A>, tonic::Status>>,
+    ) -> Result<A, Failure> {
         let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{}` took longer than {PATIENCE:?}", self.spec.name));
-        let answer = timeout(PATIENCE, call).await.map_err(late)?;
-        Ok(answer.map_err(|status| self.link.lost(&status))?.into_inner())
+        timeout(PATIENCE, self.link.call(call)).await.map_err(late)?
     }
 
     /// The successors of an event, if they are what the step may lead to.

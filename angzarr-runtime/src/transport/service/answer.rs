@@ -9,10 +9,11 @@ use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::StreamId;
+use crate::transport::status::BadCall;
 
 /// A part of a request that is not there, or makes no sense: no runtime sends that.
-pub(super) fn malformed(what: &str) -> Status {
-    Status::invalid_argument(format!("the request's `{what}` is missing or makes no sense"))
+pub(super) fn malformed(what: &'static str) -> Status {
+    BadCall::Field(what).into()
 }
 
 /// The circumstances of a decision on what is stored before a sequence.
@@ -28,7 +29,7 @@ pub(super) fn context(context: Option<proto::Context>, next_sequence: u32) -> Re
     Ok(cx.before(next_sequence))
 }
 
-pub(super) fn payload(message: Option<prost_types::Any>, what: &str) -> Result<Payload, Status> {
+pub(super) fn payload(message: Option<prost_types::Any>, what: &'static str) -> Result<Payload, Status> {
     message.map(Payload::from_any).ok_or_else(|| malformed(what))
 }
 

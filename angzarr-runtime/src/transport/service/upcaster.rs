@@ -8,7 +8,6 @@ use super::Served;
 use super::answer::{emissions, payload};
 use crate::component::{Registration, UpcasterLogic};
 use crate::coordinator::guarded;
-use crate::failure::Failure;
 use crate::message::Payload;
 use crate::proto;
 use crate::proto::upcast_response::Outcome;
@@ -19,7 +18,8 @@ impl Upcaster for Served {
     async fn upcast(&self, request: Request<proto::UpcastRequest>) -> Result<Response<proto::UpcastResponse>, Status> {
         let request = request.into_inner();
         let event = payload(request.event, "event")?;
-        Ok(Response::new(answer(self.component(&request.component, upcaster), &event)))
+        let answer = self.upcast_one(&request.component, &event);
+        Ok(Response::new(proto::UpcastResponse { service_epoch: self.epoch.clone(), ..answer }))
     }
 
     async fn upcast_all(
@@ -28,18 +28,21 @@ impl Upcaster for Served {
     ) -> Result<Response<proto::UpcastAllResponse>, Status> {
         let request = request.into_inner();
         let events = request.events.into_iter().map(Payload::from_any);
-        let answers = events.map(|event| answer(self.component(&request.component, upcaster), &event)).collect();
-        Ok(Response::new(proto::UpcastAllResponse { answers }))
+        let answers = events.map(|event| self.upcast_one(&request.component, &event)).collect();
+        Ok(Response::new(proto::UpcastAllResponse { service_epoch: self.epoch.clone(), answers }))
     }
 }
 
-fn answer(logic: Result<&Arc<dyn UpcasterLogic>, Failure>, event: &Payload) -> proto::UpcastResponse {
-    let upcast = logic.and_then(|logic| guarded(logic.spec().name, || logic.upcast(event)));
-    let outcome = match upcast {
-        Ok(successors) => Outcome::Events(emissions(successors)),
-        Err(failure) => Outcome::Failure(failure.into()),
-    };
-    proto::UpcastResponse { outcome: Some(outcome) }
+impl Served {
+    fn upcast_one(&self, component: &str, event: &Payload) -> proto::UpcastResponse {
+        let logic = self.component(component, upcaster);
+        let upcast = logic.and_then(|logic| guarded(logic.spec().name, || logic.upcast(event)));
+        let outcome = match upcast {
+            Ok(successors) => Outcome::Events(emissions(successors)),
+            Err(failure) => Outcome::Failure(failure.into()),
+        };
+        proto::UpcastResponse { outcome: Some(outcome), ..proto::UpcastResponse::default() }
+    }
 }
 
 fn upcaster(registration: &Registration) -> Option<&Arc<dyn UpcasterLogic>> {

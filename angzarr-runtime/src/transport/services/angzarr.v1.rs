@@ -1156,7 +1156,8 @@ pub mod describe_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Says what this service serves. A runtime asks once, and again whenever it connects.
+    /// Says what this service serves. A runtime asks once, and again whenever an answer comes from another start of the service:
+    /// if that one describes itself in another way, nothing that it answers is taken.
     #[derive(Debug, Clone)]
     pub struct DescribeClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1273,7 +1274,8 @@ pub mod describe_server {
             tonic::Status,
         >;
     }
-    /// Says what this service serves. A runtime asks once, and again whenever it connects.
+    /// Says what this service serves. A runtime asks once, and again whenever an answer comes from another start of the service:
+    /// if that one describes itself in another way, nothing that it answers is taken.
     #[derive(Debug)]
     pub struct DescribeServer<T> {
         inner: Arc<T>,
