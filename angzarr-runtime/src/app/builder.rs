@@ -19,6 +19,7 @@ use crate::coordinator::upcast::Upcasts;
 use crate::error::{DEFAULT_WAIT, Error};
 use crate::store::{Opened, Storage};
 use crate::tables::no_tables;
+use crate::telemetry::measure::{self, Durations, Measuring};
 use crate::time::Clock;
 use crate::view::ViewStore;
 
@@ -33,6 +34,7 @@ pub struct AppBuilder {
     tables: Vec<String>,
     drain: Duration,
     clock: Clock,
+    measuring: Measuring,
 }
 
 impl AppBuilder {
@@ -44,6 +46,7 @@ impl AppBuilder {
             tables: Vec::new(),
             drain: DEFAULT_WAIT,
             clock: Clock::default(),
+            measuring: Measuring::Off,
         }
     }
 
@@ -76,6 +79,13 @@ impl AppBuilder {
         self
     }
 
+    /// Measures what `docs/sidecar.md` lists, with the recorder of the `metrics` crate that is installed when the application
+    /// starts. Without this, nothing is measured.
+    pub fn metrics(mut self) -> Self {
+        self.measuring = Measuring::On;
+        self
+    }
+
     /// Adds a component.
     pub fn register(mut self, component: impl Component) -> Self {
         self.registrations.push(component.register());
@@ -96,12 +106,15 @@ impl AppBuilder {
     /// `NO_TRANSACTION` of [`tables`](AppBuilder::tables). Otherwise what opening the storage can yield.
     pub async fn start(self) -> Result<App, Error> {
         check(&self.registrations, &self.deliveries)?;
+        if self.measuring == Measuring::On {
+            measure::describe();
+        }
         let upcasts = upcasts(&self.registrations)?;
         let Opened { store, views } = self.storage.open().await?;
         for statements in &self.tables {
             make_tables(&*views, statements).await?;
         }
-        let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock });
+        let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock, measuring: self.measuring });
 
         let mut router = Router::default();
         for registration in &self.registrations {
@@ -115,6 +128,8 @@ impl AppBuilder {
         let (stop, stopped) = watch::channel(false);
         let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
         let (mut sagas, mut process_managers, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
+        let measuring = self.measuring;
+        let durations = |metric, name| Durations::new(measuring, metric, &[("component", name)]);
         let deliveries = self.deliveries;
         let delivery =
             |name: &str, declared: Delivery| deliveries.get(name).map_or(declared, |said| said.over(declared));
@@ -124,7 +139,8 @@ impl AppBuilder {
                 Registration::Saga(logic) => {
                     let (router, store) = (router.clone(), store.clone());
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
-                    let saga = Arc::new(SagaCoordinator { logic, router, store, delivery });
+                    let durations = durations(measure::SAGA, logic.spec().name);
+                    let saga = Arc::new(SagaCoordinator { logic, router, store, delivery, durations });
                     sagas.push(saga.clone());
                     saga
                 }
@@ -138,7 +154,9 @@ impl AppBuilder {
                 Registration::Projector(logic) => {
                     view_names.extend(logic.shape().map(|shape| (logic.spec().name, shape.row_type.clone())));
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
-                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery))
+                    let durations = durations(measure::PROJECTOR, logic.spec().name);
+                    let projector = ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery);
+                    Arc::new(projector.measured(durations))
                 }
             };
             match consumer::start(consumer, log.clone(), Stop::new(stopped.clone())).await {
@@ -158,7 +176,11 @@ impl AppBuilder {
         let drain = self.drain;
         let inner =
             Inner { log, router, sagas, process_managers, views, view_names, consumers, tasks, stop, open, drain };
-        Ok(App { inner: Arc::new(inner) })
+        let app = App { inner: Arc::new(inner) };
+        if measuring == Measuring::On {
+            app.sample_until(Stop::new(stopped));
+        }
+        Ok(app)
     }
 }
 

@@ -48,6 +48,14 @@ pub(super) fn address(text: &str) -> Parsed<Address> {
     text.parse().map_err(|_| "expected an address, like 127.0.0.1:50051 or unix:/run/shop.sock".to_owned())
 }
 
+/// The URL of a collector. Nobody has to say by it who he is, so it holds no secret.
+pub(super) fn collector(text: &str) -> Parsed<String> {
+    let place = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let good = place
+        .is_some_and(|place| place.parse::<Address>().is_ok() && !place.starts_with("unix:") && !place.contains('@'));
+    if good { Ok(text.to_owned()) } else { Err("expected a URL, like http://127.0.0.1:4317".to_owned()) }
+}
+
 /// How many, at least one.
 pub(super) fn count<T: TryFrom<u64>>(text: &str) -> Parsed<T> {
     let number = text.parse::<u64>().ok().filter(|number| *number > 0);

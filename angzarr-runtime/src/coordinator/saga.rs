@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use prost_types::Timestamp;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::business::{Request, Source, Work};
 use super::consumer::{Consumer, Lane, of_stream};
 use super::guarded_async;
-use super::outgoing::{Router, cause, command_book, context, trigger};
+use super::outgoing::{Router, cause, command_book, context, orchestration, trigger};
 use crate::component::{Arrival, Decoded, Delivery, Input, SagaLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -19,6 +19,8 @@ use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{Record, Store, Trace};
+use crate::telemetry::measure::Durations;
+use crate::telemetry::span::{self, component_span};
 
 /// The coordinator of one saga.
 pub(crate) struct SagaCoordinator {
@@ -26,6 +28,7 @@ pub(crate) struct SagaCoordinator {
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) delivery: Delivery,
+    pub(crate) durations: Durations,
 }
 
 #[async_trait]
@@ -51,9 +54,9 @@ impl Consumer for SagaCoordinator {
     }
 
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
-        let span =
-            tracing::info_span!("saga.orchestrate", saga = self.name(), correlation_id = %event.trace.correlation_id);
-        async {
+        let span = component_span!("saga.orchestrate", self.name(), event.stream, event.trace);
+        span::go_on(&span, event.trace.traceparent);
+        let reacting = async {
             let mut done = Ok(());
             for (index, outgoing) in (0..).zip(self.decide(event, lane.event).await?) {
                 match self.send(event, index, outgoing).await {
@@ -63,9 +66,8 @@ impl Consumer for SagaCoordinator {
                 }
             }
             done
-        }
-        .instrument(span)
-        .await
+        };
+        self.durations.measure(span, reacting).await
     }
 
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
@@ -120,7 +122,8 @@ impl SagaCoordinator {
 
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
         let command = outgoing.payload.clone();
-        match self.router.execute(self.book(event, index, outgoing)).await {
+        let executing = async { self.router.execute(self.book(event, index, outgoing)).await };
+        match executing.instrument(orchestration(self.name(), event)).await {
             Ok(_) => Ok(()),
             Err(Error::Rejected(rejection)) => self.report(event, index, command, rejection).await,
             Err(error) => Err(error),
@@ -156,7 +159,12 @@ fn compensation(
         expected: None,
         idempotency_key: Some(key.to_string()),
         work: Work::Decide(vec![Input::Refusal { command, rejection }]),
-        trace: Trace { correlation_id: event.trace.correlation_id.clone(), cause: Some(Arc::new(cause(saga, event))) },
+        trace: Trace {
+            correlation_id: event.trace.correlation_id.clone(),
+            cause: Some(Arc::new(cause(saga, event))),
+            traceparent: span::current(event.trace.traceparent),
+        },
+        span: Span::none(),
         source: Source::Consumer { recorded_at: event.created_at },
         deadline: None,
         occurred_at: None,

@@ -3,6 +3,7 @@
 use crate::coordinator::outcome::{CausedBook, Outcome, WaitFailure};
 use crate::proto;
 use crate::store::{Record, RecordKind};
+use crate::telemetry::traceparent_text;
 
 /// Records of one stream as a book; none if there are no records.
 pub(super) fn book(records: Vec<Record>) -> Option<proto::EventBook> {
@@ -39,6 +40,7 @@ fn page(record: Record) -> proto::EventPage {
         part: record.part,
         parts: record.parts,
         occurred_at: record.occurred_at,
+        traceparent: traceparent_text(record.trace.traceparent),
         ..proto::EventPage::default()
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tonic::{Request, Response, Status, async_trait};
 
+use super::traced::join;
 use crate::app::{App, SyncMode};
 use crate::proto;
 use crate::transport::services::business_coordinator_server::BusinessCoordinator;
@@ -14,7 +15,8 @@ pub(super) struct Coordinator(pub(super) App);
 #[async_trait]
 impl BusinessCoordinator for Coordinator {
     async fn handle(&self, request: Request<proto::CommandBook>) -> Result<Response<proto::CommandResponse>, Status> {
-        let outcome = self.0.execute(request.into_inner()).await.map_err(|error| status(&error))?;
+        let book = join(request, |book| Some(book));
+        let outcome = self.0.execute(book).await.map_err(|error| status(&error))?;
         Ok(Response::new(outcome.into()))
     }
 
@@ -22,7 +24,7 @@ impl BusinessCoordinator for Coordinator {
         &self,
         request: Request<proto::HandleSyncRequest>,
     ) -> Result<Response<proto::CommandResponse>, Status> {
-        let request = request.into_inner();
+        let request = join(request, |request| request.command.as_mut());
         let sync = match request.sync_mode() {
             proto::SyncMode::None => SyncMode::None,
             proto::SyncMode::Simple => SyncMode::Simple,

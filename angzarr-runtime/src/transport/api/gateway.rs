@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::book::caused;
 use super::limits::held;
+use super::traced::join;
 use crate::app::{App, Following};
 use crate::proto;
 use crate::transport::services::command_gateway_server::CommandGateway;
@@ -63,14 +64,14 @@ impl CommandGateway for Gateway {
     type ExecuteStreamResponseTimeStream = Books;
 
     async fn execute_stream(&self, request: Request<proto::CommandBook>) -> Result<Response<Books>, Status> {
-        self.execute(Some(request.into_inner()), |following| following).await
+        self.execute(Some(join(request, |book| Some(book))), |following| following).await
     }
 
     async fn execute_stream_response_count(
         &self,
         request: Request<proto::ExecuteStreamCountRequest>,
     ) -> Result<Response<Books>, Status> {
-        let proto::ExecuteStreamCountRequest { command, count } = request.into_inner();
+        let proto::ExecuteStreamCountRequest { command, count } = join(request, |request| request.command.as_mut());
         self.execute(command, |following| following.count(count.into())).await
     }
 
@@ -78,7 +79,7 @@ impl CommandGateway for Gateway {
         &self,
         request: Request<proto::ExecuteStreamTimeRequest>,
     ) -> Result<Response<Books>, Status> {
-        let proto::ExecuteStreamTimeRequest { command, time } = request.into_inner();
+        let proto::ExecuteStreamTimeRequest { command, time } = join(request, |request| request.command.as_mut());
         let time = Duration::try_from(time.unwrap_or_default());
         let time = time.map_err(|_| Status::invalid_argument("`time` is no length of time"))?;
         self.execute(command, |following| following.within(time)).await

@@ -9,6 +9,7 @@ use futures_util::stream::{BoxStream, Stream, StreamExt};
 use tokio::sync::Semaphore;
 use tonic::Status;
 
+use super::observed::Open;
 use crate::transport::status::exhausted;
 
 /// What callers may ask for at a time, all of them together. What is beyond gets `RESOURCE_EXHAUSTED`.
@@ -52,8 +53,9 @@ pub(super) fn held<T: 'static>(
 ) -> Result<BoxStream<'static, T>, Status> {
     let room = streams.clone().try_acquire_owned();
     let room = room.map_err(|_| exhausted("STREAMS_EXHAUSTED", "too many streams are open"))?;
+    let open = Open::stream();
     let holding = move |item| {
-        let _held = &room;
+        let _held = (&room, &open);
         item
     };
     Ok(stream.map(holding).boxed())

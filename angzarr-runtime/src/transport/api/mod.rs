@@ -7,12 +7,14 @@ mod coordinator;
 mod gateway;
 mod health;
 mod limits;
+mod observed;
 mod query;
+mod traced;
 
 use std::future::Future;
 use std::time::Duration;
 
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -35,6 +37,7 @@ use super::services::event_query_server::EventQueryServer;
 use crate::app::App;
 use crate::error::Error;
 use limits::{admit, room};
+use observed::observe;
 
 /// An application, to be served.
 #[derive(Debug)]
@@ -116,7 +119,8 @@ impl Api {
             .add_service(AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size));
         let admitted = from_fn_with_state(room(calls), admit);
         // Health is told however many calls are at work.
-        let router = Routes::from(router.into_axum_router().layer(admitted)).add_service(health);
+        let router =
+            Routes::from(router.into_axum_router().layer(admitted).layer(from_fn(observe))).add_service(health);
         // For whoever speaks HTTP/1, as most do who send JSON.
         let router = Server::builder().accept_http1(true).add_routes(router);
         listening.serve(router, until).await.map_err(|error| cannot(&error))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::emitted::Yields;
 use super::spec::{Handlers, kept, leaked, snapshot, stored_as};
 use super::state::{Folding, Held};
-use super::{Link, failed, invalid};
+use super::{Link, failed, invalid, traced};
 use crate::component::{AggregateLogic, AggregateSpec, Deciding, Input, State, Stateful, Undecided, deciding};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -53,7 +53,7 @@ impl Remote {
             history: Some(sent.history.clone()),
             input: Some(input),
         };
-        let answer = link.business_logic().handle(request).await;
+        let answer = link.business_logic().handle(traced(request, cx)).await;
         let answer = answer.map_err(|status| link.lost(&status))?.into_inner();
         let held = Held { service_epoch: answer.service_epoch, next_sequence: answer.holds };
         self.folding.holds(state, &sent, held)?;

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
+use super::TRACEPARENT;
 use super::address::Address;
 use super::described::{Described, invalid};
 use super::services::business_logic_client::BusinessLogicClient;
@@ -31,6 +32,7 @@ use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::{Failure, SERVICE_UNAVAILABLE};
 use crate::proto;
+use crate::telemetry::traceparent_text;
 
 /// How long a service may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -126,6 +128,15 @@ impl Link {
     }
 }
 
+/// A request of a decision, as a part of its trace.
+fn traced<T>(message: T, cx: &crate::context::Context) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    if let Some(traceparent) = cx.traceparent().and_then(|traceparent| traceparent.to_string().parse().ok()) {
+        request.metadata_mut().insert(TRACEPARENT, traceparent);
+    }
+    request
+}
+
 fn lost(address: &Address, status: &tonic::Status) -> Failure {
     use tonic::Code;
     let message = format!("the service at {address} says {:?}: {}", status.code(), status.message());
@@ -160,6 +171,25 @@ impl From<&crate::context::Context> for proto::Context {
             cause: cx.cause().map(Into::into),
             now: Some(cx.now()),
             id_seed: Bytes::copy_from_slice(cx.seed().as_bytes()),
+            traceparent: traceparent_text(cx.traceparent()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{Context, Decision};
+    use crate::store::StreamId;
+    use crate::telemetry::Traceparent;
+
+    #[test]
+    fn a_call_says_where_its_trace_is() {
+        const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let (stream, now) = (StreamId::new("orders", Uuid::nil()), prost_types::Timestamp::default());
+        let cx = Context::new(stream, "A-1".into(), "talk".into(), None, now, Decision::Known(Uuid::nil()));
+        assert!(traced((), &cx).metadata().is_empty());
+        let cx = cx.traced(Traceparent::parse(GIVEN));
+        assert_eq!(traced((), &cx).metadata().get(TRACEPARENT).unwrap(), GIVEN);
     }
 }

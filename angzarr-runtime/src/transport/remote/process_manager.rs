@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::emitted::{Keys, Yields};
 use super::spec::{Handlers, delivery, kept, leaked, snapshot, stored_as};
 use super::state::{Folding, Held};
-use super::{Link, failed, invalid};
+use super::{Link, failed, invalid, traced};
 use crate::component::{Handling, ProcessInput, ProcessManagerLogic, ProcessManagerSpec, State, Stateful};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -96,7 +96,7 @@ impl ProcessManagerLogic for Remote {
                 history: Some(sent.history.clone()),
                 input: Some(input),
             };
-            let answer = link.process_manager().handle(request).await;
+            let answer = link.process_manager().handle(traced(request, cx)).await;
             let answer = answer.map_err(|status| link.lost(&status))?.into_inner();
             let held = Held { service_epoch: answer.service_epoch, next_sequence: answer.holds };
             self.folding.holds(state, &sent, held)?;

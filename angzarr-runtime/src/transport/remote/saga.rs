@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::emitted::{Keys, Yields};
 use super::spec::{Handlers, delivery, kept, leaked};
-use super::{Link, failed, invalid};
+use super::{Link, failed, invalid, traced};
 use crate::component::{Arrival, Handling, Keyed, SagaLogic, SagaSpec};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -46,7 +46,7 @@ impl SagaLogic for Remote {
                 context: Some(cx.into()),
                 event: Some(event.payload.to_any()),
             };
-            let answer = link.saga().handle(request).await;
+            let answer = link.saga().handle(traced(request, cx)).await;
             match answer.map_err(|status| link.lost(&status))?.into_inner().outcome {
                 Some(Outcome::Sent(sent)) => self.yields.emissions(sent),
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),

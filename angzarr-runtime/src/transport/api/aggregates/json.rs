@@ -22,7 +22,10 @@ pub(super) async fn serve(rpc: &Rpc, request: Request) -> Response {
 
 /// An error instead of an answer.
 pub(super) fn failed(status: &Status) -> Response {
-    respond(http_status(status.code()), HeaderMap::new(), &told(status))
+    let mut response = respond(http_status(status.code()), HeaderMap::new(), &told(status));
+    // For whoever counts errors.
+    response.extensions_mut().insert(status.clone());
+    response
 }
 
 async fn answer(rpc: &Rpc, request: Request) -> Result<(HeaderMap, Value), Status> {
