@@ -1,5 +1,5 @@
 //! What a collector gets of a program that links the runtime.
-#![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test's helper, a panic is how the test fails")]
 
 #[path = "sidecar/collector.rs"]
 mod collector;

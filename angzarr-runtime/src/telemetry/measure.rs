@@ -122,3 +122,52 @@ fn coded(labels: &[Label], code: &str) -> Vec<Label> {
     let code = Label::new("code", code.to_owned());
     labels.iter().cloned().chain([code]).collect()
 }
+
+#[cfg(all(test, feature = "grpc"))]
+mod tests {
+    use std::sync::Mutex;
+
+    use metrics::{Counter, Gauge, Key, KeyName, Metadata, Recorder, SharedString};
+
+    use super::*;
+
+    /// Keeps which metrics were described.
+    #[derive(Default)]
+    struct Names(Mutex<Vec<String>>);
+
+    impl Recorder for Names {
+        fn describe_counter(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+            self.0.lock().unwrap().push(name.as_str().to_owned());
+        }
+
+        fn describe_gauge(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+            self.0.lock().unwrap().push(name.as_str().to_owned());
+        }
+
+        fn describe_histogram(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+            self.0.lock().unwrap().push(name.as_str().to_owned());
+        }
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn every_metric_is_documented() {
+        let names = Names::default();
+        metrics::with_local_recorder(&names, describe);
+        let page = include_str!("../../../docs/sidecar.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `angzarr."));
+        let documented: Vec<_> = rows.map(|row| format!("angzarr.{}", row.split('`').next().unwrap())).collect();
+        assert_eq!(documented, names.0.into_inner().unwrap());
+    }
+}

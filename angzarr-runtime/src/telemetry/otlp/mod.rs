@@ -31,7 +31,7 @@ const SCOPE: &str = "angzarr";
 /// What exports says itself would have to be exported, too, and so on.
 const CONNECTIONS: &[&str] = &["h2", "hyper", "opentelemetry", "tonic", "tower"];
 
-/// How long each kind may take to go out at the end.
+/// How long it may take until the rest is out at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What goes to a collector. Clones share it.
@@ -83,12 +83,14 @@ impl Otlp {
         MeterRecorder::new(&self.metrics, SCOPE)
     }
 
-    /// Sends what is left, and ends. It waits for the collector, but not long; so it is not for a thread of the runtime.
+    /// Sends what is left, and ends. It waits for the collector, 5 seconds at most; so it is not for a thread of the runtime.
     pub fn end(&self) {
         // What does not get out has been told of by then.
-        let _ = self.traces.shutdown_with_timeout(PATIENCE);
-        let _ = self.metrics.shutdown_with_timeout(PATIENCE);
-        let _ = self.logs.shutdown_with_timeout(PATIENCE);
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(self.traces.shutdown_with_timeout(PATIENCE)));
+            scope.spawn(|| drop(self.metrics.shutdown_with_timeout(PATIENCE)));
+            scope.spawn(|| drop(self.logs.shutdown_with_timeout(PATIENCE)));
+        });
     }
 }
 
