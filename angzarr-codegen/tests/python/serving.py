@@ -243,6 +243,30 @@ async def test_requests_that_lack_something() -> None:
     await served(lacking, *shop())
 
 
+class Traced(StockClerk):
+    """Reserves for whoever the trace is of."""
+
+    async def on_order_placed(self, event: orders_pb2.OrderPlacedV2, cx: Context) -> stock_pb2.ReserveStock:
+        return stock_pb2.ReserveStock(order_id=cx.traceparent)
+
+
+async def test_a_handler_knows_its_trace() -> None:
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    async def traces(runtime: Runtime) -> None:
+        for traceparent in (given, ""):
+            context = circumstances()
+            context.traceparent = traceparent
+            request = business_pb2.SagaHandleRequest(
+                component="shop.orders.v1.app.Fulfilment", context=context, event=packed(PLACED)
+            )
+            sent = (await runtime.call("Saga/Handle", request, business_pb2.SagaHandleResponse)).sent
+            reserve = stock_pb2.ReserveStock()
+            assert sent.messages[0].Unpack(reserve) and reserve.order_id == traceparent
+
+    await served(traces, Traced())
+
+
 async def test_facts_refusals_and_queries() -> None:
     async def others(runtime: Runtime) -> None:
         payments = "shop.payments.v1.app.Payments"

@@ -20,6 +20,7 @@ use crate::coordinator::upcast::Upcasts;
 use crate::error::{DEFAULT_WAIT, Error};
 use crate::store::{Opened, Storage};
 use crate::tables::no_tables;
+use crate::telemetry::measure::{self, Durations, Measuring};
 use crate::time::Clock;
 use crate::view::ViewStore;
 
@@ -37,6 +38,7 @@ pub struct AppBuilder {
     routes: Option<Arc<dyn Unopened>>,
     #[cfg(feature = "grpc")]
     descriptors: Vec<bytes::Bytes>,
+    measuring: Measuring,
 }
 
 impl AppBuilder {
@@ -51,6 +53,7 @@ impl AppBuilder {
             routes: None,
             #[cfg(feature = "grpc")]
             descriptors: Vec::new(),
+            measuring: Measuring::Off,
         }
     }
 
@@ -83,6 +86,13 @@ impl AppBuilder {
         self
     }
 
+    /// Measures what `docs/sidecar.md` lists, with the recorder of the `metrics` crate that is installed when the application
+    /// starts. Without this, nothing is measured.
+    pub fn metrics(mut self) -> Self {
+        self.measuring = Measuring::On;
+        self
+    }
+
     /// Adds a component.
     pub fn register(mut self, component: impl Component) -> Self {
         self.registrations.push(component.register());
@@ -112,12 +122,15 @@ impl AppBuilder {
     /// `NO_TRANSACTION` of [`tables`](AppBuilder::tables). Otherwise what opening the storage can yield.
     pub async fn start(self) -> Result<App, Error> {
         check(&self.registrations, &self.deliveries, self.routes.as_deref())?;
+        if self.measuring == Measuring::On {
+            measure::describe();
+        }
         let upcasts = upcasts(&self.registrations)?;
         let Opened { store, views } = self.storage.open().await?;
         for statements in &self.tables {
             make_tables(&*views, statements).await?;
         }
-        let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock });
+        let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock, measuring: self.measuring });
 
         let mut router = Router {
             aggregates: HashMap::new(),
@@ -136,6 +149,8 @@ impl AppBuilder {
         let (stop, stopped) = watch::channel(false);
         let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
         let (mut sagas, mut process_managers, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
+        let measuring = self.measuring;
+        let durations = |metric, name| Durations::new(measuring, metric, &[("component", name)]);
         let deliveries = self.deliveries;
         let delivery =
             |name: &str, declared: Delivery| deliveries.get(name).map_or(declared, |said| said.over(declared));
@@ -145,7 +160,8 @@ impl AppBuilder {
                 Registration::Saga(logic) => {
                     let (router, store) = (router.clone(), store.clone());
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
-                    let saga = Arc::new(SagaCoordinator { logic, router, store, delivery });
+                    let durations = durations(measure::SAGA, logic.spec().name);
+                    let saga = Arc::new(SagaCoordinator { logic, router, store, delivery, durations });
                     sagas.push(saga.clone());
                     saga
                 }
@@ -159,7 +175,9 @@ impl AppBuilder {
                 Registration::Projector(logic) => {
                     view_names.extend(logic.shape().map(|shape| (logic.spec().name, shape.row_type.clone())));
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
-                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery))
+                    let durations = durations(measure::PROJECTOR, logic.spec().name);
+                    let projector = ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery);
+                    Arc::new(projector.measured(durations))
                 }
             };
             match consumer::start(consumer, log.clone(), Stop::new(stopped.clone())).await {
@@ -191,7 +209,11 @@ impl AppBuilder {
             #[cfg(feature = "grpc")]
             descriptors: self.descriptors,
         };
-        Ok(App { inner: Arc::new(inner) })
+        let app = App { inner: Arc::new(inner) };
+        if measuring == Measuring::On {
+            app.sample_until(Stop::new(stopped));
+        }
+        Ok(app)
     }
 }
 

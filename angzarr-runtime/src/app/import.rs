@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 
 use futures_util::future::BoxFuture;
 use prost_types::Timestamp;
+use tracing::Span;
 use uuid::Uuid;
 
 use super::App;
@@ -80,7 +81,8 @@ impl Import {
             expected: self.expected,
             idempotency_key: self.idempotency_key,
             work: Work::Import(self.records),
-            trace: Trace { correlation_id: correlation_id(self.correlation_id), cause: None },
+            trace: Trace { correlation_id: correlation_id(self.correlation_id), cause: None, traceparent: None },
+            span: Span::none(),
             source: Source::Client,
             deadline: None,
             occurred_at: None,

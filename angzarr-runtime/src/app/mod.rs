@@ -10,6 +10,7 @@ mod follow;
 mod import;
 mod query;
 mod read;
+mod sample;
 mod send;
 mod speculate;
 mod view;
@@ -304,7 +305,6 @@ impl App {
     }
 
     /// For each domain, how many states are warm, and how many bytes they have.
-    #[cfg(feature = "grpc")]
     pub(crate) fn warm(&self) -> Vec<(&'static str, usize, usize)> {
         let aggregates = self.inner.router.aggregates.iter();
         let mut warm: Vec<_> = aggregates

@@ -54,6 +54,12 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.message_size", Unsaid::Text("4MiB")),
     key("limits.calls", Unsaid::Text("1024")),
     key("limits.streams", Unsaid::Text("256")),
+    key("telemetry", Unsaid::Nothing),
+    key("telemetry.prometheus", Unsaid::Nothing),
+    key("telemetry.prometheus.address", Unsaid::Nothing),
+    key("telemetry.prometheus.insecure", Unsaid::Text("false")),
+    key("telemetry.otlp", Unsaid::Nothing),
+    key("telemetry.otlp.endpoint", Unsaid::Nothing),
     key("log", Unsaid::Nothing),
     key("log.format", Unsaid::Text("text")),
 ];

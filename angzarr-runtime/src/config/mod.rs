@@ -40,6 +40,8 @@ pub struct Config {
     pub drain: Drain,
     /// What callers may ask for at a time.
     pub limits: Limits,
+    /// Who is told what happens within it.
+    pub telemetry: Telemetry,
     /// How the log is written.
     pub log: LogFormat,
 }
@@ -62,6 +64,15 @@ pub struct Drain {
     pub calls: Duration,
     /// After these, for consumers to reach the end of the log.
     pub consumers: Duration,
+}
+
+/// Who is told what happens within the sidecar.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry {
+    /// Where Prometheus may read the metrics.
+    pub prometheus: Option<Address>,
+    /// URL of a collector of OpenTelemetry.
+    pub otlp: Option<String>,
 }
 
 /// How lines of the log look.

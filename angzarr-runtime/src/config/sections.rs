@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use saphyr::{MarkedYaml, YamlData};
 
 use super::reader::{Reader, Section, is_null, plain, shown};
-use super::{Aggregates, Config, Drain, LogFormat, value};
+use super::{Aggregates, Config, Drain, LogFormat, Telemetry, value};
 use crate::component::DeliveryOverride;
 use crate::nearest::meant;
 use crate::store::Storage;
@@ -30,6 +30,7 @@ impl Reader<'_> {
         let routes = self.routes(root);
         let drain = self.drain(root);
         let limits = self.limits(root);
+        let telemetry = self.telemetry(root, listen.as_ref(), services.as_deref().unwrap_or_default());
         let log = self.log(root);
         Some(Config {
             storage: storage?,
@@ -40,6 +41,7 @@ impl Reader<'_> {
             routes,
             drain: drain?,
             limits: limits?,
+            telemetry,
             log: log?,
         })
     }
@@ -264,6 +266,30 @@ impl Reader<'_> {
         let calls = self.value(&section, "calls", value::count);
         let streams = self.value(&section, "streams", value::count);
         Some(Limits { message_size: message_size?, calls: calls?, streams: streams? })
+    }
+
+    fn telemetry(&mut self, root: &Section<'_, '_>, listen: Option<&Address>, services: &[Address]) -> Telemetry {
+        let section = self.within(root, "telemetry");
+        let prometheus = self.section("telemetry.prometheus", section.get("prometheus"), section.place());
+        let address = self.value(&prometheus, "address", value::address);
+        let insecure = self.value(&prometheus, "insecure", value::flag);
+        if let (Some(address), Some(insecure), Some(node)) = (&address, insecure, prometheus.get("address")) {
+            if !insecure && !is_local(address) {
+                let help = "listen on loopback or a Unix socket, or say `insecure: true`";
+                let message = "whoever reaches this address reads the metrics, and nothing is encrypted";
+                self.wrong(node.span.start, "CONFIG_INSECURE", message, help);
+            }
+            if Some(address) == listen || services.contains(address) {
+                self.wrong(node.span.start, "CONFIG_VALUE_INVALID", "this is somebody else's address", "");
+            }
+        }
+        let otlp = self.section("telemetry.otlp", section.get("otlp"), section.place());
+        let endpoint = self.value(&otlp, "endpoint", value::collector);
+        if let Some(node) = otlp.get("endpoint").filter(|_| cfg!(not(feature = "otel"))) {
+            let message = "the export by OTLP is not built into this release";
+            self.wrong(node.span.start, "CONFIG_NOT_BUILT_IN", message, "build it with the feature `otel`");
+        }
+        Telemetry { prometheus: address, otlp: endpoint }
     }
 
     fn log(&mut self, root: &Section<'_, '_>) -> Option<LogFormat> {

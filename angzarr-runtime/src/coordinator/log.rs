@@ -6,6 +6,7 @@ use super::upcast::Upcasts;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{Record, Store};
+use crate::telemetry::measure::Measuring;
 use crate::time::Clock;
 
 /// Store, upcasters and clock together.
@@ -14,6 +15,8 @@ pub(crate) struct Log {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) upcasts: Upcasts,
     pub(crate) clock: Clock,
+    /// Whether whoever works on it measures that.
+    pub(crate) measuring: Measuring,
 }
 
 /// A stretch of the log in current versions.

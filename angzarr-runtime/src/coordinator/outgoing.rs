@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use prost_types::Timestamp;
+use tracing::Span;
 
 use super::business::{BusinessCoordinator, Request};
 use super::elsewhere::Routes;
@@ -17,6 +18,8 @@ use crate::message::{Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{Cause, Load, Record, RecordKind, Store, StoreError, StreamId};
+use crate::telemetry::span::{self, component_span};
+use crate::telemetry::traceparent_text;
 
 /// The aggregates of an application, by domain, and the ways to those of other processes.
 pub(crate) struct Router {
@@ -176,6 +179,13 @@ pub(super) fn refusal(records: &[Record]) -> Result<Option<Rejection>, StoreErro
     Ok(Some(rejection.into()))
 }
 
+/// The span in which a command that `consumer` sends because of a record is executed.
+pub(super) fn orchestration(consumer: &'static str, record: &Record) -> Span {
+    let span = component_span!("orchestration.execute", consumer, record.stream, record.trace);
+    span::here(&span, record.trace.traceparent);
+    span
+}
+
 /// The event, as what makes `consumer` act.
 pub(super) fn trigger<'a>(consumer: &'a str, event: &'a Record) -> Trigger<'a> {
     let Record { sequence, part, .. } = *event;
@@ -207,6 +217,7 @@ pub(super) fn context_in(consumer: &'static str, event: &Record, stream: StreamI
 fn context_of(consumer: &'static str, event: &Record, stream: StreamId, key: Arc<str>) -> Context {
     let (correlation_id, cause) = (event.trace.correlation_id.clone(), Some(cause(consumer, event)));
     Context::new(stream, key, correlation_id, cause, event.created_at, Decision::Step)
+        .traced(span::current(event.trace.traceparent))
 }
 
 /// The command book that carries output `index` of what the event led to, as of the instant `at`. A fact is recorded under
@@ -229,6 +240,7 @@ pub(super) fn command_book(
         }),
         pages: vec![proto::CommandPage { command: Some(outgoing.payload.to_any()), ..Default::default() }],
         idempotency_key: outgoing.external_id.unwrap_or_else(|| key.to_string()),
+        traceparent: traceparent_text(span::current(event.trace.traceparent)),
         origin: Some(proto::Origin { cause: Some((&cause(consumer, event)).into()), recorded_at: Some(at) }),
         ..proto::CommandBook::default()
     }

@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use super::consumer::{Consumer, ConsumerKind, Lane, of_stream};
 use super::guarded_async;
-use super::outgoing::{Router, cause, command_book, context, trigger};
+use super::outgoing::{Router, cause, command_book, context, orchestration, trigger};
 use crate::component::{Arrival, Decoded, Delivery, SagaLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -16,6 +16,9 @@ use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{Record, Store};
+use crate::telemetry::measure::Durations;
+use crate::telemetry::span::{self, component_span};
+use crate::telemetry::traceparent_text;
 
 /// The coordinator of one saga.
 pub(crate) struct SagaCoordinator {
@@ -23,6 +26,7 @@ pub(crate) struct SagaCoordinator {
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) delivery: Delivery,
+    pub(crate) durations: Durations,
 }
 
 #[async_trait]
@@ -48,9 +52,9 @@ impl Consumer for SagaCoordinator {
     }
 
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
-        let span =
-            tracing::info_span!("saga.orchestrate", saga = self.name(), correlation_id = %event.trace.correlation_id);
-        async {
+        let span = component_span!("saga.orchestrate", self.name(), event.stream, event.trace);
+        span::go_on(&span, event.trace.traceparent);
+        let reacting = async {
             let mut done = Ok(());
             for (index, outgoing) in (0..).zip(self.decide(event, lane.event).await?) {
                 match self.send(event, index, outgoing).await {
@@ -60,9 +64,8 @@ impl Consumer for SagaCoordinator {
                 }
             }
             done
-        }
-        .instrument(span)
-        .await
+        };
+        self.durations.measure(span, reacting).await
     }
 
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
@@ -117,7 +120,8 @@ impl SagaCoordinator {
 
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
         let command = outgoing.payload.clone();
-        match self.router.execute(self.book(event, index, outgoing)).await {
+        let executing = async { self.router.execute(self.book(event, index, outgoing)).await };
+        match executing.instrument(orchestration(self.name(), event)).await {
             Ok(_) => Ok(()),
             Err(Error::Rejected(rejection)) => self.report(event, index, command, rejection).await,
             Err(error) => Err(error),
@@ -151,6 +155,6 @@ fn compensation(
         origin: Some(proto::Origin { cause: Some((&cause(saga, event)).into()), recorded_at: Some(event.created_at) }),
         command: Some(command.to_any()),
         rejection: Some(rejection.into()),
-        traceparent: String::new(),
+        traceparent: traceparent_text(span::current(event.trace.traceparent)),
     }
 }

@@ -1574,6 +1574,10 @@ pub struct Context {
     /// 16 bytes: the n-th new id, counted from 0, is the UUIDv5 of the text `id/n` in this namespace.
     #[prost(bytes = "bytes", tag = "4")]
     pub id_seed: ::prost::bytes::Bytes,
+    /// Where this is in a distributed trace: the header of the W3C, for what the handler calls. Empty if it is in none. The call
+    /// that carries it has it as metadata, too.
+    #[prost(string, tag = "5")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 impl ::prost::Name for Context {
     const NAME: &'static str = "Context";

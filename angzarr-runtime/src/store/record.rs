@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::message::Payload;
+use crate::telemetry::Traceparent;
 
 /// One stream: a root in a domain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +91,8 @@ pub struct Trace {
     pub correlation_id: Arc<str>,
     /// What led to it; none for a client's command.
     pub cause: Option<Arc<Cause>>,
+    /// Where it was in a distributed trace, if it was in one.
+    pub traceparent: Option<Traceparent>,
 }
 
 /// A stored record.

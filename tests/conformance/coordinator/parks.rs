@@ -302,7 +302,11 @@ pub(super) async fn chains_that_never_end_end_in_a_park(backend: impl Backend) {
         }],
         cleared: Vec::new(),
         created_at: record.created_at,
-        trace: angzarr_runtime::store::Trace { correlation_id: "talk".into(), cause: Some(std::sync::Arc::new(cause)) },
+        trace: angzarr_runtime::store::Trace {
+            correlation_id: "talk".into(),
+            cause: Some(std::sync::Arc::new(cause)),
+            traceparent: None,
+        },
     };
     let appended = opened.store.append(book).await.unwrap();
     let position = appended.records[0].position;

@@ -163,7 +163,7 @@ pub(crate) fn book(stream: &StreamId, texts: &[&str]) -> NewBook {
         records: texts.iter().map(|text| record(text)).collect(),
         cleared: Vec::new(),
         created_at: Timestamp { seconds: 1_700_000_000, nanos: 5_000 },
-        trace: Trace { correlation_id: "talk".into(), cause: None },
+        trace: Trace { correlation_id: "talk".into(), cause: None, traceparent: None },
     }
 }
 

@@ -16,7 +16,7 @@ use std::task::Poll;
 
 use prost_types::Timestamp;
 use tokio::sync::oneshot;
-use tracing::Instrument;
+use tracing::Span;
 
 use super::give_way;
 use super::log::Log;
@@ -28,6 +28,8 @@ use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::message::Payload;
 use crate::store::{AsOf, Load, Record, RecordKind, StoreError, StreamId};
+use crate::telemetry::measure::{self, Durations};
+use crate::telemetry::span::{self, component_span};
 use decide::{Answer, Step, plan};
 use turns::{Pending, Running, Turns};
 
@@ -58,11 +60,15 @@ pub(crate) struct BusinessCoordinator {
     pub(crate) logic: Arc<dyn AggregateLogic>,
     log: Arc<Log>,
     turns: Arc<Turns>,
+    durations: Durations,
 }
 
 impl BusinessCoordinator {
     pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>) -> Self {
-        Self { logic, log, turns: Arc::new(Turns::new()) }
+        let spec = logic.spec();
+        let labels = [("component", spec.name), ("domain", spec.domain)];
+        let durations = Durations::new(log.measuring, measure::COMMAND, &labels);
+        Self { logic, log, turns: Arc::new(Turns::new()), durations }
     }
 
     /// The present instant, by the log's clock.
@@ -71,7 +77,6 @@ impl BusinessCoordinator {
     }
 
     /// How many states it keeps in memory between rounds, and how many bytes they have.
-    #[cfg(feature = "grpc")]
     pub(crate) fn warm(&self) -> (usize, usize) {
         self.turns.warm()
     }
@@ -83,15 +88,19 @@ impl BusinessCoordinator {
 
     /// Decides on a request, or takes an import, and stores what follows. That happens even if the caller goes away meanwhile.
     pub(crate) async fn execute(self: &Arc<Self>, request: Request) -> Result<Outcome, Error> {
-        let span = tracing::info_span!(
-            "aggregate.handle",
-            domain = self.logic.spec().domain,
-            correlation_id = %request.trace.correlation_id
-        );
-        match self.take_turn(request).instrument(span).await? {
+        let (span, request) = self.handling(request);
+        match self.durations.measure(span, self.take_turn(request)).await? {
             Reply::Stored(outcome) => Ok(outcome),
             Reply::Found(_) => Err(mismatched()),
         }
+    }
+
+    /// The span of a request, and the request as a part of it.
+    fn handling(&self, mut request: Request) -> (Span, Request) {
+        let span = component_span!("aggregate.handle", self.logic.spec().name, request.stream, request.trace);
+        request.trace.traceparent = span::go_on(&span, request.trace.traceparent);
+        request.span = span.clone();
+        (span, request)
     }
 
     /// What is recorded under the key of a request; none if it has none, or nothing is.
@@ -108,16 +117,21 @@ impl BusinessCoordinator {
     /// Answers a query: on the present state in its turn, behind the commands that came before it; else on the state of
     /// then.
     pub(crate) async fn query(self: &Arc<Self>, request: Request, as_of: AsOf) -> Result<Payload, Error> {
-        let reply = match as_of {
-            AsOf::Now => self.take_turn(request).await?,
-            then => match self.supposed(&request, then).await? {
-                Step::Answer(answer) => self.answer(answer)?,
-                Step::Append { .. } => return Err(mismatched()),
-            },
-        };
+        let (span, request) = self.handling(request);
+        let reply = Durations::default().measure(span, self.reply(request, as_of)).await?;
         match reply {
             Reply::Found(answer) => Ok(answer),
             Reply::Stored(_) => Err(mismatched()),
+        }
+    }
+
+    async fn reply(self: &Arc<Self>, request: Request, as_of: AsOf) -> Result<Reply, Error> {
+        match as_of {
+            AsOf::Now => self.take_turn(request).await,
+            then => match self.supposed(&request, then).await? {
+                Step::Answer(answer) => self.answer(answer),
+                Step::Append { .. } => Err(mismatched()),
+            },
         }
     }
 

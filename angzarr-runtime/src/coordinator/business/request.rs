@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use prost_types::Timestamp;
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::component::{AggregateSpec, Input};
@@ -13,6 +14,7 @@ use crate::id::{self, root_id};
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, NewBook, NewRecord, StreamId, Trace};
+use crate::telemetry::{Traceparent, span};
 use crate::time;
 
 /// Who asks.
@@ -36,7 +38,7 @@ pub(crate) enum Work {
 }
 
 /// Something to be done by one aggregate, for one root.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) stream: StreamId,
     pub(crate) key: Arc<str>,
@@ -44,6 +46,8 @@ pub(crate) struct Request {
     pub(crate) idempotency_key: Option<String>,
     pub(crate) work: Work,
     pub(crate) trace: Trace,
+    /// In which it is handled.
+    pub(crate) span: Span,
     pub(crate) source: Source,
     pub(crate) deadline: Option<SystemTime>,
     /// When a fact happened, if that is known.
@@ -70,7 +74,13 @@ impl Request {
             expected,
             work: Work::Decide(inputs(book.pages, spec, idempotency_key.is_some())?),
             idempotency_key,
-            trace: Trace { correlation_id: correlation_id(cover.correlation_id), cause },
+            trace: Trace {
+                correlation_id: correlation_id(cover.correlation_id),
+                cause,
+                // What is none is no reason to refuse a book, as the W3C wants it.
+                traceparent: Traceparent::parse(&book.traceparent),
+            },
+            span: Span::none(),
             source,
             deadline: book.deadline.map(|deadline| SystemTime::try_from(deadline).unwrap_or(SystemTime::UNIX_EPOCH)),
             occurred_at,
@@ -112,7 +122,12 @@ impl Request {
             expected: None,
             idempotency_key: Some(refused.idempotency_key),
             work: Work::Decide(vec![Input::Refusal { command, rejection }]),
-            trace: Trace { correlation_id: correlation_id(cover.correlation_id), cause },
+            trace: Trace {
+                correlation_id: correlation_id(cover.correlation_id),
+                cause,
+                traceparent: Traceparent::parse(&refused.traceparent),
+            },
+            span: Span::none(),
             source,
             deadline: None,
             occurred_at: None,
@@ -129,7 +144,8 @@ impl Request {
             expected: None,
             idempotency_key: None,
             work,
-            trace: Trace { correlation_id: correlation_id(String::new()), cause: None },
+            trace: Trace { correlation_id: correlation_id(String::new()), cause: None, traceparent: None },
+            span: Span::none(),
             source: Source::Client,
             deadline: None,
             occurred_at: None,
@@ -171,6 +187,7 @@ impl Request {
             Decision::Known(decision),
         )
         .before(next_sequence)
+        .traced(span::current(self.trace.traceparent))
     }
 
     /// The book to append now if the stream's next sequence is `next`.

@@ -199,7 +199,7 @@ impl Stop {
         *self.0.borrow() || self.0.has_changed().is_err()
     }
 
-    async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         // Fails only if the application is gone.
         let _ = self.0.clone().wait_for(|said| *said).await;
     }

@@ -12,6 +12,7 @@ use crate::error::{BadBook, Error};
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, Record, RecordKind, StreamId, Trace};
+use crate::telemetry::traceparent_text;
 
 /// The stream that a cover names: by its root or, without one, by the natural id.
 pub(super) fn stream(cover: Option<proto::Cover>) -> Result<StreamId, BadBook> {
@@ -58,6 +59,7 @@ fn page(record: Record) -> proto::EventPage {
         part: record.part,
         parts: record.parts,
         occurred_at: record.occurred_at,
+        traceparent: traceparent_text(record.trace.traceparent),
         ..proto::EventPage::default()
     }
 }

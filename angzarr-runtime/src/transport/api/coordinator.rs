@@ -9,6 +9,7 @@ use super::book::records;
 use super::consumers::rows;
 use super::facts::Facts;
 use super::patience::Patience;
+use super::traced::joined;
 use crate::app::{App, SyncMode};
 use crate::error::BadBook;
 use crate::proto;
@@ -31,7 +32,8 @@ impl Coordinator {
     ) -> Result<Response<proto::CommandResponse>, Status> {
         self.facts.authorize(&self.app, &book, metadata)?;
         let patience = Patience::of(metadata);
-        let outcome = self.app.execute_and_wait(patience.limit(book), sync, wait, patience.until()).await;
+        let book = patience.limit(joined(book, metadata));
+        let outcome = self.app.execute_and_wait(book, sync, wait, patience.until()).await;
         let mut outcome = outcome.map_err(|error| status(&error))?;
         let rows = rows(&self.app, &outcome.events, &outcome.waited_for).await;
         let projections = rows.unwrap_or_else(|error| {
@@ -64,7 +66,7 @@ impl BusinessCoordinator for Coordinator {
         if book.origin.is_none() {
             self.facts.authorize(&self.app, &book, &metadata)?;
         }
-        let outcome = self.app.execute_routed(book).await.map_err(|error| routed_status(&error))?;
+        let outcome = self.app.execute_routed(joined(book, &metadata)).await.map_err(|error| routed_status(&error))?;
         Ok(Response::new(outcome.into()))
     }
 

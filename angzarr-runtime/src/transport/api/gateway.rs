@@ -13,6 +13,7 @@ use super::book::caused;
 use super::facts::Facts;
 use super::limits::held;
 use super::patience::Patience;
+use super::traced::joined;
 use crate::app::{App, Following};
 use crate::error::BadBook;
 use crate::proto;
@@ -35,7 +36,7 @@ impl Gateway {
         book: Option<proto::CommandBook>,
         limited: impl FnOnce(Following) -> Following,
     ) -> Result<Response<Books>, Status> {
-        let mut book = book.unwrap_or_default();
+        let mut book = joined(book.unwrap_or_default(), metadata);
         self.facts.authorize(&self.app, &book, metadata)?;
         let cover = book.cover.as_mut().ok_or_else(|| status(&BadBook::NoCover.into()))?;
         if cover.correlation_id.is_empty() {

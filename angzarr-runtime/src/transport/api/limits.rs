@@ -9,6 +9,7 @@ use futures_util::stream::{BoxStream, Stream, StreamExt};
 use tokio::sync::Semaphore;
 use tonic::{Code, Status};
 
+use super::observed::Open;
 use crate::transport::status::{BadCall, coded, note};
 
 /// What callers may ask for at a time, all of them together. What is beyond gets `RESOURCE_EXHAUSTED`.
@@ -56,8 +57,9 @@ pub(super) fn held<T: 'static>(
 ) -> Result<BoxStream<'static, T>, Status> {
     let room = streams.clone().try_acquire_owned();
     let room = room.map_err(|_| BadCall::TooManyStreams)?;
+    let open = Open::stream();
     let holding = move |item| {
-        let _held = &room;
+        let _held = (&room, &open);
         item
     };
     Ok(stream.map(holding).boxed())

@@ -9,13 +9,15 @@ mod facts;
 mod gateway;
 mod health;
 mod limits;
+mod observed;
 mod patience;
 mod query;
+mod traced;
 
 use std::future::Future;
 use std::time::Duration;
 
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -45,6 +47,7 @@ use crate::coordinator::consumer::ConsumerKind;
 use crate::error::Error;
 use facts::Facts;
 use limits::{admit, room};
+use observed::observe;
 
 /// An application, to be served.
 #[derive(Debug)]
@@ -145,7 +148,8 @@ impl Api {
             .add_service(AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size));
         let admitted = from_fn_with_state(room(calls), admit);
         // Health is told however many calls are at work.
-        let router = router.into_axum_router().fallback(aggregates::unserved).layer(admitted);
+        let router = router.into_axum_router().fallback(aggregates::unserved);
+        let router = router.layer(admitted).layer(from_fn(observe));
         let router = Routes::from(router).add_service(health);
         // For whoever speaks HTTP/1, as most do who send JSON.
         let router = Server::builder().accept_http1(true).add_routes(router);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::emitted::Yields;
 use super::failed::failed;
-use super::invalid;
 use super::link::Link;
 use super::spec::{Handlers, kept, leaked, snapshot, stored_as};
 use super::state::{Folding, Kept};
+use super::{invalid, traced};
 use crate::component::{AggregateLogic, AggregateSpec, Deciding, Input, State, Stateful, Undecided, deciding};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -55,7 +55,7 @@ impl Remote {
             history: Some(sent.history.clone()),
             input: Some(input),
         };
-        let answer = link.call_for(cx, self.spec.name, link.business_logic().handle(request)).await?;
+        let answer = link.call_for(cx, self.spec.name, link.business_logic().handle(traced(request, cx))).await?;
         let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
         self.folding.keeps(state, &sent, kept)?;
         match answer.outcome {

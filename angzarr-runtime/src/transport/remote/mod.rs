@@ -18,12 +18,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::TRACEPARENT;
 use super::address::Address;
 use super::described::{Described, invalid};
 use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::proto;
+use crate::telemetry::traceparent_text;
 use link::Link;
 
 /// A service, and what it has said of itself.
@@ -92,6 +94,15 @@ fn register(link: &Arc<Link>, component: &proto::ComponentDescription) -> Result
     })
 }
 
+/// A request of a decision, as a part of its trace.
+fn traced<T>(message: T, cx: &crate::context::Context) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    if let Some(traceparent) = cx.traceparent().and_then(|traceparent| traceparent.to_string().parse().ok()) {
+        request.metadata_mut().insert(TRACEPARENT, traceparent);
+    }
+    request
+}
+
 impl From<&crate::context::Context> for proto::Context {
     fn from(cx: &crate::context::Context) -> Self {
         let cover = proto::Cover {
@@ -106,6 +117,25 @@ impl From<&crate::context::Context> for proto::Context {
             cause: cx.cause().map(Into::into),
             now: Some(cx.now()),
             id_seed: Bytes::copy_from_slice(cx.seed().as_bytes()),
+            traceparent: traceparent_text(cx.traceparent()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{Context, Decision};
+    use crate::store::StreamId;
+    use crate::telemetry::Traceparent;
+
+    #[test]
+    fn a_call_says_where_its_trace_is() {
+        const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let (stream, now) = (StreamId::new("orders", Uuid::nil()), prost_types::Timestamp::default());
+        let cx = Context::new(stream, "A-1".into(), "talk".into(), None, now, Decision::Known(Uuid::nil()));
+        assert!(traced((), &cx).metadata().is_empty());
+        let cx = cx.traced(Traceparent::parse(GIVEN));
+        assert_eq!(traced((), &cx).metadata().get(TRACEPARENT).unwrap(), GIVEN);
     }
 }

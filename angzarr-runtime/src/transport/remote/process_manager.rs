@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::emitted::{Keys, Yields};
 use super::failed::failed;
-use super::invalid;
 use super::link::Link;
 use super::spec::{Handlers, delivery, kept, leaked, snapshot, stored_as};
 use super::state::{Folding, Kept};
+use super::{invalid, traced};
 use crate::component::{Handling, ProcessInput, ProcessManagerLogic, ProcessManagerSpec, State, Stateful};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -98,7 +98,7 @@ impl ProcessManagerLogic for Remote {
                 history: Some(sent.history.clone()),
                 input: Some(input),
             };
-            let answer = link.call_for(cx, self.spec.name, link.process_manager().handle(request)).await?;
+            let answer = link.call_for(cx, self.spec.name, link.process_manager().handle(traced(request, cx))).await?;
             let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
             self.folding.keeps(state, &sent, kept)?;
             match answer.outcome {

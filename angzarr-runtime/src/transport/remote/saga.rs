@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::emitted::{Keys, Yields};
 use super::failed::failed;
-use super::invalid;
+use super::{invalid, traced};
 use super::link::Link;
 use super::spec::{Handlers, delivery, kept, leaked};
 use crate::component::{Arrival, Handling, Keyed, SagaLogic, SagaSpec};
@@ -48,7 +48,7 @@ impl SagaLogic for Remote {
                 context: Some(cx.into()),
                 event: Some(event.payload.to_any()),
             };
-            match link.call_for(cx, self.spec.name, link.saga().handle(request)).await?.outcome {
+            match link.call_for(cx, self.spec.name, link.saga().handle(traced(request, cx))).await?.outcome {
                 Some(Outcome::Sent(sent)) => self.yields.emissions(sent),
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),
                 None => Err(invalid(format!("`{}` decided nothing", self.spec.name))),

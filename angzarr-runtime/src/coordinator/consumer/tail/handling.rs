@@ -148,6 +148,7 @@ impl Tail<'_> {
         match on_failure {
             OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
             OnFailure::Skip => {
+                self.attempts.failures.count_letter();
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter and is skipped");
                 // One whose command was refused has fired.
                 let forgotten = deadline.filter(|_| !matches!(error, Error::Uncompensated { .. }));
@@ -158,6 +159,7 @@ impl Tail<'_> {
                 self.parks.join(Joining { ticket, letter, parked: None, forgotten, redeemed: None });
             }
             OnFailure::Park if self.parks.open(lane, from) => {
+                self.attempts.failures.count_letter();
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter; its lane is parked");
                 self.parks.join(Joining { letter, ..joining(ticket, lane, event) });
                 for Waiting { ticket, event, .. } in self.window.clear(lane) {

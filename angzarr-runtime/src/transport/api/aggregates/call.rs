@@ -11,8 +11,10 @@ use crate::message::Payload;
 use crate::proto;
 use crate::proto::handler_description::HandlerKind;
 use crate::store::AsOf;
+use crate::telemetry::traceparent_text;
 use crate::transport::api::facts::FactToken;
 use crate::transport::api::patience::Patience;
+use crate::transport::api::traced::traceparent;
 use crate::transport::described::{Described, invalid};
 use crate::transport::message::{decode, id};
 use crate::transport::status::{BadCall, cut, status};
@@ -88,10 +90,12 @@ impl Rpc {
     /// Makes the call.
     pub(super) async fn call(&self, input: DynamicMessage, metadata: &MetadataMap) -> Result<Answer, Status> {
         let key = id(&input, self.root).unwrap_or_default();
+        let traceparent = traceparent(metadata);
         let payload =
             Payload { type_name: self.input.full_name().into(), value: prost::Message::encode_to_vec(&input).into() };
         if self.kind == HandlerKind::Query {
-            let answer = self.app.ask(&self.domain, &key, payload, AsOf::Now).await.map_err(|error| status(&error))?;
+            let answer = self.app.ask(&self.domain, &key, payload, AsOf::Now, traceparent).await;
+            let answer = answer.map_err(|error| status(&error))?;
             let answer = decode(&self.output, &answer).map_err(|failure| status(&failure.into()))?;
             return Ok(Answer { messages: vec![answer], metadata: MetadataMap::new() });
         }
@@ -108,7 +112,13 @@ impl Rpc {
         };
         let sequence = number(metadata, SEQUENCE)?;
         let page = proto::CommandPage { sequence, command: Some(payload.to_any()), occurred_at: None };
-        let book = proto::CommandBook { cover: Some(cover), pages: vec![page], idempotency_key, ..Default::default() };
+        let book = proto::CommandBook {
+            cover: Some(cover),
+            pages: vec![page],
+            idempotency_key,
+            traceparent: traceparent_text(traceparent),
+            ..Default::default()
+        };
         let (sync, patience) = (sync(metadata)?, Patience::of(metadata));
         let outcome = self.app.execute_and_wait(patience.limit(book), sync, None, patience.until()).await;
         self.answer(outcome.map_err(|error| status(&error))?)
