@@ -12,7 +12,7 @@ use crate::error::{BadBook, Error};
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, Record, RecordKind, StreamId, Trace};
-use crate::telemetry::traceparent_text;
+use crate::telemetry::{Traceparent, traceparent_text};
 
 /// The stream that a cover names: by its root or, without one, by the natural id.
 pub(super) fn stream(cover: Option<proto::Cover>) -> Result<StreamId, BadBook> {
@@ -87,7 +87,11 @@ pub(in crate::transport) fn records(book: proto::EventBook) -> Result<Vec<Record
             payload: Payload::from_any(page.event.ok_or(BadBook::NoCommand(index))?),
             created_at: page.created_at.unwrap_or_default(),
             occurred_at: page.occurred_at,
-            trace: Trace { correlation_id: page.correlation_id.into(), cause },
+            trace: Trace {
+                correlation_id: page.correlation_id.into(),
+                cause,
+                traceparent: Traceparent::parse(&page.traceparent),
+            },
         });
     }
     Ok(records)
@@ -122,12 +126,6 @@ impl From<Outcome> for proto::CommandResponse {
             waited_for: outcome.waited_for,
             awaited: outcome.awaited,
         }
-    }
-}
-
-impl From<WaitFailure> for proto::WaitFailure {
-    fn from(WaitFailure { component, code, message, .. }: WaitFailure) -> Self {
-        Self { component, code, message }
     }
 }
 
