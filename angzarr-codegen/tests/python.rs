@@ -77,7 +77,8 @@ fn generated_python_passes_strict_checks() {
         generate(directory.path(), package, &format!("angzarr-codegen/tests/golden/{protos}/proto"));
     }
     let packages = ["shop", "rows", "words", "oddities", "parts", "versions"];
-    let users = ["shop_rules.py", "messages.py", "serving.py", "upcasting.py", "check.py", "kit.py", "guide.py"];
+    let users =
+        ["shop_rules.py", "messages.py", "serving.py", "upcasting.py", "check.py", "kit.py", "calling.py", "guide.py"];
     let output = python(directory.path(), "mypy", &[&["--strict"], packages.as_slice(), users.as_slice()].concat());
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
