@@ -8,6 +8,7 @@ mod clients;
 mod components;
 mod modules;
 mod names;
+pub(crate) mod program;
 mod stubs;
 mod types;
 

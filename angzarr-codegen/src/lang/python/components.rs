@@ -20,9 +20,9 @@ pub(super) struct Components {
 }
 
 #[derive(Serialize)]
-struct Class {
-    name: String,
-    full_name: String,
+pub(super) struct Class {
+    pub(super) name: String,
+    pub(super) full_name: String,
     doc: Vec<String>,
     methods: Vec<Method>,
     /// What the server calls its kind.
@@ -69,6 +69,30 @@ struct Method {
     parameters: Vec<String>,
     returns: String,
     doc: Vec<String>,
+    /// What whoever implements it has to do.
+    task: String,
+    /// Whether its signature is too long for one line.
+    is_long: bool,
+}
+
+impl Method {
+    /// Where lines end, by what most of Python's formatters are set to.
+    const WIDTH: usize = 100;
+
+    fn broken(self) -> Self {
+        let parameters: usize = self.parameters.iter().map(|one| one.len() + 2).sum();
+        let is_long = "    async def () -> :".len() + self.name.len() + parameters + self.returns.len() > Self::WIDTH;
+        Method { is_long, ..self }
+    }
+}
+
+impl Class {
+    /// Whether a method's signature has this text in it.
+    fn mentions(&self, text: &str) -> bool {
+        let signature =
+            |method: &Method| method.parameters.iter().any(|one| one.contains(text)) || method.returns.contains(text);
+        self.methods.iter().any(signature)
+    }
 }
 
 /// The components of a file that are to be generated, as they stand there.
@@ -90,6 +114,28 @@ pub(super) fn module(file: &FileDescriptor, protos: &Protos, model: &Model) -> O
     let imports = &classes.types.imports;
     let imports = imports.component_support().into_iter().chain(imports.statements()).collect();
     Some(Components { imports, components })
+}
+
+/// The class of a component as its implementation needs it, which stands outside of the package.
+#[derive(Serialize)]
+pub(super) struct Skeleton {
+    uses_collections: bool,
+    imports: Vec<String>,
+    /// Name of the module of the abstract class.
+    base: String,
+    pub(super) component: Class,
+}
+
+/// The same for one component of a file, in a program that knows the package under this path.
+pub(super) fn skeleton(component: &Component, file: &FileDescriptor, protos: &Protos, package: &str) -> Skeleton {
+    let mut classes = Classes { types: Types::new(protos, Importer::Outside(package)) };
+    let component = classes.class(component);
+    let mut imports = classes.types.imports;
+    let base = imports.module(Module::components(file.name()));
+    let support = component.mentions("angzarr.").then(|| imports.support());
+    let message = component.mentions("message.Message").then(|| "from google.protobuf import message".to_owned());
+    let imports = message.into_iter().chain(support).chain(imports.statements()).collect();
+    Skeleton { uses_collections: component.mentions("collections.abc."), imports, base, component }
 }
 
 struct Classes<'a> {
@@ -204,14 +250,17 @@ impl Classes<'_> {
             ComponentKind::Projector { view: Some(view) } => format!("{} | None", self.types.ty(view)),
             _ => self.returns(&handler.output),
         };
-        Method {
+        let method = Method {
             name: identifier(&handler.method),
             is_static: false,
             is_async,
             parameters,
             returns,
             doc: docstring(&handler.doc),
-        }
+            task: task(component, handler),
+            is_long: false,
+        };
+        method.broken()
     }
 
     fn state(&mut self, state: &TypeName) -> String {
@@ -245,18 +294,45 @@ impl Classes<'_> {
     }
 
     fn fold(&mut self, state: &TypeName, event: &TypeName) -> Method {
-        Method {
+        let method = Method {
             name: fold_method(last_segment(&event.0)),
             is_static: true,
             is_async: false,
             parameters: vec![self.state(state), format!("event: {}", self.types.ty(event))],
             returns: "None".to_owned(),
             doc: Vec::new(),
-        }
+            task: format!("change the state as {} says", last_segment(&event.0)),
+            is_long: false,
+        };
+        method.broken()
     }
 }
 
 /// The exception for the rejections of a component.
 pub(super) fn rejection(component: &Component) -> String {
     format!("{}Rejection", component.name)
+}
+
+/// What a handler has to do, for whoever is about to write it.
+fn task(component: &Component, handler: &Handler) -> String {
+    let input = last_segment(&handler.input.0);
+    let rejection = match &component.kind {
+        ComponentKind::Aggregate(own) if own.rejections.is_some() => {
+            format!(", or raise {}", rejection(component))
+        }
+        _ => String::new(),
+    };
+    match handler.kind {
+        HandlerKind::Command => format!("return what {input} leads to{rejection}"),
+        HandlerKind::Fact => format!("return what follows from {input}"),
+        HandlerKind::Compensation => format!("return what follows from the refusal of {input}"),
+        HandlerKind::Query => format!("return the answer to {input}"),
+        HandlerKind::Deadline => format!("return what follows from the deadline {input}"),
+        HandlerKind::Upcast => format!("return what becomes of {input}"),
+        HandlerKind::Event => match &component.kind {
+            ComponentKind::Projector { view: Some(_) } => format!("return the row as it is after {input}"),
+            ComponentKind::Projector { view: None } => format!("do what {input} asks for"),
+            _ => format!("return what follows from {input}"),
+        },
+    }
 }
