@@ -21,6 +21,8 @@ use crate::description::{Description, descriptors};
 use crate::frontend::{self, Protos};
 use crate::render::{Renderer, internal};
 use crate::{GeneratedFile, Report, Understood};
+pub(crate) use names::is_keyword;
+
 use modules::{Importer, Imports, Module};
 use prost::Message;
 use stubs::Comments;
