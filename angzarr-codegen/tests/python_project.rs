@@ -116,6 +116,24 @@ fn a_new_python_project_passes_its_tests_and_says_what_it_lacks() {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
+/// An environment takes long to make, so it is made once, and again when what it holds changes.
+#[test]
+fn a_new_python_project_makes_its_environment_once() {
+    let project = Project::new();
+    let makes_one = || {
+        let output = project.command("make").args(["--dry-run", "test"]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).contains("pip install")
+    };
+    assert!(makes_one());
+    fs::create_dir_all(project.path(".venv")).unwrap();
+    fs::write(project.path(".venv/ready"), "").unwrap();
+    assert!(!makes_one());
+    let later = File::open(project.path(".venv/ready")).unwrap().metadata().unwrap().modified().unwrap() + PATIENCE;
+    File::options().append(true).open(project.path("pyproject.toml")).unwrap().set_modified(later).unwrap();
+    assert!(makes_one());
+}
+
 /// `make run`, with everything that it has started.
 struct Running(Child);
 
