@@ -21,11 +21,11 @@ use crate::description::{Description, descriptors};
 use crate::frontend::{self, Protos};
 use crate::render::{Renderer, internal};
 use crate::{GeneratedFile, Report, Understood};
-pub(crate) use names::is_keyword;
-
 use modules::{Importer, Imports, Module};
 use prost::Message;
 use stubs::Comments;
+
+pub(crate) use names::is_keyword;
 
 /// Prints a module for each file that is generated or imported, and those that every package has.
 ///
@@ -72,7 +72,7 @@ pub(crate) fn generate(understood: &Understood) -> Result<Vec<GeneratedFile>, Ve
         let view = Bytes { lines: bytes(&description.encode_to_vec()) };
         let text = renderer.render("python/description.py", &view)?;
         print(format!("{}/description.py", modules::SUPPORT), &sources, text)?;
-        let view = Everything { imports: everything(&own) };
+        let view = Everything { modules: modules::everything(&own) };
         let text = renderer.render("python/client.py", &view)?;
         print(format!("{}/client.py", modules::SUPPORT), &sources, text)?;
         for module in ["ids", "server", "tables", "testing"] {
@@ -90,19 +90,10 @@ pub(crate) fn generate(understood: &Understood) -> Result<Vec<GeneratedFile>, Ve
 #[derive(Serialize)]
 struct Nothing {}
 
-/// The modules of all messages.
+/// The modules of all messages, as one of the support modules finds them.
 #[derive(Serialize)]
 struct Everything {
-    imports: Vec<String>,
-}
-
-fn everything(own: &[&FileDescriptor]) -> Vec<String> {
-    let support = Module::support();
-    let mut imports = Imports::new(Importer::Inside(&support));
-    for file in own.iter().filter(|file| Module::messages(file.name()).is_users()) {
-        imports.messages(file.name());
-    }
-    imports.statements()
+    modules: Vec<String>,
 }
 
 #[derive(Serialize)]

@@ -27,8 +27,8 @@ pub(crate) struct New {
     /// Directory to write to. Without it, one of the project's name. Files that are there are left alone.
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
-    /// Of Rust: where Angzarr's crates come from: a version, the path of a checkout, or the URL of a git repository. Without it,
-    /// the checkout that this command was built from, if that is still there, else this command's version.
+    /// Where Angzarr's crates come from: a version, the path of a checkout, or the URL of a git repository. Without it,
+    /// the checkout that this command was built from, if that is still there, else this command's version. Of Rust only.
     #[arg(long, value_name = "VERSION|PATH|URL", value_parser = origin)]
     angzarr: Option<Origin>,
 }

@@ -133,7 +133,7 @@ impl Printer<'_> {
 
     fn kept(&mut self, component: &Component, state: &TypeName) -> Kept {
         let mut events: Vec<String> = component.own_events().into_iter().map(|event| self.types.ty(event)).collect();
-        events.push("_any_pb2.Any".to_owned());
+        events.push(format!("{}.Any", self.types.imports.messages("google/protobuf/any.proto")));
         Kept {
             name: format!("{}Events", component.name),
             event: format!("{}Event", component.name),

@@ -27,16 +27,6 @@ pub(super) struct Module {
 }
 
 impl Module {
-    /// One of those that every package has.
-    pub(super) fn support() -> Self {
-        Module { folders: vec![SUPPORT.to_owned()], name: String::new(), googles: false }
-    }
-
-    /// Whether it is neither Angzarr's nor Google's.
-    pub(super) fn is_users(&self) -> bool {
-        !self.googles && self.folders != [SUPPORT, "v1"]
-    }
-
     /// The one for the messages of a proto file.
     pub(super) fn messages(file: &str) -> Self {
         Self::of(file, "_pb2")
@@ -87,6 +77,19 @@ pub(super) fn check(files: &[&FileDescriptor]) -> Result<(), Vec<Report>> {
         }
     }
     if reports.is_empty() { Ok(()) } else { Err(reports) }
+}
+
+/// The modules for the messages of the user's files, as the support modules find them.
+pub(super) fn everything(files: &[&FileDescriptor]) -> Vec<String> {
+    let support = Module { folders: vec![SUPPORT.to_owned()], name: String::new(), googles: false };
+    let users =
+        files.iter().map(|file| Module::messages(file.name())).filter(|module| module.folders != [SUPPORT, "v1"]);
+    let path = |module: Module| {
+        let from = support.reach(&module.folders, module.googles);
+        let dot = if from.ends_with('.') { "" } else { "." };
+        format!("{from}{dot}{}", module.name)
+    };
+    users.map(path).collect()
 }
 
 /// Folders of modules, each with a slash behind it, that are packages without a content of their own.

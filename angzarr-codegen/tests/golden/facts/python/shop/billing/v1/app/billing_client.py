@@ -7,9 +7,9 @@ import datetime as _datetime
 import typing as _typing
 
 import grpc.aio as _aio
-from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import message as _message
 from .....angzarr import client as _client
+from google.protobuf import any_pb2 as _any_pb2
 from .. import billing_pb2 as _billing_pb2
 
 
