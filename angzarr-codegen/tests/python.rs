@@ -144,6 +144,31 @@ fn a_second_run_writes_nothing() {
     assert_eq!(before, after);
 }
 
+/// What the guide tells to run, where the shop's protos are, makes the files that it names.
+#[test]
+fn the_guides_commands_make_what_it_says() {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&root().join("examples/shop/proto"), &directory.path().join("proto"));
+    let guide = fs::read_to_string(root().join("docs/python.md")).unwrap();
+    let commands: Vec<&str> = guide.lines().filter(|line| line.starts_with("$ angzarr ")).collect();
+    assert_eq!(commands.len(), 2);
+    let programs = Path::new(env!("CARGO_BIN_EXE_angzarr")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    for command in commands {
+        let mut bash = Command::new("bash");
+        let output =
+            bash.current_dir(directory.path()).env("PATH", &path).args(["-c", &command[2..]]).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", text(&output.stderr));
+    }
+    let named = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name);
+    let files: Vec<&str> = named.filter(|name| name.contains('/')).collect();
+    assert_eq!(files.len(), 4, "{files:?}");
+    for file in files {
+        assert!(directory.path().join("shop").join(file).exists(), "{file}");
+    }
+    assert!(directory.path().join("main.py").exists());
+}
+
 /// An `angzarr` that works on the shop's protos, which lie in the folder `proto`.
 fn generate_shop(directory: &Path, more: &[&str]) -> Output {
     let names = ["orders", "stock", "payments", "checkout"];
