@@ -107,6 +107,13 @@ fn python_serves_what_runtimes_ask() {
     assert_eq!((text(&output.stdout), text(&output.stderr)), ("2 passed, 0 failed\n", ""));
 }
 
+#[test]
+fn python_clients_tell_refusals_whole() {
+    let directory = workspace();
+    let output = python(directory.path(), "python", &["check.py", "refusals"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("2 passed, 0 failed\n", ""));
+}
+
 /// Several packages share Angzarr's own protos, and one of them names everything like a word of the language.
 #[test]
 fn packages_live_in_one_process() {

@@ -7,25 +7,12 @@ use std::time::Duration;
 use angzarr_codegen::{Request, generate_python, output};
 use angzarr_runtime::app::App;
 use angzarr_runtime::store::Storage;
-use angzarr_runtime::transport::{Address, Api, Limits, Remote};
+use angzarr_runtime::transport::{Address, Remote};
 use angzarr_runtime::{Error, SyncMode};
 use shop::orders::v1::order::Status;
 use shop::orders::v1::{CancelOrder, OrderConfirmed, OrderPlaced, OrderPlacedV2, OrderRow, PlaceOrder};
 use shop::payments::v1::{Bill, GetBill, PaymentReceived};
 use shop::stock::v1::ReceiveStock;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
-
-/// An interpreter that begins with these words.
-fn python(folder: &Path, words: &[&str]) -> Command {
-    let python = root().join("target/tools/python/bin/python");
-    assert!(python.exists(), "{}: tests/python/install makes it", python.display());
-    let mut command = Command::new(python);
-    command.current_dir(folder).args(words);
-    command
-}
 
 /// A process with all components of the shop, which ends with the test.
 struct Service {
@@ -37,7 +24,7 @@ struct Service {
 impl Service {
     /// Generates the package, and starts what serves it.
     fn start() -> Self {
-        let root = root();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let folder = tempfile::tempdir().unwrap();
         let domains = ["orders", "stock", "payments", "checkout"];
         let files = domains.iter().flat_map(|domain| {
@@ -49,33 +36,17 @@ impl Service {
             ..Request::default()
         };
         output::write(&folder.path().join("shop"), &generate_python(&request).unwrap().files).unwrap();
-        for file in ["shop_rules.py", "calling.py", "check.py"] {
-            std::fs::copy(root.join("angzarr-codegen/tests/python").join(file), folder.path().join(file)).unwrap();
-        }
+        let rules = root.join("angzarr-codegen/tests/python/shop_rules.py");
+        std::fs::copy(rules, folder.path().join("shop_rules.py")).unwrap();
         let address = Address::Unix(folder.path().join("shop.sock"));
         Self { process: Self::process(folder.path(), &address), address, folder }
     }
 
     fn process(folder: &Path, address: &Address) -> Child {
-        python(folder, &["shop_rules.py", &address.to_string()]).spawn().unwrap()
-    }
-
-    /// Runs Python's tests in a module against a runtime beside this service; what they say.
-    async fn called_by(&self, module: &str) -> String {
-        let remote = self.remote().await;
-        let described = remote.described().clone();
-        let app = App::builder(Storage::Memory).remote(remote).start().await.unwrap();
-        let front = Address::Unix(self.folder.path().join("front.sock"));
-        let api = Api::new(app, Limits::default()).aggregates(&described, None).unwrap();
-        let serving = front.clone();
-        tokio::spawn(async move { api.serve(&serving, std::future::pending()).await.unwrap() });
-        while tokio::net::UnixStream::connect(self.folder.path().join("front.sock")).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-        let mut tests = python(self.folder.path(), &["check.py", module]);
-        tests.env("ADDRESS", front.to_string()).env("GRPC_VERBOSITY", "NONE");
-        let output = tokio::task::spawn_blocking(move || tests.output().unwrap()).await.unwrap();
-        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/python");
+        let arguments = ["shop_rules.py".to_owned(), address.to_string()];
+        let started = Command::new(&python).current_dir(folder).args(arguments).spawn();
+        started.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", python.display()))
     }
 
     /// Another process in the place of this one, which is killed.
@@ -85,18 +56,15 @@ impl Service {
         self.process = Self::process(self.folder.path(), &self.address);
     }
 
-    async fn remote(&self) -> Remote {
-        loop {
+    async fn app(&self) -> App {
+        let remote = loop {
             match Remote::connect(&self.address).await {
-                Ok(remote) => return remote,
+                Ok(remote) => break remote,
                 Err(error) => assert!(error.retryable(), "{error}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn app(&self) -> App {
-        App::builder(Storage::Memory).remote(self.remote().await).start().await.unwrap()
+        };
+        App::builder(Storage::Memory).remote(remote).start().await.unwrap()
     }
 }
 
@@ -178,29 +146,4 @@ async fn a_python_service_may_forget_everything() {
     app.drained().await.unwrap();
     assert_eq!(status(&app, "2").await, Status::Placed);
     app.shutdown().await.unwrap();
-}
-
-/// Generated clients get typed answers, refusals and errors, follow conversations, and read what is kept.
-#[tokio::test]
-async fn python_calls_and_reads() {
-    let service = Service::start();
-    let said = service.called_by("calling").await;
-    assert_eq!(said, "7 passed, 0 failed\n", "{said}");
-}
-
-/// What the guide shows of clients. Its rules are others than those of this service, but the prices are the same.
-#[tokio::test]
-async fn the_guides_client_does_what_it_says() {
-    let service = Service::start();
-    let page = std::fs::read_to_string(root().join("docs/python.md")).unwrap();
-    let blocks = page.split("```python\n").skip(1).map(|block| block.split_once("```").unwrap().0);
-    let trial = "import os\n\n\nasync def test_selling() -> None:\n    said = await sell(os.environ[\"ADDRESS\"])\n    \
-                 assert said == [\n        \"9000 cents\",\n        \"order A-1 was placed before\",\n        \
-                 \"SEQUENCE_CONFLICT, try again: False\",\n        \"A-2: OrderPlacedV2\",\n        \"PLACED\",\n        \
-                 \"A-1 is at 1\",\n    ], said\n";
-    // What stands at its end serves its own rules, and only if it is the program.
-    let guide: String = blocks.chain([trial]).collect();
-    std::fs::write(service.folder.path().join("guide.py"), guide).unwrap();
-    let said = service.called_by("guide").await;
-    assert_eq!(said, "2 passed, 0 failed\n", "{said}");
 }

@@ -88,8 +88,7 @@ class OrderBook(orders_angzarr.Orders):
     def _pending(order: orders_pb2.Order, order_id: str) -> None:
         if order.status != orders_pb2.Order.PLACED:
             status = orders_pb2.Order.Status.Name(order.status)
-            text = f"order {order_id} is {status}"
-            raise OrdersRejection(orders_pb2.ORDER_REJECTION_NOT_PENDING, text, {"status": status}, order)
+            raise OrdersRejection(orders_pb2.ORDER_REJECTION_NOT_PENDING, f"order {order_id} is {status}")
 
 
 class OldOrders(orders_angzarr.OrderHistory):
