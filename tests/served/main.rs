@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test's helper, a panic is how the test fails")]
 
 mod changing;
+mod clients;
 mod commands;
 mod consumers;
 mod dying;

@@ -101,8 +101,12 @@ impl Reader {
 
     fn python(&mut self, node: &MarkedYaml<'_>) -> PythonSettings {
         let mut settings = PythonSettings::default();
-        for (_, value) in self.entries(node, &["out"]) {
-            settings.out = self.string(value).map(|out| self.folder.join(out));
+        for (key, value) in self.entries(node, &["out", "program"]) {
+            let folder = self.string(value).map(|folder| self.folder.join(folder));
+            match key {
+                "out" => settings.out = folder,
+                _ => settings.program = folder,
+            }
         }
         settings
     }

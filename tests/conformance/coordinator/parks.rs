@@ -262,7 +262,7 @@ pub(super) async fn refusals_without_compensation_become_dead_letters(backend: i
 
 /// A book as a consumer far down a chain would send it.
 fn deep(depth: u32) -> proto::CommandBook {
-    let receive = Receive { account: "b".into(), from: "a".into(), amount: 1 };
+    let receive = Receive { account: "b".into(), sender: "a".into(), amount: 1 };
     proto::CommandBook {
         cover: Some(proto::Cover { domain: "accounts".into(), key: "b".into(), ..Default::default() }),
         pages: vec![proto::CommandPage { command: Some(Payload::command(&receive).to_any()), ..Default::default() }],
