@@ -46,19 +46,24 @@ pub(crate) async fn place() -> Place {
     let described = remote.described().clone();
     let app = App::builder(Storage::Memory).remote(remote).start().await.unwrap();
 
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("127.0.0.1:{port}");
     let api = Api::new(app.clone(), Limits::default());
     let api = api.aggregates(&described, Some(&FactToken::new(TOKEN))).unwrap();
+    let (address, channel) = front(api).await;
+    Place { channel, address, app, _folder: folder }
+}
+
+/// Serves callers, and gives where they find that.
+pub(crate) async fn front(api: Api) -> (String, Channel) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
     let front: Address = address.parse().unwrap();
     tokio::spawn(async move { api.serve(&front, std::future::pending()).await.unwrap() });
-    let channel = loop {
+    loop {
         match tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await {
-            Ok(channel) => break channel,
+            Ok(channel) => return (address, channel),
             Err(_) => tokio::task::yield_now().await,
         }
-    };
-    Place { channel, address, app, _folder: folder }
+    }
 }
 
 /// A book of one command for the root of `key`.
