@@ -1,18 +1,25 @@
 //! What consumers made of a book, by gRPC.
 
-use angzarr_runtime::Payload;
+use std::time::Duration;
+
+use angzarr_runtime::app::App;
 use angzarr_runtime::proto;
+use angzarr_runtime::store::Storage;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
 use angzarr_runtime::transport::services::process_manager_coordinator_client::ProcessManagerCoordinatorClient;
 use angzarr_runtime::transport::services::projector_coordinator_client::ProjectorCoordinatorClient;
 use angzarr_runtime::transport::services::saga_coordinator_client::SagaCoordinatorClient;
+use angzarr_runtime::transport::{Api, Limits};
+use angzarr_runtime::{Payload, prost_types};
+use angzarr_tests::bank::v1::{Branch, OpenAccount};
+use angzarr_tests::{AccountRules, BalanceView, BranchView, Fault, Faults, OldAccounts};
 use shop::orders::v1::OrderRow;
 use shop::orders::v1::order::Status;
 use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::commands::{deliver, order};
-use crate::place::{Place, events, place};
+use crate::place::{Place, book, events, front, place};
 
 const BOARD: &str = "shop.orders.v1.app.OrderBoard";
 const CHECKOUT: &str = "shop.checkout.v1.app.Checkout";
@@ -117,4 +124,32 @@ async fn books_that_nobody_will_handle_are_told() {
     assert_eq!((answer.waited_for, answer.awaited), (vec![], vec![BOARD.to_owned()]));
     assert_eq!(answer.failures[0].code, "CONSUMER_PAUSED");
     assert_eq!(answer.projections, []);
+}
+
+#[tokio::test]
+async fn books_that_take_too_long_are_awaited() {
+    let faults = Faults::default();
+    faults.set("Balances", Fault::Takes(Duration::from_secs(3_600)));
+    let app = App::builder(Storage::Memory)
+        .register(AccountRules { faults: faults.clone() })
+        .register(OldAccounts)
+        .register(BalanceView { faults: faults.clone() })
+        .register(BranchView);
+    let (_, channel) = front(Api::new(app.start().await.unwrap(), Limits::default())).await;
+    let branch = Some(Branch { country: "NL".into(), city: "Gent".into() });
+    let open = OpenAccount { account: "a".into(), branch };
+    let mut commands = BusinessCoordinatorClient::new(channel.clone());
+    let opened = commands.handle(book("accounts", "a", &open)).await.unwrap().into_inner().events.unwrap();
+
+    let mut client = ProjectorCoordinatorClient::new(channel);
+    let timeout = Some(prost_types::Duration { seconds: 0, nanos: 50_000_000 });
+    let (balances, branches) = ("bank.v1.app.Balances", "bank.v1.app.Branches");
+    let late = proto::HandleBookSyncRequest { component: balances.into(), timeout, ..of(&opened) };
+    let late = client.handle_sync(late).await.unwrap().into_inner();
+    assert_eq!((late.awaited, late.waited_for, late.projections), (vec![balances.to_owned()], vec![], vec![]));
+    assert_eq!(late.failures[0].code, "NOT_PASSED");
+    let other = proto::HandleBookSyncRequest { component: branches.into(), ..of(&opened) };
+    let other = client.handle_sync(other).await.unwrap().into_inner();
+    assert_eq!((other.waited_for, other.awaited), (vec![branches.to_owned()], vec![]), "nobody waits for the slow one");
+    assert_eq!(other.projections.len(), 1);
 }

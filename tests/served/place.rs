@@ -68,18 +68,9 @@ impl Place {
     ) -> Self {
         let (described, connection) = (remote.described().clone(), remote.connection());
         let app = more(App::builder(Storage::Memory).remote(remote)).start().await.unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
         let api = Api::new(app.clone(), Limits::default()).needs([connection]);
         let api = api.aggregates(&described, Some(&FactToken::new(TOKEN))).unwrap();
-        let front: Address = address.parse().unwrap();
-        tokio::spawn(async move { api.serve(&front, std::future::pending()).await.unwrap() });
-        let channel = loop {
-            match tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await {
-                Ok(channel) => break channel,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
+        let (address, channel) = front(api).await;
         Place { channel, address, app, _folder: folder }
     }
 }
@@ -88,6 +79,20 @@ impl Place {
 pub(crate) fn told(status: &tonic::Status) -> (tonic::Code, String) {
     let info = status.get_details_error_info();
     (status.code(), info.unwrap_or_else(|| panic!("{status} has no code")).reason)
+}
+
+/// Serves callers, and gives where they find that.
+pub(crate) async fn front(api: Api) -> (String, Channel) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let front: Address = address.parse().unwrap();
+    tokio::spawn(async move { api.serve(&front, std::future::pending()).await.unwrap() });
+    loop {
+        match tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await {
+            Ok(channel) => return (address, channel),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
 }
 
 /// A book of one command for the root of `key`.
