@@ -16,6 +16,12 @@ pub struct Failure {
 /// The service that holds the handler does not answer.
 pub(crate) const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 
+/// A route leads to a process that does not serve the domain, or not on this log.
+pub(crate) const ROUTE_WRONG: &str = "ROUTE_WRONG";
+
+/// A route leads to a process that does not let this one in.
+pub(crate) const ROUTE_REFUSED: &str = "ROUTE_REFUSED";
+
 impl Failure {
     /// A failure with a code of its own.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
@@ -67,6 +73,8 @@ impl Failure {
             "NOT_COMPENSABLE" => {
                 "discard it without compensation; only what a saga or process manager sends is compensated"
             }
+            ROUTE_WRONG => "name the process that serves the domain, on the same log, in `routes`",
+            ROUTE_REFUSED => "give the route the token that the other process asks for",
             SERVICE_UNAVAILABLE => "start the service, or see why it does not answer at its address; it is tried again",
             "SERVICE_FAILED" | "SERVICE_EXHAUSTED" => "look at the service's own log",
             "COMPONENT_UNKNOWN" => {

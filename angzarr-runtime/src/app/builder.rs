@@ -10,6 +10,7 @@ use super::{App, Inner};
 use crate::component::{Component, Delivery, DeliveryOverride, Registration, Subscription};
 use crate::coordinator::business::BusinessCoordinator;
 use crate::coordinator::consumer::{self, Consumer, Stop};
+use crate::coordinator::elsewhere::Unopened;
 use crate::coordinator::log::Log;
 use crate::coordinator::outgoing::Router;
 use crate::coordinator::process_manager::ProcessManagerCoordinator;
@@ -33,6 +34,7 @@ pub struct AppBuilder {
     tables: Vec<String>,
     drain: Duration,
     clock: Clock,
+    routes: Option<Arc<dyn Unopened>>,
 }
 
 impl AppBuilder {
@@ -44,6 +46,7 @@ impl AppBuilder {
             tables: Vec::new(),
             drain: DEFAULT_WAIT,
             clock: Clock::default(),
+            routes: None,
         }
     }
 
@@ -89,13 +92,21 @@ impl AppBuilder {
         self
     }
 
+    /// Says which processes on the same log own other domains: commands, refusals and questions for these go there, and
+    /// callers wait for the consumers there, too.
+    #[cfg(feature = "grpc")]
+    pub fn routes(mut self, routes: crate::transport::Routes) -> Self {
+        self.routes = (!routes.is_empty()).then(|| Arc::new(routes) as Arc<dyn Unopened>);
+        self
+    }
+
     /// Opens the storage and starts the consumers at their checkpoints.
     ///
     /// # Errors
     /// [`Error::Setup`] with everything that does not fit together; nothing was opened then. `SQL_FAILED` and
     /// `NO_TRANSACTION` of [`tables`](AppBuilder::tables). Otherwise what opening the storage can yield.
     pub async fn start(self) -> Result<App, Error> {
-        check(&self.registrations, &self.deliveries)?;
+        check(&self.registrations, &self.deliveries, self.routes.as_deref())?;
         let upcasts = upcasts(&self.registrations)?;
         let Opened { store, views } = self.storage.open().await?;
         for statements in &self.tables {
@@ -103,7 +114,12 @@ impl AppBuilder {
         }
         let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock });
 
-        let mut router = Router::default();
+        let mut router = Router {
+            aggregates: HashMap::new(),
+            owned: self.registrations.iter().filter_map(|registration| identity(registration).1).collect(),
+            routes: self.routes.map(|routes| routes.on(store.log_id())),
+            store: store.clone(),
+        };
         for registration in &self.registrations {
             if let Registration::Aggregate(logic) = registration {
                 let coordinator = BusinessCoordinator::new(logic.clone(), log.clone());
@@ -189,7 +205,12 @@ async fn make_tables(views: &dyn ViewStore, statements: &str) -> Result<(), Erro
 }
 
 /// What the components demand of each other. Everything that is wrong is told at once.
-fn check(registrations: &[Registration], deliveries: &HashMap<String, DeliveryOverride>) -> Result<(), Error> {
+fn check(
+    registrations: &[Registration],
+    deliveries: &HashMap<String, DeliveryOverride>,
+    routes: Option<&dyn Unopened>,
+) -> Result<(), Error> {
+    let routed = |domain: &str| routes.is_some_and(|routes| routes.lead_to(domain));
     let mut wrong = Vec::new();
     let mut names = HashSet::new();
     let mut owners: HashMap<&str, &str> = HashMap::new();
@@ -210,20 +231,21 @@ fn check(registrations: &[Registration], deliveries: &HashMap<String, DeliveryOv
     for registration in registrations {
         let (name, _) = identity(registration);
         for subscription in subscriptions(registration) {
-            if !owners.contains_key(subscription.domain) {
+            if !owners.contains_key(subscription.domain) && !routed(subscription.domain) {
                 let Subscription { domain, type_name } = subscription;
                 wrong.push(format!(
                     "`{name}` listens to `{type_name}`, but nothing registered owns the domain \"{domain}\""
                 ));
             }
         }
-        for target in targets(registration).into_iter().filter(|target| !aggregates.contains(target)) {
+        let missing = |target: &&str| !aggregates.contains(target) && !routed(target);
+        for target in targets(registration).into_iter().filter(missing) {
             wrong
                 .push(format!("`{name}` sends commands to the domain \"{target}\", whose aggregate is not registered"));
         }
         if let Registration::Upcaster(logic) = registration {
             let domain = logic.spec().domain;
-            if !owners.contains_key(domain) {
+            if !owners.contains_key(domain) && !routed(domain) {
                 wrong.push(format!("`{name}` upcasts the domain \"{domain}\", which nothing registered owns"));
             }
             wrong.extend(logic.spec().declared.iter().flat_map(|(method, unfilled)| unfilled(method)));

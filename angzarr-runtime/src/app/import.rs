@@ -68,7 +68,7 @@ impl Import {
 
     async fn run(self) -> Result<Outcome, Error> {
         let owner = self.app.inner.router.find(&self.domain).cloned();
-        let owner = owner.ok_or_else(|| BadBook::UnknownDomain(self.domain.clone()))?;
+        let owner = owner.ok_or_else(|| self.app.inner.router.unknown(&self.domain))?;
         let root = root_id(&self.domain, &self.key).ok_or(BadBook::NoRoot)?;
         if self.records.is_empty() {
             return Err(BadBook::Empty.into());

@@ -33,6 +33,8 @@ pub use view::{Find, View};
 pub use wait::SyncMode;
 
 use crate::coordinator::consumer::Running;
+#[cfg(feature = "grpc")]
+use crate::coordinator::elsewhere::Routes;
 use crate::coordinator::log::Log;
 use crate::coordinator::outcome::Outcome;
 #[cfg(feature = "grpc")]
@@ -170,6 +172,24 @@ impl App {
             return Err(BadBook::Reserved("origin").into());
         }
         self.while_open(self.inner.router.execute(book)).await
+    }
+
+    /// Takes a command book that another process on this log has sent on, be it for one of its consumers.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn execute_routed(&self, book: proto::CommandBook) -> Result<Outcome, Error> {
+        self.while_open(self.inner.router.execute_here(book)).await
+    }
+
+    /// Takes the report of a refusal that another process on this log has sent on.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn compensate_routed(&self, refused: proto::CompensateRequest) -> Result<Outcome, Error> {
+        self.while_open(self.inner.router.compensate_here(refused)).await
+    }
+
+    /// The ways to the owner of a domain, if no component here is that, and something leads there.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn elsewhere(&self, domain: &str) -> Option<Arc<dyn Routes>> {
+        self.inner.router.route(domain).cloned()
     }
 
     /// Takes a command book, and waits for those whom `sync` names. A book that is stored is no error, whatever becomes of

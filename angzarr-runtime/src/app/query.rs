@@ -41,7 +41,7 @@ impl<Q: Query> AskQuery<Q> {
 impl App {
     /// Has a query answered by the aggregate of `domain` about the root of `key`.
     pub(crate) async fn ask(&self, domain: &str, key: &str, query: Payload, as_of: AsOf) -> Result<Payload, Error> {
-        let owner = self.inner.router.find(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_owned()))?;
+        let owner = self.inner.router.find(domain).ok_or_else(|| self.inner.router.unknown(domain))?;
         let spec = owner.logic.spec();
         if !spec.queries.contains(&&*query.type_name) {
             let (domain, type_name) = (domain.to_owned(), query.type_name.to_string());

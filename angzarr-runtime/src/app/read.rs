@@ -104,7 +104,7 @@ impl App {
     /// `DOMAIN_UNKNOWN` if no registered aggregate or process manager owns the domain, `SETUP` if its state is of
     /// another type than `S`, `ROOT_EMPTY` without a natural id, and what the store, upcasters and folds can yield.
     pub async fn state<S: StateMessage>(&self, domain: &str, key: &str, as_of: AsOf) -> Result<Option<S>, Error> {
-        let owner = self.inner.owner(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_owned()))?;
+        let owner = self.inner.owner(domain).ok_or_else(|| self.inner.unknown(domain))?;
         // Told whatever the stream holds.
         let (kept, wanted) = (owner.logic.state_type(), S::full_name());
         if kept != wanted {
@@ -130,7 +130,7 @@ impl App {
     #[cfg(feature = "grpc")]
     pub(crate) async fn encoded_state(&self, stream: StreamId, as_of: AsOf) -> Result<Option<Payload>, Error> {
         let domain = &stream.domain;
-        let owner = self.inner.owner(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_string()))?;
+        let owner = self.inner.owner(domain).ok_or_else(|| self.inner.unknown(domain))?;
         let folded = state::folded_as_of(&self.inner.log, owner.logic, owner.name, stream, as_of).await?;
         if folded.next_sequence == 0 {
             return Ok(None);
@@ -186,6 +186,16 @@ struct Owner<'a> {
 }
 
 impl Inner {
+    fn unknown(&self, domain: &str) -> BadBook {
+        let mut bad = self.router.unknown(domain);
+        if let BadBook::UnknownDomain { known, .. } = &mut bad {
+            known.extend(self.process_managers.iter().map(|manager| manager.logic.spec().domain.to_owned()));
+            known.sort_unstable();
+            known.dedup();
+        }
+        bad
+    }
+
     fn owner(&self, domain: &str) -> Option<Owner<'_>> {
         if let Some(aggregate) = self.router.find(domain) {
             return Some(Owner { name: aggregate.logic.spec().name, logic: aggregate.logic.stateful() });

@@ -1,6 +1,6 @@
 //! Waiting for what a command leads to: `docs/semantics.md`, law 11.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::App;
 use crate::coordinator::consumer::Running;
+use crate::coordinator::elsewhere::Waited;
 use crate::coordinator::outcome::{CausedBook, Outcome, WaitFailure};
 use crate::error::{DEFAULT_WAIT, Error};
 use crate::proto;
@@ -58,7 +59,7 @@ impl App {
         outcome.waited_for = waiting.consumers.iter().map(|consumer| consumer.name.to_owned()).collect();
         let mut books = vec![outcome.events.clone()];
         while !books.is_empty() {
-            if let Err(ended) = waiting.pass(&books, &mut outcome).await {
+            if let Err(ended) = waiting.pass_everywhere(&books, sync, &mut outcome).await {
                 // What came of it all the same is told, too.
                 if sync == SyncMode::Cascade {
                     drop(waiting.caused(&mut outcome).await);
@@ -74,6 +75,29 @@ impl App {
             };
         }
         Ok(outcome)
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl App {
+    /// Waits for the consumers of this process only, as another one on this log asks for it.
+    pub(crate) async fn wait_routed(&self, books: &[Vec<Record>], sync: SyncMode, wait: Duration) -> Waited {
+        let deadline = Instant::now().checked_add(wait).unwrap_or_else(|| Instant::now() + DEFAULT_WAIT);
+        let consumers = self.inner.consumers.iter();
+        let consumers: Vec<&Running> = consumers.filter(|one| one.is_projector || sync == SyncMode::Cascade).collect();
+        let mut outcome = Outcome {
+            waited_for: consumers.iter().map(|consumer| consumer.name.to_owned()).collect(),
+            ..Outcome::default()
+        };
+        let (conversation, links) = (String::new(), HashMap::new());
+        let waiting = Waiting { app: self, deadline, consumers, conversation, read: 0, links };
+        let ended = match waiting.pass(books, &mut outcome).await {
+            Ok(()) => None,
+            Err(Ended::NotPassed { consumer, reason }) => Some((consumer, reason)),
+            Err(Ended::Failed(error)) => Some(("what follows".to_owned(), format!("{}: {error}", error.code()))),
+        };
+        let Outcome { waited_for, awaited, failures, .. } = outcome;
+        Waited { waited_for, awaited, failures, ended }
     }
 }
 
@@ -102,6 +126,26 @@ impl Ended {
 impl<E: Into<Error>> From<E> for Ended {
     fn from(error: E) -> Self {
         Ended::Failed(error.into())
+    }
+}
+
+/// Where waiting ended early.
+enum Apart {
+    Here(Ended),
+    There(Waited),
+}
+
+impl Waited {
+    fn join(self, outcome: &mut Outcome) {
+        for name in self.waited_for {
+            if !outcome.waited_for.contains(&name) {
+                outcome.waited_for.push(name);
+            }
+        }
+        // Whoever was done with earlier books, and is not with these, is still awaited.
+        outcome.waited_for.retain(|name| !self.awaited.contains(name));
+        outcome.awaited.extend(self.awaited);
+        outcome.failures.extend(self.failures);
     }
 }
 
@@ -141,6 +185,42 @@ impl Waiting<'_> {
             let type_name = record.payload.type_name.to_string();
             self.links.insert(link(record), Cause { parent, component, type_name });
         }
+    }
+
+    /// Waits for the consumers of this process and of others that are known; whoever fails first ends it.
+    async fn pass_everywhere(&self, books: &[Vec<Record>], sync: SyncMode, outcome: &mut Outcome) -> Result<(), Ended> {
+        let Some(routes) = &self.app.inner.router.routes else { return self.pass(books, outcome).await };
+        let domains = self.domains(books);
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let elsewhere = async {
+            let waited = routes.wait(&domains, books, sync, left).await;
+            if waited.ended.is_some() { Err(Apart::There(waited)) } else { Ok(waited) }
+        };
+        let here = async { self.pass(books, outcome).await.map_err(Apart::Here) };
+        match futures_util::future::try_join(here, elsewhere).await {
+            Ok(((), waited)) => {
+                waited.join(outcome);
+                Ok(())
+            }
+            Err(Apart::Here(ended)) => Err(ended),
+            Err(Apart::There(mut waited)) => {
+                let (consumer, reason) = waited.ended.take().unwrap_or_default();
+                waited.join(outcome);
+                // Nobody knows how far those here have come meanwhile.
+                let listens = |one: &&&Running| books.iter().any(|book| one.listens_to_any(book));
+                let open: Vec<&str> = self.consumers.iter().filter(listens).map(|one| one.name).collect();
+                outcome.waited_for.retain(|name| !open.contains(&name.as_str()));
+                outcome.awaited.extend(open.into_iter().map(ToOwned::to_owned));
+                Err(Ended::NotPassed { consumer, reason })
+            }
+        }
+    }
+
+    /// Of what happened, and of all that anybody here listens to: whoever owns these may have consumers, too.
+    fn domains(&self, books: &[Vec<Record>]) -> BTreeSet<String> {
+        let happened = books.iter().flatten().map(|record| record.stream.domain.to_string());
+        let heard = self.app.inner.consumers.iter().flat_map(|consumer| consumer.domains()).map(ToOwned::to_owned);
+        happened.chain(heard).filter(|domain| !self.app.inner.router.owned.contains(domain.as_str())).collect()
     }
 
     /// Waits until all consumers are done with all of these books, or until it is known that one will not be.

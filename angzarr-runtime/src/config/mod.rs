@@ -18,7 +18,7 @@ pub use mistake::{ConfigError, Mistake};
 
 use crate::component::DeliveryOverride;
 use crate::store::Storage;
-use crate::transport::{Address, FactToken, Limits};
+use crate::transport::{Address, FactToken, Limits, Routes};
 
 /// How the sidecar is to run.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Config {
     pub aggregates: Aggregates,
     /// How events reach consumers, by full name, as far as it differs from what the services say.
     pub delivery: BTreeMap<String, DeliveryOverride>,
+    /// Which processes on the same log own other domains.
+    pub routes: Routes,
     /// How long ending may take.
     pub drain: Drain,
     /// What callers may ask for at a time.

@@ -12,7 +12,7 @@ use crate::nearest::nearest;
 use crate::store::Storage;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::store::StoreError;
-use crate::transport::{Address, FactToken, Limits};
+use crate::transport::{Address, FactToken, Limits, Routes};
 
 /// Kinds that the design knows. Which of them this program has is asked in [`Reader::storage`].
 const STORAGE_TYPES: &[&str] = &["memory", "sqlite", "postgres", "redis", "eventstoredb", "immudb"];
@@ -27,6 +27,7 @@ impl Reader<'_> {
         let listen = self.listen(root, services.as_deref().unwrap_or_default());
         let aggregates = self.aggregates(root);
         let delivery = self.delivery(root);
+        let routes = self.routes(root);
         let drain = self.drain(root);
         let limits = self.limits(root);
         let log = self.log(root);
@@ -36,6 +37,7 @@ impl Reader<'_> {
             listen: listen?,
             aggregates: aggregates?,
             delivery,
+            routes,
             drain: drain?,
             limits: limits?,
             log: log?,
@@ -214,6 +216,41 @@ impl Reader<'_> {
             all.insert(name.into_owned(), delivery);
         }
         all
+    }
+
+    fn routes(&mut self, root: &Section<'_, '_>) -> Routes {
+        let section = self.within(root, "routes");
+        let mut routes = Routes::new();
+        for (domain, address) in self.route_addresses(&section) {
+            routes = routes.address(domain, address);
+        }
+        if let Some(pattern) = self.value(&section, "pattern", value::pattern) {
+            routes = routes.pattern(pattern);
+        }
+        let said = routes.clone();
+        self.value(&section, "token", |text| {
+            let token = value::secret(text)?;
+            said.clone().token(&token).map_err(|_| "expected a secret of visible ASCII characters".to_owned())
+        })
+        .unwrap_or(routes)
+    }
+
+    fn route_addresses(&mut self, section: &Section<'_, '_>) -> Vec<(String, Address)> {
+        let Some(node) = section.get("addresses").filter(|node| !is_null(node)) else { return Vec::new() };
+        let YamlData::Mapping(domains) = &node.data else {
+            let message = "expected a mapping from domains to addresses, like { stock: 127.0.0.1:50052 }";
+            self.wrong(node.span.start, "CONFIG_VALUE_INVALID", message, "");
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for (domain, address) in domains {
+            let Some(name) = plain(domain).filter(|name| !name.is_empty()) else {
+                self.wrong(domain.span.start, "CONFIG_VALUE_INVALID", "expected a domain", "");
+                continue;
+            };
+            found.extend(self.parsed(address, value::address).map(|address| (name.into_owned(), address)));
+        }
+        found
     }
 
     fn drain(&mut self, root: &Section<'_, '_>) -> Option<Drain> {

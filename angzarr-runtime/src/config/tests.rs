@@ -243,6 +243,32 @@ fn a_connection_string_is_kept_and_not_shown() {
     assert!(found.contains("does not begin with `postgres://`"), "{found}");
 }
 
+#[test]
+fn routes_are_named_or_made_by_a_pattern() {
+    let config = parsed(LEAST, &[]).unwrap();
+    assert!(config.routes.is_empty());
+    let text = format!(
+        "{LEAST}routes: {{ addresses: {{ stock: \"127.0.0.1:50052\" }}, pattern: \"angzarr-{{domain}}:50050\", token: ${{TOKEN}} }}\n"
+    );
+    let config = parsed(&text, &[("TOKEN", "0123456789abcdef")]).unwrap();
+    let shown = format!("{:?}", config.routes);
+    assert!(shown.contains("127.0.0.1:50052") && shown.contains("angzarr-{domain}:50050"), "{shown}");
+    assert!(!shown.contains("0123456789abcdef"));
+    let text =
+        format!("{LEAST}routes:\n  addresses: {{ stock: here }}\n  pattern: angzarr:50050\n  token: short\n  to: x\n");
+    let found = wrong(&text);
+    for expected in [
+        "sidecar.yaml:4:23\n",
+        "expected an address with `{domain}` in it, like angzarr-{domain}:50050",
+        "expected a secret of at least 16 characters",
+        "unknown key `to`",
+    ] {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    let found = wrong(&format!("{LEAST}routes: {{ addresses: [stock] }}\n"));
+    assert!(found.contains("expected a mapping from domains to addresses"), "{found}");
+}
+
 #[cfg(feature = "postgres")]
 #[test]
 fn the_manifest_holds_a_configuration() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::component::OnFailure;
-use crate::transport::Address;
+use crate::transport::{Address, Pattern};
 
 use super::LogFormat;
 
@@ -46,6 +46,10 @@ pub(super) fn secret(text: &str) -> Parsed<String> {
 
 pub(super) fn address(text: &str) -> Parsed<Address> {
     text.parse().map_err(|_| "expected an address, like 127.0.0.1:50051 or unix:/run/shop.sock".to_owned())
+}
+
+pub(super) fn pattern(text: &str) -> Parsed<Pattern> {
+    text.parse().map_err(|_| "expected an address with `{domain}` in it, like angzarr-{domain}:50050".to_owned())
 }
 
 /// How many, at least one.

@@ -3,22 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use prost_types::Timestamp;
 use tracing::Instrument;
-use uuid::Uuid;
 
-use super::business::{Request, Source, Work};
 use super::consumer::{Consumer, Lane, of_stream};
 use super::guarded_async;
 use super::outgoing::{Router, cause, command_book, context, trigger};
-use crate::component::{Arrival, Decoded, Delivery, Input, SagaLogic, Subscription};
+use crate::component::{Arrival, Decoded, Delivery, SagaLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::{Purpose, consumer_key};
 use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{Record, Store, Trace};
+use crate::store::{Record, Store};
 
 /// The coordinator of one saga.
 pub(crate) struct SagaCoordinator {
@@ -129,14 +126,7 @@ impl SagaCoordinator {
 
     /// Reports a refusal to the aggregate whose event led to the command.
     async fn report(&self, event: &Record, index: u32, command: Payload, rejection: Rejection) -> Result<(), Error> {
-        let source = self.router.find(&event.stream.domain);
-        let source = source.filter(|found| found.logic.spec().compensations.contains(&&*command.type_name));
-        let Some(source) = source else {
-            return Err(Error::Uncompensated { command: command.type_name.to_string(), rejection });
-        };
-        let arrived = source.now();
-        let request = compensation(self.name(), event, index, command, rejection, arrived);
-        source.execute(request).await.map(drop)
+        self.router.compensate(compensation(self.name(), event, index, command, rejection)).await
     }
 }
 
@@ -147,20 +137,20 @@ fn compensation(
     index: u32,
     command: Payload,
     rejection: Rejection,
-    arrived: Timestamp,
-) -> Request {
+) -> proto::CompensateRequest {
     let key = consumer_key(Purpose::Compensation, trigger(saga, event), index);
-    Request {
-        stream: event.stream.clone(),
-        key: event.key.clone(),
-        expected: None,
-        idempotency_key: Some(key.to_string()),
-        work: Work::Decide(vec![Input::Refusal { command, rejection }]),
-        trace: Trace { correlation_id: event.trace.correlation_id.clone(), cause: Some(Arc::new(cause(saga, event))) },
-        source: Source::Consumer { recorded_at: event.created_at },
-        deadline: None,
-        occurred_at: None,
-        arrived,
-        seed: Uuid::nil(),
+    proto::CompensateRequest {
+        cover: Some(proto::Cover {
+            root: Some(event.stream.root.into()),
+            domain: event.stream.domain.to_string(),
+            correlation_id: event.trace.correlation_id.to_string(),
+            key: event.key.to_string(),
+            tenant: String::new(),
+        }),
+        idempotency_key: key.to_string(),
+        origin: Some(proto::Origin { cause: Some((&cause(saga, event)).into()), recorded_at: Some(event.created_at) }),
+        command: Some(command.to_any()),
+        rejection: Some(rejection.into()),
+        traceparent: String::new(),
     }
 }

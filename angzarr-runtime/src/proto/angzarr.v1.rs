@@ -2038,6 +2038,78 @@ impl ::prost::Name for HandleSyncRequest {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CompensateRequest {
+    /// The stream of the event.
+    #[prost(message, optional, tag = "1")]
+    pub cover: ::core::option::Option<Cover>,
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub origin: ::core::option::Option<Origin>,
+    /// What was refused, and why.
+    #[prost(message, optional, tag = "4")]
+    pub command: ::core::option::Option<::prost_types::Any>,
+    #[prost(message, optional, tag = "5")]
+    pub rejection: ::core::option::Option<Rejection>,
+    #[prost(string, tag = "6")]
+    pub traceparent: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CompensateRequest {
+    const NAME: &'static str = "CompensateRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.CompensateRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.CompensateRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AwaitRequest {
+    /// Events in current versions.
+    #[prost(message, repeated, tag = "1")]
+    pub books: ::prost::alloc::vec::Vec<EventBook>,
+    /// Whether projectors are waited for, or all consumers.
+    #[prost(enumeration = "SyncMode", tag = "2")]
+    pub sync_mode: i32,
+    #[prost(message, optional, tag = "3")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for AwaitRequest {
+    const NAME: &'static str = "AwaitRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.AwaitRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.AwaitRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AwaitResponse {
+    /// Full names of those that are done.
+    #[prost(string, repeated, tag = "1")]
+    pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Full names of those that are not.
+    #[prost(string, repeated, tag = "2")]
+    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub failures: ::prost::alloc::vec::Vec<WaitFailure>,
+    /// Why waiting ended early; none if all are done.
+    #[prost(message, optional, tag = "4")]
+    pub ended: ::core::option::Option<WaitFailure>,
+}
+impl ::prost::Name for AwaitResponse {
+    const NAME: &'static str = "AwaitResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.AwaitResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.AwaitResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExecuteStreamCountRequest {
     #[prost(message, optional, tag = "1")]
     pub command: ::core::option::Option<CommandBook>,

@@ -22,6 +22,7 @@ pub(super) fn status(error: &Error) -> Status {
             let sequences = sequences.map(|(name, sequence)| (name.to_owned(), sequence.to_string()));
             (error.code().to_owned(), HashMap::from(sequences))
         }
+        Error::Elsewhere(told) => (told.code.clone(), told.metadata.clone().into_iter().collect()),
         error => (error.code().to_owned(), HashMap::from([("help".to_owned(), error.help().to_owned())])),
     };
     let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
@@ -39,7 +40,7 @@ pub(super) fn exhausted(reason: &str, message: &str) -> Status {
 fn code(error: &Error) -> Code {
     match error {
         Error::Rejected(_) => Code::FailedPrecondition,
-        Error::BadBook(BadBook::UnknownDomain(_)) => Code::NotFound,
+        Error::BadBook(BadBook::UnknownDomain { .. }) => Code::NotFound,
         Error::BadBook(BadBook::ExternalIdTaken(_)) => Code::AlreadyExists,
         Error::BadBook(_) | Error::BadColumn(_) => Code::InvalidArgument,
         Error::Store(StoreError::Conflict { .. }) | Error::Contention { .. } => Code::Aborted,
@@ -53,6 +54,7 @@ fn code(error: &Error) -> Code {
         Error::DeadlineExceeded | Error::NotPassed { .. } => Code::DeadlineExceeded,
         Error::ConsumerUnknown { .. } | Error::NotParked { .. } | Error::OrderUnknown { .. } => Code::NotFound,
         Error::LaneBusy { .. } | Error::OrderUnderWay { .. } | Error::ConsumerPaused { .. } => Code::FailedPrecondition,
+        Error::Elsewhere(told) => told.status.into(),
         Error::Store(_)
         | Error::Failed(_)
         | Error::ConsumerStopped { .. }

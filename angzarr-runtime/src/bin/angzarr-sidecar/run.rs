@@ -80,7 +80,8 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
         services.push(connect(address).await?);
     }
     let described: Vec<_> = services.iter().map(|service| service.described().clone()).collect();
-    let mut builder = App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers);
+    let mut builder =
+        App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers).routes(config.routes.clone());
     for (consumer, delivery) in &config.delivery {
         builder = builder.delivery(consumer, *delivery);
     }

@@ -14,7 +14,6 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use prost::Message;
 use prost_types::Timestamp;
 use tokio::sync::oneshot;
 use tracing::Instrument;
@@ -22,12 +21,12 @@ use tracing::Instrument;
 use super::give_way;
 use super::log::Log;
 use super::outcome::Outcome;
+use super::outgoing::refusal;
 use super::state;
 use crate::component::AggregateLogic;
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::message::Payload;
-use crate::proto;
 use crate::store::{AsOf, Load, Record, RecordKind, StoreError, StreamId};
 use decide::{Answer, Step, plan};
 use turns::{Pending, Running, Turns};
@@ -212,15 +211,8 @@ impl BusinessCoordinator {
         {
             return Err(BadBook::ExternalIdTaken(key.clone()).into());
         }
-        if let Some(record) = records.first()
-            && record.kind == RecordKind::Refusal
-        {
-            let refusal = proto::Refusal::decode(record.payload.value.clone()).ok();
-            let rejection = refusal.and_then(|refusal| refusal.rejection).ok_or_else(|| {
-                let reason = format!("the refusal at position {} does not decode", record.position);
-                StoreError::Damaged { reason }
-            })?;
-            return Err(Error::Rejected(rejection.into()));
+        if let Some(rejection) = refusal(&records)? {
+            return Err(Error::Rejected(rejection));
         }
         self.outcome(records, true)
     }

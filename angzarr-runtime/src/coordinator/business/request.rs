@@ -57,14 +57,8 @@ pub(crate) struct Request {
 impl Request {
     /// Checks a book against what its aggregate takes.
     pub(crate) fn parse(book: proto::CommandBook, spec: &AggregateSpec, arrived: Timestamp) -> Result<Self, BadBook> {
+        let stream = StreamId::new(spec.domain, Self::check_cover(&book)?);
         let cover = book.cover.ok_or(BadBook::NoCover)?;
-        if !cover.tenant.is_empty() {
-            return Err(BadBook::Reserved("cover.tenant"));
-        }
-        if book.pages.is_empty() {
-            return Err(BadBook::Empty);
-        }
-        let stream = StreamId::new(spec.domain, root(spec.domain, &cover)?);
         let key = if cover.key.is_empty() { stream.root.to_string() } else { id::canonical_key(&cover.key) };
         let (expected, occurred_at) = (book.pages[0].sequence, book.pages[0].occurred_at);
         let occurred_at = occurred_at.map(|at| time::from_micros(time::to_micros(&at)));
@@ -82,6 +76,48 @@ impl Request {
             occurred_at,
             arrived,
             seed: Uuid::new_v4(),
+        })
+    }
+
+    /// What can be said of a book whatever its aggregate takes; gives its root.
+    pub(crate) fn check_cover(book: &proto::CommandBook) -> Result<Uuid, BadBook> {
+        let cover = book.cover.as_ref().ok_or(BadBook::NoCover)?;
+        if !cover.tenant.is_empty() {
+            return Err(BadBook::Reserved("cover.tenant"));
+        }
+        if book.pages.is_empty() {
+            return Err(BadBook::Empty);
+        }
+        root(&cover.domain, cover)
+    }
+
+    /// What an aggregate is asked to decide on when a command was refused that its event had led to.
+    pub(crate) fn compensation(
+        refused: proto::CompensateRequest,
+        spec: &AggregateSpec,
+        arrived: Timestamp,
+    ) -> Result<Self, BadBook> {
+        let cover = refused.cover.ok_or(BadBook::NoCover)?;
+        let stream = StreamId::new(spec.domain, root(spec.domain, &cover)?);
+        let key = if cover.key.is_empty() { stream.root.to_string() } else { id::canonical_key(&cover.key) };
+        let command = Payload::from_any(refused.command.ok_or(BadBook::NoCommand(0))?);
+        let rejection = refused.rejection.unwrap_or_default().into();
+        let (cause, source) = origin(refused.origin)?;
+        if source == Source::Client || refused.idempotency_key.is_empty() {
+            return Err(BadBook::Reserved("origin"));
+        }
+        Ok(Self {
+            stream,
+            key: key.into(),
+            expected: None,
+            idempotency_key: Some(refused.idempotency_key),
+            work: Work::Decide(vec![Input::Refusal { command, rejection }]),
+            trace: Trace { correlation_id: correlation_id(cover.correlation_id), cause },
+            source,
+            deadline: None,
+            occurred_at: None,
+            arrived,
+            seed: Uuid::nil(),
         })
     }
 

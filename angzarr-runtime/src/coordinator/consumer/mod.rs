@@ -283,6 +283,11 @@ impl Running {
         }
     }
 
+    /// Whose events it listens to.
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &'static str> {
+        self.consumer.0.subscriptions().iter().map(|wanted| wanted.domain)
+    }
+
     fn listens_to(&self, event: &Record) -> bool {
         let mut wanted = self.consumer.0.subscriptions().iter();
         event.kind.is_event()

@@ -23,6 +23,7 @@ use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 pub use aggregates::FactToken;
+pub(super) use book::{book, records};
 pub use limits::Limits;
 
 use super::address::Address;
@@ -127,6 +128,8 @@ impl Api {
 fn reflection(descriptors: &[Bytes]) -> Result<ServerReflectionServer<impl ServerReflection>, ReflectionError> {
     let ours = Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
+        // What errors tell besides their message.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
     descriptors.iter().fold(ours, |all, one| all.register_encoded_file_descriptor_set(one)).build_v1()
 }

@@ -11,11 +11,13 @@ use uuid::Uuid;
 use super::book::book;
 use super::limits::held;
 use crate::app::App;
+use crate::coordinator::elsewhere::Routes;
 use crate::error::{BadBook, Error};
 use crate::id::root_id;
 use crate::proto;
 use crate::proto::stream_query::AsOf as Asked;
 use crate::store::{AsOf, Load, Record, StreamId};
+use crate::transport::routes::is_routed;
 use crate::transport::services::event_query_server::EventQuery;
 use crate::transport::status::status;
 
@@ -36,6 +38,10 @@ impl EventQuery for Query {
     type SubscribeStream = Books;
 
     async fn get_event_book(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::EventBook>, Status> {
+        if let Some(routes) = self.elsewhere(&request)? {
+            let book = routes.events(request.into_inner()).await.map_err(|error| status(&error))?;
+            return Ok(Response::new(book));
+        }
         let (stream, from, as_of) = asked(request.into_inner()).map_err(|error| status(&error))?;
         let load = Load { from, as_of, ..Load::of(stream) };
         let records = self.app.stream_events(load).await.map_err(|error| status(&error))?;
@@ -43,6 +49,10 @@ impl EventQuery for Query {
     }
 
     async fn get_state(&self, request: Request<proto::StreamQuery>) -> Result<Response<proto::StateResponse>, Status> {
+        if let Some(routes) = self.elsewhere(&request)? {
+            let state = routes.state(request.into_inner()).await.map_err(|error| status(&error))?;
+            return Ok(Response::new(proto::StateResponse { state: state.map(|state| state.to_any()) }));
+        }
         let (stream, _, as_of) = asked(request.into_inner()).map_err(|error| status(&error))?;
         let state = self.app.encoded_state(stream, as_of).await.map_err(|error| status(&error))?;
         Ok(Response::new(proto::StateResponse { state: state.map(|state| state.to_any()) }))
@@ -57,6 +67,18 @@ impl EventQuery for Query {
         let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
         let last = once(ready(Err(status(&Error::ShuttingDown))));
         Ok(Response::new(held(&self.streams, books.take_until(Box::pin(ended)).chain(last))?))
+    }
+}
+
+impl Query {
+    /// Where another process has to answer: it knows what old events are now, and how they are folded. What was sent on
+    /// goes no further.
+    fn elsewhere(&self, request: &Request<proto::StreamQuery>) -> Result<Option<Arc<dyn Routes>>, Status> {
+        if is_routed(request.metadata(), self.app.log_id()).map_err(|error| status(&error))? {
+            return Ok(None);
+        }
+        let Some(cover) = &request.get_ref().cover else { return Ok(None) };
+        Ok(self.app.elsewhere(&cover.domain))
     }
 }
 

@@ -3018,6 +3018,56 @@ pub mod business_coordinator_client {
                 .insert(GrpcMethod::new("angzarr.v1.BusinessCoordinator", "HandleSync"));
             self.inner.unary(req, path, codec).await
         }
+        /// Reports to an aggregate that a command was refused that a saga sent because of its event. For runtimes on the same log.
+        pub async fn compensate(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::CompensateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::CommandResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.BusinessCoordinator/Compensate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.BusinessCoordinator", "Compensate"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers when the consumers of this runtime are done with events, or will not be. For runtimes on the same log.
+        pub async fn r#await(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::AwaitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::AwaitResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.BusinessCoordinator/Await",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.BusinessCoordinator", "Await"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3047,6 +3097,22 @@ pub mod business_coordinator_server {
             request: tonic::Request<crate::proto::HandleSyncRequest>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::CommandResponse>,
+            tonic::Status,
+        >;
+        /// Reports to an aggregate that a command was refused that a saga sent because of its event. For runtimes on the same log.
+        async fn compensate(
+            &self,
+            request: tonic::Request<crate::proto::CompensateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::CommandResponse>,
+            tonic::Status,
+        >;
+        /// Answers when the consumers of this runtime are done with events, or will not be. For runtimes on the same log.
+        async fn r#await(
+            &self,
+            request: tonic::Request<crate::proto::AwaitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::AwaitResponse>,
             tonic::Status,
         >;
     }
@@ -3203,6 +3269,97 @@ pub mod business_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSyncSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.BusinessCoordinator/Compensate" => {
+                    #[allow(non_camel_case_types)]
+                    struct CompensateSvc<T: BusinessCoordinator>(pub Arc<T>);
+                    impl<
+                        T: BusinessCoordinator,
+                    > tonic::server::UnaryService<crate::proto::CompensateRequest>
+                    for CompensateSvc<T> {
+                        type Response = crate::proto::CommandResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::CompensateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BusinessCoordinator>::compensate(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CompensateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.BusinessCoordinator/Await" => {
+                    #[allow(non_camel_case_types)]
+                    struct AwaitSvc<T: BusinessCoordinator>(pub Arc<T>);
+                    impl<
+                        T: BusinessCoordinator,
+                    > tonic::server::UnaryService<crate::proto::AwaitRequest>
+                    for AwaitSvc<T> {
+                        type Response = crate::proto::AwaitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::AwaitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BusinessCoordinator>::r#await(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AwaitSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
