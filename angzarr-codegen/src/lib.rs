@@ -32,6 +32,7 @@ mod render;
 mod report;
 mod resolve;
 pub mod scaffold;
+pub mod standalone;
 
 use std::collections::BTreeMap;
 use std::fmt;

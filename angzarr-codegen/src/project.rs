@@ -1,6 +1,6 @@
 //! `angzarr.yaml`: what a project generates from what, so that nobody has to spell it each time.
 
-mod reader;
+pub(crate) mod reader;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

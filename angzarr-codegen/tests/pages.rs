@@ -61,6 +61,8 @@ fn pictures() {
 fn cli() {
     let directory = shop();
     fs::write(directory.path().join("angzarr.yaml"), "include: [proto]\n").unwrap();
+    let run = "sidecar: /bin/true\nservices:\n  orders: { command: [sh], address: \"unix:a\", listen: \"unix:b\" }\n";
+    fs::write(directory.path().join("angzarr.run.yaml"), run).unwrap();
     let angzarr = |arguments: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_angzarr")).current_dir(directory.path()).args(arguments).output().unwrap()
     };
