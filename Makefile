@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is for developers.
 
-.PHONY: demo clean-demo test conformance package sidecar check-sidecar soak bench lint lint-proto lint-deploy
+.PHONY: demo clean-demo shop test conformance package sidecar check-sidecar soak bench lint lint-proto lint-deploy
 
 DATA := examples/flights/data/flights-2013-01.csv.gz
 
@@ -13,6 +13,14 @@ demo:
 # Lets the next demo start from nothing.
 clean-demo:
 	rm -rf target/demo
+
+# The shop as three services, two in Rust and one in Python, with three sidecars on PostgreSQL; Ctrl-C ends it.
+shop:
+	./tests/servers/install
+	./tests/python/install
+	cargo build --quiet -p angzarr-codegen -p angzarr-runtime -p angzarr-servers -p shop --bins \
+		--features angzarr-runtime/postgres,angzarr-runtime/sidecar,shop/service
+	./examples/shop/services/start
 
 # Every test once; fails too if a test that is expected did not run.
 test:

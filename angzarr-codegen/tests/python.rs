@@ -24,6 +24,7 @@ fn workspace() -> tempfile::TempDir {
     for file in fs::read_dir(root().join("angzarr-codegen/tests/python")).unwrap().map(Result::unwrap) {
         fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
     }
+    fs::copy(root().join("examples/shop/services/stock.py"), directory.path().join("stock.py")).unwrap();
     fs::write(directory.path().join("guide.py"), guide()).unwrap();
     fs::copy(root().join("docs/semantics/vectors.json"), directory.path().join("vectors.json")).unwrap();
     generate(directory.path(), "shop", "examples/shop/proto");

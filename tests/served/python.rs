@@ -38,6 +38,8 @@ impl Service {
         output::write(&folder.path().join("shop"), &generate_python(&request).unwrap().files).unwrap();
         let rules = root.join("angzarr-codegen/tests/python/shop_rules.py");
         std::fs::copy(rules, folder.path().join("shop_rules.py")).unwrap();
+        let stock = root.join("examples/shop/services/stock.py");
+        std::fs::copy(stock, folder.path().join("stock.py")).unwrap();
         let address = Address::Unix(folder.path().join("shop.sock"));
         Self { process: Self::process(folder.path(), &address), address, folder }
     }
