@@ -160,6 +160,22 @@ async fn an_order_goes_through_three_runtimes() {
 }
 
 #[tokio::test]
+async fn a_pattern_of_names_leads_to_everybody() {
+    let town = Town::new();
+    let routes = || Routes::new().pattern(format!("unix:{}/{{domain}}.sock", town.0.path().display()).parse().unwrap());
+    let [orders, stock, payments] = DOMAINS.map(|domain| town.start(domain, routes()));
+    let (orders, stock, _payments) = (orders.await, stock.await, payments.await);
+    // Whoever owns two domains is there under both names.
+    std::os::unix::fs::symlink(town.0.path().join("payments.sock"), town.0.path().join("checkout.sock")).unwrap();
+    orders.send("stock", "kettle", &delivery(10)).await;
+    let placed = stock.send("orders", "1", &order("1", 2)).await;
+    assert_eq!(placed.failures, []);
+    assert!(caused(&placed).contains(&"PaymentRequested".to_owned()), "{:?}", caused(&placed));
+    let nobody = orders.coordinator().handle(book("returns", "1", &order("1", 1))).await.unwrap_err();
+    assert_eq!(reason(&nobody), (Code::Unavailable, "SERVICE_UNAVAILABLE".into()));
+}
+
+#[tokio::test]
 async fn a_refusal_comes_back_to_another_runtime() {
     let town = Town::new();
     let [_orders, stock, _payments] = town.open().await;

@@ -47,6 +47,7 @@ impl Router {
     }
 
     /// The same, of a book that another process has sent on: it goes no further.
+    #[cfg(feature = "grpc")]
     pub(crate) async fn execute_here(&self, book: proto::CommandBook) -> Result<Outcome, Error> {
         let domain = domain(&book)?;
         decide(self.find(domain).ok_or_else(|| self.unknown(domain))?, book).await

@@ -395,6 +395,21 @@ mod tests {
         assert_eq!(sockets.address("orders"), Some(Address::Unix("/run/orders.sock".into())));
     }
 
+    #[tokio::test]
+    async fn what_is_sent_on_says_from_which_log_and_has_the_token() {
+        let routes = Routes::new().address("stock", "127.0.0.1:1".parse().unwrap());
+        let way = |routes: Routes| {
+            let on = OnLog { routes, log: Uuid::from_u128(7), channels: Mutex::default() };
+            on.way("stock").unwrap().request(()).metadata().clone()
+        };
+        let plain = way(routes.clone());
+        assert!(is_routed(&plain, Uuid::from_u128(7)).unwrap() && plain.get("authorization").is_none());
+        assert_eq!(is_routed(&plain, Uuid::from_u128(8)).unwrap_err().code(), ROUTE_WRONG);
+        let known = way(routes.token("0123456789abcdef").unwrap());
+        assert_eq!(known.get("authorization").unwrap(), "Bearer 0123456789abcdef");
+        assert!(!is_routed(&MetadataMap::new(), Uuid::from_u128(7)).unwrap());
+    }
+
     #[test]
     fn tokens_are_not_shown() {
         let routes = Routes::new().token("hunter2hunter2hunter2").unwrap();

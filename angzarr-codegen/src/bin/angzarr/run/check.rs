@@ -8,7 +8,7 @@ use std::process::Command;
 use angzarr_codegen::standalone::{HostedService, Standalone};
 
 use super::Program;
-use crate::console::{Exit, tell, unusable_file};
+use crate::console::{Exit, unusable, unusable_file};
 
 /// Where configurations of sidecars are written, in the folder of the file.
 const FOLDER: &str = ".angzarr";
@@ -43,7 +43,9 @@ pub(super) fn programs(standalone: &Standalone, named: Option<&Path>) -> Result<
     if wrong.is_empty() {
         return Ok(programs);
     }
-    wrong.iter().for_each(|why| tell(&format!("error: {why}")));
+    for why in &wrong {
+        unusable(why);
+    }
     Err(Exit::Findings)
 }
 
