@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::BoxFuture;
-use futures_util::stream;
 use prost_reflect::MessageDescriptor;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::spec::{kept, leaked, listed, stored_as};
 use super::{Link, failed, invalid};
@@ -26,11 +25,14 @@ const EVENTS: usize = 256;
 /// ... and how many bytes these have, unless one alone has more.
 const BYTES: usize = 1 << 20;
 
-/// How many calls for single events are under way at most.
-const CALLS: usize = 16;
+/// How often a call that comes to nothing is made.
+const ATTEMPTS: u32 = 3;
 
 /// How long the service may take for one call.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The code of a call that took longer.
+const LATE: &str = "HANDLER_TIMED_OUT";
 
 /// An upcaster of a service.
 #[derive(Debug)]
@@ -91,9 +93,10 @@ impl Remote {
     }
 
     /// Asks for several events in one call. If that comes to nothing, it may be the fault of one of them only, so each is
-    /// asked for by itself.
+    /// asked for by itself, and none while another one may end the service.
     async fn ask_for(&self, events: Vec<Payload>) -> Vec<Answer> {
-        if events.len() > 1 {
+        let several = events.len() > 1;
+        if several {
             match self.ask_for_all(&events).await {
                 Ok(outcomes) => {
                     let answers = events.into_iter().zip(outcomes);
@@ -110,11 +113,17 @@ impl Remote {
                 }
             }
         }
-        let each = stream::iter(events).map(|event| async {
-            let answer = self.ask_for_one(&event).await;
-            (event, answer)
-        });
-        each.buffered(CALLS).collect().await
+        let (mut answers, mut events) = (Vec::with_capacity(events.len()), events.into_iter());
+        while let Some(event) = events.next() {
+            let answer = self.ask_for_one(&event, several.into()).await;
+            let away = answer.as_ref().err().filter(|failure| failure.retryable()).map(Failure::again);
+            answers.push((event, answer));
+            if let Some(failure) = away {
+                answers.extend(unavailable(events, &failure));
+                break;
+            }
+        }
+        answers
     }
 
     async fn ask_for_all(&self, events: &[Payload]) -> Result<Vec<Option<Outcome>>, Failure> {
@@ -129,18 +138,31 @@ impl Remote {
         Ok(answer.answers.into_iter().map(|answer| answer.outcome).collect())
     }
 
-    async fn ask_for_one(&self, event: &Payload) -> Result<Vec<Payload>, Failure> {
-        let request = proto::UpcastRequest { component: self.spec.name.to_owned(), event: Some(event.to_any()) };
-        let mut client = self.link.upcaster();
-        let answer = self.called(client.upcast(request)).await?;
-        self.read(event, answer.outcome)
+    /// Asks for one event, after so many calls with it came to nothing. What ended those may have been a restart of the
+    /// service, or the event has ended that: then it is waited for, lest the same goes on for ever.
+    async fn ask_for_one(&self, event: &Payload, mut failed: u32) -> Result<Vec<Payload>, Failure> {
+        let mut pauses = pauses();
+        loop {
+            let request = proto::UpcastRequest { component: self.spec.name.to_owned(), event: Some(event.to_any()) };
+            let mut client = self.link.upcaster();
+            let failure = match self.called(client.upcast(request)).await {
+                Ok(answer) => return self.read(event, answer.outcome),
+                Err(failure) => failure,
+            };
+            failed += u32::from(!failure.retryable());
+            let again = (1..ATTEMPTS).contains(&failed) && failure.code() != LATE;
+            match pauses.next().filter(|_| again) {
+                Some(pause) => sleep(pause).await,
+                None => return Err(failure),
+            }
+        }
     }
 
     async fn called<T>(
         &self,
         call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
     ) -> Result<T, Failure> {
-        let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{}` took longer than {PATIENCE:?}", self.spec.name));
+        let late = |_| Failure::new(LATE, format!("`{}` took longer than {PATIENCE:?}", self.spec.name));
         let answer = timeout(PATIENCE, call).await.map_err(late)?;
         Ok(answer.map_err(|status| self.link.lost(&status))?.into_inner())
     }
@@ -224,6 +246,15 @@ impl Hooks for Remote {
             answers
         })
     }
+}
+
+/// Pauses from 20 ms, doubling up to a second, half a minute in all.
+fn pauses() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(Duration::from_secs(1))
+        .with_max_times(36)
+        .build()
 }
 
 /// Events as they are asked for together.
