@@ -7,7 +7,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::BoxFuture;
 use prost_reflect::MessageDescriptor;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::spec::{kept, leaked, listed, stored_as};
 use super::{Link, failed, invalid};
@@ -30,9 +30,6 @@ const ATTEMPTS: u32 = 3;
 
 /// How long the service may take for one call.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The code of a call that took longer.
-const LATE: &str = "HANDLER_TIMED_OUT";
 
 /// An upcaster of a service.
 #[derive(Debug)]
@@ -150,9 +147,9 @@ impl Remote {
                 Err(failure) => failure,
             };
             failed += u32::from(!failure.retryable());
-            let again = (1..ATTEMPTS).contains(&failed) && failure.code() != LATE;
+            let again = (1..ATTEMPTS).contains(&failed) && failure.code() != "HANDLER_TIMED_OUT";
             match pauses.next().filter(|_| again) {
-                Some(pause) => sleep(pause).await,
+                Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(failure),
             }
         }
@@ -162,7 +159,7 @@ impl Remote {
         &self,
         call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
     ) -> Result<T, Failure> {
-        let late = |_| Failure::new(LATE, format!("`{}` took longer than {PATIENCE:?}", self.spec.name));
+        let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{}` took longer than {PATIENCE:?}", self.spec.name));
         let answer = timeout(PATIENCE, call).await.map_err(late)?;
         Ok(answer.map_err(|status| self.link.lost(&status))?.into_inner())
     }
