@@ -55,7 +55,7 @@ impl Upcaster for Scripted {
     async fn upcast(&self, request: Request<UpcastRequest>) -> Result<Response<UpcastResponse>, Status> {
         self.called()?;
         let event = request.into_inner().event.unwrap();
-        Ok(Response::new(UpcastResponse { outcome: self.answer(&event).await? }))
+        Ok(Response::new(UpcastResponse { outcome: self.answer(&event).await?, ..UpcastResponse::default() }))
     }
 
     async fn upcast_all(&self, request: Request<UpcastAllRequest>) -> Result<Response<UpcastAllResponse>, Status> {
@@ -66,9 +66,9 @@ impl Upcaster for Scripted {
             if account(&event) == "forgotten" && self.misbehaves.load(Ordering::SeqCst) {
                 continue;
             }
-            answers.push(UpcastResponse { outcome: self.answer(&event).await? });
+            answers.push(UpcastResponse { outcome: self.answer(&event).await?, ..UpcastResponse::default() });
         }
-        Ok(Response::new(UpcastAllResponse { answers }))
+        Ok(Response::new(UpcastAllResponse { answers, ..UpcastAllResponse::default() }))
     }
 }
 

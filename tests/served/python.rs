@@ -35,13 +35,7 @@ impl Service {
 
     /// Generates a package, and starts what serves it; what that imports lies beside it. Paths are as seen from the
     /// repository.
-    pub(crate) fn start_with(
-        package: &str,
-        protos: &str,
-        files: Vec<PathBuf>,
-        rules: &str,
-        imported: &[&str],
-    ) -> Self {
+    pub(crate) fn start_with(package: &str, protos: &str, files: Vec<PathBuf>, rules: &str, imported: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let folder = tempfile::tempdir().unwrap();
         let request = Request { includes: vec![root.join(protos)], files, ..Request::default() };

@@ -8,10 +8,10 @@ use prost_types::Any;
 
 use super::emitted::Keys;
 use super::failed::failed;
-use super::{invalid, traced};
 use super::link::Link;
 use super::row;
 use super::spec::{Handlers, delivery, kept, leaked};
+use super::{invalid, traced};
 use crate::component::{Arrival, Handling, Keyed, ProjectorLogic, ProjectorSpec, ReturnedRow};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -97,7 +97,12 @@ impl ProjectorLogic for Remote {
                 event: Some(event.payload.to_any()),
                 row: row.zip(self.view.as_ref()).map(|(row, view)| any(row, view)),
             };
-            self.returned(self.link.call_for(cx, self.spec.name, self.link.projector().handle(traced(request, cx))).await?.outcome)
+            self.returned(
+                self.link
+                    .call_for(cx, self.spec.name, self.link.projector().handle(traced(request, cx)))
+                    .await?
+                    .outcome,
+            )
         })
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::emitted::{Keys, Yields};
 use super::failed::failed;
-use super::{invalid, traced};
 use super::link::Link;
 use super::spec::{Handlers, delivery, kept, leaked};
+use super::{invalid, traced};
 use crate::component::{Arrival, Handling, Keyed, SagaLogic, SagaSpec};
 use crate::context::Context;
 use crate::failure::Failure;
