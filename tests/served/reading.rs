@@ -180,8 +180,8 @@ async fn a_subscription_to_a_stream_is_about_nothing_else() {
 #[tokio::test]
 async fn messages_are_described_to_whoever_shows_them() {
     let place = place().await;
-    let mut admin = AdminClient::new(place.channel.clone());
-    let described = admin.get_descriptors(proto::GetDescriptorsRequest {}).await.unwrap().into_inner();
+    let mut client = EventQueryClient::new(place.channel.clone());
+    let described = client.get_descriptors(proto::GetDescriptorsRequest {}).await.unwrap().into_inner();
     let [set] = &*described.file_descriptor_sets else { panic!("one service") };
     let set = FileDescriptorSet::decode(set.clone()).unwrap();
     let name = |file: &FileDescriptorProto, message: &DescriptorProto| format!("{}.{}", file.package(), message.name());

@@ -188,7 +188,10 @@ impl Place {
 /// The command, and nothing of this process's environment that would change what it does.
 pub(crate) fn angzarr() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_angzarr"));
-    command.env_remove("ANGZARR_ADDRESS").env_remove("ANGZARR_TOKEN").stdin(Stdio::null());
+    for variable in ["ANGZARR_ADDRESS", "ANGZARR_TOKEN", "ANGZARR_ADMIN_TOKEN"] {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null());
     command
 }
 

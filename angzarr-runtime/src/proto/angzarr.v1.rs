@@ -1071,34 +1071,6 @@ impl ::prost::Name for WarmStates {
         "type.googleapis.com/angzarr.v1.WarmStates".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetDescriptorsRequest {}
-impl ::prost::Name for GetDescriptorsRequest {
-    const NAME: &'static str = "GetDescriptorsRequest";
-    const PACKAGE: &'static str = "angzarr.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "angzarr.v1.GetDescriptorsRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "type.googleapis.com/angzarr.v1.GetDescriptorsRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetDescriptorsResponse {
-    /// One encoded google.protobuf.FileDescriptorSet for each service, with everything that it imports.
-    #[prost(bytes = "bytes", repeated, tag = "1")]
-    pub file_descriptor_sets: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-}
-impl ::prost::Name for GetDescriptorsResponse {
-    const NAME: &'static str = "GetDescriptorsResponse";
-    const PACKAGE: &'static str = "angzarr.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "angzarr.v1.GetDescriptorsResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "type.googleapis.com/angzarr.v1.GetDescriptorsResponse".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Description {
     /// In the order of their full names.
@@ -2448,6 +2420,34 @@ impl ::prost::Name for StateResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.StateResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDescriptorsRequest {}
+impl ::prost::Name for GetDescriptorsRequest {
+    const NAME: &'static str = "GetDescriptorsRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetDescriptorsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetDescriptorsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDescriptorsResponse {
+    /// One encoded google.protobuf.FileDescriptorSet for each service, with everything that it imports.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub file_descriptor_sets: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+impl ::prost::Name for GetDescriptorsResponse {
+    const NAME: &'static str = "GetDescriptorsResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetDescriptorsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetDescriptorsResponse".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

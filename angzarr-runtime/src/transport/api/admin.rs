@@ -180,14 +180,6 @@ impl admin_server::Admin for Admin {
         });
         Ok(Response::new(proto::ListWarmStatesResponse { aggregates: aggregates.collect() }))
     }
-
-    async fn get_descriptors(
-        &self,
-        _: Request<proto::GetDescriptorsRequest>,
-    ) -> Result<Response<proto::GetDescriptorsResponse>, Status> {
-        let file_descriptor_sets = self.0.descriptors().to_vec();
-        Ok(Response::new(proto::GetDescriptorsResponse { file_descriptor_sets }))
-    }
 }
 
 impl From<EventRef> for proto::EventReference {

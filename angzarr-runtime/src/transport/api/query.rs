@@ -114,6 +114,14 @@ impl EventQuery for Query {
         Ok(Response::new(proto::StateResponse { state: state.map(|state| state.to_any()) }))
     }
 
+    async fn get_descriptors(
+        &self,
+        _: Request<proto::GetDescriptorsRequest>,
+    ) -> Result<Response<proto::GetDescriptorsResponse>, Status> {
+        let file_descriptor_sets = self.app.descriptors().to_vec();
+        Ok(Response::new(proto::GetDescriptorsResponse { file_descriptor_sets }))
+    }
+
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Result<Response<Books>, Status> {
         let wanted = request.into_inner();
         let only = wanted.stream.clone().map(|cover| stream(Some(cover))).transpose();

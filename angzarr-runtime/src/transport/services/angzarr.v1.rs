@@ -352,31 +352,6 @@ pub mod admin_client {
                 .insert(GrpcMethod::new("angzarr.v1.Admin", "ListWarmStates"));
             self.inner.unary(req, path, codec).await
         }
-        /// What events, states and commands are made of, as far as services have described it: for whoever shows them.
-        pub async fn get_descriptors(
-            &mut self,
-            request: impl tonic::IntoRequest<crate::proto::GetDescriptorsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<crate::proto::GetDescriptorsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/angzarr.v1.Admin/GetDescriptors",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("angzarr.v1.Admin", "GetDescriptors"));
-            self.inner.unary(req, path, codec).await
-        }
     }
 }
 /// Generated server implementations.
@@ -476,14 +451,6 @@ pub mod admin_server {
             request: tonic::Request<crate::proto::ListWarmStatesRequest>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::ListWarmStatesResponse>,
-            tonic::Status,
-        >;
-        /// What events, states and commands are made of, as far as services have described it: for whoever shows them.
-        async fn get_descriptors(
-            &self,
-            request: tonic::Request<crate::proto::GetDescriptorsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<crate::proto::GetDescriptorsResponse>,
             tonic::Status,
         >;
     }
@@ -1045,51 +1012,6 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListWarmStatesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/angzarr.v1.Admin/GetDescriptors" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetDescriptorsSvc<T: Admin>(pub Arc<T>);
-                    impl<
-                        T: Admin,
-                    > tonic::server::UnaryService<crate::proto::GetDescriptorsRequest>
-                    for GetDescriptorsSvc<T> {
-                        type Response = crate::proto::GetDescriptorsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<crate::proto::GetDescriptorsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Admin>::get_descriptors(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetDescriptorsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -5390,6 +5312,31 @@ pub mod event_query_client {
                 .insert(GrpcMethod::new("angzarr.v1.EventQuery", "GetState"));
             self.inner.unary(req, path, codec).await
         }
+        /// What events, states and commands are made of, as far as services have described it: for whoever shows them.
+        pub async fn get_descriptors(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::GetDescriptorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::GetDescriptorsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.EventQuery/GetDescriptors",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.EventQuery", "GetDescriptors"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Everything after a position, and then what comes; ends when the caller hangs up.
         pub async fn subscribe(
             &mut self,
@@ -5480,6 +5427,14 @@ pub mod event_query_server {
             request: tonic::Request<crate::proto::StreamQuery>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::StateResponse>,
+            tonic::Status,
+        >;
+        /// What events, states and commands are made of, as far as services have described it: for whoever shows them.
+        async fn get_descriptors(
+            &self,
+            request: tonic::Request<crate::proto::GetDescriptorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::GetDescriptorsResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the Subscribe method.
@@ -5785,6 +5740,51 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetStateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.EventQuery/GetDescriptors" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDescriptorsSvc<T: EventQuery>(pub Arc<T>);
+                    impl<
+                        T: EventQuery,
+                    > tonic::server::UnaryService<crate::proto::GetDescriptorsRequest>
+                    for GetDescriptorsSvc<T> {
+                        type Response = crate::proto::GetDescriptorsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::GetDescriptorsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventQuery>::get_descriptors(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDescriptorsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

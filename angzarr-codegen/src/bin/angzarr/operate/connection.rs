@@ -15,9 +15,12 @@ use super::Failed;
 /// What holds the token: on a command line, everybody on the machine could read it.
 pub(super) const TOKEN: &str = "ANGZARR_TOKEN";
 
+/// The same for the service `Admin`, where that has a token of its own.
+pub(super) const ADMIN_TOKEN: &str = "ANGZARR_ADMIN_TOKEN";
+
 #[derive(Args, Debug)]
 pub(crate) struct Connection {
-    /// Where the sidecar listens: HOST:PORT, or unix:PATH. A token, if it wants one, is taken from ANGZARR_TOKEN.
+    /// Where the sidecar listens: HOST:PORT, or unix:PATH. Tokens are taken from ANGZARR_TOKEN and ANGZARR_ADMIN_TOKEN.
     #[arg(long, global = true, env = "ANGZARR_ADDRESS", default_value = "127.0.0.1:50050")]
     address: Address,
     /// Print one JSON object a line.
@@ -33,11 +36,12 @@ impl Connection {
 
     /// A connection that is made when it is used.
     pub(super) fn sidecar(&self) -> Result<Sidecar, Failed> {
-        let bearer = Bearer::of(&std::env::var(TOKEN).unwrap_or_default())?;
+        let bearer = Bearer::of(TOKEN)?.unwrap_or(Bearer(None));
+        let operator = Bearer::of(ADMIN_TOKEN)?.unwrap_or_else(|| bearer.clone());
         let channel = self.address.channel().map_err(|error| Failed::Usage(error.to_string()))?;
         // Whoever serves keeps its own limits; what it answers is wanted whole.
-        let query = EventQueryClient::with_interceptor(channel.clone(), bearer.clone());
-        let admin = AdminClient::with_interceptor(channel, bearer);
+        let query = EventQueryClient::with_interceptor(channel.clone(), bearer);
+        let admin = AdminClient::with_interceptor(channel, operator);
         Ok(Sidecar {
             address: self.address.clone(),
             query: query.max_decoding_message_size(usize::MAX),
@@ -51,17 +55,21 @@ impl Connection {
 pub(super) struct Bearer(Option<MetadataValue<Ascii>>);
 
 impl Bearer {
-    /// Whoever has this token; nobody in particular if it is empty.
-    fn of(token: &str) -> Result<Self, Failed> {
+    /// Whoever has the token that a variable of the environment holds; none if it is empty.
+    fn of(variable: &str) -> Result<Option<Self>, Failed> {
+        let token = std::env::var(variable).unwrap_or_default();
         if token.is_empty() {
-            return Ok(Self(None));
+            return Ok(None);
         }
-        let value = format!("Bearer {token}").parse();
-        // The value itself is a secret.
-        let mut value: MetadataValue<Ascii> =
-            value.map_err(|_| Failed::Usage(format!("what {TOKEN} holds cannot be sent")))?;
+        let with = Self::with(&token);
+        with.map(Some).ok_or_else(|| Failed::Usage(format!("what {variable} holds cannot be sent")))
+    }
+
+    /// Whoever has this token; none if it cannot be sent.
+    fn with(token: &str) -> Option<Self> {
+        let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse().ok()?;
         value.set_sensitive(true);
-        Ok(Self(Some(value)))
+        Some(Self(Some(value)))
     }
 }
 
@@ -102,14 +110,10 @@ mod tests {
 
     #[test]
     fn a_token_is_sent_and_never_shown() {
-        let Ok(mut bearer) = Bearer::of("secret") else { panic!("it can be sent") };
-        let request = bearer.call(Request::new(())).unwrap();
+        let request = Bearer::with("secret").unwrap().call(Request::new(())).unwrap();
         assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer secret");
         assert!(!format!("{request:?}").contains("secret"));
-
-        let Ok(mut nobody) = Bearer::of("") else { panic!("nothing is sent") };
-        assert!(nobody.call(Request::new(())).unwrap().metadata().is_empty());
-        let Err(Failed::Usage(why)) = Bearer::of("sec\nret") else { panic!("it cannot be sent") };
-        assert!(!why.contains("sec"), "{why}");
+        assert!(Bearer(None).call(Request::new(())).unwrap().metadata().is_empty());
+        assert!(Bearer::with("sec\nret").is_none());
     }
 }

@@ -166,9 +166,6 @@ async fn roots(arguments: &Events, sidecar: &mut Sidecar, domain: &str) -> Resul
 /// The position behind which everything lies that is to be followed. So the sidecar need not go through the whole log for one
 /// stream or conversation.
 async fn beginning(arguments: &Events, sidecar: &mut Sidecar) -> Result<u64, Failed> {
-    // First, since what is not there below comes behind it.
-    let answer = sidecar.admin.list_consumers(proto::ListConsumersRequest {}).await;
-    let head = sidecar.answer(answer)?.head;
     let first = if arguments.key.is_some() {
         let sequences = vec![arguments.from.unwrap_or_default()];
         let query = proto::StreamQuery { cover: cover(arguments), sequences, ..proto::StreamQuery::default() };
@@ -182,7 +179,7 @@ async fn beginning(arguments: &Events, sidecar: &mut Sidecar) -> Result<u64, Fai
         return Ok(0);
     };
     let first = first.and_then(|book| book.pages.first().map(|page| page.position));
-    Ok(first.map_or(head, |position| position.saturating_sub(1)))
+    Ok(first.map_or(0, |position| position.saturating_sub(1)))
 }
 
 /// What there is already, then what comes. A line is printed as it comes, so no column can fit the widest.

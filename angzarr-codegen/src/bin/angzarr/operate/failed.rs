@@ -7,7 +7,7 @@ use angzarr_runtime::transport::Address;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::connection::TOKEN;
+use super::connection::{ADMIN_TOKEN, TOKEN};
 use super::table::plain;
 use crate::console::{Exit, refused, unreachable, usage};
 
@@ -33,7 +33,9 @@ impl Failed {
         let info = status.get_details_error_info();
         let said = info.as_ref().and_then(|info| info.metadata.get("help").cloned());
         let help = said.filter(|help| !help.is_empty()).or_else(|| match status.code() {
-            Code::Unauthenticated | Code::PermissionDenied => Some(format!("put its token into {TOKEN}")),
+            Code::Unauthenticated | Code::PermissionDenied => {
+                Some(format!("put its token into {TOKEN}, or {ADMIN_TOKEN}"))
+            }
             Code::Unimplemented => Some("who listens there is no sidecar of this release".to_owned()),
             _ => None,
         });

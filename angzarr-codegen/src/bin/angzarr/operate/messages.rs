@@ -14,7 +14,7 @@ pub(super) struct Messages(Vec<DescriptorPool>);
 impl Messages {
     /// Asks a sidecar.
     pub(super) async fn of(sidecar: &mut Sidecar) -> Result<Self, Failed> {
-        let answer = sidecar.admin.get_descriptors(proto::GetDescriptorsRequest {}).await;
+        let answer = sidecar.query.get_descriptors(proto::GetDescriptorsRequest {}).await;
         let sets = sidecar.answer(answer)?.file_descriptor_sets;
         // What cannot be understood describes nothing; its payloads are shown as they are.
         Ok(Self(sets.into_iter().filter_map(|set| DescriptorPool::decode(set).ok()).collect()))
