@@ -29,7 +29,7 @@ mod example {
 }
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use angzarr_runtime::telemetry::{Prometheus, Traceparent};
 use serde_json::Value;
@@ -38,6 +38,28 @@ use tracing_subscriber::layer::SubscriberExt;
 /// What is logged; clones share it.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Of all tests of this program: where only one thread has a subscriber, others that come to a line first turn it off.
+    fn of_all() -> &'static Self {
+        static ALL: OnceLock<Log> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let log = Self::default();
+            let writer = log.clone();
+            let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).json().flatten_event(true);
+            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines)).unwrap();
+            log
+        })
+    }
+
+    /// The lines of a conversation with this message.
+    fn told(&self, conversation: &str, message: &str) -> Vec<Value> {
+        let log = self.0.lock().unwrap();
+        let lines = log.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+        let wanted = |line: &Value| line["message"] == message && line["span"]["correlation_id"] == conversation;
+        lines.filter(wanted).collect()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -52,28 +74,23 @@ impl Write for Log {
 
 #[tokio::test]
 async fn lines_within_spans_say_conversation_and_trace() {
-    let log = Log::default();
-    let writer = log.clone();
-    let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).json().flatten_event(true);
-    let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines));
+    let log = Log::of_all();
     let app = example::start().await;
     let given = Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
     app.send(example::deposit(1)).traceparent(given).correlation_id("talk").await.unwrap();
     app.drained().await.unwrap();
     app.shutdown().await.unwrap();
-    let log = log.0.lock().unwrap();
-    let lines: Vec<Value> =
-        log.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    let told: Vec<_> = lines.iter().filter(|line| line["message"] == "told").collect();
-    let [line] = told[..] else { panic!("one line: {lines:?}") };
+    let told = log.told("talk", "told");
+    let [line] = &told[..] else { panic!("one line: {told:?}") };
     let span = &line["span"];
-    assert_eq!((&span["name"], &span["correlation_id"]), (&"projector.handle".into(), &"talk".into()), "{line}");
+    assert_eq!(span["name"], "projector.handle", "{line}");
     assert_eq!(span["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736", "{line}");
     assert_eq!((&span["component"], &span["domain"]), (&"example.v1.app.Telling".into(), &"accounts".into()), "{line}");
 }
 
 #[tokio::test]
 async fn what_consumers_could_not_handle_is_counted() {
+    Log::of_all();
     let (recorder, metrics) = Prometheus::new().unwrap();
     let _recording = metrics::set_default_local_recorder(&recorder);
     let app = example::start().await;
