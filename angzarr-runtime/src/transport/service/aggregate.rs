@@ -87,13 +87,25 @@ impl BusinessLogic for Served {
             }
             Err(Lacking::Failed(failure)) => return answer(0, Outcome::Failure(failure.into())),
         };
-        let outcome = match stateful.encode_state(&state, history.next).done().await {
-            Some(state) => Outcome::State(state.to_any()),
-            None => Outcome::Failure(Failure::new("STATE_FOREIGN", "the state cannot be encoded").into()),
+        let outcome = match encoded(stateful, &owner, &state, &history).await {
+            Ok(state) => Outcome::State(state.to_any()),
+            Err(failure) => Outcome::Failure(failure.into()),
         };
         let holds = if root.is_some() { self.states.keep(stateful, owner, state, history.next) } else { 0 };
         answer(holds, outcome)
     }
+}
+
+/// A state with what is not stored yet.
+async fn encoded(
+    stateful: &dyn Stateful,
+    owner: &Owner,
+    state: &State,
+    history: &proto::History,
+) -> Result<Payload, Failure> {
+    let copy = ahead(stateful, owner, state, history).await?;
+    let encoded = stateful.encode_state(copy.as_ref().unwrap_or(state), history.next).done().await;
+    encoded.ok_or_else(|| Failure::new("STATE_FOREIGN", "the state cannot be encoded"))
 }
 
 fn aggregate(registration: &Registration) -> Option<&Arc<dyn AggregateLogic>> {
