@@ -147,6 +147,10 @@ pub(crate) const ALONE: &[(&str, Case)] = cases! {
     upcasts {
         an_old_event_becomes_todays
         an_event_is_read_under_its_old_name
+        a_hook_leads_to_one_event
+        a_hook_leads_to_many_events
+        a_hook_leads_to_no_event
+        a_hook_that_fails_spoils_its_event_only
         an_event_that_nobody_knows_is_an_error
     }
 };

@@ -8,8 +8,8 @@ from model.angzarr.server import serve
 from processes import Actor
 from scripts import Rules
 from targets import Door, Street
-from versions import Book, Past
+from versions import Book, Past, Shelf
 
 if __name__ == "__main__":
-    components = (Rules(), Messenger(), Dreamer(), Clerk(), Counter(), Door(), Street(), Actor(), Book(), Past())
+    components = (Rules(), Messenger(), Dreamer(), Clerk(), Counter(), Door(), Street(), Actor(), Book(), Past(), Shelf())
     asyncio.run(serve(*components, address=sys.argv[1]))

@@ -25,6 +25,7 @@ async fn main() -> Result<(), Error> {
         .register(processes::Actor)
         .register(versions::Book)
         .register(versions::Past)
+        .register(versions::Shelf)
         .serve(&address, std::future::pending())
         .await
 }
