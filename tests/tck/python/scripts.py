@@ -1,6 +1,7 @@
 """Scripts: what commands tell the aggregate to do."""
 
 import asyncio
+import typing
 from collections.abc import Iterable, Iterator
 
 from model.angzarr import Context, Refused, Rejection
@@ -129,9 +130,9 @@ class Rules(Scripts):
 
 
 def member(happening: scripts.Happening) -> Happening:
-    """The member that is set. Where none is, there is nothing to return."""
-    found: Happening = getattr(happening, happening.WhichOneof("happening") or "no member is set")
-    return found
+    """The member that is set; of none, `None`, as from a handler that no type checker has seen."""
+    name = happening.WhichOneof("happening")
+    return typing.cast(Happening, getattr(happening, name) if name else None)
 
 
 def members(happenings: Iterable[scripts.Happening]) -> Iterator[Happening]:

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
 use crate::proto;
+use crate::proto::handler_description::HandlerKind;
 use crate::proto::saga_handle_response::Outcome;
 
 /// A saga of a service.
@@ -48,7 +49,7 @@ impl SagaLogic for Remote {
             };
             let answer = link.saga().handle(request).await;
             match answer.map_err(|status| link.lost(&status))?.into_inner().outcome {
-                Some(Outcome::Sent(sent)) => self.yields.emissions(sent),
+                Some(Outcome::Sent(sent)) => self.yields.emissions(HandlerKind::Event, event.payload, sent),
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),
                 None => Err(invalid(format!("`{}` decided nothing", self.spec.name))),
             }
