@@ -37,6 +37,13 @@ macro_rules! languages {
                     crate::drive(stringify!($language), $generate).await;
                 }
             )+
+
+            #[test]
+            fn every_language_is_driven() {
+                let mut rows = vec![$(stringify!($language)),+];
+                rows.sort_unstable();
+                assert_eq!(crate::model::languages(), rows);
+            }
         }
     };
 }

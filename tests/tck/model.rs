@@ -29,6 +29,18 @@ pub(crate) fn generate_python(folder: &Path) {
     output::write(&folder.join("model"), &generated.files).unwrap();
 }
 
+/// The folders of languages, in order.
+pub(crate) fn languages() -> Vec<String> {
+    let folders = std::fs::read_dir(here()).unwrap().map(|entry| entry.unwrap().path());
+    let names = folders.filter(|folder| folder.join("run").is_file()).map(|folder| {
+        let name = folder.file_name().unwrap();
+        name.to_string_lossy().into_owned()
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
+}
+
 /// The folder of the kit.
 pub(crate) fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tck")
