@@ -1,8 +1,9 @@
 //! Refusals.
 
-use angzarr_tests::tck::v1::{GetScript, Reason, Refusal, Run};
+use angzarr_runtime::prost::Message;
+use angzarr_tests::tck::v1::{Detail, GetScript, Reason, Refusal, Run};
 use tonic::Code;
-use tonic_types::StatusExt;
+use tonic_types::{StatusExt, pb};
 
 use crate::calls::{book, note, run, told};
 use crate::place::Place;
@@ -25,6 +26,9 @@ pub(super) async fn a_rejection_arrives_whole(place: &mut Place) {
     let info = status.get_details_error_info().unwrap();
     assert_eq!(info.reason, "REASON_LATE");
     assert_eq!((info.metadata["left"].as_str(), info.metadata["unit"].as_str()), ("5", "%"));
+    let told = pb::Status::decode(status.details()).unwrap();
+    let detail = told.details.iter().find(|any| any.type_url.ends_with("/tck.v1.Detail")).unwrap();
+    assert_eq!(Detail::decode(&*detail.value).unwrap(), Detail { text: "more".into() });
 }
 
 pub(super) async fn a_rejection_changes_nothing(place: &mut Place) {
