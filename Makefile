@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is for developers.
 
-.PHONY: demo clean-demo test conformance tck package sidecar check-sidecar soak bench lint lint-proto lint-deploy
+.PHONY: demo clean-demo shop test conformance tck package sidecar check-sidecar soak bench lint lint-proto lint-deploy
 
 DATA := examples/flights/data/flights-2013-01.csv.gz
 
@@ -13,6 +13,14 @@ demo:
 # Lets the next demo start from nothing.
 clean-demo:
 	rm -rf target/demo
+
+# The shop as three services, two in Rust and one in Python, with three sidecars on PostgreSQL; Ctrl-C ends it.
+shop:
+	./tests/servers/install
+	./tests/python/install
+	cargo build --quiet -p angzarr-codegen -p angzarr-runtime -p angzarr-servers -p shop --bins \
+		--features angzarr-runtime/postgres,angzarr-runtime/sidecar,shop/service
+	./examples/shop/services/start
 
 # Every test once; fails too if a test that is expected did not run.
 test:
@@ -30,16 +38,19 @@ tck:
 package:
 	./tests/package
 
-# One static program, target/dist/angzarr-sidecar; `make sidecar STORES=sqlite` leaves PostgreSQL out.
+# One static program, target/dist/angzarr-sidecar; `make sidecar STORES=sqlite` leaves PostgreSQL out, and `make sidecar
+# WITH=otel` adds the export to a collector of OpenTelemetry.
 # Random bytes come from the system call: a static program cannot look up libc's function for it, and would read
 # /dev/urandom, which not every folder that it is confined to has.
 STORES := sqlite,postgres
+WITH :=
+comma := ,
 STATIC := -C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom" \
 	-C link-arg=-Wl,-z,pack-relative-relocs
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sidecar:
 	RUSTFLAGS='$(STATIC)' cargo build --profile dist --target $(HOST) -p angzarr-runtime \
-		--bin angzarr-sidecar --no-default-features --features sidecar,$(STORES)
+		--bin angzarr-sidecar --no-default-features --features sidecar,$(STORES)$(if $(WITH),$(comma)$(WITH))
 	mkdir -p target/dist
 	cp "$${CARGO_TARGET_DIR:-target}/$(HOST)/dist/angzarr-sidecar" target/dist/
 
@@ -55,10 +66,12 @@ soak:
 	KILLS=200 PAUSES=20 RESTARTS=10 cargo test --release -p angzarr-tests --test chaos the_shop -- --nocapture
 	MODEL_CASES=2000 cargo test --release -p angzarr-tests --test conformance model
 	$(MAKE) check-sidecar
+	$(MAKE) bench ONLY=soak
 
 # How fast it is, as ratios to a bare loop on the same disk; `make bench ONLY=store.sqlite.commands` measures a part.
 bench:
 	./tests/servers/install
+	./tests/python/install
 	cargo build --release --quiet -p angzarr-codegen
 	$(MAKE) --silent sidecar
 	cargo run --release --quiet -p angzarr-benches -- --only "$(ONLY)"
@@ -66,8 +79,8 @@ bench:
 # What CI looks at before it tests.
 lint: lint-proto lint-deploy
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	cargo clippy --workspace --all-targets --features angzarr-codegen/operate -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features angzarr-codegen/operate
 
 # buf from whichever package registry the machine has a client for.
 lint-proto:

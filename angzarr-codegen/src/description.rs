@@ -16,7 +16,7 @@ mod wire {
 use std::collections::BTreeSet;
 
 use angzarr_model::ir::{
-    self, Component, ComponentKind, Handler, HandlerKind, Message, OnFailure, Payload, Role, Snapshot, TypeName,
+    self, Component, ComponentKind, Handler, HandlerKind, Message, OnFailure, Output, Payload, Role, Snapshot, TypeName,
 };
 use angzarr_model::relations::{Claim, Relations};
 
@@ -144,6 +144,7 @@ impl Describing<'_> {
             key: handler.key.iter().map(ToString::to_string).collect(),
             starts: handler.starts,
             upcast: self.upcast(handler),
+            streams: matches!(handler.output, Output::Many(_)),
         }
     }
 

@@ -30,10 +30,13 @@ const EMBEDDED: [(&str, &str); 2] = [
     ("angzarr/v1/types.proto", include_str!("../proto/angzarr/v1/types.proto")),
 ];
 
-/// What services and runtimes tell each other, beside those.
-const SERVICES: [(&str, &str); 2] = [
+/// What services and runtimes, and their callers, tell each other, beside those.
+const SERVICES: [(&str, &str); 5] = [
     ("angzarr/v1/business.proto", include_str!("../proto/angzarr/v1/business.proto")),
+    ("angzarr/v1/coordinator.proto", include_str!("../proto/angzarr/v1/coordinator.proto")),
     ("angzarr/v1/description.proto", include_str!("../proto/angzarr/v1/description.proto")),
+    ("angzarr/v1/gateway.proto", include_str!("../proto/angzarr/v1/gateway.proto")),
+    ("angzarr/v1/query.proto", include_str!("../proto/angzarr/v1/query.proto")),
 ];
 
 /// Packages that belong to protobuf and to Angzarr itself; nothing in them is a user's.
@@ -116,7 +119,10 @@ pub(crate) fn service_protos() -> Result<DescriptorPool, protox::Error> {
     resolver.add(Embedded(&SERVICES));
     resolver.add(GoogleFileResolver::new());
     let mut compiler = Compiler::with_file_resolver(resolver);
-    compiler.include_source_info(true).include_imports(true).open_file("angzarr/v1/business.proto")?;
+    compiler.include_source_info(true).include_imports(true);
+    for (name, _) in SERVICES {
+        compiler.open_file(name)?;
+    }
     Ok(compiler.descriptor_pool())
 }
 

@@ -32,6 +32,7 @@ mod render;
 mod report;
 mod resolve;
 pub mod scaffold;
+pub mod standalone;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -149,6 +150,21 @@ pub fn generate_python(request: &Request) -> Result<Generated, Vec<Report>> {
     let understood = understand(request)?;
     let files = lang::python::generate(&understood)?;
     Ok(Generated { files, read: understood.read, warnings: understood.warnings })
+}
+
+/// The files of a Python program that serves the components, for [`create`](output::create): a class for each component
+/// with all methods that it needs, and `main.py`. `package` is the path by which the program imports what
+/// [`generate_python`] generates, like `shop` or `shop.generated`.
+///
+/// # Errors
+/// Everything that is wrong with the input, sorted by place.
+pub fn python_program(request: &Request, package: &str) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+    lang::python::program::generate(&understand(request)?, package)
+}
+
+/// Whether a Python program can import a package by this path, its parts between dots.
+pub fn is_python_package(path: &str) -> bool {
+    lang::python::program::is_importable(path)
 }
 
 /// What can be understood, and everything that is wrong with it.

@@ -1,6 +1,6 @@
 //! `angzarr.yaml`: what a project generates from what, so that nobody has to spell it each time.
 
-mod reader;
+pub(crate) mod reader;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -52,6 +52,8 @@ pub struct Project {
 pub struct PythonSettings {
     /// Folder of the package.
     pub out: Option<PathBuf>,
+    /// Folder of a program that serves the components, and that is the user's once it was created; none creates none.
+    pub program: Option<PathBuf>,
 }
 
 /// What a project file says about generated Rust.

@@ -7,16 +7,20 @@ use tera::{Context, Tera};
 use crate::Report;
 
 /// Every template, by the name under which it is rendered.
-const TEMPLATES: [(&str, &str); 20] = [
+const TEMPLATES: [(&str, &str); 24] = [
     ("pictures/catalogue.md", include_str!("../templates/pictures/catalogue.md.tera")),
     ("pictures/graph.dot", include_str!("../templates/pictures/graph.dot.tera")),
     ("pictures/graph.mmd", include_str!("../templates/pictures/graph.mmd.tera")),
     ("pictures/graph.svg", include_str!("../templates/pictures/graph.svg.tera")),
     ("pictures/page.html", include_str!("../templates/pictures/page.html.tera")),
+    ("python/client.py", include_str!("../templates/python/client.py.tera")),
+    ("python/clients.py", include_str!("../templates/python/clients.py.tera")),
+    ("python/component.py", include_str!("../templates/python/component.py.tera")),
     ("python/components.py", include_str!("../templates/python/components.py.tera")),
     ("python/description.py", include_str!("../templates/python/description.py.tera")),
     ("python/header.py", include_str!("../templates/python/header.py.tera")),
     ("python/ids.py", include_str!("../templates/python/ids.py.tera")),
+    ("python/main.py", include_str!("../templates/python/main.py.tera")),
     ("python/messages.py", include_str!("../templates/python/messages.py.tera")),
     ("python/messages.pyi", include_str!("../templates/python/messages.pyi.tera")),
     ("python/server.py", include_str!("../templates/python/server.py.tera")),

@@ -7,11 +7,18 @@ use std::str::FromStr;
 use angzarr_model::names::rust_field;
 use serde::Serialize;
 
+use crate::lang::python::is_keyword;
 use crate::render::Renderer;
 use crate::{GeneratedFile, Report};
 
-/// Templates of a Rust project. Where a name depends on the project, `NAME` stands for its package.
-const RUST: [(&str, &str); 14] = [
+/// The templates that all projects share. Where a name depends on the project, `NAME` stands for its package.
+const PROTOS: [(&str, &str); 2] = [
+    ("proto/NAME/tasks/v1/app/tasks.proto", include_str!("../templates/new/app_tasks.proto.tera")),
+    ("proto/NAME/tasks/v1/tasks.proto", include_str!("../templates/new/tasks.proto.tera")),
+];
+
+/// Those of a Rust project.
+const RUST: [(&str, &str); 12] = [
     (".github/workflows/ci.yml", include_str!("../templates/new/rust/ci.yml.tera")),
     (".gitignore", include_str!("../templates/new/rust/gitignore.tera")),
     ("Cargo.toml", include_str!("../templates/new/rust/Cargo.toml.tera")),
@@ -19,13 +26,30 @@ const RUST: [(&str, &str); 14] = [
     ("README.md", include_str!("../templates/new/rust/README.md.tera")),
     ("angzarr.yaml", include_str!("../templates/new/rust/angzarr.yaml.tera")),
     ("build.rs", include_str!("../templates/new/rust/build.rs.tera")),
-    ("proto/NAME/tasks/v1/app/tasks.proto", include_str!("../templates/new/rust/app_tasks.proto.tera")),
-    ("proto/NAME/tasks/v1/tasks.proto", include_str!("../templates/new/rust/tasks.proto.tera")),
     ("src/components.rs", include_str!("../templates/new/rust/components.rs.tera")),
     ("src/lib.rs", include_str!("../templates/new/rust/lib.rs.tera")),
     ("src/main.rs", include_str!("../templates/new/rust/main.rs.tera")),
     ("tests/rules.rs", include_str!("../templates/new/rust/rules.rs.tera")),
     (".dockerignore", include_str!("../templates/new/rust/gitignore.tera")),
+];
+
+/// Those of a Python project.
+const PYTHON: [(&str, &str); 15] = [
+    (".github/workflows/ci.yml", include_str!("../templates/new/python/ci.yml.tera")),
+    (".gitignore", include_str!("../templates/new/python/gitignore.tera")),
+    ("Containerfile", include_str!("../templates/new/python/Containerfile.tera")),
+    ("Makefile", include_str!("../templates/new/python/Makefile.tera")),
+    ("README.md", include_str!("../templates/new/python/README.md.tera")),
+    ("angzarr.yaml", include_str!("../templates/new/python/angzarr.yaml.tera")),
+    ("cli.py", include_str!("../templates/new/python/cli.py.tera")),
+    ("components/__init__.py", ""),
+    ("components/task_list.py", include_str!("../templates/new/python/task_list.py.tera")),
+    ("components/tasks.py", include_str!("../templates/new/python/tasks.py.tera")),
+    ("main.py", include_str!("../templates/new/python/main.py.tera")),
+    ("pyproject.toml", include_str!("../templates/new/python/pyproject.toml.tera")),
+    ("sidecar.yaml", include_str!("../templates/new/python/sidecar.yaml.tera")),
+    ("tests/test_rules.py", include_str!("../templates/new/python/test_rules.py.tera")),
+    (".dockerignore", include_str!("../templates/new/python/gitignore.tera")),
 ];
 
 /// Names that would hide a crate that the project uses, or a module of its own.
@@ -56,8 +80,8 @@ pub enum BadName {
     /// It has other characters, or begins with one that is no letter.
     #[error("a project's name has lower-case letters, digits, `-` and `_`, and begins with a letter")]
     Characters,
-    /// It means something else in Rust, or in the project itself.
-    #[error("`{0}` means something else in Rust, or in the project itself; choose another name")]
+    /// It means something else in a language, or in the project itself.
+    #[error("`{0}` means something else in Rust or Python, or in the project itself; choose another name")]
     Taken(String),
 }
 
@@ -71,10 +95,17 @@ impl FromStr for ProjectName {
         }
         let package = name.replace('-', "_");
         // The module of the package has to be called like the package itself.
-        if TAKEN.contains(&package.as_str()) || rust_field(&package) != package {
+        if TAKEN.contains(&package.as_str()) || rust_field(&package) != package || is_keyword(&package) {
             return Err(BadName::Taken(name.to_owned()));
         }
         Ok(ProjectName(name.to_owned()))
+    }
+}
+
+impl ProjectName {
+    /// The package of its protos.
+    fn package(&self) -> String {
+        self.0.replace('-', "_")
     }
 }
 
@@ -137,7 +168,7 @@ pub fn rust(name: &ProjectName, origin: &Origin) -> Result<Vec<GeneratedFile>, V
         codegen: String,
         rust_version: &'static str,
     }
-    let package = name.0.replace('-', "_");
+    let package = name.package();
     let view = View {
         name: &name.0,
         package: &package,
@@ -145,12 +176,39 @@ pub fn rust(name: &ProjectName, origin: &Origin) -> Result<Vec<GeneratedFile>, V
         codegen: origin.dependency("angzarr-codegen"),
         rust_version: env!("CARGO_PKG_RUST_VERSION"),
     };
-    let renderer = Renderer::of(&RUST)?;
+    files(&RUST, &package, &view)
+}
+
+/// The files of a new Python project, for [`create`](crate::output::create); what is generated from its protos is not among
+/// them.
+///
+/// # Errors
+/// A mistake of this crate.
+pub fn python(name: &ProjectName) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        name: &'a str,
+        package: &'a str,
+        /// Of the view.
+        table: String,
+    }
+    let package = name.package();
+    let view = View { name: &name.0, package: &package, table: format!("{package}_tasks_v1_app_task_list") };
+    files(&PYTHON, &package, &view)
+}
+
+fn files(
+    templates: &[(&'static str, &'static str)],
+    package: &str,
+    view: &impl Serialize,
+) -> Result<Vec<GeneratedFile>, Vec<Report>> {
+    let templates = [templates, &PROTOS].concat();
+    let renderer = Renderer::of(&templates)?;
     let file = |(template, _): &(&str, &str)| {
-        let text = renderer.render(template, &view)?;
-        Ok(GeneratedFile { name: template.replace("NAME", &package), text })
+        let text = renderer.render(template, view)?;
+        Ok(GeneratedFile { name: template.replace("NAME", package), text })
     };
-    RUST.iter().map(file).collect()
+    templates.iter().map(file).collect()
 }
 
 /// A TOML string.
@@ -183,7 +241,7 @@ mod tests {
         for name in ["", "Shop", "2shop", "-shop", "shop.v1", "shöp", "../shop"] {
             assert_eq!(name.parse::<ProjectName>(), Err(BadName::Characters), "{name}");
         }
-        for name in ["async", "self", "tasks", "std", "angzarr-runtime", "shop__x", "shop-"] {
+        for name in ["async", "self", "tasks", "std", "from", "angzarr-runtime", "shop__x", "shop-"] {
             assert_eq!(name.parse::<ProjectName>(), Err(BadName::Taken(name.to_owned())), "{name}");
         }
     }

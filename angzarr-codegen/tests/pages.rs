@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands; helpers are not exempt by themselves")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,17 +57,24 @@ fn pictures() {
     run("pictures.md");
 }
 
-/// The table of subcommands names all of them, and its examples run.
+/// Examples in the table of a page: `angzarr …`, without the first word.
+fn examples(page: &str) -> impl Iterator<Item = &str> {
+    page.lines().filter_map(|line| line.strip_prefix("| `angzarr ")?.split('`').next())
+}
+
+/// The table of subcommands names all of them that ask no sidecar, and its examples run.
 #[test]
 fn cli() {
     let directory = shop();
     fs::write(directory.path().join("angzarr.yaml"), "include: [proto]\n").unwrap();
+    let run = "sidecar: /bin/true\nservices:\n  orders: { command: [sh], address: \"unix:a\", listen: \"unix:b\" }\n";
+    fs::write(directory.path().join("angzarr.run.yaml"), run).unwrap();
     let angzarr = |arguments: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_angzarr")).current_dir(directory.path()).args(arguments).output().unwrap()
     };
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md")).unwrap();
     let mut shown = Vec::new();
-    for example in text.lines().filter_map(|line| line.strip_prefix("| `angzarr ")?.split('`').next()) {
+    for example in examples(&text) {
         let arguments: Vec<&str> = example.split(' ').collect();
         let output = angzarr(&arguments);
         let told = String::from_utf8_lossy(&output.stderr);
@@ -76,7 +84,12 @@ fn cli() {
     let help = String::from_utf8(angzarr(&["--help"]).stdout).unwrap();
     let (_, commands) = help.split_once("Commands:\n").unwrap();
     let commands = commands.lines().map_while(|line| line.strip_prefix("  ")?.split(' ').next());
-    assert_eq!(shown, commands.filter(|command| *command != "help").collect::<Vec<_>>());
+    let operating = include_str!("../../docs/operating.md");
+    let operate: BTreeSet<_> = examples(operating).filter_map(|example| example.split(' ').next()).collect();
+    let commands = commands.filter(|command| *command != "help");
+    let (asking, others): (Vec<_>, Vec<_>) = commands.partition(|command| operate.contains(command));
+    assert_eq!(shown, others);
+    assert_eq!(BTreeSet::from_iter(asking), if cfg!(feature = "operate") { operate } else { BTreeSet::new() });
     let (_, codes) = help.split_once("Exit codes:\n").unwrap();
     for line in codes.lines() {
         let (code, meaning) = line.trim().split_once("  ").unwrap();

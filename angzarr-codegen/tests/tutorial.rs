@@ -178,10 +178,11 @@ fn what_a_project_cannot_be_is_said() {
         ),
         (
             &["async", "--lang", "rust"],
-            "`async` means something else in Rust, or in the project itself; choose another name",
+            "`async` means something else in Rust or Python, or in the project itself; choose another name",
         ),
         (&["shop", "--lang", "rust", "--angzarr", "nowhere"], "there is no checkout of Angzarr"),
-        (&["shop", "--lang", "cobol"], "[possible values: rust]"),
+        (&["shop", "--lang", "python", "--angzarr", "0.1.0"], "--angzarr is about Rust's crates"),
+        (&["shop", "--lang", "cobol"], "[possible values: python, rust]"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_angzarr"))
             .current_dir(&folder)

@@ -12,6 +12,7 @@ use crate::id::{Purpose, Trigger, consumer_key};
 use crate::message::{Deadline, Payload};
 use crate::store::{Cause, StreamId};
 use crate::tables::{Slot, Tx};
+use crate::telemetry::Traceparent;
 use crate::time;
 
 /// The circumstances of one decision or reaction.
@@ -25,6 +26,7 @@ pub struct Context {
     cause: Option<Cause>,
     now: Timestamp,
     decision: Decision,
+    traceparent: Option<Traceparent>,
     /// The next sequence of the stream when the decision began.
     #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "only services have to be told"))]
     next_sequence: u32,
@@ -90,7 +92,8 @@ impl Context {
         decision: Decision,
     ) -> Self {
         let ids = AtomicU32::new(0);
-        Self { stream, key, correlation_id, cause, now, decision, next_sequence: 0, ids, process: None, slot: None }
+        let (next_sequence, traceparent, process, slot) = (0, None, None, None);
+        Self { stream, key, correlation_id, cause, now, decision, traceparent, next_sequence, ids, process, slot }
     }
 
     /// Domain of the stream: the component's own one if it has one, else that of the event.
@@ -124,6 +127,11 @@ impl Context {
         self.now
     }
 
+    /// Where this is in a distributed trace, if it is in one: its text is the header `traceparent` for what the handler calls.
+    pub fn traceparent(&self) -> Option<Traceparent> {
+        self.traceparent
+    }
+
     /// What its ids are made from.
     pub(crate) fn seed(&self) -> Uuid {
         match (self.decision, &self.cause) {
@@ -140,6 +148,11 @@ impl Context {
     pub fn new_id(&self) -> Uuid {
         let n = self.ids.fetch_add(1, Ordering::Relaxed);
         Uuid::new_v5(&self.seed(), format!("id/{n}").as_bytes())
+    }
+
+    /// The same there in a distributed trace.
+    pub(crate) fn traced(self, traceparent: Option<Traceparent>) -> Self {
+        Self { traceparent, ..self }
     }
 
     /// The same for another decision.

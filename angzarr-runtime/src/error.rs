@@ -1,5 +1,6 @@
 //! What callers of the runtime get instead of an answer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::coordinator::outcome::Outcome;
@@ -123,6 +124,30 @@ pub enum Error {
     /// The application takes no more commands.
     #[error("the application is shutting down")]
     ShuttingDown,
+    /// The process that owns the domain answered so. Whether something was stored is as if it had been asked itself.
+    #[error("{}", .0.message)]
+    Elsewhere(Box<Elsewhere>),
+}
+
+/// An error of another process, as it told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Elsewhere {
+    /// Stable, in capitals.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// What else it said: under `help`, what to do about it.
+    pub metadata: BTreeMap<String, String>,
+    /// Number of the gRPC status.
+    pub status: i32,
+}
+
+impl Elsewhere {
+    fn retryable(&self) -> bool {
+        // UNAVAILABLE and RESOURCE_EXHAUSTED pass by themselves; so do these two, whose statuses others share.
+        matches!(self.status, 14 | 8) || matches!(&*self.code, "CONTENTION" | "DEADLINE_EXCEEDED")
+    }
 }
 
 /// Why a command book cannot be used.
@@ -139,8 +164,13 @@ pub enum BadBook {
     #[error("page {0} has no command")]
     NoCommand(usize),
     /// No aggregate owns the domain.
-    #[error("no aggregate owns the domain \"{0}\"")]
-    UnknownDomain(String),
+    #[error("no aggregate owns the domain \"{domain}\"; {}", told(.known))]
+    UnknownDomain {
+        /// As given.
+        domain: String,
+        /// Those that are served here, or that a route leads to.
+        known: Vec<String>,
+    },
     /// The aggregate does not take the command.
     #[error("the aggregate of \"{domain}\" takes no `{type_name}`")]
     UnknownCommand {
@@ -183,6 +213,14 @@ pub enum BadBook {
     /// Root and natural id are not of the same aggregate.
     #[error("the root is not that of the natural id \"{0}\"")]
     RootMismatch(String),
+    /// The log holds no such book.
+    #[error("the log holds no book of this stream in \"{domain}\" that ends at position {position}")]
+    UnknownBook {
+        /// Its domain.
+        domain: String,
+        /// As given.
+        position: u64,
+    },
     /// A field that only the runtime or a later release sets.
     #[error("the field `{0}` is reserved")]
     Reserved(&'static str),
@@ -262,6 +300,7 @@ impl Error {
             Error::NotDrained => "NOT_DRAINED",
             Error::Setup(_) => "SETUP",
             Error::ShuttingDown => "SHUTTING_DOWN",
+            Error::Elsewhere(told) => &told.code,
         }
     }
 
@@ -271,6 +310,7 @@ impl Error {
             Error::Store(error) => error.retryable(),
             Error::Failed(failure) => failure.retryable(),
             Error::Contention { .. } | Error::DeadlineExceeded => true,
+            Error::Elsewhere(told) => told.retryable(),
             _ => false,
         }
     }
@@ -302,6 +342,20 @@ impl Error {
             Error::NotDrained => "nothing is lost: they go on from their checkpoints after the next start",
             Error::Setup(_) => "register what is missing, once",
             Error::ShuttingDown => "send it again after the restart, with the same idempotency key",
+            Error::Elsewhere(_) => {
+                "the process that owns the domain says so: look at what else it tells, and at its log"
+            }
+        }
+    }
+}
+
+/// The domains that are known, as text.
+fn told(known: &[String]) -> String {
+    match known {
+        [] => "none is known here".to_owned(),
+        known => {
+            let names: Vec<String> = known.iter().map(|domain| format!("\"{domain}\"")).collect();
+            format!("known are {}", names.join(", "))
         }
     }
 }
@@ -313,7 +367,7 @@ impl BadBook {
             BadBook::Empty => "BOOK_EMPTY",
             BadBook::NoCover => "COVER_MISSING",
             BadBook::NoCommand(_) => "COMMAND_MISSING",
-            BadBook::UnknownDomain(_) => "DOMAIN_UNKNOWN",
+            BadBook::UnknownDomain { .. } => "DOMAIN_UNKNOWN",
             BadBook::UnknownCommand { .. } => "COMMAND_UNKNOWN",
             BadBook::UnknownQuery { .. } => "QUERY_UNKNOWN",
             BadBook::FactNotAlone(_) => "FACT_NOT_ALONE",
@@ -323,6 +377,7 @@ impl BadBook {
             BadBook::NoRoot => "ROOT_EMPTY",
             BadBook::BadRoot(_) => "ROOT_INVALID",
             BadBook::RootMismatch(_) => "ROOT_MISMATCH",
+            BadBook::UnknownBook { .. } => "BOOK_UNKNOWN",
             BadBook::Reserved(_) => "FIELD_RESERVED",
         }
     }
@@ -333,7 +388,9 @@ impl BadBook {
             BadBook::Empty => "give it at least one page",
             BadBook::NoCover => "say which domain and root it is for",
             BadBook::NoCommand(_) => "put a command into each page",
-            BadBook::UnknownDomain(_) => "check the spelling, or register the aggregate that owns it",
+            BadBook::UnknownDomain { .. } => {
+                "check the spelling, register the aggregate that owns it, or name a route to the process that does"
+            }
             BadBook::UnknownCommand { .. } => "check the type's full name; the aggregate's proto lists what it takes",
             BadBook::UnknownQuery { .. } => "check the type's full name; the aggregate's proto lists what it answers",
             BadBook::FactNotAlone(_) => "give each fact a book of its own: its external id is the book's key",
@@ -346,6 +403,9 @@ impl BadBook {
             BadBook::BadRoot(_) => "a root is a UUID in network order",
             BadBook::RootMismatch(_) => {
                 "derive the root from the natural id as docs/semantics.md says, or leave the id empty"
+            }
+            BadBook::UnknownBook { .. } => {
+                "give a book as this runtime told it: its cover, and the position and sequences of its records"
             }
             BadBook::Reserved(_) => "leave it empty",
         }

@@ -16,10 +16,26 @@ pub struct Failure {
 /// The service that holds the handler does not answer.
 pub(crate) const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 
+/// A route leads to a process that does not serve the domain, or not on this log.
+pub(crate) const ROUTE_WRONG: &str = "ROUTE_WRONG";
+
+/// A route leads to a process that does not let this one in.
+pub(crate) const ROUTE_REFUSED: &str = "ROUTE_REFUSED";
+/// The connection was lost while the service had the call: it may have ended because of it.
+pub(crate) const SERVICE_LOST: &str = "SERVICE_LOST";
+
+/// The service at the address is another version than the one whose components are known.
+pub(crate) const SERVICE_CHANGED: &str = "SERVICE_CHANGED";
+
 impl Failure {
     /// A failure with a code of its own.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), source: None }
+    }
+
+    /// The same failure for somebody else.
+    pub(crate) fn again(&self) -> Self {
+        self.reworded(self.message.clone())
     }
 
     /// The same failure in other words.
@@ -34,7 +50,7 @@ impl Failure {
 
     /// Whether it passes by itself: it is no fault of what was handled.
     pub fn retryable(&self) -> bool {
-        self.code == SERVICE_UNAVAILABLE
+        self.code == SERVICE_UNAVAILABLE || self.code == SERVICE_CHANGED
     }
 
     /// What happened.
@@ -67,15 +83,22 @@ impl Failure {
             "NOT_COMPENSABLE" => {
                 "discard it without compensation; only what a saga or process manager sends is compensated"
             }
+            ROUTE_WRONG => "name the process that serves the domain, on the same log, in `routes`",
+            ROUTE_REFUSED => "give the route the token that the other process asks for",
             SERVICE_UNAVAILABLE => "start the service, or see why it does not answer at its address; it is tried again",
+            SERVICE_CHANGED => {
+                "restart the sidecar, or start the version of the service that it knows; nothing is lost meanwhile"
+            }
+            SERVICE_LOST => "see the service's log for why it ended; nothing of what it was deciding was stored",
             "SERVICE_FAILED" | "SERVICE_EXHAUSTED" => "look at the service's own log",
             "COMPONENT_UNKNOWN" => {
                 "start the release of the service that has the component, or take it out of the runtime"
             }
             "STATE_LOST" => "look at the runtime's log; the state can be asked for again once its service answers",
-            "UPCAST_HOOK" => {
-                "let the fields say what becomes of them (`renamed_from`, `upcast_default`), or link the runtime into the program"
+            "EVENTS_UNREAD" => {
+                "do not import again without an idempotency key; read the stream once the service answers"
             }
+            "UPCAST_UNASKED" => "test upcasters of a service where they are written",
             "SERVICE_ANSWER_INVALID" => {
                 "generate the service's code anew, and look at what it adds to that; its answer was thrown away"
             }

@@ -33,6 +33,7 @@ pub mod proto;
 mod rejection;
 pub mod store;
 pub mod tables;
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

@@ -68,7 +68,7 @@ pub trait Deadline: prost::Message + Debug + Default + Send + Sync + 'static {
 }
 
 /// A message in encoded form.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Payload {
     /// Full name of its type, like `shop.orders.v1.OrderPlaced`.
     pub type_name: Arc<str>,

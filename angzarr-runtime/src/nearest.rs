@@ -1,8 +1,18 @@
 //! What somebody may have meant who mistyped a name.
 
+/// Asks whether the known name was meant that is most like an unknown one; without a near one, says something else.
+#[cfg(feature = "sidecar")]
+pub(crate) fn meant<'a>(
+    unknown: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    otherwise: impl FnOnce() -> String,
+) -> String {
+    nearest(unknown, known).map_or_else(otherwise, |near| format!("did you mean `{near}`?"))
+}
+
 /// The known name that is most like an unknown one, if any is near.
 #[cfg(feature = "sidecar")]
-pub(crate) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer than any name that somebody mistyped; the distance takes time by the product of both lengths.
     const LONGEST: usize = 200;
     if unknown.len() > LONGEST {

@@ -29,14 +29,14 @@ pub(crate) fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
 }
 
 /// What a run of the command took.
-struct Run {
+pub(crate) struct Run {
     seconds: f64,
     mebibytes: f64,
     said: String,
 }
 
 /// The command is built beside this program.
-fn angzarr(folder: &Path, arguments: &[&str]) -> Result<Run> {
+pub(crate) fn angzarr(folder: &Path, arguments: &[&str]) -> Result<Run> {
     let program = std::env::current_exe()?.with_file_name("angzarr");
     let began = Instant::now();
     let mut child = Command::new(&program)

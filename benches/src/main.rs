@@ -73,8 +73,14 @@ async fn main() -> Result<()> {
     figures.extend(consumer::measure(folder, only).await?);
     figures.extend(served::measure(folder, only).await?);
     figures.extend(sidecar::measure(folder, only).await?);
-    if concerns("store.postgres") || concerns("consumer.latency.postgres") || concerns("peers") {
+    // Ten minutes: by name only.
+    if only.starts_with("soak") {
+        figures.push(sidecar::soak(folder).await?);
+    }
+    let on_server = ["store.postgres", "consumer.latency.postgres", "sidecar.postgres", "peers"];
+    if on_server.into_iter().any(concerns) {
         let server = Postgres::start()?;
+        figures.extend(served::measure_postgres(&server, folder, only).await?);
         figures.extend(consumer::measure_postgres(&server, only).await?);
         figures.extend(postgres::measure(&server, folder, only).await?);
         if concerns("peers") {

@@ -58,7 +58,7 @@ pub(crate) fn storage(server: &Postgres) -> Result<Storage> {
 }
 
 /// Transactions a second of 32 clients, each inserting one row into the table of records; the tables are the runtime's.
-async fn pgbench(server: &Postgres, folder: &Path) -> Result<f64> {
+pub(crate) async fn pgbench(server: &Postgres, folder: &Path) -> Result<f64> {
     let url = server.create_database()?;
     let opened = url.parse::<Storage>()?.open().await?;
     opened.views.close().await?;

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use angzarr_runtime::transport::{Address, Service};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use crate::common::Result;
 use crate::figure::{Figure, median};
 use crate::items::{ItemView, Keeper};
 use crate::notes::Notebook;
+use crate::served::{Call, rate};
 
 /// How often it is started.
 const STARTS: usize = 21;
@@ -24,20 +26,60 @@ const REST: Duration = Duration::from_secs(2);
 /// Longer than any start takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it works before its memory is looked at for the first time, and in all.
+const WARM: Duration = Duration::from_secs(2 * 60);
+const LONG: Duration = Duration::from_secs(10 * 60);
+
+/// What its memory may grow by between the two.
+const GROWTH: f64 = 1.05;
+
 pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
     let names = ["sidecar.start", "sidecar.start.new", "sidecar.memory", "sidecar.size"];
     if !names.into_iter().any(|name| name.starts_with(only)) {
         return Ok(Vec::new());
     }
     let place = TempDir::new_in(folder)?;
-    let address = Address::Unix(place.path().join("service"));
-    let service = Service::new(crate::DESCRIPTION).register(Notebook).register(Keeper).register(ItemView);
-    let at = address.clone();
-    let serving = tokio::spawn(async move { service.serve(&at, std::future::pending()).await });
+    let (serving, address) = serve(place.path());
     let place_of_it = place.path().to_path_buf();
     let figures = tokio::task::spawn_blocking(move || starts(&place_of_it, &address)).await?;
     serving.abort();
     Ok(figures?.into_iter().filter(|figure| figure.name.starts_with(only)).collect())
+}
+
+/// The service that it is beside.
+fn serve(place: &Path) -> (JoinHandle<()>, Address) {
+    let address = Address::Unix(place.join("service"));
+    let service = Service::new(crate::DESCRIPTION).register(Notebook).register(Keeper).register(ItemView);
+    let at = address.clone();
+    let serving = tokio::spawn(async move {
+        // Whoever calls it notices.
+        let _ = service.serve(&at, std::future::pending()).await;
+    });
+    (serving, address)
+}
+
+/// What the program has resident after ten minutes of full load, beside what it had after two.
+///
+/// # Errors
+/// If it has grown.
+pub(crate) async fn soak(folder: &Path) -> Result<Figure> {
+    let place = TempDir::new_in(folder)?;
+    let (serving, service) = serve(place.path());
+    let started = place.path().to_path_buf();
+    let sidecar = tokio::task::spawn_blocking(move || Sidecar::start(&started, "log", &service)).await??;
+    let command = Call::Command(Address::Unix(place.path().join("log.sock")), "soaked");
+    let began = Instant::now();
+    rate(&command, began + WARM).await?;
+    let warm = sidecar.memory()?;
+    rate(&command, began + LONG).await?;
+    let late = sidecar.memory()?;
+    tokio::task::spawn_blocking(|| sidecar.end()).await??;
+    serving.abort();
+    if late > GROWTH * warm {
+        return Err(format!("the sidecar had {warm:.1} MiB after two minutes of load, and {late:.1} after ten").into());
+    }
+    let target = "at most 1.05 × that after two minutes";
+    Ok(Figure::relative("soak.sidecar.memory", late, "MiB after ten minutes of load", warm, target))
 }
 
 fn starts(place: &Path, service: &Address) -> Result<Vec<Figure>> {

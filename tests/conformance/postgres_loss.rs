@@ -173,6 +173,15 @@ async fn streams_are_read_as_they_are() {
             assert_eq!(store.read_correlated("talk", 0, 10).await.unwrap(), all);
         })
         .await;
+    world
+        .cut_everywhere("roots", async |_| {
+            let roots = store.roots("things", None, 10).await.unwrap();
+            assert_eq!(
+                roots.iter().map(|root| (root.root, root.next_sequence)).collect::<Vec<_>>(),
+                [(stream.root, 2)]
+            );
+        })
+        .await;
     world.cut_everywhere("head", async |_| assert_eq!(store.head().await.unwrap(), 2)).await;
     world
         .cut_everywhere("save_snapshot", async |number| {

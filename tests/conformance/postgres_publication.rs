@@ -25,6 +25,7 @@ async fn left_behind() -> (String, Opened, StreamId) {
     assert_eq!(opened.store.head().await.unwrap(), 0);
     assert_eq!(opened.store.read(0, 10).await.unwrap(), [], "readers do not see it");
     assert_eq!(opened.store.read_correlated("talk", 0, 10).await.unwrap(), []);
+    assert_eq!(opened.store.roots(&stream.domain, None, 10).await.unwrap(), []);
     (url, opened, stream)
 }
 

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use angzarr_runtime::Row as _;
+use angzarr_runtime::app::AppBuilder;
+use angzarr_runtime::prost::Message;
 use angzarr_runtime::prost_types::{self, Any, Duration, FieldMask, Struct, Timestamp};
 use angzarr_runtime::proto::Cover;
 use angzarr_runtime::view::{Kind, Value, json};
-use angzarr_tests::rows::v1::Row;
+use angzarr_runtime::{Aggregate, App, Context, Failure, Projector, Rejection, Row as _, Storage};
+use angzarr_tests::placed;
 use angzarr_tests::rows::v1::row::part::KindOneOf;
 use angzarr_tests::rows::v1::row::{Choice, Color, Part};
+use angzarr_tests::rows::v1::{ChangeRow, Changed, Row, State, app};
+use rusqlite::Connection;
 
+/// Of every kind of field.
 fn row() -> Row {
     Row {
         text: "t".into(),
@@ -103,4 +108,53 @@ fn everything_else_is_json() {
     assert_eq!(json::rest(&Row::default()), "{}");
     let foreign = Row { choice: Some(Choice::ChosenCover(Cover::default())), ..Row::default() };
     assert_eq!(json::rest(&foreign), "{}", "a message that is generated elsewhere is left out");
+}
+
+#[derive(Aggregate)]
+#[aggregate(app::Rows)]
+struct Rules;
+
+impl app::Rows for Rules {
+    fn change(&self, _: &State, command: ChangeRow, _: &Context) -> Result<Changed, Rejection> {
+        Ok(Changed { id: command.id, row: command.row })
+    }
+
+    fn apply_changed(_: &mut State, _: Changed) {}
+}
+
+#[derive(Projector)]
+#[projector(app::RowBoard)]
+struct Board;
+
+impl app::RowBoard for Board {
+    async fn on_changed(&self, _: Option<Row>, event: Changed, _: &Context) -> Result<Option<Row>, Failure> {
+        Ok(Some(Row::decode(&*event.row)?))
+    }
+}
+
+/// What the table of the board holds, by column.
+async fn stored(make: impl FnOnce(AppBuilder) -> AppBuilder) -> Vec<(String, rusqlite::types::Value)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    let app = make(App::builder(Storage::Sqlite(path.clone()))).start().await.unwrap();
+    // What a program does not derive, it leaves out, and no descriptor tells.
+    let row = Row { cover: None, ..row() };
+    app.send(ChangeRow { id: "a".into(), row: row.encode_to_vec() }).await.unwrap();
+    app.drained().await.unwrap();
+    let table = app.view_status().await.unwrap().remove(0).table;
+    app.shutdown().await.unwrap();
+    let database = Connection::open(folder.path().join("log.db.views")).unwrap();
+    let mut all = database.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
+    let names: Vec<String> = all.column_names().into_iter().map(ToOwned::to_owned).collect();
+    let read = |found: &rusqlite::Row<'_>| names.iter().map(|name| Ok((name.clone(), found.get(&**name)?))).collect();
+    all.query_row([], read).unwrap()
+}
+
+#[tokio::test]
+async fn rows_of_services_are_those_of_linked_programs() {
+    let linked = stored(|app| app.register(Rules).register(Board)).await;
+    angzarr_tests::serve_components();
+    let served = stored(|app| app.register(placed(Rules)).register(placed(Board))).await;
+    assert_eq!(served, linked);
+    assert!(linked.iter().any(|(name, _)| name == "_rest"), "{linked:?}");
 }

@@ -4,12 +4,15 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use angzarr_runtime::prost_types::Any;
+use angzarr_runtime::proto::SubscribeRequest;
+use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
+use angzarr_runtime::transport::services::event_query_client::EventQueryClient;
 use shop::orders::v1::{OrderPlacedV2, PlaceOrder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Request, Status};
 
-use crate::commands::deliver;
-use crate::place::{Place, TOKEN, place};
+use crate::commands::{deliver, order};
+use crate::place::{Place, TOKEN, events, place};
 
 /// Calls an rpc as a generated client would.
 async fn call<Q, A>(place: &Place, path: &'static str, request: Request<Q>) -> Result<tonic::Response<A>, Status>
@@ -20,6 +23,39 @@ where
     let mut grpc = tonic::client::Grpc::new(place.channel.clone());
     grpc.ready().await.unwrap();
     grpc.unary(request, PathAndQuery::from_static(path), tonic_prost::ProstCodec::default()).await
+}
+
+#[tokio::test]
+async fn a_call_goes_on_in_its_trace() {
+    const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let place = place().await;
+    deliver(&place, 9).await;
+    let traced = |order_id: &str, traceparent: &str| {
+        let mut request = Request::new(PlaceOrder { order_id: order_id.into(), sku: "kettle".into(), quantity: 2 });
+        request.metadata_mut().insert("angzarr-correlation-id", order_id.parse().unwrap());
+        request.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+        request
+    };
+    let path = "/shop.orders.v1.app.Orders/Place";
+    call::<_, OrderPlacedV2>(&place, path, traced("1", GIVEN)).await.unwrap();
+    call::<_, OrderPlacedV2>(&place, path, traced("2", "00-no-trace-01")).await.unwrap();
+    let mut book = order("3", 2);
+    book.cover.as_mut().unwrap().correlation_id = "3".into();
+    let mut request = Request::new(book);
+    request.metadata_mut().insert("traceparent", GIVEN.parse().unwrap());
+    BusinessCoordinatorClient::new(place.channel.clone()).handle(request).await.unwrap();
+    place.app.drained().await.unwrap();
+
+    for (conversation, expected) in [("1", GIVEN), ("2", ""), ("3", GIVEN)] {
+        let wanted = SubscribeRequest { correlation_id: conversation.into(), ..SubscribeRequest::default() };
+        let mut stream = EventQueryClient::new(place.channel.clone()).subscribe(wanted).await.unwrap().into_inner();
+        // The order, and the stock that the saga reserves for it.
+        for _ in 0..2 {
+            let book = stream.message().await.unwrap().unwrap();
+            let traceparents: Vec<_> = book.pages.iter().map(|page| &*page.traceparent).collect();
+            assert_eq!(traceparents, [expected], "{:?}", events(&book));
+        }
+    }
 }
 
 #[tokio::test]
@@ -85,7 +121,7 @@ async fn facts_are_taken_with_the_token_only() {
 }
 
 /// Status and body.
-async fn post(place: &Place, path: &str, body: &str, headers: &str) -> (u16, String) {
+pub(crate) async fn post(place: &Place, path: &str, body: &str, headers: &str) -> (u16, String) {
     post_as(place, path, body, headers, "application/json").await
 }
 

@@ -1,11 +1,12 @@
 //! A service, a runtime, and a channel to it, each as in a process of its own.
 
-use angzarr_runtime::app::App;
+use angzarr_runtime::app::{App, AppBuilder};
 use angzarr_runtime::proto;
 use angzarr_runtime::store::Storage;
 use angzarr_runtime::transport::{Address, Api, FactToken, Limits, Remote, Service};
 use shop::components::{Board, Cashier, OldOrders, OrderBook, PriceList, StockClerk, Till, Warehouse};
 use tonic::transport::Channel;
+use tonic_types::StatusExt;
 
 pub(crate) const TOKEN: &str = "a token for the bank";
 
@@ -43,22 +44,55 @@ pub(crate) async fn place() -> Place {
         }
         tokio::task::yield_now().await;
     };
-    let described = remote.described().clone();
-    let app = App::builder(Storage::Memory).remote(remote).start().await.unwrap();
+    Place::before(remote, folder, |app| app).await
+}
 
+/// The shop's service alone, and the way to it.
+pub(crate) async fn serve(folder: &std::path::Path) -> Channel {
+    let address = Address::Unix(folder.join("service.sock"));
+    let listening = address.clone();
+    tokio::spawn(async move { service().serve(&listening, std::future::pending()).await.unwrap() });
+    while let Err(error) = Remote::connect(&address).await {
+        assert!(error.retryable(), "{error}");
+        tokio::task::yield_now().await;
+    }
+    address.channel().unwrap()
+}
+
+impl Place {
+    /// A runtime beside a service that runs already, with what else it is told.
+    pub(crate) async fn before(
+        remote: Remote,
+        folder: tempfile::TempDir,
+        more: impl FnOnce(AppBuilder) -> AppBuilder,
+    ) -> Self {
+        let (described, connection) = (remote.described().clone(), remote.connection());
+        let app = more(App::builder(Storage::Memory).remote(remote)).start().await.unwrap();
+        let api = Api::new(app.clone(), Limits::default()).needs([connection]);
+        let api = api.aggregates(&described, Some(&FactToken::new(TOKEN))).unwrap();
+        let (address, channel) = front(api).await;
+        Place { channel, address, app, _folder: folder }
+    }
+}
+
+/// Status and code of what was refused.
+pub(crate) fn told(status: &tonic::Status) -> (tonic::Code, String) {
+    let info = status.get_details_error_info();
+    (status.code(), info.unwrap_or_else(|| panic!("{status} has no code")).reason)
+}
+
+/// Serves callers, and gives where they find that.
+pub(crate) async fn front(api: Api) -> (String, Channel) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
-    let api = Api::new(app.clone(), Limits::default());
-    let api = api.aggregates(&described, Some(&FactToken::new(TOKEN))).unwrap();
     let front: Address = address.parse().unwrap();
     tokio::spawn(async move { api.serve(&front, std::future::pending()).await.unwrap() });
-    let channel = loop {
+    loop {
         match tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await {
-            Ok(channel) => break channel,
+            Ok(channel) => return (address, channel),
             Err(_) => tokio::task::yield_now().await,
         }
-    };
-    Place { channel, address, app, _folder: folder }
+    }
 }
 
 /// A book of one command for the root of `key`.

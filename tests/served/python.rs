@@ -14,37 +14,43 @@ use shop::orders::v1::{CancelOrder, OrderConfirmed, OrderPlaced, OrderPlacedV2, 
 use shop::payments::v1::{Bill, GetBill, PaymentReceived};
 use shop::stock::v1::ReceiveStock;
 
-/// A process with all components of the shop, which ends with the test.
-struct Service {
+/// A process with components in Python, which ends with the test.
+pub(crate) struct Service {
     process: Child,
     address: Address,
     folder: tempfile::TempDir,
 }
 
 impl Service {
-    /// Generates the package, and starts what serves it.
+    /// All components of the shop.
     fn start() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let folder = tempfile::tempdir().unwrap();
         let domains = ["orders", "stock", "payments", "checkout"];
         let files = domains.iter().flat_map(|domain| {
             [format!("shop/{domain}/v1/{domain}.proto"), format!("shop/{domain}/v1/app/{domain}.proto")]
         });
-        let request = Request {
-            includes: vec![root.join("examples/shop/proto")],
-            files: files.map(PathBuf::from).collect(),
-            ..Request::default()
-        };
-        output::write(&folder.path().join("shop"), &generate_python(&request).unwrap().files).unwrap();
-        let rules = root.join("angzarr-codegen/tests/python/shop_rules.py");
-        std::fs::copy(rules, folder.path().join("shop_rules.py")).unwrap();
-        let address = Address::Unix(folder.path().join("shop.sock"));
+        let files = files.map(PathBuf::from).collect();
+        let rules = "angzarr-codegen/tests/python/shop_rules.py";
+        Self::start_with("shop", "examples/shop/proto", files, rules, &["examples/shop/services/stock.py"])
+    }
+
+    /// Generates a package, and starts what serves it; what that imports lies beside it. Paths are as seen from the
+    /// repository.
+    pub(crate) fn start_with(package: &str, protos: &str, files: Vec<PathBuf>, rules: &str, imported: &[&str]) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let folder = tempfile::tempdir().unwrap();
+        let request = Request { includes: vec![root.join(protos)], files, ..Request::default() };
+        output::write(&folder.path().join(package), &generate_python(&request).unwrap().files).unwrap();
+        std::fs::copy(root.join(rules), folder.path().join("rules.py")).unwrap();
+        for program in imported.iter().map(|program| root.join(program)) {
+            std::fs::copy(&program, folder.path().join(program.file_name().unwrap())).unwrap();
+        }
+        let address = Address::Unix(folder.path().join("service.sock"));
         Self { process: Self::process(folder.path(), &address), address, folder }
     }
 
     fn process(folder: &Path, address: &Address) -> Child {
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/python");
-        let arguments = ["shop_rules.py".to_owned(), address.to_string()];
+        let arguments = ["rules.py".to_owned(), address.to_string()];
         let started = Command::new(&python).current_dir(folder).args(arguments).spawn();
         started.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", python.display()))
     }
@@ -57,14 +63,17 @@ impl Service {
     }
 
     async fn app(&self) -> App {
-        let remote = loop {
+        App::builder(Storage::Memory).remote(self.connected().await).start().await.unwrap()
+    }
+
+    pub(crate) async fn connected(&self) -> Remote {
+        loop {
             match Remote::connect(&self.address).await {
-                Ok(remote) => break remote,
+                Ok(remote) => return remote,
                 Err(error) => assert!(error.retryable(), "{error}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        App::builder(Storage::Memory).remote(remote).start().await.unwrap()
+        }
     }
 }
 
@@ -84,7 +93,8 @@ fn order(id: &str, quantity: u32) -> PlaceOrder {
 async fn pay(app: &App, id: &str, cents: u64) {
     let transfer = PaymentReceived { order_id: id.into(), transfer: format!("bank-{id}"), cents };
     while let Err(error) = app.record(transfer.clone()).await {
-        assert!(error.retryable(), "{error}");
+        // It may have ended while it was asked.
+        assert!(error.retryable() || error.code() == "SERVICE_LOST", "{error}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     app.drained().await.unwrap();

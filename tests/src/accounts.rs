@@ -47,8 +47,8 @@ impl Accounts for AccountRules {
     fn take(&self, account: &Account, command: Receive, cx: &Context) -> Result<TransferReceived, Rejection> {
         usable(account, &command.account)?;
         let ids = vec![cx.new_id().to_string(), cx.new_id().to_string()];
-        let Receive { account, from, amount } = command;
-        Ok(TransferReceived { account, from, amount, at: Some(cx.now()), ids })
+        let Receive { account, sender, amount } = command;
+        Ok(TransferReceived { account, sender, amount, at: Some(cx.now()), ids })
     }
 
     fn freeze(&self, account: &Account, command: FreezeAccount, _: &Context) -> Result<AccountFrozen, Rejection> {
@@ -97,7 +97,7 @@ impl Accounts for AccountRules {
     }
 
     fn r#return(&self, _: &Account, refused: Refused<Receive>, _: &Context) -> TransferReturned {
-        let Receive { account: to, from: account, amount } = refused.command;
+        let Receive { account: to, sender: account, amount } = refused.command;
         TransferReturned { account, to, amount, reason: refused.rejection.code }
     }
 
@@ -203,7 +203,7 @@ pub struct TransferSaga {
 impl Transfers for TransferSaga {
     async fn on_sent(&self, event: TransferSent, _: &Context) -> Result<Receive, Failure> {
         self.faults.enter("Transfers", &event.account).await?;
-        Ok(Receive { account: event.to, from: event.account, amount: event.amount })
+        Ok(Receive { account: event.to, sender: event.account, amount: event.amount })
     }
 }
 

@@ -17,14 +17,9 @@ pub fn serve_components() {
     SERVED.set(true);
 }
 
-/// A component where the test wants it: in its own program, or in a service. Upcasters stay, since services are not asked
-/// for what becomes of old events by code of their own.
+/// A component where the test wants it: in its own program, or in a service.
 pub fn placed(component: impl Component) -> Registration {
-    let registration = component.register();
-    if !SERVED.get() || matches!(registration, Registration::Upcaster(_)) {
-        return registration;
-    }
-    served(crate::DESCRIPTION, registration)
+    if SERVED.get() { served(crate::DESCRIPTION, component) } else { component.register() }
 }
 
 /// Serves a component over a socket in this process, and gives what a runtime beside it would register. It is served as

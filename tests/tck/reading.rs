@@ -14,7 +14,7 @@ use crate::processes::PATIENCE;
 
 fn query(domain: &str, key: &str, as_of: Option<AsOf>) -> proto::StreamQuery {
     let cover = proto::Cover { domain: domain.into(), key: key.into(), ..proto::Cover::default() };
-    proto::StreamQuery { cover: Some(cover), first_sequence: 0, as_of }
+    proto::StreamQuery { cover: Some(cover), as_of, ..proto::StreamQuery::default() }
 }
 
 /// The events of a book by the last part of their names.

@@ -17,6 +17,8 @@ pub struct Language {
     pub method: fn(&str) -> String,
     /// Whether the segments of a package are names in code.
     pub packages: Packages,
+    /// How code reaches a field.
+    pub fields: Fields,
 }
 
 /// What becomes of the segments of a package.
@@ -26,6 +28,15 @@ pub enum Packages {
     Names,
     /// They are texts there, which may be anything.
     Texts,
+}
+
+/// How code reaches the fields of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fields {
+    /// By their names, so none may be a keyword.
+    Names,
+    /// By names that are made of theirs, which no keyword is.
+    Accessors,
 }
 
 /// The languages that services are written in, besides Rust.
@@ -40,6 +51,7 @@ pub const LANGUAGES: [Language; 3] = [
         ty: |names| names.join("."),
         method: str::to_owned,
         packages: Packages::Names,
+        fields: Fields::Names,
     },
     Language {
         name: "Go",
@@ -48,6 +60,7 @@ pub const LANGUAGES: [Language; 3] = [
         ty: |names| names.iter().map(|name| go(name)).collect::<Vec<_>>().join("_"),
         method: |name| name.to_upper_camel_case(),
         packages: Packages::Texts,
+        fields: Fields::Accessors,
     },
     Language {
         name: "Java",
@@ -110,6 +123,7 @@ pub const LANGUAGES: [Language; 3] = [
         ty: |names| names.join(".").to_lowercase(),
         method: |name| name.to_lower_camel_case(),
         packages: Packages::Names,
+        fields: Fields::Accessors,
     },
 ];
 

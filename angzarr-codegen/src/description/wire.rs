@@ -222,6 +222,9 @@ pub struct HandlerDescription {
     /// Of upcasts that need no user code: where the fields of the new version come from.
     #[prost(message, optional, tag = "8")]
     pub upcast: ::core::option::Option<UpcastDescription>,
+    /// Whether it yields any number of messages, and not exactly one.
+    #[prost(bool, tag = "9")]
+    pub streams: bool,
 }
 /// Nested message and enum types in `HandlerDescription`.
 pub mod handler_description {

@@ -4,10 +4,13 @@
 //! Messages are built by protobuf's own library from the descriptors in their modules, so neither protoc nor its plugins
 //! are needed. Modules import each other relatively: the package may lie anywhere.
 
+mod clients;
 mod components;
 mod modules;
 mod names;
+pub(crate) mod program;
 mod stubs;
+mod types;
 
 use std::collections::BTreeSet;
 
@@ -18,9 +21,11 @@ use crate::description::{Description, descriptors};
 use crate::frontend::{self, Protos};
 use crate::render::{Renderer, internal};
 use crate::{GeneratedFile, Report, Understood};
-use modules::{Imports, Module};
+use modules::{Importer, Imports, Module};
 use prost::Message;
 use stubs::Comments;
+
+pub(crate) use names::is_keyword;
 
 /// Prints a module for each file that is generated or imported, and those that every package has.
 ///
@@ -56,6 +61,10 @@ pub(crate) fn generate(understood: &Understood) -> Result<Vec<GeneratedFile>, Ve
             let text = renderer.render("python/components.py", &components)?;
             print(Module::components(file.name()).path("py"), file.name(), text)?;
         }
+        if let Some(clients) = clients::module(file, protos, model) {
+            let text = renderer.render("python/clients.py", &clients)?;
+            print(Module::clients(file.name()).path("py"), file.name(), text)?;
+        }
     }
     let sources = own_sources(protos);
     print(format!("{}/__init__.py", modules::SUPPORT), &sources, renderer.render("python/support.py", &Nothing {})?)?;
@@ -63,6 +72,9 @@ pub(crate) fn generate(understood: &Understood) -> Result<Vec<GeneratedFile>, Ve
         let view = Bytes { lines: bytes(&description.encode_to_vec()) };
         let text = renderer.render("python/description.py", &view)?;
         print(format!("{}/description.py", modules::SUPPORT), &sources, text)?;
+        let view = Everything { modules: modules::everything(&own) };
+        let text = renderer.render("python/client.py", &view)?;
+        print(format!("{}/client.py", modules::SUPPORT), &sources, text)?;
         for module in ["ids", "server", "tables", "testing"] {
             let text = renderer.render(&format!("python/{module}.py"), &Nothing {})?;
             print(format!("{}/{module}.py", modules::SUPPORT), &sources, text)?;
@@ -77,6 +89,12 @@ pub(crate) fn generate(understood: &Understood) -> Result<Vec<GeneratedFile>, Ve
 
 #[derive(Serialize)]
 struct Nothing {}
+
+/// The modules of all messages, as one of the support modules finds them.
+#[derive(Serialize)]
+struct Everything {
+    modules: Vec<String>,
+}
 
 #[derive(Serialize)]
 struct Header {
@@ -109,7 +127,7 @@ struct Messages {
 
 impl Messages {
     fn of(file: &FileDescriptor, module: &Module, encoded: &[u8]) -> Self {
-        let mut imports = Imports::new(module);
+        let mut imports = Imports::new(Importer::Inside(module));
         let mut public = BTreeSet::new();
         for dependency in file.dependencies() {
             imports.messages(dependency.name());

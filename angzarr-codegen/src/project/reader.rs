@@ -15,30 +15,39 @@ use crate::{Place, Report};
 
 /// Reads the text of a project file; all mistakes come at once, sorted by place.
 pub(super) fn read(path: &Path, text: &str) -> Result<Project, Vec<Report>> {
-    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    let file = path.display().to_string();
-    let sources = Sources::new(BTreeMap::from([(file.clone(), Source::new(path, text.to_owned()))]));
-    let mut reader = Reader { file, folder, found: Vec::new() };
+    let mut reader = Reader::new(path);
+    let sources = Sources::new(BTreeMap::from([(reader.file.clone(), Source::new(path, text.to_owned()))]));
     let project = Project { path: path.to_path_buf(), sources, ..Project::default() };
     let project = reader.document(project, text);
     if reader.found.is_empty() {
         return Ok(project);
     }
-    let found = reader.found.into_iter().map(|report| report.from(&project.sources)).collect();
-    Err(Report::sorted(found))
+    Err(reader.findings(path, text))
 }
 
-struct Reader {
+/// Collects what is wrong with a file.
+pub(crate) struct Reader {
     /// How findings call the file.
     file: String,
     /// What its paths are relative to.
     folder: PathBuf,
-    found: Vec<Report>,
+    pub(crate) found: Vec<Report>,
 }
 
 impl Reader {
-    /// Fills in what a text says.
-    fn document(&mut self, mut project: Project, text: &str) -> Project {
+    pub(crate) fn new(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        Self { file: path.display().to_string(), folder, found: Vec::new() }
+    }
+
+    /// What was found in the file with this text, sorted by place.
+    pub(crate) fn findings(self, path: &Path, text: &str) -> Vec<Report> {
+        let sources = Sources::new(BTreeMap::from([(self.file, Source::new(path, text.to_owned()))]));
+        Report::sorted(self.found.into_iter().map(|report| report.from(&sources)).collect())
+    }
+
+    /// The documents of a text; at most one, unless that is wrong.
+    pub(crate) fn load<'i>(&mut self, text: &'i str) -> Vec<MarkedYaml<'i>> {
         let loaded = shallow(text).and_then(|()| MarkedYaml::load_from_str(text));
         let documents = loaded.unwrap_or_else(|error| {
             let place = self.place(Span::empty(*error.marker()));
@@ -49,6 +58,17 @@ impl Reader {
         if let Some(second) = documents.get(1) {
             self.wrong(second, "a project file has one document");
         }
+        documents
+    }
+
+    /// Tells what the file as a whole lacks.
+    pub(crate) fn missing(&mut self, message: &str) {
+        self.found.push(Report::of(codes::BAD_PROJECT, message).at(Place::file(&self.file)));
+    }
+
+    /// Fills in what a text says.
+    fn document(&mut self, mut project: Project, text: &str) -> Project {
+        let documents = self.load(text);
         let keys = ["include", "files", "with", "lock", "languages"];
         for (key, value) in documents.first().map(|root| self.entries(root, &keys)).unwrap_or_default() {
             match key {
@@ -81,8 +101,12 @@ impl Reader {
 
     fn python(&mut self, node: &MarkedYaml<'_>) -> PythonSettings {
         let mut settings = PythonSettings::default();
-        for (_, value) in self.entries(node, &["out"]) {
-            settings.out = self.string(value).map(|out| self.folder.join(out));
+        for (key, value) in self.entries(node, &["out", "program"]) {
+            let folder = self.string(value).map(|folder| self.folder.join(folder));
+            match key {
+                "out" => settings.out = folder,
+                _ => settings.program = folder,
+            }
         }
         settings
     }
@@ -99,7 +123,11 @@ impl Reader {
     }
 
     /// The entries of a mapping whose keys are known; `rust:` with nothing behind it is an empty one.
-    fn entries<'n, 'i>(&mut self, node: &'n MarkedYaml<'i>, known: &[&'n str]) -> Vec<(&'n str, &'n MarkedYaml<'i>)> {
+    pub(crate) fn entries<'n, 'i>(
+        &mut self,
+        node: &'n MarkedYaml<'i>,
+        known: &[&'n str],
+    ) -> Vec<(&'n str, &'n MarkedYaml<'i>)> {
         let Some(mapping) = node.data.as_mapping() else {
             if !node.data.is_null() {
                 self.wrong(node, &format!("expected a mapping with some of {}", listed(known)));
@@ -162,7 +190,7 @@ impl Reader {
         paths
     }
 
-    fn wrong(&mut self, node: &MarkedYaml<'_>, message: &str) {
+    pub(crate) fn wrong(&mut self, node: &MarkedYaml<'_>, message: &str) {
         let place = self.place(node.span);
         self.found.push(Report::of(codes::BAD_PROJECT, message).at(place));
     }

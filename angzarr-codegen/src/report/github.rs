@@ -28,7 +28,9 @@ pub(super) fn command(report: &Report) -> String {
 
 pub(super) fn failure(failure: &Failure) -> String {
     let file = failure.file.iter().map(|file| format!("file={},", property(file))).collect::<String>();
-    format!("::error {file}title=angzarr::{}", data(&failure.message))
+    let title = property(failure.code.as_deref().unwrap_or("angzarr"));
+    let help = failure.help.iter().map(|help| format!("\nhelp: {help}")).collect::<String>();
+    format!("::error {file}title={title}::{}", data(&format!("{}{help}", failure.message)))
 }
 
 /// What a line of the log cannot hold as it is.

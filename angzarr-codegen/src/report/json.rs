@@ -59,12 +59,12 @@ pub(super) fn failure(failure: &Failure) -> String {
     });
     object(&Finding {
         severity: Severity::Error.to_string(),
-        code: None,
+        code: failure.code.as_deref(),
         message: &failure.message,
         place,
         related: Vec::new(),
         suggestion: None,
-        help: None,
+        help: failure.help.as_deref(),
     })
 }
 

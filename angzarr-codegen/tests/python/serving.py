@@ -12,14 +12,14 @@ import grpc
 import grpc.aio
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message, timestamp_pb2
 
-from shop.angzarr import Context
+from shop.angzarr import Context, Rejection
 from shop.angzarr.server import Server, serve
 from shop.angzarr.v1 import business_pb2, types_pb2
 from shop.shop.checkout.v1 import checkout_pb2
 from shop.shop.orders.v1 import orders_pb2
 from shop.shop.payments.v1 import payments_pb2
 from shop.shop.stock.v1 import stock_pb2
-from shop_rules import StockClerk, Warehouse, shop
+from shop_rules import StockClerk, Till, Warehouse, shop
 
 Answer = typing.TypeVar("Answer", bound=message.Message)
 
@@ -185,6 +185,88 @@ async def test_a_handler_that_raises_fails() -> None:
     await served(failure, Broken())
 
 
+class Stubborn(Till):
+    def record_transfer(
+        self, payment: payments_pb2.Payment, fact: payments_pb2.PaymentReceived, cx: Context
+    ) -> list[payments_pb2.PaymentCaptured]:
+        raise Rejection("TOO_LATE", "the year is closed")
+
+
+class Hesitant(StockClerk):
+    async def on_order_placed(self, event: orders_pb2.OrderPlacedV2, cx: Context) -> stock_pb2.ReserveStock:
+        raise Rejection("NOT_TODAY", "tomorrow")
+
+
+async def test_what_may_not_be_refused() -> None:
+    async def refused(runtime: Runtime) -> None:
+        # What becomes of it, the runtime decides.
+        fact = payments_pb2.PaymentReceived(order_id="o-1", cents=7)
+        answer = await runtime.handle(fact, business_pb2.History(), "fact", "shop.payments.v1.app.Payments")
+        assert (answer.rejection.code, answer.rejection.message) == ("TOO_LATE", "the year is closed")
+        saga = business_pb2.SagaHandleRequest(
+            component="shop.orders.v1.app.Fulfilment", context=circumstances(), event=packed(PLACED)
+        )
+        told = await runtime.call("Saga/Handle", saga, business_pb2.SagaHandleResponse)
+        assert (told.failure.code, told.failure.message) == ("HANDLER_FAILED", "NOT_TODAY: tomorrow")
+        assert told.service_epoch == answer.service_epoch
+
+    await served(refused, Stubborn(), Hesitant())
+
+
+async def test_requests_that_lack_something() -> None:
+    async def refused(runtime: Runtime, rpc: str, request: message.Message, answer: type[Answer], what: str) -> None:
+        try:
+            await runtime.call(rpc, request, answer)
+        except grpc.aio.AioRpcError as error:
+            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
+            assert f"`{what}`" in (error.details() or ""), error
+        else:
+            raise AssertionError(f"it lacks {what}")
+
+    async def lacking(runtime: Runtime) -> None:
+        request = business_pb2.HandleRequest(component=ORDERS)
+        await refused(runtime, "BusinessLogic/Handle", request, business_pb2.HandleResponse, "history")
+        request.history.SetInParent()
+        request.context.CopyFrom(circumstances())
+        await refused(runtime, "BusinessLogic/Handle", request, business_pb2.HandleResponse, "input")
+        request.refusal.command.CopyFrom(packed(stock_pb2.ReserveStock()))
+        await refused(runtime, "BusinessLogic/Handle", request, business_pb2.HandleResponse, "rejection")
+        request.context.ClearField("now")
+        await refused(runtime, "BusinessLogic/Handle", request, business_pb2.HandleResponse, "now")
+        saga = business_pb2.SagaHandleRequest(component="shop.orders.v1.app.Fulfilment", context=circumstances())
+        await refused(runtime, "Saga/Handle", saga, business_pb2.SagaHandleResponse, "event")
+        # Another message is no state, whatever its bytes.
+        wrong = business_pb2.History(state=packed(PLACED), next=1)
+        answer = await runtime.handle(CONFIRM, wrong)
+        assert answer.failure.code == "PAYLOAD_MALFORMED"
+
+    await served(lacking, *shop())
+
+
+class Traced(StockClerk):
+    """Reserves for whoever the trace is of."""
+
+    async def on_order_placed(self, event: orders_pb2.OrderPlacedV2, cx: Context) -> stock_pb2.ReserveStock:
+        return stock_pb2.ReserveStock(order_id=cx.traceparent)
+
+
+async def test_a_handler_knows_its_trace() -> None:
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    async def traces(runtime: Runtime) -> None:
+        for traceparent in (given, ""):
+            context = circumstances()
+            context.traceparent = traceparent
+            request = business_pb2.SagaHandleRequest(
+                component="shop.orders.v1.app.Fulfilment", context=context, event=packed(PLACED)
+            )
+            sent = (await runtime.call("Saga/Handle", request, business_pb2.SagaHandleResponse)).sent
+            reserve = stock_pb2.ReserveStock()
+            assert sent.messages[0].Unpack(reserve) and reserve.order_id == traceparent
+
+    await served(traces, Traced())
+
+
 async def test_facts_refusals_and_queries() -> None:
     async def others(runtime: Runtime) -> None:
         payments = "shop.payments.v1.app.Payments"
@@ -268,6 +350,7 @@ async def test_consumers() -> None:
         assert answer.step.completed and names(answer.step.emissions) == []
         # Nothing follows, which is a step all the same.
         checkout.refusal.command.CopyFrom(packed(orders_pb2.CancelOrder(order_id="o-1")))
+        checkout.refusal.rejection.code = "ORDER_REJECTION_NOT_PENDING"
         answer = await runtime.call("ProcessManager/Handle", checkout, business_pb2.ProcessManagerHandleResponse)
         assert answer.WhichOneof("outcome") == "step" and not answer.step.completed
 

@@ -21,7 +21,7 @@ from shop.shop.payments.v1.app import payments_angzarr
 from shop.shop.payments.v1.app.payments_angzarr import PaymentsRejection
 from shop.shop.stock.v1 import stock_pb2
 from shop.shop.stock.v1.app import stock_angzarr
-from shop.shop.stock.v1.app.stock_angzarr import StockRejection
+from stock import Warehouse as Warehouse
 
 
 class OrderBook(orders_angzarr.Orders):
@@ -117,40 +117,6 @@ class Board(orders_angzarr.OrderBoard):
 
     async def on_held(self, row: Row, event: orders_pb2.OrderHeld, cx: Context) -> Row:
         return row
-
-
-class Warehouse(stock_angzarr.Stock):
-    def receive(
-        self, _: stock_pb2.Article, command: stock_pb2.ReceiveStock, cx: Context
-    ) -> stock_pb2.StockReceived:
-        return stock_pb2.StockReceived(sku=command.sku, quantity=command.quantity)
-
-    def reserve(
-        self, article: stock_pb2.Article, command: stock_pb2.ReserveStock, _: Context
-    ) -> stock_pb2.StockReserved:
-        if article.available < command.quantity:
-            code = stock_pb2.STOCK_REJECTION_OUT_OF_STOCK
-            raise StockRejection(code, f"{command.quantity} wanted", {"available": str(article.available)})
-        return stock_pb2.StockReserved(sku=command.sku, order_id=command.order_id, quantity=command.quantity)
-
-    def release(
-        self, article: stock_pb2.Article, command: stock_pb2.ReleaseStock, _: Context
-    ) -> stock_pb2.StockReleased:
-        return stock_pb2.StockReleased(sku=command.sku, order_id=command.order_id, quantity=command.quantity)
-
-    @staticmethod
-    def apply_stock_received(article: stock_pb2.Article, event: stock_pb2.StockReceived) -> None:
-        article.available += event.quantity
-
-    @staticmethod
-    def apply_stock_reserved(article: stock_pb2.Article, event: stock_pb2.StockReserved) -> None:
-        article.available -= event.quantity
-        article.reserved += event.quantity
-
-    @staticmethod
-    def apply_stock_released(article: stock_pb2.Article, event: stock_pb2.StockReleased) -> None:
-        article.reserved -= event.quantity
-        article.available += event.quantity
 
 
 class Till(payments_angzarr.Payments):

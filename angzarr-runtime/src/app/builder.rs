@@ -10,6 +10,7 @@ use super::{App, Inner};
 use crate::component::{Component, Delivery, DeliveryOverride, Registration, Subscription};
 use crate::coordinator::business::BusinessCoordinator;
 use crate::coordinator::consumer::{self, Consumer, Stop};
+use crate::coordinator::elsewhere::Unopened;
 use crate::coordinator::log::Log;
 use crate::coordinator::outgoing::Router;
 use crate::coordinator::process_manager::ProcessManagerCoordinator;
@@ -19,6 +20,7 @@ use crate::coordinator::upcast::Upcasts;
 use crate::error::{DEFAULT_WAIT, Error};
 use crate::store::{Opened, Storage};
 use crate::tables::no_tables;
+use crate::telemetry::measure::{self, Durations, Measuring};
 use crate::time::Clock;
 use crate::view::ViewStore;
 
@@ -33,6 +35,10 @@ pub struct AppBuilder {
     tables: Vec<String>,
     drain: Duration,
     clock: Clock,
+    routes: Option<Arc<dyn Unopened>>,
+    #[cfg(feature = "grpc")]
+    descriptors: Vec<bytes::Bytes>,
+    measuring: Measuring,
 }
 
 impl AppBuilder {
@@ -44,6 +50,10 @@ impl AppBuilder {
             tables: Vec::new(),
             drain: DEFAULT_WAIT,
             clock: Clock::default(),
+            routes: None,
+            #[cfg(feature = "grpc")]
+            descriptors: Vec::new(),
+            measuring: Measuring::Off,
         }
     }
 
@@ -76,6 +86,13 @@ impl AppBuilder {
         self
     }
 
+    /// Measures what `docs/sidecar.md` lists, with the recorder of the `metrics` crate that is installed when the application
+    /// starts. Without this, nothing is measured.
+    pub fn metrics(mut self) -> Self {
+        self.measuring = Measuring::On;
+        self
+    }
+
     /// Adds a component.
     pub fn register(mut self, component: impl Component) -> Self {
         self.registrations.push(component.register());
@@ -85,7 +102,16 @@ impl AppBuilder {
     /// Adds components whose handlers are in a service.
     #[cfg(feature = "grpc")]
     pub fn remote(mut self, service: crate::transport::Remote) -> Self {
+        self.descriptors.push(service.described().descriptors.clone());
         self.registrations.extend(service.components());
+        self
+    }
+
+    /// Says which processes on the same log own other domains: commands, refusals and questions for these go there, and
+    /// callers wait for the consumers there, too.
+    #[cfg(feature = "grpc")]
+    pub fn routes(mut self, routes: crate::transport::Routes) -> Self {
+        self.routes = (!routes.is_empty()).then(|| Arc::new(routes) as Arc<dyn Unopened>);
         self
     }
 
@@ -95,15 +121,23 @@ impl AppBuilder {
     /// [`Error::Setup`] with everything that does not fit together; nothing was opened then. `SQL_FAILED` and
     /// `NO_TRANSACTION` of [`tables`](AppBuilder::tables). Otherwise what opening the storage can yield.
     pub async fn start(self) -> Result<App, Error> {
-        check(&self.registrations, &self.deliveries)?;
+        check(&self.registrations, &self.deliveries, self.routes.as_deref())?;
+        if self.measuring == Measuring::On {
+            measure::describe();
+        }
         let upcasts = upcasts(&self.registrations)?;
         let Opened { store, views } = self.storage.open().await?;
         for statements in &self.tables {
             make_tables(&*views, statements).await?;
         }
-        let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock });
+        let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock, measuring: self.measuring });
 
-        let mut router = Router::default();
+        let mut router = Router {
+            aggregates: HashMap::new(),
+            owned: self.registrations.iter().filter_map(|registration| identity(registration).1).collect(),
+            routes: self.routes.map(|routes| routes.on(store.log_id())),
+            store: store.clone(),
+        };
         for registration in &self.registrations {
             if let Registration::Aggregate(logic) = registration {
                 let coordinator = BusinessCoordinator::new(logic.clone(), log.clone());
@@ -115,6 +149,8 @@ impl AppBuilder {
         let (stop, stopped) = watch::channel(false);
         let (mut consumers, mut tasks) = (Vec::new(), Vec::new());
         let (mut sagas, mut process_managers, mut view_names) = (Vec::new(), Vec::new(), Vec::new());
+        let measuring = self.measuring;
+        let durations = |metric, name| Durations::new(measuring, metric, &[("component", name)]);
         let deliveries = self.deliveries;
         let delivery =
             |name: &str, declared: Delivery| deliveries.get(name).map_or(declared, |said| said.over(declared));
@@ -124,7 +160,8 @@ impl AppBuilder {
                 Registration::Saga(logic) => {
                     let (router, store) = (router.clone(), store.clone());
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
-                    let saga = Arc::new(SagaCoordinator { logic, router, store, delivery });
+                    let durations = durations(measure::SAGA, logic.spec().name);
+                    let saga = Arc::new(SagaCoordinator { logic, router, store, delivery, durations });
                     sagas.push(saga.clone());
                     saga
                 }
@@ -138,7 +175,9 @@ impl AppBuilder {
                 Registration::Projector(logic) => {
                     view_names.extend(logic.shape().map(|shape| (logic.spec().name, shape.row_type.clone())));
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
-                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery))
+                    let durations = durations(measure::PROJECTOR, logic.spec().name);
+                    let projector = ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery);
+                    Arc::new(projector.measured(durations))
                 }
             };
             match consumer::start(consumer, log.clone(), Stop::new(stopped.clone())).await {
@@ -155,10 +194,26 @@ impl AppBuilder {
             }
         }
         let (tasks, open) = (Mutex::new(tasks), RwLock::new(true));
-        let drain = self.drain;
-        let inner =
-            Inner { log, router, sagas, process_managers, views, view_names, consumers, tasks, stop, open, drain };
-        Ok(App { inner: Arc::new(inner) })
+        let inner = Inner {
+            log,
+            router,
+            sagas,
+            process_managers,
+            views,
+            view_names,
+            consumers,
+            tasks,
+            stop,
+            open,
+            drain: self.drain,
+            #[cfg(feature = "grpc")]
+            descriptors: self.descriptors,
+        };
+        let app = App { inner: Arc::new(inner) };
+        if measuring == Measuring::On {
+            app.sample_until(Stop::new(stopped));
+        }
+        Ok(app)
     }
 }
 
@@ -189,7 +244,12 @@ async fn make_tables(views: &dyn ViewStore, statements: &str) -> Result<(), Erro
 }
 
 /// What the components demand of each other. Everything that is wrong is told at once.
-fn check(registrations: &[Registration], deliveries: &HashMap<String, DeliveryOverride>) -> Result<(), Error> {
+fn check(
+    registrations: &[Registration],
+    deliveries: &HashMap<String, DeliveryOverride>,
+    routes: Option<&dyn Unopened>,
+) -> Result<(), Error> {
+    let routed = |domain: &str| routes.is_some_and(|routes| routes.lead_to(domain));
     let mut wrong = Vec::new();
     let mut names = HashSet::new();
     let mut owners: HashMap<&str, &str> = HashMap::new();
@@ -210,20 +270,21 @@ fn check(registrations: &[Registration], deliveries: &HashMap<String, DeliveryOv
     for registration in registrations {
         let (name, _) = identity(registration);
         for subscription in subscriptions(registration) {
-            if !owners.contains_key(subscription.domain) {
+            if !owners.contains_key(subscription.domain) && !routed(subscription.domain) {
                 let Subscription { domain, type_name } = subscription;
                 wrong.push(format!(
                     "`{name}` listens to `{type_name}`, but nothing registered owns the domain \"{domain}\""
                 ));
             }
         }
-        for target in targets(registration).into_iter().filter(|target| !aggregates.contains(target)) {
+        let missing = |target: &&str| !aggregates.contains(target) && !routed(target);
+        for target in targets(registration).into_iter().filter(missing) {
             wrong
                 .push(format!("`{name}` sends commands to the domain \"{target}\", whose aggregate is not registered"));
         }
         if let Registration::Upcaster(logic) = registration {
             let domain = logic.spec().domain;
-            if !owners.contains_key(domain) {
+            if !owners.contains_key(domain) && !routed(domain) {
                 wrong.push(format!("`{name}` upcasts the domain \"{domain}\", which nothing registered owns"));
             }
             wrong.extend(logic.spec().declared.iter().flat_map(|(method, unfilled)| unfilled(method)));

@@ -27,6 +27,8 @@ pub struct ConsumerStatus {
     pub parks: usize,
     /// How often what failed in this process since the start, by code; what was tried again is counted each time.
     pub failures: BTreeMap<String, u64>,
+    /// How many events became dead letters in this process since the start.
+    pub dead_letters: u64,
     /// Of a process manager: how many events it has ignored in this process since the start, since there was no instance
     /// for them, or that had ended.
     pub ignored: u64,
@@ -42,6 +44,7 @@ impl ConsumerStatus {
             paused: progress.paused.as_ref().map(|(_, reason)| reason.clone()),
             parks: progress.parks,
             failures: running.failures.counts(),
+            dead_letters: running.failures.dead_letters(),
             ignored: running.ignored(),
         }
     }

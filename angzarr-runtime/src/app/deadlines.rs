@@ -8,18 +8,19 @@ use crate::error::Error;
 #[cfg(feature = "grpc")]
 impl App {
     /// Up to `limit` pending deadlines that are due by `until`, the earliest first, each with the name of its process
-    /// manager.
+    /// manager; of one domain, or of all.
     ///
     /// # Errors
     /// What the store can yield.
     pub(crate) async fn deadlines(
         &self,
+        domain: Option<&str>,
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<(&'static str, crate::store::Deadline)>, Error> {
         let mut found = Vec::new();
-        for manager in &self.inner.process_managers {
-            let spec = manager.logic.spec();
+        let specs = self.inner.process_managers.iter().map(|manager| manager.logic.spec());
+        for spec in specs.filter(|spec| domain.is_none_or(|domain| domain == spec.domain)) {
             let pending = self.inner.log.store.deadlines(spec.domain, until, limit).await?;
             found.extend(pending.into_iter().map(|deadline| (spec.name, deadline)));
         }

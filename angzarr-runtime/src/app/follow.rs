@@ -123,6 +123,7 @@ impl Following {
         loop {
             let stored = log.store.read_correlated(&self.correlation_id, self.read, limit).await?;
             let full = stored.len() == limit;
+            let answers = log.upcasts.ask(&stored).await;
             let mut books: Vec<Vec<Record>> = Vec::new();
             for record in stored {
                 match books.last_mut().filter(|book| book.last().is_some_and(|last| record.continues(last))) {
@@ -145,7 +146,7 @@ impl Following {
                 };
                 let mut records = Vec::new();
                 for record in book {
-                    log.upcasts.current(record, &mut records)?;
+                    log.upcasts.current(record, &answers, &mut records)?;
                 }
                 self.books.push_back(CausedBook { stream, records });
                 self.read = last;

@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 
 use futures_util::future::BoxFuture;
 use prost_types::Timestamp;
+use tracing::Span;
 use uuid::Uuid;
 
 use super::App;
@@ -68,21 +69,20 @@ impl Import {
 
     async fn run(self) -> Result<Outcome, Error> {
         let owner = self.app.inner.router.find(&self.domain).cloned();
-        let owner = owner.ok_or_else(|| BadBook::UnknownDomain(self.domain.clone()))?;
+        let owner = owner.ok_or_else(|| self.app.inner.router.unknown(&self.domain))?;
         let root = root_id(&self.domain, &self.key).ok_or(BadBook::NoRoot)?;
         if self.records.is_empty() {
             return Err(BadBook::Empty.into());
         }
-        for record in &self.records {
-            owner.check_import(&record.payload)?;
-        }
+        owner.check_import(self.records.iter().map(|record| &record.payload)).await?;
         let request = Request {
             stream: StreamId::new(self.domain, root),
             key: canonical_key(&self.key).into(),
             expected: self.expected,
             idempotency_key: self.idempotency_key,
             work: Work::Import(self.records),
-            trace: Trace { correlation_id: correlation_id(self.correlation_id), cause: None },
+            trace: Trace { correlation_id: correlation_id(self.correlation_id), cause: None, traceparent: None },
+            span: Span::none(),
             source: Source::Client,
             deadline: None,
             occurred_at: None,

@@ -1,5 +1,7 @@
 //! An application: components, their storage, and the way in.
 
+#[cfg(feature = "grpc")]
+mod books;
 mod builder;
 mod consumers;
 #[cfg(any(feature = "grpc", feature = "testing"))]
@@ -8,6 +10,7 @@ mod follow;
 mod import;
 mod query;
 mod read;
+mod sample;
 mod send;
 mod speculate;
 mod view;
@@ -21,6 +24,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+#[cfg(feature = "grpc")]
+pub(crate) use books::Projected;
 pub use builder::AppBuilder;
 pub use consumers::{Cleared, Consumer, ConsumerStatus};
 pub use follow::Following;
@@ -33,10 +38,10 @@ pub use view::{Find, View};
 pub use wait::SyncMode;
 
 use crate::coordinator::consumer::Running;
+#[cfg(feature = "grpc")]
+use crate::coordinator::elsewhere::Routes;
 use crate::coordinator::log::Log;
 use crate::coordinator::outcome::Outcome;
-#[cfg(feature = "grpc")]
-use crate::coordinator::outcome::WaitFailure;
 use crate::coordinator::outgoing::Router;
 use crate::coordinator::process_manager::ProcessManagerCoordinator;
 use crate::coordinator::saga::SagaCoordinator;
@@ -72,6 +77,9 @@ struct Inner {
     open: RwLock<bool>,
     /// How long shutting down waits for consumers.
     drain: Duration,
+    /// What services have described their messages with: an encoded set of files each.
+    #[cfg(feature = "grpc")]
+    descriptors: Vec<bytes::Bytes>,
 }
 
 impl std::fmt::Debug for App {
@@ -172,25 +180,51 @@ impl App {
         self.while_open(self.inner.router.execute(book)).await
     }
 
-    /// Takes a command book, and waits for those whom `sync` names. A book that is stored is no error, whatever becomes of
-    /// the waiting: what went wrong is in the outcome.
+    /// Takes a command book that another process on this log has sent on, be it for one of its consumers.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn execute_routed(&self, book: proto::CommandBook) -> Result<Outcome, Error> {
+        self.while_open(self.inner.router.execute_here(book)).await
+    }
+
+    /// Takes the report of a refusal that another process on this log has sent on.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn compensate_routed(&self, refused: proto::CompensateRequest) -> Result<Outcome, Error> {
+        self.while_open(self.inner.router.compensate_here(refused)).await
+    }
+
+    /// The ways to the owner of a domain, if no component here is that, and something leads there.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn elsewhere(&self, domain: &str) -> Option<Arc<dyn Routes>> {
+        self.inner.router.route(domain).cloned()
+    }
+
+    /// Takes a command book, and waits for those whom `sync` names, not longer than its caller does. A book that is stored
+    /// is no error, whatever becomes of the waiting: what went wrong is in the outcome.
     #[cfg(feature = "grpc")]
     pub(crate) async fn execute_and_wait(
         &self,
         book: proto::CommandBook,
         sync: SyncMode,
         wait: Option<Duration>,
+        until: Option<std::time::Instant>,
     ) -> Result<Outcome, Error> {
         let outcome = self.execute(book).await?;
-        match self.wait(outcome, sync, wait.unwrap_or(crate::error::DEFAULT_WAIT)).await {
+        let wait = wait.unwrap_or(crate::error::DEFAULT_WAIT);
+        let left = until.map(|until| until.saturating_duration_since(std::time::Instant::now()));
+        match self.wait(outcome, sync, left.map_or(wait, |left| left.min(wait))).await {
             Err(Error::NotPassed { consumer, reason, outcome, .. }) => {
                 let mut outcome = *outcome;
-                let (code, position) = ("NOT_PASSED".to_owned(), outcome.position);
-                outcome.failures.push(WaitFailure { component: consumer, position, code, message: reason });
+                outcome.not_passed(consumer, reason);
                 Ok(outcome)
             }
             result => result,
         }
+    }
+
+    /// Whether the aggregate of a domain takes this type as a fact.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn takes_fact(&self, domain: &str, type_name: &str) -> bool {
+        self.inner.router.find(domain).is_some_and(|owner| owner.logic.spec().facts.contains(&type_name))
     }
 
     /// Appends history that was decided elsewhere to the stream of `key` in `domain`. Await it after adding events.
@@ -271,7 +305,6 @@ impl App {
     }
 
     /// For each domain, how many states are warm, and how many bytes they have.
-    #[cfg(feature = "grpc")]
     pub(crate) fn warm(&self) -> Vec<(&'static str, usize, usize)> {
         let aggregates = self.inner.router.aggregates.iter();
         let mut warm: Vec<_> = aggregates

@@ -10,6 +10,7 @@ use crate::coordinator::business::{Request, Work};
 use crate::error::{BadBook, Error};
 use crate::message::{Payload, Query};
 use crate::store::AsOf;
+use crate::telemetry::Traceparent;
 
 /// A query that is answered when this is awaited.
 #[derive(Debug)]
@@ -34,20 +35,28 @@ impl<Q: Query> AskQuery<Q> {
     }
 
     async fn run(self) -> Result<Q::Answer, Error> {
-        Ok(self.app.ask(Q::DOMAIN, &self.key, self.query, self.as_of).await?.decode()?)
+        Ok(self.app.ask(Q::DOMAIN, &self.key, self.query, self.as_of, None).await?.decode()?)
     }
 }
 
 impl App {
     /// Has a query answered by the aggregate of `domain` about the root of `key`.
-    pub(crate) async fn ask(&self, domain: &str, key: &str, query: Payload, as_of: AsOf) -> Result<Payload, Error> {
-        let owner = self.inner.router.find(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_owned()))?;
+    pub(crate) async fn ask(
+        &self,
+        domain: &str,
+        key: &str,
+        query: Payload,
+        as_of: AsOf,
+        traceparent: Option<Traceparent>,
+    ) -> Result<Payload, Error> {
+        let owner = self.inner.router.find(domain).ok_or_else(|| self.inner.router.unknown(domain))?;
         let spec = owner.logic.spec();
         if !spec.queries.contains(&&*query.type_name) {
             let (domain, type_name) = (domain.to_owned(), query.type_name.to_string());
             return Err(BadBook::UnknownQuery { domain, type_name }.into());
         }
-        let request = Request::passing(spec.domain, key, Work::Query(query), owner.now())?;
+        let mut request = Request::passing(spec.domain, key, Work::Query(query), owner.now())?;
+        request.trace.traceparent = traceparent;
         self.while_open(owner.query(request, as_of)).await
     }
 }

@@ -1,5 +1,7 @@
 //! Reading: streams and states as they are or were, conversations, the log.
 
+use uuid::Uuid;
+
 use super::{App, Inner};
 use crate::component::{StateMessage, Stateful};
 use crate::coordinator::log::Stretch;
@@ -9,7 +11,7 @@ use crate::failure::Failure;
 use crate::id::root_id;
 #[cfg(feature = "grpc")]
 use crate::message::Payload;
-use crate::store::{AsOf, Load, Record, StreamId};
+use crate::store::{AsOf, Load, Record, Root, StreamId};
 
 /// A stretch of the log, or of a conversation, with events in their current versions.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,11 +70,14 @@ impl App {
     /// The events among what a load finds.
     pub(crate) async fn stream_events(&self, load: Load) -> Result<Vec<Record>, Error> {
         let log = &self.inner.log;
-        let mut current = Vec::new();
-        for record in log.store.load(load).await?.records.into_iter().filter(|record| record.kind.is_event()) {
-            log.upcasts.current(record, &mut current)?;
-        }
-        Ok(current)
+        let stored = log.store.load(load).await?.records.into_iter();
+        Ok(log.upcasts.all_current(stored.filter(|record| record.kind.is_event()).collect()).await?)
+    }
+
+    /// Where the stream of a load stands as of then.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn next_sequence(&self, load: Load) -> Result<u32, Error> {
+        Ok(self.inner.log.store.load(load).await?.next_sequence)
     }
 
     /// The state of the stream of `key` in `domain` as it was then: what its aggregate or process manager would have
@@ -104,7 +109,7 @@ impl App {
     /// `DOMAIN_UNKNOWN` if no registered aggregate or process manager owns the domain, `SETUP` if its state is of
     /// another type than `S`, `ROOT_EMPTY` without a natural id, and what the store, upcasters and folds can yield.
     pub async fn state<S: StateMessage>(&self, domain: &str, key: &str, as_of: AsOf) -> Result<Option<S>, Error> {
-        let owner = self.inner.owner(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_owned()))?;
+        let owner = self.inner.owner(domain).ok_or_else(|| self.inner.unknown(domain))?;
         // Told whatever the stream holds.
         let (kept, wanted) = (owner.logic.state_type(), S::full_name());
         if kept != wanted {
@@ -130,7 +135,7 @@ impl App {
     #[cfg(feature = "grpc")]
     pub(crate) async fn encoded_state(&self, stream: StreamId, as_of: AsOf) -> Result<Option<Payload>, Error> {
         let domain = &stream.domain;
-        let owner = self.inner.owner(domain).ok_or_else(|| BadBook::UnknownDomain(domain.to_string()))?;
+        let owner = self.inner.owner(domain).ok_or_else(|| self.inner.unknown(domain))?;
         let folded = state::folded_as_of(&self.inner.log, owner.logic, owner.name, stream, as_of).await?;
         if folded.next_sequence == 0 {
             return Ok(None);
@@ -162,7 +167,31 @@ impl App {
     /// What the store and upcasters can yield; a conversation that nobody began is empty.
     pub async fn conversation(&self, correlation_id: &str, after: u64, limit: usize) -> Result<LogSlice, Error> {
         let stored = self.inner.log.store.read_correlated(correlation_id, after, limit).await?;
-        LogSlice::of(self.inner.log.current(stored, |_| true))
+        LogSlice::of(self.inner.log.current(stored).await)
+    }
+
+    /// Up to `limit` roots of a domain that something was recorded under and that are behind `after`, in the order of
+    /// their bytes.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/example.rs"));
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), angzarr_runtime::Error> {
+    /// # let app = example().await?;
+    /// app.send(Open { account: "a".into() }).await?;
+    /// app.send(Deposit { account: "a".into(), amount: 70 }).await?;
+    ///
+    /// let roots = app.roots("accounts", None, 100).await?;
+    /// assert_eq!((&*roots[0].key, roots[0].next_sequence), ("a", 2));
+    /// assert_eq!(app.roots("accounts", Some(roots[0].root), 100).await?, []);
+    /// # app.shutdown().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What the store can yield; a domain that nothing was recorded in has no roots.
+    pub async fn roots(&self, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, Error> {
+        Ok(self.inner.log.store.roots(domain, after, limit).await?)
     }
 
     /// Up to `limit` stored records after position `after`, of all streams.
@@ -170,7 +199,15 @@ impl App {
     /// # Errors
     /// What the store and upcasters can yield.
     pub async fn read_log(&self, after: u64, limit: usize) -> Result<LogSlice, Error> {
-        LogSlice::of(self.inner.log.read(after, limit, |_| true).await?)
+        LogSlice::of(self.inner.log.read(after, limit).await?)
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl App {
+    /// What services have described their messages with: an encoded `google.protobuf.FileDescriptorSet` each.
+    pub(crate) fn descriptors(&self) -> &[bytes::Bytes] {
+        &self.inner.descriptors
     }
 }
 
@@ -186,6 +223,16 @@ struct Owner<'a> {
 }
 
 impl Inner {
+    fn unknown(&self, domain: &str) -> BadBook {
+        let mut bad = self.router.unknown(domain);
+        if let BadBook::UnknownDomain { known, .. } = &mut bad {
+            known.extend(self.process_managers.iter().map(|manager| manager.logic.spec().domain.to_owned()));
+            known.sort_unstable();
+            known.dedup();
+        }
+        bad
+    }
+
     fn owner(&self, domain: &str) -> Option<Owner<'_>> {
         if let Some(aggregate) = self.router.find(domain) {
             return Some(Owner { name: aggregate.logic.spec().name, logic: aggregate.logic.stateful() });

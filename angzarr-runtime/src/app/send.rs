@@ -11,6 +11,7 @@ use crate::coordinator::outcome::Outcome;
 use crate::error::{DEFAULT_WAIT, Error};
 use crate::message::{Command, Fact, Payload};
 use crate::proto;
+use crate::telemetry::{Traceparent, traceparent_text};
 
 /// A book of one page, and for whom to wait once it is stored.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ struct Sending {
     cover: proto::Cover,
     page: proto::CommandPage,
     idempotency_key: String,
+    traceparent: Option<Traceparent>,
     sync: SyncMode,
     timeout: Option<Duration>,
 }
@@ -27,7 +29,8 @@ impl Sending {
     fn new(app: App, domain: &str, key: String, payload: &Payload) -> Self {
         let cover = proto::Cover { domain: domain.to_owned(), key, ..proto::Cover::default() };
         let page = proto::CommandPage { command: Some(payload.to_any()), ..proto::CommandPage::default() };
-        Self { app, cover, page, idempotency_key: String::new(), sync: SyncMode::None, timeout: None }
+        let (idempotency_key, traceparent) = (String::new(), None);
+        Self { app, cover, page, idempotency_key, traceparent, sync: SyncMode::None, timeout: None }
     }
 
     async fn run(self) -> Result<Outcome, Error> {
@@ -35,6 +38,7 @@ impl Sending {
             cover: Some(self.cover),
             pages: vec![self.page],
             idempotency_key: self.idempotency_key,
+            traceparent: traceparent_text(self.traceparent),
             // A timeout beyond the end of time is none.
             deadline: self.timeout.and_then(|timeout| SystemTime::now().checked_add(timeout)).map(Into::into),
             ..proto::CommandBook::default()
@@ -69,6 +73,13 @@ impl SendCommand {
     /// Joins a conversation; without it a new one begins.
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
         self.0.cover.correlation_id = id.into();
+        self
+    }
+
+    /// Goes on from here in a distributed trace; without it, from where the present span is, if spans are collected for
+    /// OpenTelemetry.
+    pub fn traceparent(mut self, traceparent: Traceparent) -> Self {
+        self.0.traceparent = Some(traceparent);
         self
     }
 
@@ -114,6 +125,13 @@ impl RecordFact {
     /// Joins a conversation; without it a new one begins.
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
         self.0.cover.correlation_id = id.into();
+        self
+    }
+
+    /// Goes on from here in a distributed trace; without it, from where the present span is, if spans are collected for
+    /// OpenTelemetry.
+    pub fn traceparent(mut self, traceparent: Traceparent) -> Self {
+        self.0.traceparent = Some(traceparent);
         self
     }
 

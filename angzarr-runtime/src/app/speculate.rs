@@ -37,7 +37,7 @@ impl SpeculateCommand {
 
     async fn run(self) -> Result<Speculation, Error> {
         let owner = self.app.inner.router.find(self.domain);
-        let owner = owner.ok_or_else(|| BadBook::UnknownDomain(self.domain.to_owned()))?;
+        let owner = owner.ok_or_else(|| self.app.inner.router.unknown(self.domain))?;
         if !owner.logic.spec().commands.contains(&&*self.command.type_name) {
             let (domain, type_name) = (self.domain.to_owned(), self.command.type_name.to_string());
             return Err(BadBook::UnknownCommand { domain, type_name }.into());

@@ -28,7 +28,7 @@ pub use state::{Encoding, SnapshotSpec, State, StateMessage, Stateful};
 pub use upcast::{EventField, Held, HeldType, Unnamed, assert_upcast, decoded, unfilled, upcast};
 #[cfg(feature = "grpc")]
 pub(crate) use upcast::{copied, is_encoding};
-pub use upcaster::{Check, UpcasterLogic, UpcasterSpec, upcaster};
+pub use upcaster::{Answer, Check, Hooks, UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;
 use crate::message::{Event, Fact, Payload};

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use super::{Registration, StoredNames};
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
@@ -34,7 +36,24 @@ pub trait UpcasterLogic: Send + Sync {
     /// # Errors
     /// The event does not decode, or the hook fails.
     fn upcast(&self, event: &Payload) -> Result<Vec<Emission>, Failure>;
+
+    /// Those of its steps that a service makes, if any.
+    fn hooks(&self) -> Option<&dyn Hooks> {
+        None
+    }
 }
+
+/// Steps of an upcaster that a service makes, which has to be asked.
+pub trait Hooks: Send + Sync {
+    /// Whether the step of this type is one of them.
+    fn make(&self, type_name: &str) -> bool;
+
+    /// One step for each of these events: its successors, or why there are none.
+    fn ask(&self, events: Vec<Payload>) -> BoxFuture<'_, Vec<Answer>>;
+}
+
+/// What a service makes of an event.
+pub type Answer = (Payload, Result<Vec<Payload>, Failure>);
 
 type Upcast<T> = fn(&T, &Payload) -> Result<Vec<Emission>, Failure>;
 

@@ -18,7 +18,7 @@ pub use mistake::{ConfigError, Mistake};
 
 use crate::component::DeliveryOverride;
 use crate::store::Storage;
-use crate::transport::{Address, FactToken, Limits};
+use crate::transport::{Address, FactToken, Limits, Routes};
 
 /// How the sidecar is to run.
 #[derive(Clone, Debug)]
@@ -34,10 +34,14 @@ pub struct Config {
     pub aggregates: Aggregates,
     /// How events reach consumers, by full name, as far as it differs from what the services say.
     pub delivery: BTreeMap<String, DeliveryOverride>,
+    /// Which processes on the same log own other domains.
+    pub routes: Routes,
     /// How long ending may take.
     pub drain: Drain,
     /// What callers may ask for at a time.
     pub limits: Limits,
+    /// Who is told what happens within it.
+    pub telemetry: Telemetry,
     /// How the log is written.
     pub log: LogFormat,
 }
@@ -60,6 +64,15 @@ pub struct Drain {
     pub calls: Duration,
     /// After these, for consumers to reach the end of the log.
     pub consumers: Duration,
+}
+
+/// Who is told what happens within the sidecar.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry {
+    /// Where Prometheus may read the metrics.
+    pub prometheus: Option<Address>,
+    /// URL of a collector of OpenTelemetry.
+    pub otlp: Option<String>,
 }
 
 /// How lines of the log look.

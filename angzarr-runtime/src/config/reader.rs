@@ -10,7 +10,7 @@ use super::keys::{self, Unsaid};
 use super::value::Parsed;
 use super::variables::{BadVariable, expanded, is_mask, masked, unmasked};
 use super::{Config, Mistake};
-use crate::nearest::nearest;
+use crate::nearest::meant;
 
 /// Reads the text of a file; all mistakes come at once, by place.
 pub(super) fn read(text: &str, variables: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<Mistake>> {
@@ -42,6 +42,10 @@ pub(super) struct Section<'n, 'i> {
 impl<'n, 'i> Section<'n, 'i> {
     pub(super) fn get(&self, name: &str) -> Option<&'n MarkedYaml<'i>> {
         self.entries.get(name).copied()
+    }
+
+    pub(super) fn place(&self) -> Marker {
+        self.place
     }
 }
 
@@ -91,10 +95,7 @@ impl Reader<'_> {
 
     fn unknown_key(&mut self, path: &str, name: &str, place: Marker) {
         let message = format!("unknown key{}", shown(name));
-        let help = match nearest(name, keys::of(path).map(|(known, _)| known)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("here may stand {}", listed(path)),
-        };
+        let help = meant(name, keys::of(path).map(|(known, _)| known), || format!("here may stand {}", listed(path)));
         self.wrong(place, "CONFIG_KEY_UNKNOWN", message, help);
     }
 

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use saphyr::{MarkedYaml, YamlData};
 
 use super::reader::{Reader, Section, is_null, plain, shown};
-use super::{Aggregates, Config, Drain, LogFormat, value};
+use super::{Aggregates, Config, Drain, LogFormat, Telemetry, value};
 use crate::component::DeliveryOverride;
-use crate::nearest::nearest;
+use crate::nearest::meant;
 use crate::store::Storage;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::store::StoreError;
-use crate::transport::{Address, FactToken, Limits};
+use crate::transport::{Address, FactToken, Limits, Routes};
 
 /// Kinds that the design knows. Which of them this program has is asked in [`Reader::storage`].
 const STORAGE_TYPES: &[&str] = &["memory", "sqlite", "postgres", "redis", "eventstoredb", "immudb"];
@@ -27,8 +27,10 @@ impl Reader<'_> {
         let listen = self.listen(root, services.as_deref().unwrap_or_default());
         let aggregates = self.aggregates(root);
         let delivery = self.delivery(root);
+        let routes = self.routes(root);
         let drain = self.drain(root);
         let limits = self.limits(root);
+        let telemetry = self.telemetry(root, listen.as_ref(), services.as_deref().unwrap_or_default());
         let log = self.log(root);
         Some(Config {
             storage: storage?,
@@ -36,8 +38,10 @@ impl Reader<'_> {
             listen: listen?,
             aggregates: aggregates?,
             delivery,
+            routes,
             drain: drain?,
             limits: limits?,
+            telemetry,
             log: log?,
         })
     }
@@ -121,10 +125,7 @@ impl Reader<'_> {
             let message = format!("the type{kind_shown} is not built into this release");
             self.wrong(place, "CONFIG_NOT_BUILT_IN", message, "");
         } else {
-            let help = match nearest(kind, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", known.join(", ")),
-            };
+            let help = meant(kind, known.iter().copied(), || format!("there are {}", known.join(", ")));
             self.wrong(place, "CONFIG_VALUE_INVALID", format!("unknown type{kind_shown}"), help);
         }
     }
@@ -216,6 +217,41 @@ impl Reader<'_> {
         all
     }
 
+    fn routes(&mut self, root: &Section<'_, '_>) -> Routes {
+        let section = self.within(root, "routes");
+        let mut routes = Routes::new();
+        for (domain, address) in self.route_addresses(&section) {
+            routes = routes.address(domain, address);
+        }
+        if let Some(pattern) = self.value(&section, "pattern", value::pattern) {
+            routes = routes.pattern(pattern);
+        }
+        let said = routes.clone();
+        self.value(&section, "token", |text| {
+            let token = value::secret(text)?;
+            said.clone().token(&token).map_err(|_| "expected a secret of visible ASCII characters".to_owned())
+        })
+        .unwrap_or(routes)
+    }
+
+    fn route_addresses(&mut self, section: &Section<'_, '_>) -> Vec<(String, Address)> {
+        let Some(node) = section.get("addresses").filter(|node| !is_null(node)) else { return Vec::new() };
+        let YamlData::Mapping(domains) = &node.data else {
+            let message = "expected a mapping from domains to addresses, like { stock: 127.0.0.1:50052 }";
+            self.wrong(node.span.start, "CONFIG_VALUE_INVALID", message, "");
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for (domain, address) in domains {
+            let Some(name) = plain(domain).filter(|name| !name.is_empty()) else {
+                self.wrong(domain.span.start, "CONFIG_VALUE_INVALID", "expected a domain", "");
+                continue;
+            };
+            found.extend(self.parsed(address, value::address).map(|address| (name.into_owned(), address)));
+        }
+        found
+    }
+
     fn drain(&mut self, root: &Section<'_, '_>) -> Option<Drain> {
         let section = self.within(root, "drain");
         let notice = self.value(&section, "notice", value::duration);
@@ -230,6 +266,30 @@ impl Reader<'_> {
         let calls = self.value(&section, "calls", value::count);
         let streams = self.value(&section, "streams", value::count);
         Some(Limits { message_size: message_size?, calls: calls?, streams: streams? })
+    }
+
+    fn telemetry(&mut self, root: &Section<'_, '_>, listen: Option<&Address>, services: &[Address]) -> Telemetry {
+        let section = self.within(root, "telemetry");
+        let prometheus = self.section("telemetry.prometheus", section.get("prometheus"), section.place());
+        let address = self.value(&prometheus, "address", value::address);
+        let insecure = self.value(&prometheus, "insecure", value::flag);
+        if let (Some(address), Some(insecure), Some(node)) = (&address, insecure, prometheus.get("address")) {
+            if !insecure && !is_local(address) {
+                let help = "listen on loopback or a Unix socket, or say `insecure: true`";
+                let message = "whoever reaches this address reads the metrics, and nothing is encrypted";
+                self.wrong(node.span.start, "CONFIG_INSECURE", message, help);
+            }
+            if Some(address) == listen || services.contains(address) {
+                self.wrong(node.span.start, "CONFIG_VALUE_INVALID", "this is somebody else's address", "");
+            }
+        }
+        let otlp = self.section("telemetry.otlp", section.get("otlp"), section.place());
+        let endpoint = self.value(&otlp, "endpoint", value::collector);
+        if let Some(node) = otlp.get("endpoint").filter(|_| cfg!(not(feature = "otel"))) {
+            let message = "the export by OTLP is not built into this release";
+            self.wrong(node.span.start, "CONFIG_NOT_BUILT_IN", message, "build it with the feature `otel`");
+        }
+        Telemetry { prometheus: address, otlp: endpoint }
     }
 
     fn log(&mut self, root: &Section<'_, '_>) -> Option<LogFormat> {

@@ -49,6 +49,7 @@ delivery:
   shop.orders.v1.app.Fulfilment: { attempts: 9 }
 drain: { notice: 5s, calls: 1s, consumers: 500ms }
 limits: { message_size: 512KiB, calls: 7, streams: 8 }
+telemetry: { prometheus: { address: 0.0.0.0:9464, insecure: true } }
 log: { format: json }
 ";
     let variables = [("FOLDER", "/var/lib/orders"), ("TOKEN", "0123456789abcdef")];
@@ -69,6 +70,8 @@ log: { format: json }
         Drain { notice: Duration::from_secs(5), calls: Duration::from_secs(1), consumers: Duration::from_millis(500) };
     assert_eq!(config.drain, drain);
     assert_eq!(config.limits, Limits { message_size: 512 << 10, calls: 7, streams: 8 });
+    assert_eq!(config.telemetry.prometheus, Some(Address::Tcp("0.0.0.0:9464".into())));
+    assert_eq!(config.telemetry.otlp, None);
     assert_eq!(config.log, LogFormat::Json);
     // Whatever is written out of it, the secret is not.
     assert!(!format!("{config:?}").contains("0123456789abcdef"));
@@ -193,6 +196,38 @@ fn what_is_no_configuration_is_told_with_its_place() {
 }
 
 #[test]
+fn metrics_are_read_on_the_machine_unless_it_is_said() {
+    let shown = |text: &str| parsed(&format!("{LEAST}telemetry: {{ prometheus: {{ {text} }} }}\n"), &[]);
+    for address in ["127.0.0.1:9464", "unix:/run/metrics.sock"] {
+        let config = shown(&format!("address: {address}")).unwrap();
+        assert_eq!(config.telemetry.prometheus.unwrap().to_string(), address);
+    }
+    assert_eq!(shown("").unwrap().telemetry.prometheus, None);
+    assert!(shown("address: 0.0.0.0:9464").unwrap_err().to_string().starts_with("error[CONFIG_INSECURE]"));
+    assert!(shown("address: 0.0.0.0:9464, insecure: true").is_ok());
+    let taken = shown("address: 127.0.0.1:50050").unwrap_err().to_string();
+    assert!(taken.contains("somebody else's"), "{taken}");
+}
+
+#[test]
+fn a_collector_is_told_where_it_is_built_in() {
+    let told = |endpoint: &str| parsed(&format!("{LEAST}telemetry: {{ otlp: {{ endpoint: \"{endpoint}\" }} }}\n"), &[]);
+    for endpoint in ["http://127.0.0.1:4317", "https://collector.observability.svc:4317"] {
+        match told(endpoint) {
+            Ok(config) => {
+                assert_eq!(config.telemetry.otlp.as_deref(), Some(endpoint).filter(|_| cfg!(feature = "otel")));
+            }
+            Err(error) => assert!(cfg!(not(feature = "otel")) && error.to_string().contains("CONFIG_NOT_BUILT_IN")),
+        }
+    }
+    for endpoint in ["", "127.0.0.1:4317", "http://", "http://a", "ftp://a:1", "http://user:pass@a:1", "http://unix:/a"]
+    {
+        let error = told(endpoint).unwrap_err().to_string();
+        assert!(error.contains("expected a URL"), "{endpoint}: {error}");
+    }
+}
+
+#[test]
 fn who_listens_beyond_the_machine_has_to_say_so() {
     for address in ["127.0.0.1:1", "127.9.9.9:1", "localhost:1", "\"[::1]:1\"", "unix:/run/a.sock"] {
         let text = format!("{LEAST}listen: {{ address: {address} }}\n");
@@ -215,7 +250,10 @@ fn no_mistake_shows_a_secret() {
             None => format!("{path}: \"{{}}\"\n"),
             Some(("services[]", name)) => format!("services: [{{ {name}: \"{{}}\" }}]\n"),
             Some(("delivery.*", name)) => format!("delivery: {{ a: {{ {name}: \"{{}}\" }} }}\n"),
-            Some((section, name)) => format!("{section}: {{ {name}: \"{{}}\" }}\n"),
+            Some((section, name)) => match section.split_once('.') {
+                Some((outer, inner)) => format!("{outer}: {{ {inner}: {{ {name}: \"{{}}\" }} }}\n"),
+                None => format!("{section}: {{ {name}: \"{{}}\" }}\n"),
+            },
         };
         for (text, variables) in [
             (written.replace("{}", SECRET), vec![]),
@@ -241,6 +279,32 @@ fn a_connection_string_is_kept_and_not_shown() {
     assert!(!format!("{config:?}").contains("hunter2"));
     let found = parsed(&text, &[("DATABASE_URL", "memory")]).unwrap_err().to_string();
     assert!(found.contains("does not begin with `postgres://`"), "{found}");
+}
+
+#[test]
+fn routes_are_named_or_made_by_a_pattern() {
+    let config = parsed(LEAST, &[]).unwrap();
+    assert!(config.routes.is_empty());
+    let text = format!(
+        "{LEAST}routes: {{ addresses: {{ stock: \"127.0.0.1:50052\" }}, pattern: \"angzarr-{{domain}}:50050\", token: ${{TOKEN}} }}\n"
+    );
+    let config = parsed(&text, &[("TOKEN", "0123456789abcdef")]).unwrap();
+    let shown = format!("{:?}", config.routes);
+    assert!(shown.contains("127.0.0.1:50052") && shown.contains("angzarr-{domain}:50050"), "{shown}");
+    assert!(!shown.contains("0123456789abcdef"));
+    let text =
+        format!("{LEAST}routes:\n  addresses: {{ stock: here }}\n  pattern: angzarr:50050\n  token: short\n  to: x\n");
+    let found = wrong(&text);
+    for expected in [
+        "4:22\n",
+        "expected an address with `{domain}` in it, like angzarr-{domain}:50050",
+        "expected a secret of at least 16 characters",
+        "unknown key `to`",
+    ] {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    let found = wrong(&format!("{LEAST}routes: {{ addresses: [stock] }}\n"));
+    assert!(found.contains("expected a mapping from domains to addresses"), "{found}");
 }
 
 #[cfg(feature = "postgres")]

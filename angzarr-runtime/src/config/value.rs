@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::component::OnFailure;
-use crate::transport::Address;
+use crate::transport::{Address, Pattern};
 
 use super::LogFormat;
 
@@ -46,6 +46,18 @@ pub(super) fn secret(text: &str) -> Parsed<String> {
 
 pub(super) fn address(text: &str) -> Parsed<Address> {
     text.parse().map_err(|_| "expected an address, like 127.0.0.1:50051 or unix:/run/shop.sock".to_owned())
+}
+
+pub(super) fn pattern(text: &str) -> Parsed<Pattern> {
+    text.parse().map_err(|_| "expected an address with `{domain}` in it, like angzarr-{domain}:50050".to_owned())
+}
+
+/// The URL of a collector. Nobody has to say by it who he is, so it holds no secret.
+pub(super) fn collector(text: &str) -> Parsed<String> {
+    let place = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let good = place
+        .is_some_and(|place| place.parse::<Address>().is_ok() && !place.starts_with("unix:") && !place.contains('@'));
+    if good { Ok(text.to_owned()) } else { Err("expected a URL, like http://127.0.0.1:4317".to_owned()) }
 }
 
 /// How many, at least one.

@@ -6,6 +6,7 @@ use super::upcast::Upcasts;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{Record, Store};
+use crate::telemetry::measure::Measuring;
 use crate::time::Clock;
 
 /// Store, upcasters and clock together.
@@ -14,6 +15,8 @@ pub(crate) struct Log {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) upcasts: Upcasts,
     pub(crate) clock: Clock,
+    /// Whether whoever works on it measures that.
+    pub(crate) measuring: Measuring,
 }
 
 /// A stretch of the log in current versions.
@@ -26,23 +29,19 @@ pub(crate) struct Stretch {
 }
 
 impl Log {
-    /// Reads on. What `relevant` leaves out is not upcast either, so that it cannot fail whoever does not want it.
-    pub(crate) async fn read(
-        &self,
-        after: u64,
-        limit: usize,
-        relevant: impl Fn(&Record) -> bool,
-    ) -> Result<Stretch, Error> {
-        Ok(self.current(self.store.read(after, limit).await?, relevant))
+    /// Reads on.
+    pub(crate) async fn read(&self, after: u64, limit: usize) -> Result<Stretch, Error> {
+        Ok(self.current(self.store.read(after, limit).await?).await)
     }
 
     /// The same, of what has been read.
-    pub(crate) fn current(&self, stored: Vec<Record>, relevant: impl Fn(&Record) -> bool) -> Stretch {
+    pub(crate) async fn current(&self, stored: Vec<Record>) -> Stretch {
+        let answers = self.upcasts.ask(&stored).await;
         let reaches = stored.last().map(|record| record.position);
         let mut records = Vec::with_capacity(stored.len());
-        for record in stored.into_iter().filter(relevant) {
+        for record in stored {
             let position = record.position;
-            if let Err(failure) = self.upcasts.current(record, &mut records) {
+            if let Err(failure) = self.upcasts.current(record, &answers, &mut records) {
                 return Stretch { records, reaches: Some(position - 1), broken: Some((position, failure)) };
             }
         }

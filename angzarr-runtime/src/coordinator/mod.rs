@@ -5,6 +5,7 @@
 
 pub(crate) mod business;
 pub(crate) mod consumer;
+pub(crate) mod elsewhere;
 pub(crate) mod log;
 pub(crate) mod outcome;
 pub(crate) mod outgoing;

@@ -22,6 +22,15 @@ pub struct Outcome {
     pub failures: Vec<WaitFailure>,
 }
 
+#[cfg(feature = "grpc")]
+impl Outcome {
+    /// Adds that a consumer was waited for in vain.
+    pub(crate) fn not_passed(&mut self, consumer: String, reason: String) {
+        let code = "NOT_PASSED".to_owned();
+        self.failures.push(WaitFailure { component: consumer, position: self.position, code, message: reason });
+    }
+}
+
 /// A book that a command led to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CausedBook {

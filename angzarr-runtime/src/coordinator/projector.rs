@@ -4,10 +4,9 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use tracing::Instrument;
 use uuid::Uuid;
 
-use super::consumer::{Build, Consumer, Lane};
+use super::consumer::{Build, Consumer, ConsumerKind, Lane};
 use super::outgoing::context;
 use super::rows::{Found, Rows, parts};
 use super::{guarded_async, guarded_until};
@@ -17,6 +16,8 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Lease, Record, Store, StoreError};
 use crate::tables::{Holding, Mark, Slot};
+use crate::telemetry::measure::Durations;
+use crate::telemetry::span::{self, component_span};
 use crate::view::{Key, Owner, Shape, Taken, ViewStore, Writer};
 
 /// So many changes are written out and freed sooner than another thread wakes up.
@@ -35,6 +36,7 @@ pub(crate) struct ProjectorCoordinator {
     view: Option<View>,
     /// Its own tables, if it keeps no view. None before the first lease.
     holding: Mutex<Option<Arc<Holding>>>,
+    durations: Durations,
 }
 
 struct View {
@@ -68,12 +70,18 @@ impl ProjectorCoordinator {
             committing: Arc::default(),
             built: Mutex::default(),
         });
-        Self { logic, store, views, delivery, view, holding: Mutex::default() }
+        Self { logic, store, views, delivery, view, holding: Mutex::default(), durations: Durations::default() }
+    }
+
+    /// The same, measured.
+    pub(crate) fn measured(self, durations: Durations) -> Self {
+        Self { durations, ..self }
     }
 
     /// The same projector, for the version of the view that is built.
     fn beside(&self, token: u64, taken: Taken) -> Self {
-        let built = Self::new(self.logic.clone(), self.store.clone(), self.views.clone(), self.delivery);
+        let built = Self::new(self.logic.clone(), self.store.clone(), self.views.clone(), self.delivery)
+            .measured(self.durations.clone());
         if let Some(view) = &built.view {
             *view.lock() = Some(Rows::new(Writer { token, version: taken.version }, taken.checkpoint, taken.empty));
         }
@@ -83,6 +91,19 @@ impl ProjectorCoordinator {
     fn holding(&self) -> Result<Arc<Holding>, StoreError> {
         let holding = self.holding.lock().unwrap_or_else(PoisonError::into_inner).clone();
         holding.ok_or_else(|| StoreError::LeaseLost { consumer: self.name().to_owned() })
+    }
+
+    /// Handles an event; what it leaves in tables of the projector's own is marked.
+    async fn observed(&self, event: &Record, lane: Lane, mark: Mark) -> Result<(), Error> {
+        let span = component_span!("projector.handle", self.name(), event.stream, event.trace);
+        span::go_on(&span, event.trace.traceparent);
+        let handling = async {
+            match &self.view {
+                Some(view) => self.change(view, event, lane).await,
+                None => self.handle(event, lane.event, mark).await,
+            }
+        };
+        self.durations.measure(span, handling).await
     }
 
     /// Handles an event in a transaction, if the handler wants one.
@@ -237,8 +258,8 @@ impl Consumer for ProjectorCoordinator {
         self.logic.spec().subscriptions
     }
 
-    fn is_projector(&self) -> bool {
-        true
+    fn kind(&self) -> ConsumerKind {
+        ConsumerKind::Projector
     }
 
     /// The row: the one that the handler's key names, or that of the natural id of the event's root.
@@ -265,22 +286,11 @@ impl Consumer for ProjectorCoordinator {
     }
 
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
-        let span = tracing::info_span!("projector.handle", projector = self.name(), correlation_id = %event.trace.correlation_id);
-        async {
-            match &self.view {
-                Some(view) => self.change(view, event, lane).await,
-                None => self.handle(event, lane.event, Mark::UntilPassed).await,
-            }
-        }
-        .instrument(span)
-        .await
+        self.observed(event, lane, Mark::UntilPassed).await
     }
 
     async fn replay(&self, event: &Record, lane: Lane) -> Result<(), Error> {
-        match &self.view {
-            Some(_) => self.react(event, lane).await,
-            None => self.handle(event, lane.event, Mark::UntilUnparked).await,
-        }
+        self.observed(event, lane, Mark::UntilUnparked).await
     }
 
     async fn parked(&self, lease: &Lease, events: &[EventRef]) -> Result<(), StoreError> {
@@ -487,7 +497,7 @@ mod tests {
             payload: Payload { type_name: "Said".into(), value: Bytes::from(says) },
             created_at: Timestamp::default(),
             occurred_at: None,
-            trace: Trace { correlation_id: "talk".into(), cause: None },
+            trace: Trace { correlation_id: "talk".into(), cause: None, traceparent: None },
         }
     }
 

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use prost_types::Timestamp;
 use tracing::Instrument;
-use uuid::Uuid;
 
-use super::business::{Request, Source, Work};
-use super::consumer::{Consumer, Lane, of_stream};
+use super::consumer::{Consumer, ConsumerKind, Lane, of_stream};
 use super::guarded_async;
-use super::outgoing::{Router, cause, command_book, context, trigger};
-use crate::component::{Arrival, Decoded, Delivery, Input, SagaLogic, Subscription};
+use super::outgoing::{Router, cause, command_book, context, orchestration, trigger};
+use crate::component::{Arrival, Decoded, Delivery, SagaLogic, Subscription};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::{Purpose, consumer_key};
 use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
-use crate::store::{Record, Store, Trace};
+use crate::store::{Record, Store};
+use crate::telemetry::measure::Durations;
+use crate::telemetry::span::{self, component_span};
+use crate::telemetry::traceparent_text;
 
 /// The coordinator of one saga.
 pub(crate) struct SagaCoordinator {
@@ -26,6 +26,7 @@ pub(crate) struct SagaCoordinator {
     pub(crate) router: Arc<Router>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) delivery: Delivery,
+    pub(crate) durations: Durations,
 }
 
 #[async_trait]
@@ -38,8 +39,8 @@ impl Consumer for SagaCoordinator {
         self.logic.spec().subscriptions
     }
 
-    fn is_projector(&self) -> bool {
-        false
+    fn kind(&self) -> ConsumerKind {
+        ConsumerKind::Saga
     }
 
     fn lane(&self, event: &Record) -> Result<Lane, Failure> {
@@ -51,9 +52,9 @@ impl Consumer for SagaCoordinator {
     }
 
     async fn react(&self, event: &Record, lane: Lane) -> Result<(), Error> {
-        let span =
-            tracing::info_span!("saga.orchestrate", saga = self.name(), correlation_id = %event.trace.correlation_id);
-        async {
+        let span = component_span!("saga.orchestrate", self.name(), event.stream, event.trace);
+        span::go_on(&span, event.trace.traceparent);
+        let reacting = async {
             let mut done = Ok(());
             for (index, outgoing) in (0..).zip(self.decide(event, lane.event).await?) {
                 match self.send(event, index, outgoing).await {
@@ -63,9 +64,8 @@ impl Consumer for SagaCoordinator {
                 }
             }
             done
-        }
-        .instrument(span)
-        .await
+        };
+        self.durations.measure(span, reacting).await
     }
 
     async fn compensate(&self, event: &Record) -> Result<(), Error> {
@@ -120,7 +120,8 @@ impl SagaCoordinator {
 
     async fn send(&self, event: &Record, index: u32, outgoing: Outgoing) -> Result<(), Error> {
         let command = outgoing.payload.clone();
-        match self.router.execute(self.book(event, index, outgoing)).await {
+        let executing = async { self.router.execute(self.book(event, index, outgoing)).await };
+        match executing.instrument(orchestration(self.name(), event)).await {
             Ok(_) => Ok(()),
             Err(Error::Rejected(rejection)) => self.report(event, index, command, rejection).await,
             Err(error) => Err(error),
@@ -129,14 +130,7 @@ impl SagaCoordinator {
 
     /// Reports a refusal to the aggregate whose event led to the command.
     async fn report(&self, event: &Record, index: u32, command: Payload, rejection: Rejection) -> Result<(), Error> {
-        let source = self.router.find(&event.stream.domain);
-        let source = source.filter(|found| found.logic.spec().compensations.contains(&&*command.type_name));
-        let Some(source) = source else {
-            return Err(Error::Uncompensated { command: command.type_name.to_string(), rejection });
-        };
-        let arrived = source.now();
-        let request = compensation(self.name(), event, index, command, rejection, arrived);
-        source.execute(request).await.map(drop)
+        self.router.compensate(compensation(self.name(), event, index, command, rejection)).await
     }
 }
 
@@ -147,20 +141,20 @@ fn compensation(
     index: u32,
     command: Payload,
     rejection: Rejection,
-    arrived: Timestamp,
-) -> Request {
+) -> proto::CompensateRequest {
     let key = consumer_key(Purpose::Compensation, trigger(saga, event), index);
-    Request {
-        stream: event.stream.clone(),
-        key: event.key.clone(),
-        expected: None,
-        idempotency_key: Some(key.to_string()),
-        work: Work::Decide(vec![Input::Refusal { command, rejection }]),
-        trace: Trace { correlation_id: event.trace.correlation_id.clone(), cause: Some(Arc::new(cause(saga, event))) },
-        source: Source::Consumer { recorded_at: event.created_at },
-        deadline: None,
-        occurred_at: None,
-        arrived,
-        seed: Uuid::nil(),
+    proto::CompensateRequest {
+        cover: Some(proto::Cover {
+            root: Some(event.stream.root.into()),
+            domain: event.stream.domain.to_string(),
+            correlation_id: event.trace.correlation_id.to_string(),
+            key: event.key.to_string(),
+            tenant: String::new(),
+        }),
+        idempotency_key: key.to_string(),
+        origin: Some(proto::Origin { cause: Some((&cause(saga, event)).into()), recorded_at: Some(event.created_at) }),
+        command: Some(command.to_any()),
+        rejection: Some(rejection.into()),
+        traceparent: traceparent_text(span::current(event.trace.traceparent)),
     }
 }

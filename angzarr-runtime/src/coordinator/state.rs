@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::guarded;
 use super::log::Log;
+use super::upcast::Answers;
 use crate::component::{State, Stateful};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -82,7 +83,8 @@ async fn find(log: &Log, logic: &dyn Stateful, component: &str, mut load: Load) 
         };
         let completed = loaded.records.iter().any(completes);
         let mut folded = Folded { state, next_sequence: loaded.next_sequence, snapshot_next, completed };
-        fold_stored(log, logic, component, loaded, &mut folded)?;
+        let answers = log.upcasts.ask(&loaded.records).await;
+        fold_stored(log, logic, component, (loaded, &answers), &mut folded)?;
         return Ok(Found::State(folded));
     }
 }
@@ -97,12 +99,12 @@ fn fold_stored(
     log: &Log,
     logic: &dyn Stateful,
     component: &str,
-    loaded: Loaded,
+    (loaded, answers): (Loaded, &Answers),
     folded: &mut Folded,
 ) -> Result<(), Failure> {
     let mut current = Vec::new();
     for record in loaded.records.into_iter().filter(|record| record.kind.is_event()) {
-        log.upcasts.current(record, &mut current)?;
+        log.upcasts.current(record, answers, &mut current)?;
         for record in current.drain(..) {
             fold(logic, component, &mut folded.state, &record.payload).map_err(|failure| at(&record, &failure))?;
         }

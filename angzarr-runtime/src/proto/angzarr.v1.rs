@@ -366,13 +366,15 @@ impl ::prost::Name for Refusal {
         "type.googleapis.com/angzarr.v1.Refusal".into()
     }
 }
-/// What a projector returned for the events that were waited for.
+/// What a projector made of the events that were waited for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Projection {
     #[prost(string, tag = "1")]
     pub projector: ::prost::alloc::string::String,
+    /// Of the last of them that belongs to the row.
     #[prost(uint64, tag = "2")]
     pub position: u64,
+    /// As it is now, when later events may be in it, too; absent if there is none.
     #[prost(message, optional, tag = "3")]
     pub row: ::core::option::Option<::prost_types::Any>,
 }
@@ -420,8 +422,12 @@ pub struct CommandResponse {
     pub duplicate: bool,
     #[prost(uint64, tag = "13")]
     pub position: u64,
+    /// Full names of the consumers that are done with it.
     #[prost(string, repeated, tag = "14")]
     pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Full names of those that were waited for in vain.
+    #[prost(string, repeated, tag = "15")]
+    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for CommandResponse {
     const NAME: &'static str = "CommandResponse";
@@ -613,6 +619,12 @@ impl ::prost::Name for EventReference {
 pub struct ListParksRequest {
     #[prost(string, tag = "1")]
     pub consumer: ::prost::alloc::string::String,
+    /// Those behind this lane, if it is not empty.
+    #[prost(string, tag = "2")]
+    pub after: ::prost::alloc::string::String,
+    /// 100 if it is 0, and no more than 1,000.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
 }
 impl ::prost::Name for ListParksRequest {
     const NAME: &'static str = "ListParksRequest";
@@ -626,6 +638,7 @@ impl ::prost::Name for ListParksRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListParksResponse {
+    /// In the order of their lanes.
     #[prost(message, repeated, tag = "1")]
     pub parks: ::prost::alloc::vec::Vec<Park>,
 }
@@ -778,7 +791,7 @@ pub struct ListDeadLettersRequest {
     /// Those behind this one.
     #[prost(message, optional, tag = "2")]
     pub after: ::core::option::Option<EventReference>,
-    /// 100 if it is 0.
+    /// 100 if it is 0, and no more than 1,000.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
 }
@@ -859,14 +872,17 @@ impl ::prost::Name for RemoveDeadLetterResponse {
         "type.googleapis.com/angzarr.v1.RemoveDeadLetterResponse".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDeadlinesRequest {
     /// Those that are due by then; all, if it is absent.
     #[prost(message, optional, tag = "1")]
     pub until: ::core::option::Option<::prost_types::Timestamp>,
-    /// 100 if it is 0.
+    /// 100 if it is 0, and no more than 1,000.
     #[prost(uint32, tag = "2")]
     pub limit: u32,
+    /// Only those of this process manager's domain, if it is not empty.
+    #[prost(string, tag = "3")]
+    pub domain: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ListDeadlinesRequest {
     const NAME: &'static str = "ListDeadlinesRequest";
@@ -934,6 +950,9 @@ impl ::prost::Name for ListViewsRequest {
 pub struct ListViewsResponse {
     #[prost(message, repeated, tag = "1")]
     pub views: ::prost::alloc::vec::Vec<ViewStatus>,
+    /// The last position of the log.
+    #[prost(uint64, tag = "2")]
+    pub head: u64,
 }
 impl ::prost::Name for ListViewsResponse {
     const NAME: &'static str = "ListViewsResponse";
@@ -1050,6 +1069,34 @@ impl ::prost::Name for WarmStates {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.WarmStates".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDescriptorsRequest {}
+impl ::prost::Name for GetDescriptorsRequest {
+    const NAME: &'static str = "GetDescriptorsRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetDescriptorsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetDescriptorsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDescriptorsResponse {
+    /// One encoded google.protobuf.FileDescriptorSet for each service, with everything that it imports.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub file_descriptor_sets: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+impl ::prost::Name for GetDescriptorsResponse {
+    const NAME: &'static str = "GetDescriptorsResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetDescriptorsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetDescriptorsResponse".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1275,6 +1322,9 @@ pub struct HandlerDescription {
     /// Of upcasts that need no user code: where the fields of the new version come from.
     #[prost(message, optional, tag = "8")]
     pub upcast: ::core::option::Option<UpcastDescription>,
+    /// Whether it yields any number of messages, and not exactly one.
+    #[prost(bool, tag = "9")]
+    pub streams: bool,
 }
 /// Nested message and enum types in `HandlerDescription`.
 pub mod handler_description {
@@ -1495,7 +1545,7 @@ impl ::prost::Name for DescribeRequest {
 pub struct DescribeResponse {
     #[prost(message, optional, tag = "1")]
     pub description: ::core::option::Option<Description>,
-    /// Of this start of the service: 16 random bytes.
+    /// Of this start of the service: 16 random bytes. Every answer tells it.
     #[prost(bytes = "bytes", tag = "2")]
     pub service_epoch: ::prost::bytes::Bytes,
 }
@@ -1524,6 +1574,10 @@ pub struct Context {
     /// 16 bytes: the n-th new id, counted from 0, is the UUIDv5 of the text `id/n` in this namespace.
     #[prost(bytes = "bytes", tag = "4")]
     pub id_seed: ::prost::bytes::Bytes,
+    /// Where this is in a distributed trace: the header of the W3C, for what the handler calls. Empty if it is in none. The call
+    /// that carries it has it as metadata, too.
+    #[prost(string, tag = "5")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 impl ::prost::Name for Context {
     const NAME: &'static str = "Context";
@@ -1800,6 +1854,8 @@ impl ::prost::Name for SagaHandleRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SagaHandleResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "saga_handle_response::Outcome", tags = "10, 12")]
     pub outcome: ::core::option::Option<saga_handle_response::Outcome>,
 }
@@ -1848,6 +1904,8 @@ impl ::prost::Name for ProjectorHandleRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProjectorHandleResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "projector_handle_response::Outcome", tags = "10, 11, 12")]
     pub outcome: ::core::option::Option<projector_handle_response::Outcome>,
 }
@@ -1994,6 +2052,8 @@ impl ::prost::Name for UpcastRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpcastResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
     #[prost(oneof = "upcast_response::Outcome", tags = "10, 12")]
     pub outcome: ::core::option::Option<upcast_response::Outcome>,
 }
@@ -2018,6 +2078,41 @@ impl ::prost::Name for UpcastResponse {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpcastAllRequest {
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub events: ::prost::alloc::vec::Vec<::prost_types::Any>,
+}
+impl ::prost::Name for UpcastAllRequest {
+    const NAME: &'static str = "UpcastAllRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.UpcastAllRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.UpcastAllRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpcastAllResponse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub service_epoch: ::prost::bytes::Bytes,
+    /// One for each event, in their order.
+    #[prost(message, repeated, tag = "2")]
+    pub answers: ::prost::alloc::vec::Vec<UpcastResponse>,
+}
+impl ::prost::Name for UpcastAllResponse {
+    const NAME: &'static str = "UpcastAllResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.UpcastAllResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.UpcastAllResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HandleSyncRequest {
     #[prost(message, optional, tag = "1")]
     pub command: ::core::option::Option<CommandBook>,
@@ -2035,6 +2130,149 @@ impl ::prost::Name for HandleSyncRequest {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.HandleSyncRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandleBookResponse {
+    /// Of the book's last record.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// Full names of those that listen to any of its events.
+    #[prost(string, repeated, tag = "2")]
+    pub components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for HandleBookResponse {
+    const NAME: &'static str = "HandleBookResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleBookSyncRequest {
+    /// Found in the log by its cover and its position; from its first sequence on, if it has a next one.
+    #[prost(message, optional, tag = "1")]
+    pub book: ::core::option::Option<EventBook>,
+    /// Full name of the one to wait for; empty: all of this kind.
+    #[prost(string, tag = "2")]
+    pub component: ::prost::alloc::string::String,
+    /// How long to wait; 30 seconds if absent.
+    #[prost(message, optional, tag = "3")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for HandleBookSyncRequest {
+    const NAME: &'static str = "HandleBookSyncRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookSyncRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookSyncRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleBookSyncResponse {
+    /// Of the book's last record.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// Of projectors with a view: the rows that its events belong to, as they are now.
+    #[prost(message, repeated, tag = "2")]
+    pub projections: ::prost::alloc::vec::Vec<Projection>,
+    /// Of sagas: what their commands led to. Of process managers: their steps, and what the commands of those led to.
+    #[prost(message, repeated, tag = "3")]
+    pub caused: ::prost::alloc::vec::Vec<EventBook>,
+    #[prost(message, repeated, tag = "4")]
+    pub failures: ::prost::alloc::vec::Vec<WaitFailure>,
+    /// Full names of those that are done.
+    #[prost(string, repeated, tag = "5")]
+    pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Of those that are not.
+    #[prost(string, repeated, tag = "6")]
+    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for HandleBookSyncResponse {
+    const NAME: &'static str = "HandleBookSyncResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookSyncResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookSyncResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CompensateRequest {
+    /// The stream of the event.
+    #[prost(message, optional, tag = "1")]
+    pub cover: ::core::option::Option<Cover>,
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub origin: ::core::option::Option<Origin>,
+    /// What was refused, and why.
+    #[prost(message, optional, tag = "4")]
+    pub command: ::core::option::Option<::prost_types::Any>,
+    #[prost(message, optional, tag = "5")]
+    pub rejection: ::core::option::Option<Rejection>,
+    #[prost(string, tag = "6")]
+    pub traceparent: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CompensateRequest {
+    const NAME: &'static str = "CompensateRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.CompensateRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.CompensateRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AwaitRequest {
+    /// Events in current versions.
+    #[prost(message, repeated, tag = "1")]
+    pub books: ::prost::alloc::vec::Vec<EventBook>,
+    /// Whether projectors are waited for, or all consumers.
+    #[prost(enumeration = "SyncMode", tag = "2")]
+    pub sync_mode: i32,
+    #[prost(message, optional, tag = "3")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for AwaitRequest {
+    const NAME: &'static str = "AwaitRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.AwaitRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.AwaitRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AwaitResponse {
+    /// Full names of those that are done.
+    #[prost(string, repeated, tag = "1")]
+    pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Full names of those that are not.
+    #[prost(string, repeated, tag = "2")]
+    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub failures: ::prost::alloc::vec::Vec<WaitFailure>,
+    /// Why waiting ended early; none if all are done.
+    #[prost(message, optional, tag = "4")]
+    pub ended: ::core::option::Option<WaitFailure>,
+}
+impl ::prost::Name for AwaitResponse {
+    const NAME: &'static str = "AwaitResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.AwaitResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.AwaitResponse".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2080,6 +2318,12 @@ pub struct StreamQuery {
     /// The first sequence that is wanted.
     #[prost(uint32, tag = "2")]
     pub first_sequence: u32,
+    /// Only events with these sequences; all, if there are none.
+    #[prost(uint32, repeated, tag = "3")]
+    pub sequences: ::prost::alloc::vec::Vec<u32>,
+    /// So many records at most, bookkeeping included, as far as whole records go; 1,000 if it is 0, and no more than 10,000.
+    #[prost(uint32, tag = "4")]
+    pub limit: u32,
     #[prost(oneof = "stream_query::AsOf", tags = "10, 11")]
     pub as_of: ::core::option::Option<stream_query::AsOf>,
 }
@@ -2103,6 +2347,91 @@ impl ::prost::Name for StreamQuery {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.StreamQuery".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetEventBooksRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub streams: ::prost::alloc::vec::Vec<StreamQuery>,
+}
+impl ::prost::Name for GetEventBooksRequest {
+    const NAME: &'static str = "GetEventBooksRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetEventBooksRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetEventBooksRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConversationRequest {
+    #[prost(string, tag = "1")]
+    pub correlation_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetConversationRequest {
+    const NAME: &'static str = "GetConversationRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.GetConversationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.GetConversationRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRootsRequest {
+    #[prost(string, tag = "1")]
+    pub domain: ::prost::alloc::string::String,
+    /// Those behind this one.
+    #[prost(message, optional, tag = "2")]
+    pub after: ::core::option::Option<Uuid>,
+    /// 100 if it is 0.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
+}
+impl ::prost::Name for ListRootsRequest {
+    const NAME: &'static str = "ListRootsRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListRootsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListRootsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRootsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub roots: ::prost::alloc::vec::Vec<Root>,
+}
+impl ::prost::Name for ListRootsResponse {
+    const NAME: &'static str = "ListRootsResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.ListRootsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.ListRootsResponse".into()
+    }
+}
+/// A stream that holds something.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Root {
+    /// Its domain, root and natural id.
+    #[prost(message, optional, tag = "1")]
+    pub cover: ::core::option::Option<Cover>,
+    #[prost(uint32, tag = "2")]
+    pub next_sequence: u32,
+}
+impl ::prost::Name for Root {
+    const NAME: &'static str = "Root";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.Root".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.Root".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2132,6 +2461,9 @@ pub struct SubscribeRequest {
     /// Only events of these domains; all, if there are none.
     #[prost(string, repeated, tag = "3")]
     pub domains: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Only events of this stream, if it is there: by its root or its natural id.
+    #[prost(message, optional, tag = "4")]
+    pub stream: ::core::option::Option<Cover>,
 }
 impl ::prost::Name for SubscribeRequest {
     const NAME: &'static str = "SubscribeRequest";

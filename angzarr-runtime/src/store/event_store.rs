@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use prost_types::Timestamp;
 use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::{Appended, Deadline, Load, Loaded, NewBook, Record, Snapshot, StoreError, StreamId};
+use super::{Appended, Deadline, Load, Loaded, NewBook, Record, Root, Snapshot, StoreError, StreamId};
 
 /// Append-only streams in one log. Its contract stands at [`Store`](super::Store).
 #[async_trait]
@@ -34,6 +35,9 @@ pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
 
     /// The same, of the records with one correlation id.
     async fn read_correlated(&self, correlation_id: &str, after: u64, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// Up to `limit` roots of a domain that hold records and are behind `after`, in the order of their bytes.
+    async fn roots(&self, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, StoreError>;
 
     /// The highest position; 0 if the log is empty.
     async fn head(&self) -> Result<u64, StoreError>;

@@ -26,8 +26,8 @@ pub use error::StoreError;
 pub use event_store::EventStore;
 pub use order::{Answer, Order, OrderState, OrderStep, Pause, Refusal, TakenOrder};
 pub use record::{
-    Appended, AsOf, Cause, Deadline, Due, Load, Loaded, NewBook, NewRecord, Record, RecordKind, Snapshot, StreamId,
-    Trace,
+    Appended, AsOf, Cause, Deadline, Due, Load, Loaded, NewBook, NewRecord, Record, RecordKind, Root, Snapshot,
+    StreamId, Trace,
 };
 pub use storage::{Opened, Storage};
 

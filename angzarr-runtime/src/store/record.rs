@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::message::Payload;
+use crate::telemetry::Traceparent;
 
 /// One stream: a root in a domain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,17 @@ impl StreamId {
     pub fn new(domain: impl Into<Arc<str>>, root: Uuid) -> Self {
         Self { domain: domain.into(), root }
     }
+}
+
+/// One of the roots of a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The root.
+    pub root: Uuid,
+    /// Its natural id.
+    pub key: Arc<str>,
+    /// How many records its stream holds, which is its next sequence; at least 1.
+    pub next_sequence: u32,
 }
 
 /// What a record is; the numbers are those of `angzarr.v1.EventPage.Kind`, and stored.
@@ -79,6 +91,8 @@ pub struct Trace {
     pub correlation_id: Arc<str>,
     /// What led to it; none for a client's command.
     pub cause: Option<Arc<Cause>>,
+    /// Where it was in a distributed trace, if it was in one.
+    pub traceparent: Option<Traceparent>,
 }
 
 /// A stored record.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Messages, shown, unfit};
 use crate::component::{Component, Registration};
-use crate::coordinator::upcast::Upcasts;
+use crate::coordinator::upcast::{Answers, Upcasts};
 use crate::failure::Failure;
 use crate::message::{Event, Payload};
 
@@ -52,7 +52,7 @@ impl UpcasterTest {
     /// Has an old event read.
     #[must_use = "say what comes of it"]
     pub fn when<E: Event>(mut self, old: E) -> Self {
-        self.current = self.upcasts.read_as(self.domain, &Payload::event(&old));
+        self.current = self.upcasts.read_as(self.domain, &Payload::event(&old), &Answers::default());
         self
     }
 

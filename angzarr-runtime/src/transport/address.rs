@@ -29,6 +29,12 @@ pub enum Address {
 #[error("`{0}` is no address; one is like 127.0.0.1:50051, or unix:/run/shop.sock")]
 pub struct BadAddress(String);
 
+impl BadAddress {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl FromStr for Address {
     type Err = BadAddress;
 

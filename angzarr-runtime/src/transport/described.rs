@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
+use prost::Message;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
+use uuid::Uuid;
 
 use crate::failure::Failure;
+use crate::id::ANGZARR;
 use crate::proto;
 
 /// The components and messages of a service.
@@ -12,7 +15,8 @@ use crate::proto;
 pub struct Described {
     pub(super) pool: DescriptorPool,
     /// The descriptors as they came.
-    pub(super) descriptors: bytes::Bytes,
+    pub(crate) descriptors: bytes::Bytes,
+    fingerprint: Uuid,
     pub(super) components: Vec<proto::ComponentDescription>,
     messages: HashMap<String, proto::MessageDescription>,
 }
@@ -23,11 +27,17 @@ impl Described {
     /// # Errors
     /// `SERVICE_ANSWER_INVALID` if its descriptors are none.
     pub(super) fn new(description: proto::Description) -> Result<Self, Failure> {
+        let fingerprint = fingerprint(&description);
         let proto::Description { components, messages, descriptors } = description;
         let pool = DescriptorPool::decode(descriptors.clone())
             .map_err(|error| invalid(format!("its descriptors cannot be read: {error}")))?;
         let messages = messages.into_iter().map(|message| (message.name.clone(), message)).collect();
-        Ok(Self { pool, descriptors, components, messages })
+        Ok(Self { pool, descriptors, fingerprint, components, messages })
+    }
+
+    /// Whether this is what was described.
+    pub(super) fn is(&self, description: &proto::Description) -> bool {
+        self.fingerprint == fingerprint(description)
     }
 
     /// The descriptor of a message.
@@ -44,6 +54,10 @@ impl Described {
     pub(super) fn stored_as(&self, name: &str) -> &[String] {
         self.messages.get(name).map(|message| message.stored_as.as_slice()).unwrap_or_default()
     }
+}
+
+fn fingerprint(description: &proto::Description) -> Uuid {
+    Uuid::new_v5(&ANGZARR, &description.encode_to_vec())
 }
 
 /// The failure of a service whose answer makes no sense.

@@ -7,12 +7,21 @@ mod api;
 mod described;
 mod message;
 mod remote;
+mod routes;
+#[cfg(feature = "sidecar")]
+mod scrape;
 mod service;
 pub mod services;
 mod status;
 
+/// The metadata that says where in a distributed trace a call is made.
+const TRACEPARENT: &str = "traceparent";
+
 pub use address::{Address, BadAddress};
 pub use api::{Api, FactToken, Limits};
 pub use described::Described;
-pub use remote::Remote;
+pub use remote::{Connection, Remote};
+pub use routes::{Pattern, Routes};
+#[cfg(feature = "sidecar")]
+pub use scrape::Scrape;
 pub use service::Service;

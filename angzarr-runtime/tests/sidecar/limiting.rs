@@ -28,6 +28,9 @@ async fn larger_messages_are_refused() {
     for rpc in [
         "angzarr.v1.BusinessCoordinator/Handle",
         "angzarr.v1.CommandGateway/ExecuteStream",
+        "angzarr.v1.ProjectorCoordinator/HandleSync",
+        "angzarr.v1.SagaCoordinator/HandleSync",
+        "angzarr.v1.ProcessManagerCoordinator/HandleSync",
         "angzarr.v1.EventQuery/GetState",
         "angzarr.v1.Admin/PauseConsumer",
     ] {
@@ -37,4 +40,17 @@ async fn larger_messages_are_refused() {
         let answer = head(&mut stream);
         assert!(answer.contains("grpc-status: 11\r\n"), "{rpc}: {answer}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_watch_the_health_are_limited_by_themselves() {
+    let place = Place::new();
+    let _service = place.serve();
+    let _sidecar = serving(&place, "limits: { streams: 1 }").await;
+    let (_one, answer) = call(&place, "grpc.health.v1.Health/Watch");
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
+    let (_other, answer) = call(&place, "grpc.health.v1.Health/Watch");
+    assert!(answer.contains("grpc-status: 8\r\n"), "{answer}");
+    let (_subscription, answer) = call(&place, "angzarr.v1.EventQuery/Subscribe");
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("grpc-status"), "{answer}");
 }

@@ -6,10 +6,15 @@
 #![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
 
 mod calling;
+#[cfg(feature = "otel")]
+mod collector;
 mod ending;
+#[cfg(feature = "otel")]
+mod exporting;
 mod limiting;
 mod listening;
 mod process;
 mod ready;
 mod refusing;
+mod scraping;
 mod waiting;

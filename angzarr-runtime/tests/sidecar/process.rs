@@ -51,9 +51,16 @@ impl Place {
 
     /// Starts a sidecar with this configuration.
     pub(crate) fn start(&self, more: &str) -> Sidecar {
+        self.start_with(more, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_with(&self, more: &str, variables: &[(&str, &str)]) -> Sidecar {
         let file = self.configure(more);
         let log = self.path("stderr");
-        let child = sidecar().arg("--config").arg(file).stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let mut sidecar = sidecar();
+        sidecar.envs(variables.iter().copied());
+        let child = sidecar.arg("--config").arg(file).stderr(File::create(&log).unwrap()).spawn().unwrap();
         Sidecar { child, log }
     }
 }

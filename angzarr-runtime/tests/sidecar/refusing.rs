@@ -75,6 +75,7 @@ async fn an_address_that_is_taken_ends_with_1() {
     let mut sidecar = place.start(&format!("listen: {{ address: {address} }}"));
     assert_eq!(sidecar.ends().await, Some(1));
     assert!(sidecar.log().contains(&format!("cannot serve at {address}")), "{}", sidecar.log());
+    assert!(!sidecar.log().contains("serving"), "{}", sidecar.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

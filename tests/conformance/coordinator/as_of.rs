@@ -79,7 +79,7 @@ async fn append(store: &dyn Store, seconds: i64, event: &impl Event) {
         records: vec![NewRecord { kind: RecordKind::Event, payload, occurred_at: None, due: None }],
         cleared: Vec::new(),
         created_at: Timestamp { seconds, nanos: 0 },
-        trace: Trace { correlation_id: "clocks".into(), cause: None },
+        trace: Trace { correlation_id: "clocks".into(), cause: None, traceparent: None },
     };
     store.append(book).await.unwrap();
 }

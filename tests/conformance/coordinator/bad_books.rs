@@ -126,7 +126,7 @@ pub(super) async fn smuggle(backend: &impl Backend, type_name: &'static str, val
         records: vec![record],
         cleared: Vec::new(),
         created_at: Timestamp::default(),
-        trace: Trace { correlation_id: "talk".into(), cause: None },
+        trace: Trace { correlation_id: "talk".into(), cause: None, traceparent: None },
     };
     beneath(backend, async |opened| opened.store.append(book).await.unwrap()).await;
 }

@@ -104,7 +104,7 @@ pub(super) async fn once_ids_and_time_follow_from_the_cause(backend: impl Backen
     let id = |n| Uuid::new_v5(&decision, format!("id/{n}").as_bytes()).to_string();
     assert_eq!(received.ids, [id(0), id(1)]);
     assert_eq!(received.at, Some(sent.created_at));
-    assert_eq!((received.from.as_str(), received.amount), ("a", 30));
+    assert_eq!((received.sender.as_str(), received.amount), ("a", 30));
 }
 
 pub(super) async fn once_refusals_are_recorded_and_compensated(backend: impl Backend) {

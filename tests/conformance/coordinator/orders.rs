@@ -376,7 +376,7 @@ impl Turnovers {
             records: vec![record.clone(), record],
             cleared: Vec::new(),
             created_at: angzarr_runtime::prost_types::Timestamp::default(),
-            trace: Trace { correlation_id: "talk".into(), cause: None },
+            trace: Trace { correlation_id: "talk".into(), cause: None, traceparent: None },
         };
         backend.open().await.store.append(book).await.unwrap();
     }

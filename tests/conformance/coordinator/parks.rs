@@ -262,7 +262,7 @@ pub(super) async fn refusals_without_compensation_become_dead_letters(backend: i
 
 /// A book as a consumer far down a chain would send it.
 fn deep(depth: u32) -> proto::CommandBook {
-    let receive = Receive { account: "b".into(), from: "a".into(), amount: 1 };
+    let receive = Receive { account: "b".into(), sender: "a".into(), amount: 1 };
     proto::CommandBook {
         cover: Some(proto::Cover { domain: "accounts".into(), key: "b".into(), ..Default::default() }),
         pages: vec![proto::CommandPage { command: Some(Payload::command(&receive).to_any()), ..Default::default() }],
@@ -302,7 +302,11 @@ pub(super) async fn chains_that_never_end_end_in_a_park(backend: impl Backend) {
         }],
         cleared: Vec::new(),
         created_at: record.created_at,
-        trace: angzarr_runtime::store::Trace { correlation_id: "talk".into(), cause: Some(std::sync::Arc::new(cause)) },
+        trace: angzarr_runtime::store::Trace {
+            correlation_id: "talk".into(),
+            cause: Some(std::sync::Arc::new(cause)),
+            traceparent: None,
+        },
     };
     let appended = opened.store.append(book).await.unwrap();
     let position = appended.records[0].position;

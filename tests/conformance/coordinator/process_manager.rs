@@ -38,7 +38,7 @@ fn probe(event: &Record) -> NewBook {
         records: Vec::new(),
         cleared: Vec::new(),
         created_at: event.created_at,
-        trace: Trace { correlation_id: "probe".into(), cause: None },
+        trace: Trace { correlation_id: "probe".into(), cause: None, traceparent: None },
     }
 }
 

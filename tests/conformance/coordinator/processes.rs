@@ -224,7 +224,7 @@ async fn can_write(opened: &Opened) -> bool {
         records: Vec::new(),
         cleared: Vec::new(),
         created_at: Timestamp::default(),
-        trace: Trace { correlation_id: "probe".into(), cause: None },
+        trace: Trace { correlation_id: "probe".into(), cause: None, traceparent: None },
     };
     let shape = shape("probe");
     let owner = Owner { log: opened.store.log_id(), shape: &shape };

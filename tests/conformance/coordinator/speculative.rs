@@ -64,7 +64,7 @@ pub(super) async fn speculative_reactions_send_nothing(backend: impl Backend) {
     app.drained().await.unwrap();
     let before = log(&app).await;
 
-    let receive = Receive { account: "b".into(), from: "a".into(), amount: 30 };
+    let receive = Receive { account: "b".into(), sender: "a".into(), amount: 30 };
     assert_eq!(app.speculate_saga(TRANSFERS, &sent).await.unwrap(), [outgoing(&receive)]);
 
     // The watch has seen one withdrawal by now; a second one would freeze the account.

@@ -1,6 +1,7 @@
 //! Law 10.
 
 use angzarr_runtime::store::{Cause, Record, RecordKind};
+use angzarr_runtime::telemetry::Traceparent;
 use angzarr_tests::Faults;
 use angzarr_tests::bank::v1::{Deposit, Transfer, Withdraw};
 
@@ -15,6 +16,10 @@ fn caused_by(event: &Record, component: &str) -> Cause {
 
 fn cause(record: &Record) -> &Cause {
     record.trace.cause.as_deref().unwrap()
+}
+
+fn traceparent() -> Traceparent {
+    Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap()
 }
 
 pub(super) async fn trace_starts_with_the_client(backend: impl Backend) {
@@ -34,7 +39,8 @@ pub(super) async fn trace_follows_a_saga(backend: impl Backend) {
     open(&app, "a", 100).await;
     open(&app, "b", 0).await;
     let transfer = |to: &str| app.send(Transfer { account: "a".into(), to: to.into(), amount: 10 });
-    let sent = transfer("b").correlation_id("talk-1").await.unwrap().events.remove(0);
+    let traced = transfer("b").traceparent(traceparent()).correlation_id("talk-1");
+    let sent = traced.await.unwrap().events.remove(0);
     let lost = transfer("nobody").correlation_id("talk-2").await.unwrap().events.remove(0);
     app.drained().await.unwrap();
     let all = log(&app).await;
@@ -42,6 +48,8 @@ pub(super) async fn trace_follows_a_saga(backend: impl Backend) {
     let received = *of(&all, "accounts", "b").last().unwrap();
     assert_eq!(names([received]), ["TransferReceived"]);
     assert_eq!((&*received.trace.correlation_id, cause(received)), ("talk-1", &caused_by(&sent, TRANSFERS)));
+    // Nobody collects spans, so it is handed on as it came.
+    assert_eq!([&sent, received].map(|record| record.trace.traceparent), [Some(traceparent()); 2]);
 
     let refusal = of(&all, "accounts", "nobody")[0];
     assert_eq!(refusal.kind, RecordKind::Refusal);
@@ -57,7 +65,7 @@ pub(super) async fn trace_follows_a_process(backend: impl Backend) {
     let withdraw = || app.send(Withdraw { account: "a".into(), amount: 1 });
     let first = withdraw().correlation_id("talk-1").await.unwrap().events.remove(0);
     app.drained().await.unwrap();
-    let second = withdraw().correlation_id("talk-2").await.unwrap().events.remove(0);
+    let second = withdraw().traceparent(traceparent()).correlation_id("talk-2").await.unwrap().events.remove(0);
     app.drained().await.unwrap();
     let all = log(&app).await;
     let steps = of(&all, "watches", "a");
@@ -65,9 +73,11 @@ pub(super) async fn trace_follows_a_process(backend: impl Backend) {
     assert_eq!(steps.len(), expected.len());
     for (step, (talk, event)) in steps.into_iter().zip(expected) {
         assert_eq!((&*step.trace.correlation_id, cause(step)), (talk, &caused_by(event, WATCH)));
+        assert_eq!(step.trace.traceparent, event.trace.traceparent);
     }
     for key in ["a", "a/card"] {
         let last = *of(&all, "accounts", key).last().unwrap();
         assert_eq!((&*last.trace.correlation_id, cause(last)), ("talk-2", &caused_by(&second, WATCH)), "{key}");
+        assert_eq!(last.trace.traceparent, Some(traceparent()), "{key}");
     }
 }

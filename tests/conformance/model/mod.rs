@@ -233,7 +233,7 @@ async fn append(opened: &Opened, request: &Request, amount: u64) -> Answer {
         records: vec![NewRecord { kind: RecordKind::Event, payload, occurred_at: None, due: None }],
         cleared: Vec::new(),
         created_at: Timestamp::default(),
-        trace: Trace { correlation_id: "foreign".into(), cause: None },
+        trace: Trace { correlation_id: "foreign".into(), cause: None, traceparent: None },
     };
     match opened.store.append(book).await {
         Ok(appended) => noted(&appended.records, appended.duplicate),

@@ -12,7 +12,7 @@ use crate::backend::Backend;
 const TALKS: [&str; 9] = ["talk", "talk ", "Talk", "tal", "", "Gespräch", "Gespra\u{308}ch", "🦀", "t%"];
 
 fn about(talk: &str, book: NewBook) -> NewBook {
-    NewBook { trace: Trace { correlation_id: talk.into(), cause: None }, ..book }
+    NewBook { trace: Trace { correlation_id: talk.into(), cause: None, traceparent: None }, ..book }
 }
 
 pub(super) async fn correlated_records_come_in_the_order_of_the_log(backend: impl Backend) {

@@ -8,6 +8,7 @@ use angzarr_runtime::store::{
     Attempt, Cause, Due, EventRef, Load, NewBook, NewDeadLetter, NewParked, NewRecord, RecordKind, Snapshot,
     StoreError, Trace,
 };
+use angzarr_runtime::telemetry::Traceparent;
 use uuid::Uuid;
 
 use super::{book, keyed, lease, record, stream, whole};
@@ -63,6 +64,8 @@ pub(super) async fn reopened_log_holds_what_was_acknowledged(backend: impl Backe
         due: None,
         occurred_at: (index % 2 == 0).then_some(before_1970),
     });
+    let traceparent = Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    assert!(traceparent.is_some());
     let full = NewBook {
         stream: stream(),
         key: "日本/\\'\"; DROP TABLE records; --".into(),
@@ -70,7 +73,7 @@ pub(super) async fn reopened_log_holds_what_was_acknowledged(backend: impl Backe
         records: records.collect(),
         cleared: Vec::new(),
         created_at: Timestamp { seconds: 1_700_000_000, nanos: 999_999_000 },
-        trace: Trace { correlation_id: "Gespräch 🦀".into(), cause: Some(Arc::new(cause)) },
+        trace: Trace { correlation_id: "Gespräch 🦀".into(), cause: Some(Arc::new(cause)), traceparent },
         expected: Some(0),
     };
     let plain = book(&stream(), &["a"]);
@@ -100,7 +103,7 @@ pub(super) async fn texts_with_the_character_zero_are_kept(backend: impl Backend
     let (one, other) = (stream(), stream());
     let said = |text: &str, book: NewBook| NewBook {
         key: format!("{text}key").into(),
-        trace: Trace { correlation_id: text.into(), cause: None },
+        trace: Trace { correlation_id: text.into(), cause: None, traceparent: None },
         ..keyed(text, book)
     };
     let texts = ["\0", "\0\0", "a\0b", "a\0c", "a", "a\0", "\u{1}", "\u{1}0", "\\0"];

@@ -13,6 +13,7 @@ mod leases;
 mod orders;
 mod parks;
 mod processes;
+mod roots;
 mod snapshots;
 mod streams;
 mod watching;
@@ -41,6 +42,7 @@ use leases::*;
 use orders::*;
 use parks::*;
 use processes::*;
+use roots::*;
 use snapshots::*;
 use streams::*;
 use watching::*;
@@ -115,6 +117,8 @@ cases! {
         correlated_records_come_in_the_order_of_the_log,
         correlated_records_are_paged_from_any_position,
         correlated_records_grow_at_the_end,
+        roots_of_a_domain_come_in_order,
+        roots_without_records_are_none,
         watching_tells_own_appends_at_once,
         watching_never_runs_ahead_nor_goes_back,
         large_books_beyond_the_limit_are_refused,
@@ -159,7 +163,7 @@ pub(crate) fn book(stream: &StreamId, texts: &[&str]) -> NewBook {
         records: texts.iter().map(|text| record(text)).collect(),
         cleared: Vec::new(),
         created_at: Timestamp { seconds: 1_700_000_000, nanos: 5_000 },
-        trace: Trace { correlation_id: "talk".into(), cause: None },
+        trace: Trace { correlation_id: "talk".into(), cause: None, traceparent: None },
     }
 }
 

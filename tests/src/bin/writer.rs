@@ -179,7 +179,7 @@ fn book(root: Uuid, records: usize) -> NewBook {
         records: (0..records).map(record).collect(),
         cleared: Vec::new(),
         created_at: Timestamp::default(),
-        trace: Trace { correlation_id: "written".into(), cause: None },
+        trace: Trace { correlation_id: "written".into(), cause: None, traceparent: None },
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use angzarr_runtime::prost_types::Timestamp;
 use angzarr_runtime::store::{
     Acquired, Appended, Beat, ConsumerStore, DeadLetter, Deadline, EventRef, EventStore, Lease, Load, Loaded, NewBook,
-    NewDeadLetter, NewParked, Order, OrderState, OrderStep, Park, Parked, Pause, Record, Snapshot, Store, StoreError,
-    StreamId, TakenOrder,
+    NewDeadLetter, NewParked, Order, OrderState, OrderStep, Park, Parked, Pause, Record, Root, Snapshot, Store,
+    StoreError, StreamId, TakenOrder,
 };
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -58,6 +58,11 @@ impl EventStore for FaultyStore {
     async fn read_correlated(&self, correlation_id: &str, after: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
         let _working = self.faults.alive().await?;
         self.inner.read_correlated(correlation_id, after, limit).await
+    }
+
+    async fn roots(&self, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, StoreError> {
+        let _working = self.faults.alive().await?;
+        self.inner.roots(domain, after, limit).await
     }
 
     async fn head(&self) -> Result<u64, StoreError> {

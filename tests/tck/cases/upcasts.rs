@@ -31,7 +31,7 @@ async fn stored(place: &mut Place, key: &str, events: Vec<Payload>) {
         records: events.into_iter().map(record).collect(),
         cleared: Vec::new(),
         created_at: SystemTime::now().into(),
-        trace: Trace { correlation_id: "before".into(), cause: None },
+        trace: Trace { correlation_id: "before".into(), cause: None, traceparent: None },
     };
     opened.store.append(book).await.unwrap();
     opened.store.close().await.unwrap();

@@ -1,10 +1,10 @@
-//! Names of types, methods and packages that other languages cannot tell apart, or cannot use. Fields are told apart by
-//! protobuf itself, and what Rust makes of names is seen when Rust is generated.
+//! Names of types, methods, fields and packages that other languages cannot tell apart, or cannot use. Fields are told apart
+//! by protobuf itself, and what Rust makes of names is seen when Rust is generated.
 
 use std::collections::BTreeMap;
 
 use crate::ir::{Component, Model};
-use crate::languages::{LANGUAGES, Language, Packages};
+use crate::languages::{Fields, LANGUAGES, Language, Packages};
 use crate::names::{fold_method, last_segment};
 use crate::{Diagnostic, Diagnostics, Span, codes};
 
@@ -22,6 +22,12 @@ pub(super) fn clashes(model: &Model, found: &mut Diagnostics) {
             let last = last_segment(name);
             if language.keywords.contains(&last) {
                 keywords.entry((format!("`{name}`"), last, language.name)).or_insert(span);
+            }
+        }
+        for message in model.messages.iter().filter(|one| one.generate && language.fields == Fields::Names) {
+            for field in message.fields.iter().filter(|field| language.keywords.contains(&field.name.as_str())) {
+                let named = format!("field `{}` of `{}`", field.name, message.name.0);
+                keywords.entry((named, field.name.as_str(), language.name)).or_insert(field.span);
             }
         }
     }

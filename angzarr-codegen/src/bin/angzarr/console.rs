@@ -15,11 +15,12 @@ use clap::ValueEnum;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
-    /// Mistakes in the input, changes that break what is stored, or files that are not up to date; warnings are none.
+    /// Mistakes in the input, changes that break what is stored, files that are not up to date, or a sidecar that refuses;
+    /// warnings are none.
     Findings = 1,
     /// Wrong usage, as clap has it too.
     Usage = 2,
-    /// Files that cannot be read or written, or nothing to compare with.
+    /// Files that cannot be read or written, nothing to compare with, or no sidecar to be reached.
     Io = 3,
     /// A mistake of Angzarr itself.
     Internal = 4,
@@ -29,9 +30,9 @@ pub(crate) enum Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done; warnings do not count
-  1  mistakes in the input, changes that break what is stored, or files that are not up to date
+  1  mistakes in the input, changes that break what is stored, files that are not up to date, or a sidecar that refuses
   2  wrong usage
-  3  a file cannot be read or written, or there is nothing to compare with
+  3  a file cannot be read or written, there is nothing to compare with, or no sidecar can be reached
   4  a mistake of angzarr itself";
 
 /// What only a mistake of Angzarr itself can cause, and what is none in the protos.
@@ -174,6 +175,26 @@ pub(crate) fn project_error(error: &ProjectError) -> Exit {
         ProjectError::Findings(reports) => findings(reports),
         ProjectError::Io { path, .. } => unusable_file(error, path),
     }
+}
+
+/// Prints why a program that was asked to do something does not.
+#[cfg(feature = "operate")]
+pub(crate) fn refused(failure: &Failure) -> Exit {
+    fail(failure);
+    Exit::Findings
+}
+
+/// Prints why a program cannot be asked to do anything.
+#[cfg(feature = "operate")]
+pub(crate) fn unreachable(failure: &Failure) -> Exit {
+    fail(failure);
+    Exit::Io
+}
+
+/// Whether nobody reads standard output any more, or nothing can be written to it: [`end`] tells which.
+#[cfg(feature = "operate")]
+pub(crate) fn is_lost() -> bool {
+    LOST.get().is_some()
 }
 
 fn fail(failure: &Failure) {

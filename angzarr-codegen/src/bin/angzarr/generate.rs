@@ -29,6 +29,10 @@ pub(crate) struct Generate {
     /// not is removed, unless it was edited.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Of Python: directory of a program that serves the components; the package lies in it. What it lacks of `main.py` and
+    /// of a class for each component in `components` is created there, and yours from then on.
+    #[arg(long, value_name = "DIR")]
+    program: Option<PathBuf>,
     /// Rust module, as absolute path, of a package that is not generated here. May be repeated.
     #[arg(long = "extern", value_name = "PACKAGE=PATH", value_parser = mapping)]
     extern_paths: Vec<(String, String)>,
@@ -90,6 +94,9 @@ fn generate(arguments: &Generate) -> Result<Exit, Exit> {
 }
 
 fn generate_rust(arguments: &Generate, mut request: Request, settings: RustSettings) -> Result<Exit, Exit> {
+    if arguments.program.is_some() {
+        return Err(usage(&"--program is about Python"));
+    }
     let RustSettings { out, extern_paths } = settings;
     let out = directory(arguments, out)?;
     request.extern_paths =
@@ -104,9 +111,52 @@ fn generate_python(arguments: &Generate, request: &Request, settings: PythonSett
         return Err(usage(&"--extern is about Rust modules"));
     }
     let out = directory(arguments, settings.out)?;
+    let program = arguments.program.clone().or(settings.program);
+    let package = program.as_ref().map(|program| package_path(program, &out)).transpose()?;
     let generated = angzarr_codegen::generate_python(request).map_err(|reports| findings(&reports))?;
     findings(&generated.warnings);
-    deliver(&arguments.mode, &out, &generated.files)
+    let exit = deliver(&arguments.mode, &out, &generated.files)?;
+    if let (Some(program), Some(package)) = (program, package) {
+        create_program(&arguments.mode, &program, request, &package)?;
+    }
+    Ok(exit)
+}
+
+/// How a program in one folder imports the package in another.
+fn package_path(program: &Path, out: &Path) -> Result<String, Exit> {
+    let whole = |path: &Path| std::path::absolute(path).map_err(|error| usage(&error));
+    let inside = whole(out)?.strip_prefix(whole(program)?).map(Path::to_path_buf).unwrap_or_default();
+    let parts: Vec<&str> = inside.iter().filter_map(|part| part.to_str()).collect();
+    let package = parts.join(".");
+    if angzarr_codegen::is_python_package(&package) {
+        return Ok(package);
+    }
+    let (out, program) = (out.display(), program.display());
+    Err(usage(&format!(
+        "a program in {program} cannot import {out}: the package is a folder in there, of a name without `-`"
+    )))
+}
+
+/// Creates what a program lacks, or lists it.
+fn create_program(mode: &Mode, program: &Path, request: &Request, package: &str) -> Result<(), Exit> {
+    if mode.check || mode.diff {
+        // Neither is about files of the user's.
+        return Ok(());
+    }
+    let files = angzarr_codegen::python_program(request, package).map_err(|reports| findings(&reports))?;
+    if mode.dry_run {
+        let missing = files.iter().map(|file| program.join(&file.name)).filter(|path| !path.exists());
+        missing.for_each(|path| print(&format!("missing: {}", path.display())));
+        return Ok(());
+    }
+    let done = output::create(program, &files).map_err(|error| output_error(&error))?;
+    for name in &done.created {
+        print(&format!("created: {}", program.join(name).display()));
+    }
+    if done.kept.iter().any(|name| name == "main.py") && !done.created.is_empty() {
+        tell(&format!("{} was there: let it serve what was created", program.join("main.py").display()));
+    }
+    Ok(())
 }
 
 fn directory(arguments: &Generate, of_project: Option<PathBuf>) -> Result<PathBuf, Exit> {

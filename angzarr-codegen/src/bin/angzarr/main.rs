@@ -10,6 +10,10 @@ mod input;
 mod ir;
 mod lock;
 mod new;
+#[cfg(feature = "operate")]
+mod operate;
+#[cfg(unix)]
+mod run;
 mod save;
 mod shell;
 mod upcast;
@@ -51,6 +55,12 @@ enum Command {
     Explain(explain::Explain),
     /// Write a new project: protos, components, tests, a command line, CI.
     New(new::New),
+    /// Run services and their sidecars on this machine, from one file.
+    #[cfg(unix)]
+    Run(run::Run),
+    #[cfg(feature = "operate")]
+    #[command(flatten)]
+    Operate(operate::Operate),
     /// Print a script that completes the words of this command in a shell.
     Completions(shell::Completions),
     /// Print a manual page, in the format of man(1).
@@ -73,6 +83,10 @@ fn main() -> ExitCode {
         Command::Ir(arguments) => ir::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        #[cfg(unix)]
+        Command::Run(arguments) => run::run(&arguments),
+        #[cfg(feature = "operate")]
+        Command::Operate(operation) => operate::run(&operation),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     };

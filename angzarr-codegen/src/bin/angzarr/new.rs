@@ -6,17 +6,19 @@ use angzarr_codegen::output;
 use angzarr_codegen::scaffold::{self, BadName, Origin, ProjectName};
 use clap::{Args, ValueEnum};
 
-use crate::console::{Exit, findings, output_error, print, tell};
+use crate::console::{Exit, findings, output_error, print, tell, usage};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Language {
+    /// A service for `angzarr-sidecar`, with a command line and tests.
+    Python,
     /// A crate with a library, a command line and tests.
     Rust,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct New {
-    /// Name of the project: of its crate, and of the package of its protos.
+    /// Name of the project, and of the package of its protos.
     #[arg(value_parser = name)]
     name: ProjectName,
     /// What it is written in.
@@ -26,15 +28,19 @@ pub(crate) struct New {
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
     /// Where Angzarr's crates come from: a version, the path of a checkout, or the URL of a git repository. Without it,
-    /// the checkout that this command was built from, if that is still there, else this command's version.
+    /// the checkout that this command was built from, if that is still there, else this command's version. Of Rust only.
     #[arg(long, value_name = "VERSION|PATH|URL", value_parser = origin)]
     angzarr: Option<Origin>,
 }
 
 pub(crate) fn run(arguments: &New) -> Exit {
-    let Language::Rust = arguments.lang;
     let origin = arguments.angzarr.clone().unwrap_or_else(Origin::of_this_build);
-    let files = match scaffold::rust(&arguments.name, &origin) {
+    let (files, next) = match arguments.lang {
+        Language::Python if arguments.angzarr.is_some() => return usage(&"--angzarr is about Rust's crates"),
+        Language::Python => (scaffold::python(&arguments.name), "make test"),
+        Language::Rust => (scaffold::rust(&arguments.name, &origin), "cargo test"),
+    };
+    let files = match files {
         Ok(files) => files,
         Err(reports) => return findings(&reports),
     };
@@ -52,7 +58,7 @@ pub(crate) fn run(arguments: &New) -> Exit {
     if arguments.angzarr.is_none() && done.created.iter().any(|name| name == "Cargo.toml") {
         tell(&format!("its Cargo.toml takes Angzarr's crates from {origin}; --angzarr names another place"));
     }
-    tell(&format!("next: cd {} && cargo test", for_shell(&directory)));
+    tell(&format!("next: cd {} && {next}", for_shell(&directory)));
     Exit::Done
 }
 

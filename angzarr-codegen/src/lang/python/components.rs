@@ -7,9 +7,9 @@ use angzarr_model::names::{fold_method, last_segment};
 use prost_reflect::FileDescriptor;
 use serde::Serialize;
 
-use super::modules::{Imports, Module};
-use super::names::{docstring, identifier, is_keyword};
-use super::stubs::local;
+use super::modules::{Importer, Module};
+use super::names::{docstring, identifier};
+use super::types::Types;
 use crate::frontend::Protos;
 
 /// The module for the components of one file.
@@ -20,9 +20,9 @@ pub(super) struct Components {
 }
 
 #[derive(Serialize)]
-struct Class {
-    name: String,
-    full_name: String,
+pub(super) struct Class {
+    pub(super) name: String,
+    pub(super) full_name: String,
     doc: Vec<String>,
     methods: Vec<Method>,
     /// What the server calls its kind.
@@ -69,27 +69,77 @@ struct Method {
     parameters: Vec<String>,
     returns: String,
     doc: Vec<String>,
+    /// What whoever implements it has to do.
+    task: String,
+    /// Whether its signature is too long for one line.
+    is_long: bool,
+}
+
+impl Method {
+    /// Where lines end, by what most of Python's formatters are set to.
+    const WIDTH: usize = 100;
+
+    fn broken(self) -> Self {
+        let parameters: usize = self.parameters.iter().map(|one| one.len() + 2).sum();
+        let is_long = "    async def () -> :".len() + self.name.len() + parameters + self.returns.len() > Self::WIDTH;
+        Method { is_long, ..self }
+    }
+}
+
+impl Class {
+    /// Whether a method's signature has this text in it.
+    fn mentions(&self, text: &str) -> bool {
+        let signature =
+            |method: &Method| method.parameters.iter().any(|one| one.contains(text)) || method.returns.contains(text);
+        self.methods.iter().any(signature)
+    }
+}
+
+/// The components of a file that are to be generated, as they stand there.
+pub(super) fn of_file<'a>(file: &FileDescriptor, model: &'a Model) -> Vec<&'a Component> {
+    let own: BTreeMap<&str, &Component> =
+        model.components.iter().filter(|one| one.generate).map(|one| (one.full_name.as_str(), one)).collect();
+    file.services().filter_map(|service| own.get(service.full_name()).copied()).collect()
 }
 
 /// The classes for the components of a file; none if it has none to generate.
 pub(super) fn module(file: &FileDescriptor, protos: &Protos, model: &Model) -> Option<Components> {
-    let own: BTreeMap<&str, &Component> =
-        model.components.iter().filter(|one| one.generate).map(|one| (one.full_name.as_str(), one)).collect();
-    let services = file.services().map(|service| service.full_name().to_owned()).collect::<Vec<_>>();
-    let components: Vec<&&Component> = services.iter().filter_map(|name| own.get(name.as_str())).collect();
+    let components = of_file(file, model);
     if components.is_empty() {
         return None;
     }
     let module = Module::components(file.name());
-    let mut classes = Classes { protos, imports: Imports::new(&module) };
+    let mut classes = Classes { types: Types::new(protos, Importer::Inside(&module)) };
     let components = components.into_iter().map(|component| classes.class(component)).collect();
-    let imports = classes.imports.support().into_iter().chain(classes.imports.statements()).collect();
+    let imports = &classes.types.imports;
+    let imports = imports.component_support().into_iter().chain(imports.statements()).collect();
     Some(Components { imports, components })
 }
 
+/// The class of a component as its implementation needs it, which stands outside of the package.
+#[derive(Serialize)]
+pub(super) struct Skeleton {
+    uses_collections: bool,
+    imports: Vec<String>,
+    /// Name of the module of the abstract class.
+    base: String,
+    pub(super) component: Class,
+}
+
+/// The same for one component of a file, in a program that knows the package under this path.
+pub(super) fn skeleton(component: &Component, file: &FileDescriptor, protos: &Protos, package: &str) -> Skeleton {
+    let mut classes = Classes { types: Types::new(protos, Importer::Outside(package)) };
+    let component = classes.class(component);
+    let mut imports = classes.types.imports;
+    let base = imports.module(Module::components(file.name()));
+    let support = component.mentions("angzarr.").then(|| imports.support());
+    let message = component.mentions("message.Message").then(|| "from google.protobuf import message".to_owned());
+    let imports = message.into_iter().chain(support).chain(imports.statements()).collect();
+    Skeleton { uses_collections: component.mentions("collections.abc."), imports, base, component }
+}
+
 struct Classes<'a> {
-    protos: &'a Protos,
-    imports: Imports<'a>,
+    types: Types<'a>,
 }
 
 impl Classes<'_> {
@@ -113,10 +163,9 @@ impl Classes<'_> {
             doc: docstring(&component.doc),
             methods,
             kind,
-            state: state.map(|state| self.class_of(state)),
+            state: state.map(|state| self.types.class_of(state)),
             tables: self.tables(component),
-            rejections: rejections
-                .map(|codes| Rejections { name: format!("{}Rejection", component.name), codes: self.ty(codes) }),
+            rejections: rejections.map(|codes| Rejections { name: rejection(component), codes: self.types.ty(codes) }),
         }
     }
 
@@ -145,7 +194,7 @@ impl Classes<'_> {
             let fold = |event: &TypeName| Entry {
                 message: event.0.clone(),
                 how: "fold",
-                arguments: vec![self.class_of(event), format!("self.{}", fold_method(last_segment(&event.0)))],
+                arguments: vec![self.types.class_of(event), format!("self.{}", fold_method(last_segment(&event.0)))],
             };
             tables.push(Table { name: "folds", entries: component.own_events().into_iter().map(fold).collect() });
         }
@@ -153,13 +202,13 @@ impl Classes<'_> {
     }
 
     fn entry(&mut self, component: &Component, handler: &Handler) -> Entry {
-        let mut arguments = vec![self.class_of(&handler.input), format!("self.{}", identifier(&handler.method))];
+        let mut arguments = vec![self.types.class_of(&handler.input), format!("self.{}", identifier(&handler.method))];
         let how = match (&component.kind, handler.kind) {
             (_, HandlerKind::Compensation) => "refused",
             (ComponentKind::Saga, _) => "stateless",
             (ComponentKind::Projector { view: None }, _) => "effect",
             (ComponentKind::Projector { view: Some(view) }, _) => {
-                arguments.insert(0, self.class_of(view));
+                arguments.insert(0, self.types.class_of(view));
                 "row"
             }
             (ComponentKind::Upcaster { .. }, _) => "upcast",
@@ -169,8 +218,8 @@ impl Classes<'_> {
     }
 
     fn handler(&mut self, component: &Component, handler: &Handler) -> Method {
-        let input = self.ty(&handler.input);
-        let context = "cx: _angzarr.Context".to_owned();
+        let input = self.types.ty(&handler.input);
+        let context = format!("cx: {}", self.types.support("Context"));
         let mut parameters = vec!["self".to_owned()];
         let mut is_async = true;
         match &component.kind {
@@ -179,11 +228,15 @@ impl Classes<'_> {
                 parameters.extend([self.state(&own.state), self.input(handler, &input), context]);
             }
             ComponentKind::ProcessManager(own) => {
-                let context = "cx: _angzarr.ProcessContext".to_owned();
+                let context = format!("cx: {}", self.types.support("ProcessContext"));
                 parameters.extend([self.state(&own.state), self.input(handler, &input), context]);
             }
             ComponentKind::Projector { view: Some(view) } => {
-                parameters.extend([format!("row: {} | None", self.ty(view)), self.input(handler, &input), context]);
+                parameters.extend([
+                    format!("row: {} | None", self.types.ty(view)),
+                    self.input(handler, &input),
+                    context,
+                ]);
             }
             ComponentKind::Saga | ComponentKind::Projector { view: None } => {
                 parameters.extend([self.input(handler, &input), context]);
@@ -194,22 +247,31 @@ impl Classes<'_> {
             }
         }
         let returns = match &component.kind {
-            ComponentKind::Projector { view: Some(view) } => format!("{} | None", self.ty(view)),
+            ComponentKind::Projector { view: Some(view) } => format!("{} | None", self.types.ty(view)),
             _ => self.returns(&handler.output),
         };
-        let (name, doc) = (identifier(&handler.method), docstring(&handler.doc));
-        Method { name, is_static: false, is_async, parameters, returns, doc }
+        let method = Method {
+            name: identifier(&handler.method),
+            is_static: false,
+            is_async,
+            parameters,
+            returns,
+            doc: docstring(&handler.doc),
+            task: task(component, handler),
+            is_long: false,
+        };
+        method.broken()
     }
 
     fn state(&mut self, state: &TypeName) -> String {
-        format!("state: {}", self.ty(state))
+        format!("state: {}", self.types.ty(state))
     }
 
     fn input(&self, handler: &Handler, ty: &str) -> String {
         match handler.kind {
             HandlerKind::Command => format!("command: {ty}"),
             HandlerKind::Fact => format!("fact: {ty}"),
-            HandlerKind::Compensation => format!("refused: _angzarr.Refused[{ty}]"),
+            HandlerKind::Compensation => format!("refused: {}[{ty}]", self.types.support("Refused")),
             HandlerKind::Query => format!("query: {ty}"),
             HandlerKind::Deadline => format!("deadline: {ty}"),
             HandlerKind::Event | HandlerKind::Upcast => format!("event: {ty}"),
@@ -219,48 +281,58 @@ impl Classes<'_> {
     /// Members of unions are returned as they are.
     fn returns(&mut self, output: &Output) -> String {
         let mut types = |payload: &Payload| {
-            payload.members().iter().map(|member| self.ty(&member.ty)).collect::<Vec<_>>().join(" | ")
+            payload.members().iter().map(|member| self.types.ty(&member.ty)).collect::<Vec<_>>().join(" | ")
         };
         match output {
             Output::Nothing => "None".to_owned(),
             Output::One(payload) => types(payload),
-            Output::Many(payload) => format!("_collections.Iterable[{}]", types(payload)),
+            Output::Many(payload) => {
+                let types = types(payload);
+                self.types.iterable(&types)
+            }
         }
     }
 
     fn fold(&mut self, state: &TypeName, event: &TypeName) -> Method {
-        Method {
+        let method = Method {
             name: fold_method(last_segment(&event.0)),
             is_static: true,
             is_async: false,
-            parameters: vec![self.state(state), format!("event: {}", self.ty(event))],
+            parameters: vec![self.state(state), format!("event: {}", self.types.ty(event))],
             returns: "None".to_owned(),
             doc: Vec::new(),
+            task: format!("change the state as {} says", last_segment(&event.0)),
+            is_long: false,
+        };
+        method.broken()
+    }
+}
+
+/// The exception for the rejections of a component.
+pub(super) fn rejection(component: &Component) -> String {
+    format!("{}Rejection", component.name)
+}
+
+/// What a handler has to do, for whoever is about to write it.
+fn task(component: &Component, handler: &Handler) -> String {
+    let input = last_segment(&handler.input.0);
+    let rejection = match &component.kind {
+        ComponentKind::Aggregate(own) if own.rejections.is_some() => {
+            format!(", or raise {}", rejection(component))
         }
-    }
-
-    /// A message or enum type; one whose name is a word of the language can only be told to be some message.
-    fn ty(&mut self, name: &TypeName) -> String {
-        let (module, local) = self.place(name);
-        if local.split('.').any(is_keyword) { "_message.Message".to_owned() } else { format!("{module}.{local}") }
-    }
-
-    /// A message's class, as an expression.
-    fn class_of(&mut self, name: &TypeName) -> String {
-        let (module, local) = self.place(name);
-        local.split('.').fold(module, |outer, name| match is_keyword(name) {
-            true => format!("getattr({outer}, \"{name}\")"),
-            false => format!("{outer}.{name}"),
-        })
-    }
-
-    /// The module of a type, which is imported with that, and its name in there.
-    fn place(&mut self, name: &TypeName) -> (String, String) {
-        let pool = &self.protos.pool;
-        let message = pool.get_message_by_name(&name.0).map(|ty| (ty.parent_file(), ty.package_name().to_owned()));
-        let found = message
-            .or_else(|| pool.get_enum_by_name(&name.0).map(|ty| (ty.parent_file(), ty.package_name().to_owned())));
-        let (file, package) = found.map(|(file, package)| (file.name().to_owned(), package)).unwrap_or_default();
-        (self.imports.messages(&file), local(&name.0, &package).to_owned())
+        _ => String::new(),
+    };
+    match handler.kind {
+        HandlerKind::Command => format!("return what {input} leads to{rejection}"),
+        HandlerKind::Fact => format!("return what follows from {input}"),
+        HandlerKind::Compensation => format!("return what follows from the refusal of {input}"),
+        HandlerKind::Query => format!("return the answer to {input}"),
+        HandlerKind::Deadline => format!("return what follows from the deadline {input}"),
+        HandlerKind::Upcast => format!("return what becomes of {input}"),
+        HandlerKind::Event => match &component.kind {
+            ComponentKind::Projector { view: Some(_) } => format!("return the row as it is after {input}"),
+            ComponentKind::Projector { view: None } => format!("do what {input} asks for"),
+            _ => format!("return what follows from {input}"),
+        },
     }
 }

@@ -37,6 +37,11 @@ impl Module {
         Self::of(file, "_angzarr")
     }
 
+    /// The one for the clients of those.
+    pub(super) fn clients(file: &str) -> Self {
+        Self::of(file, "_client")
+    }
+
     fn of(file: &str, ending: &str) -> Self {
         let path = file.strip_suffix(".proto").unwrap_or(file);
         let mut folders: Vec<String> = path.split('/').map(segment).collect();
@@ -74,6 +79,19 @@ pub(super) fn check(files: &[&FileDescriptor]) -> Result<(), Vec<Report>> {
     if reports.is_empty() { Ok(()) } else { Err(reports) }
 }
 
+/// The modules for the messages of the user's files, as the support modules find them.
+pub(super) fn everything(files: &[&FileDescriptor]) -> Vec<String> {
+    let support = Module { folders: vec![SUPPORT.to_owned()], name: String::new(), googles: false };
+    let users =
+        files.iter().map(|file| Module::messages(file.name())).filter(|module| module.folders != [SUPPORT, "v1"]);
+    let path = |module: Module| {
+        let from = support.reach(&module.folders, module.googles);
+        let dot = if from.ends_with('.') { "" } else { "." };
+        format!("{from}{dot}{}", module.name)
+    };
+    users.map(path).collect()
+}
+
 /// Folders of modules, each with a slash behind it, that are packages without a content of their own.
 pub(super) fn folders(files: &[&FileDescriptor]) -> BTreeSet<String> {
     let mut folders = BTreeSet::from([String::new()]);
@@ -88,27 +106,61 @@ pub(super) fn folders(files: &[&FileDescriptor]) -> BTreeSet<String> {
     folders
 }
 
+/// Who imports.
+#[derive(Clone, Copy)]
+pub(super) enum Importer<'a> {
+    /// A module of the package. Nothing that it imports may be called like something in a proto.
+    Inside(&'a Module),
+    /// The user, who knows the package by this path.
+    Outside(&'a str),
+}
+
+impl Importer<'_> {
+    /// What stands between `from` and `import` to reach a folder.
+    fn reach(self, folders: &[String], googles: bool) -> String {
+        match self {
+            Importer::Inside(module) => module.reach(folders, googles),
+            Importer::Outside(_) if googles => folders.join("."),
+            Importer::Outside(package) => {
+                [package].into_iter().chain(folders.iter().map(String::as_str)).collect::<Vec<_>>().join(".")
+            }
+        }
+    }
+
+    /// What a module is called.
+    fn alias(self, name: &str) -> String {
+        match self {
+            // Beginning with an underscore, it is none that a proto's author would choose.
+            Importer::Inside(_) => format!("_{name}"),
+            Importer::Outside(_) => name.to_owned(),
+        }
+    }
+}
+
 /// The modules that one module imports, each under a name that no other has.
 pub(super) struct Imports<'a> {
-    importer: &'a Module,
+    importer: Importer<'a>,
     names: BTreeMap<Module, String>,
 }
 
 impl<'a> Imports<'a> {
-    pub(super) fn new(importer: &'a Module) -> Self {
+    pub(super) fn new(importer: Importer<'a>) -> Self {
         Imports { importer, names: BTreeMap::new() }
     }
 
     /// The name of the module for the messages of a file, which is imported with that.
     pub(super) fn messages(&mut self, file: &str) -> String {
-        let module = Module::messages(file);
+        self.module(Module::messages(file))
+    }
+
+    /// The name of a module, which is imported with that.
+    pub(super) fn module(&mut self, module: Module) -> String {
         if let Some(name) = self.names.get(&module) {
             return name.clone();
         }
         let taken = |name: &String| self.names.values().any(|other| other == name);
-        // Beginning with an underscore, it is none that a proto's author would choose.
-        let short = format!("_{}", module.name);
-        let long = || format!("_{}_{}", module.folders.join("_"), module.name);
+        let short = self.importer.alias(&module.name);
+        let long = || self.importer.alias(&format!("{}_{}", module.folders.join("_"), module.name));
         let mut name = if taken(&short) { long() } else { short };
         while taken(&name) {
             name.push('_');
@@ -125,22 +177,40 @@ impl<'a> Imports<'a> {
         format!("from {} import *", self.importer.reach(&folders, module.googles))
     }
 
-    /// The statements for the modules that every package with components has.
-    pub(super) fn support(&self) -> [String; 3] {
-        let inside = self.importer.reach(&[SUPPORT.to_owned()], false);
-        [
-            format!("from {} import {SUPPORT} as _{SUPPORT}", self.importer.reach(&[], false)),
-            format!("from {inside} import description as _description"),
-            format!("from {inside} import tables as _tables"),
-        ]
+    /// The statements for what every module of components needs.
+    pub(super) fn component_support(&self) -> Vec<String> {
+        [self.support(), self.import(&[SUPPORT], "description"), self.import(&[SUPPORT], "tables")].to_vec()
+    }
+
+    /// The statement for what every module of clients needs.
+    pub(super) fn client_support(&self) -> String {
+        self.import(&[SUPPORT], "client")
+    }
+
+    /// The statement for what handlers are given, and what they raise.
+    pub(super) fn support(&self) -> String {
+        self.import(&[], SUPPORT)
     }
 
     /// A statement for each module, sorted by place.
     pub(super) fn statements(&self) -> Vec<String> {
-        let statement = |(module, name): (&Module, &String)| {
-            let from = self.importer.reach(&module.folders, module.googles);
-            format!("from {from} import {} as {name}", module.name)
-        };
-        self.names.iter().map(statement).collect()
+        self.names
+            .iter()
+            .map(|(module, name)| self.statement(&module.folders, module.googles, &module.name, name))
+            .collect()
+    }
+
+    fn import(&self, folders: &[&str], name: &str) -> String {
+        let folders: Vec<String> = folders.iter().map(|folder| (*folder).to_owned()).collect();
+        self.statement(&folders, false, name, &self.importer.alias(name))
+    }
+
+    fn statement(&self, folders: &[String], googles: bool, module: &str, name: &str) -> String {
+        let from = self.importer.reach(folders, googles);
+        if module == name {
+            format!("from {from} import {module}")
+        } else {
+            format!("from {from} import {module} as {name}")
+        }
     }
 }

@@ -3,7 +3,7 @@
 use angzarr_model::languages::LANGUAGES;
 
 /// Whether a name is a word of the language, so that no code can write it.
-pub(super) fn is_keyword(name: &str) -> bool {
+pub(crate) fn is_keyword(name: &str) -> bool {
     LANGUAGES.iter().any(|language| language.name == "Python" && language.keywords.contains(&name))
 }
 

@@ -10,7 +10,7 @@ use angzarr_model::ir::Model;
 use prost_reflect::{EnumDescriptor, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor};
 use serde::Serialize;
 
-use super::modules::{Imports, Module};
+use super::modules::{Importer, Imports, Module};
 use super::names::{docstring, is_keyword};
 
 /// A stub, in steps from the top to the bottom.
@@ -95,7 +95,12 @@ struct Extension {
 
 /// The stub of a file; the model knows the comments.
 pub(super) fn stub(file: &FileDescriptor, module: &Module, comments: &Comments<'_>) -> Stub {
-    let mut stub = Stubs { file: file.name().to_owned(), comments, imports: Imports::new(module), steps: Vec::new() };
+    let mut stub = Stubs {
+        file: file.name().to_owned(),
+        comments,
+        imports: Imports::new(Importer::Inside(module)),
+        steps: Vec::new(),
+    };
     for ty in in_order(file.enums(), |ty| ty.path().to_vec()) {
         stub.choice("", &ty);
         stub.alias(ty.name());

@@ -4,6 +4,7 @@ mod arguments;
 mod log;
 mod run;
 mod signals;
+mod telemetry;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use angzarr_runtime::config::Config;
 use arguments::{HELP, Wanted};
 use run::Ended;
 use signals::Signals;
+use telemetry::Telemetry;
 
 /// Documented in [`HELP`] and in `docs/sidecar.md`.
 const FAILED: u8 = 1;
@@ -42,25 +44,31 @@ fn start(file: &Path) -> ExitCode {
         Ok(config) => config,
         Err(error) => return told(CONFIGURATION, &error.to_string()),
     };
-    if let Err(error) = log::begin(config.log) {
-        return told(CONFIGURATION, &format!("error: {error}"));
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(FAILED, &format!("error: cannot start threads: {error}")),
     };
+    let telemetry = {
+        let _within = runtime.enter();
+        match Telemetry::begin(&config) {
+            Ok(telemetry) => telemetry,
+            Err(error) => return told(CONFIGURATION, &format!("error: {error}")),
+        }
+    };
     let ended = runtime.block_on(async {
         let signals = Signals::new().map_err(|error| Error::Setup(format!("cannot listen to signals: {error}")))?;
-        run::run(config, signals).await
+        run::run(config, &telemetry, signals).await
     });
-    match ended {
+    let code = match ended {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::CutOff) => CUT_OFF.into(),
         Err(error) => {
             tracing::error!(code = error.code(), help = error.help(), %error, "cannot go on");
             FAILED.into()
         }
-    }
+    };
+    telemetry.end();
+    code
 }
 
 #[expect(clippy::print_stdout, reason = "what was asked for")]

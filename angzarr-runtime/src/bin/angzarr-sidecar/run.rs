@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::signals::Signals;
+use crate::telemetry::Telemetry;
 
 /// Between attempts at what is not there yet; each pause is twice the one before, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -26,8 +27,9 @@ pub(crate) enum Ended {
 }
 
 /// Runs until a signal comes.
-pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, Error> {
-    let Some((app, api)) = start(&config, &mut signals).await? else {
+pub(crate) async fn run(config: Config, telemetry: &Telemetry, mut signals: Signals) -> Result<Ended, Error> {
+    telemetry.show().await?;
+    let Some((app, api)) = start(&config, telemetry, &mut signals).await? else {
         info!("asked to end before it could start");
         return Ok(Ended::Done);
     };
@@ -36,7 +38,6 @@ pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, E
     // It ends as well if nobody can ask it to any more.
     let serving = async move { api.serve(&address, async { drop(stopped.await) }).await };
     let mut serving = tokio::spawn(serving);
-    info!(address = %config.listen, log_id = %app.log_id(), "serving");
     tokio::select! {
         ended = &mut serving => {
             let why = ended.unwrap_or_else(|panic| Err(Error::Setup(format!("serving panicked: {panic}"))));
@@ -57,13 +58,13 @@ pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, E
 }
 
 /// Opens the storage, finds the services, starts their consumers; unless a signal comes first.
-async fn start(config: &Config, signals: &mut Signals) -> Result<Option<(App, Api)>, Error> {
+async fn start(config: &Config, telemetry: &Telemetry, signals: &mut Signals) -> Result<Option<(App, Api)>, Error> {
     let opened = tokio::select! {
         opened = open(&config.storage) => opened?,
         () = signals.next() => return Ok(None),
     };
     let started = tokio::select! {
-        started = start_on(config, opened.clone()) => started.map(Some),
+        started = start_on(config, telemetry, opened.clone()) => started.map(Some),
         () = signals.next() => Ok(None),
     };
     if !matches!(started, Ok(Some(_))) {
@@ -74,13 +75,18 @@ async fn start(config: &Config, signals: &mut Signals) -> Result<Option<(App, Ap
     started
 }
 
-async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> {
+async fn start_on(config: &Config, telemetry: &Telemetry, opened: Opened) -> Result<(App, Api), Error> {
     let mut services = Vec::with_capacity(config.services.len());
     for address in &config.services {
         services.push(connect(address).await?);
     }
     let described: Vec<_> = services.iter().map(|service| service.described().clone()).collect();
-    let mut builder = App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers);
+    let connections: Vec<_> = services.iter().map(Remote::connection).collect();
+    let mut builder =
+        App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers).routes(config.routes.clone());
+    if telemetry.measures() {
+        builder = builder.metrics();
+    }
     for (consumer, delivery) in &config.delivery {
         builder = builder.delivery(consumer, *delivery);
     }
@@ -89,7 +95,7 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
     }
     let app = builder.start().await?;
     let mut api = Api::new(app.clone(), config.limits);
-    api = api.needs(config.services.clone()).notice(config.drain.notice);
+    api = api.needs(connections).notice(config.drain.notice);
     if let Aggregates::Served(token) = &config.aggregates {
         for described in &described {
             api = api.aggregates(described, token.as_ref())?;

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use prost_types::Timestamp;
+use tracing::{Instrument, Span};
 
 use super::request::{Request, Source, Work};
 use crate::component::{AggregateLogic, Deciding, Delivery, Input, Undecided};
@@ -13,6 +14,7 @@ use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{NewBook, NewRecord, RecordKind};
+use crate::telemetry::span::{self, component_span};
 use crate::time;
 
 /// What becomes of a request.
@@ -81,11 +83,20 @@ pub(super) async fn plan<'a>(
             continue;
         }
         let decision = match &request.work {
-            Work::Decide(inputs) => decide(logic, folded, request, inputs, io).await,
+            Work::Decide(inputs) => {
+                let span = executing(logic, request);
+                let decided = decide(logic, folded, request, inputs, io).instrument(span.clone()).await;
+                match &decided.0 {
+                    Ok(Decision::Refuse { rejection, .. }) => span::refused(&span, &rejection.code),
+                    Ok(Decision::Append(_) | Decision::Later) => {}
+                    Err(failure) => span::failed(&span, failure.code()),
+                }
+                decided
+            }
             // Imports may be old versions, which are not folded here.
             Work::Import(records) => (Ok(Decision::Append(records.clone())), false),
             Work::Query(query) => {
-                match answer(logic, folded, request, query, io).await {
+                match answer(logic, folded, request, query, io).instrument(executing(logic, request)).await {
                     Ok(answer) => steps.push(Step::Answer(answer)),
                     Err(later) => return Plan { steps, clean: matches!(later, Later::PutOff) },
                 }
@@ -125,6 +136,14 @@ pub(super) async fn plan<'a>(
         }
     }
     Plan { steps, clean: true }
+}
+
+/// The span in which handlers decide on a request.
+fn executing(logic: &dyn AggregateLogic, request: &Request) -> Span {
+    let span =
+        component_span!(parent: &request.span, "aggregate.execute", logic.spec().name, request.stream, request.trace);
+    span::here(&span, request.trace.traceparent);
+    span
 }
 
 /// What one request leads to.
@@ -370,7 +389,8 @@ mod tests {
             expected: None,
             idempotency_key: None,
             work: Work::Decide(inputs),
-            trace: Trace { correlation_id: "c".into(), cause: None },
+            trace: Trace { correlation_id: "c".into(), cause: None, traceparent: None },
+            span: Span::none(),
             source: Source::Client,
             deadline: None,
             occurred_at: None,

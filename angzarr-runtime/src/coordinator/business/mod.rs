@@ -14,24 +14,27 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use prost::Message;
 use prost_types::Timestamp;
 use tokio::sync::oneshot;
-use tracing::Instrument;
+use tracing::Span;
 
 use super::give_way;
 use super::log::Log;
 use super::outcome::Outcome;
+use super::outgoing::refusal;
 use super::state;
 use crate::component::AggregateLogic;
 use crate::error::{BadBook, Error};
 use crate::failure::Failure;
 use crate::message::Payload;
-use crate::proto;
 use crate::store::{AsOf, Load, Record, RecordKind, StoreError, StreamId};
+use crate::telemetry::measure::{self, Durations};
+use crate::telemetry::span::{self, component_span};
 use decide::{Answer, Step, plan};
 use turns::{Pending, Running, Turns};
 
+#[cfg(feature = "grpc")]
+pub(crate) use request::root;
 pub(crate) use request::{Request, Source, Work, correlation_id};
 
 /// What a command would lead to.
@@ -57,11 +60,15 @@ pub(crate) struct BusinessCoordinator {
     pub(crate) logic: Arc<dyn AggregateLogic>,
     log: Arc<Log>,
     turns: Arc<Turns>,
+    durations: Durations,
 }
 
 impl BusinessCoordinator {
     pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>) -> Self {
-        Self { logic, log, turns: Arc::new(Turns::new()) }
+        let spec = logic.spec();
+        let labels = [("component", spec.name), ("domain", spec.domain)];
+        let durations = Durations::new(log.measuring, measure::COMMAND, &labels);
+        Self { logic, log, turns: Arc::new(Turns::new()), durations }
     }
 
     /// The present instant, by the log's clock.
@@ -70,7 +77,6 @@ impl BusinessCoordinator {
     }
 
     /// How many states it keeps in memory between rounds, and how many bytes they have.
-    #[cfg(feature = "grpc")]
     pub(crate) fn warm(&self) -> (usize, usize) {
         self.turns.warm()
     }
@@ -82,15 +88,19 @@ impl BusinessCoordinator {
 
     /// Decides on a request, or takes an import, and stores what follows. That happens even if the caller goes away meanwhile.
     pub(crate) async fn execute(self: &Arc<Self>, request: Request) -> Result<Outcome, Error> {
-        let span = tracing::info_span!(
-            "aggregate.handle",
-            domain = self.logic.spec().domain,
-            correlation_id = %request.trace.correlation_id
-        );
-        match self.take_turn(request).instrument(span).await? {
+        let (span, request) = self.handling(request);
+        match self.durations.measure(span, self.take_turn(request)).await? {
             Reply::Stored(outcome) => Ok(outcome),
             Reply::Found(_) => Err(mismatched()),
         }
+    }
+
+    /// The span of a request, and the request as a part of it.
+    fn handling(&self, mut request: Request) -> (Span, Request) {
+        let span = component_span!("aggregate.handle", self.logic.spec().name, request.stream, request.trace);
+        request.trace.traceparent = span::go_on(&span, request.trace.traceparent);
+        request.span = span.clone();
+        (span, request)
     }
 
     /// What is recorded under the key of a request; none if it has none, or nothing is.
@@ -98,7 +108,7 @@ impl BusinessCoordinator {
         let idempotency_key = request.idempotency_key.clone();
         let load = Load { idempotency_key, from: u32::MAX, ..Load::of(request.stream.clone()) };
         let Some(records) = self.log.store.load(load).await?.recorded else { return Ok(None) };
-        match self.recorded(&request, records)? {
+        match self.recorded(&request, records).await? {
             Reply::Stored(outcome) => Ok(Some(outcome)),
             Reply::Found(_) => Err(mismatched()),
         }
@@ -107,16 +117,21 @@ impl BusinessCoordinator {
     /// Answers a query: on the present state in its turn, behind the commands that came before it; else on the state of
     /// then.
     pub(crate) async fn query(self: &Arc<Self>, request: Request, as_of: AsOf) -> Result<Payload, Error> {
-        let reply = match as_of {
-            AsOf::Now => self.take_turn(request).await?,
-            then => match self.supposed(&request, then).await? {
-                Step::Answer(answer) => self.answer(answer)?,
-                Step::Append { .. } => return Err(mismatched()),
-            },
-        };
+        let (span, request) = self.handling(request);
+        let reply = Durations::default().measure(span, self.reply(request, as_of)).await?;
         match reply {
             Reply::Found(answer) => Ok(answer),
             Reply::Stored(_) => Err(mismatched()),
+        }
+    }
+
+    async fn reply(self: &Arc<Self>, request: Request, as_of: AsOf) -> Result<Reply, Error> {
+        match as_of {
+            AsOf::Now => self.take_turn(request).await,
+            then => match self.supposed(&request, then).await? {
+                Step::Answer(answer) => self.answer(answer),
+                Step::Append { .. } => Err(mismatched()),
+            },
         }
     }
 
@@ -146,7 +161,7 @@ impl BusinessCoordinator {
     /// An answer that stores nothing, for whoever asked.
     fn answer(&self, answer: Answer) -> Result<Reply, Error> {
         match answer {
-            Answer::Unchanged { .. } => self.outcome(Vec::new(), false),
+            Answer::Unchanged { .. } => Ok(Reply::Stored(Outcome::default())),
             Answer::Found(found) => Ok(Reply::Found(found)),
             Answer::Rejected(rejection) => Err(Error::Rejected(rejection)),
             Answer::Conflict { expected, actual } => Err(StoreError::Conflict { expected, actual }.into()),
@@ -154,18 +169,18 @@ impl BusinessCoordinator {
         }
     }
 
-    /// Checks that the domain knows an event that was decided elsewhere, and can read it.
-    pub(crate) fn check_import(&self, event: &Payload) -> Result<(), Error> {
+    /// Checks that the domain knows events that were decided elsewhere, and can read them.
+    pub(crate) async fn check_import(&self, events: impl Iterator<Item = &Payload>) -> Result<(), Error> {
         let spec = self.logic.spec();
-        if spec.events.contains(&&*event.type_name) {
-            return Ok(());
+        let mut old = Vec::new();
+        for event in events.filter(|event| !spec.events.contains(&&*event.type_name)) {
+            if !self.log.upcasts.is_old(spec.domain, &event.type_name) {
+                let (domain, type_name) = (spec.domain.to_owned(), event.type_name.to_string());
+                return Err(BadBook::UnknownEvent { domain, type_name }.into());
+            }
+            old.push(event.clone());
         }
-        if !self.log.upcasts.is_old(spec.domain, &event.type_name) {
-            let (domain, type_name) = (spec.domain.to_owned(), event.type_name.to_string());
-            return Err(BadBook::UnknownEvent { domain, type_name }.into());
-        }
-        self.log.upcasts.read_as(spec.domain, event)?;
-        Ok(())
+        Ok(self.log.upcasts.check(spec.domain, old).await?)
     }
 
     async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Reply, Error> {
@@ -206,39 +221,41 @@ impl BusinessCoordinator {
     }
 
     /// The answer that was given when the key was recorded.
-    fn recorded(&self, request: &Request, records: Vec<Record>) -> Result<Reply, Error> {
+    async fn recorded(&self, request: &Request, records: Vec<Record>) -> Result<Reply, Error> {
         if let (Some(fact), Some(key)) = (request.fact(), &request.idempotency_key)
-            && !self.records_fact(fact, &records)?
+            && !self.records_fact(fact, &records).await?
         {
             return Err(BadBook::ExternalIdTaken(key.clone()).into());
         }
-        if let Some(record) = records.first()
-            && record.kind == RecordKind::Refusal
-        {
-            let refusal = proto::Refusal::decode(record.payload.value.clone()).ok();
-            let rejection = refusal.and_then(|refusal| refusal.rejection).ok_or_else(|| {
-                let reason = format!("the refusal at position {} does not decode", record.position);
-                StoreError::Damaged { reason }
-            })?;
-            return Err(Error::Rejected(rejection.into()));
+        if let Some(rejection) = refusal(&records)? {
+            return Err(Error::Rejected(rejection));
         }
-        self.outcome(records, true)
+        self.outcome(records, true).await
     }
 
     /// Whether a book is that of a fact of this type, be it in an old version.
-    fn records_fact(&self, fact: &Payload, records: &[Record]) -> Result<bool, Error> {
+    async fn records_fact(&self, fact: &Payload, records: &[Record]) -> Result<bool, Error> {
         let Some(first) = records.first().filter(|record| record.kind == RecordKind::Fact) else { return Ok(false) };
-        let mut current = Vec::new();
-        self.log.upcasts.current(first.clone(), &mut current)?;
+        let current = self.log.upcasts.all_current(vec![first.clone()]).await?;
         Ok(current.iter().all(|record| record.payload.type_name == fact.type_name))
     }
 
-    fn outcome(&self, records: Vec<Record>, duplicate: bool) -> Result<Reply, Error> {
+    /// The answer to what was stored just now.
+    async fn stored(&self, records: Vec<Record>) -> Result<Reply, Error> {
         let position = records.last().map_or(0, |record| record.position);
-        let mut events = Vec::with_capacity(records.len());
-        for record in records {
-            self.log.upcasts.current(record, &mut events)?;
+        match self.outcome(records, false).await {
+            // Nobody may take it for an error of the import itself, and do that again.
+            Err(Error::Failed(failure)) => {
+                let message = format!("everything is stored, up to position {position}, but not read: {failure}");
+                Err(Failure::new("EVENTS_UNREAD", message).into())
+            }
+            outcome => outcome,
         }
+    }
+
+    async fn outcome(&self, records: Vec<Record>, duplicate: bool) -> Result<Reply, Error> {
+        let position = records.last().map_or(0, |record| record.position);
+        let events = self.log.upcasts.all_current(records).await?;
         Ok(Reply::Stored(Outcome { events, duplicate, position, ..Outcome::default() }))
     }
 }

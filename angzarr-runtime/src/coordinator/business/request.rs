@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use prost_types::Timestamp;
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::component::{AggregateSpec, Input};
@@ -13,6 +14,7 @@ use crate::id::{self, root_id};
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, NewBook, NewRecord, StreamId, Trace};
+use crate::telemetry::{Traceparent, span};
 use crate::time;
 
 /// Who asks.
@@ -36,7 +38,7 @@ pub(crate) enum Work {
 }
 
 /// Something to be done by one aggregate, for one root.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) stream: StreamId,
     pub(crate) key: Arc<str>,
@@ -44,6 +46,8 @@ pub(crate) struct Request {
     pub(crate) idempotency_key: Option<String>,
     pub(crate) work: Work,
     pub(crate) trace: Trace,
+    /// In which it is handled.
+    pub(crate) span: Span,
     pub(crate) source: Source,
     pub(crate) deadline: Option<SystemTime>,
     /// When a fact happened, if that is known.
@@ -57,14 +61,8 @@ pub(crate) struct Request {
 impl Request {
     /// Checks a book against what its aggregate takes.
     pub(crate) fn parse(book: proto::CommandBook, spec: &AggregateSpec, arrived: Timestamp) -> Result<Self, BadBook> {
+        let stream = StreamId::new(spec.domain, Self::check_cover(&book)?);
         let cover = book.cover.ok_or(BadBook::NoCover)?;
-        if !cover.tenant.is_empty() {
-            return Err(BadBook::Reserved("cover.tenant"));
-        }
-        if book.pages.is_empty() {
-            return Err(BadBook::Empty);
-        }
-        let stream = StreamId::new(spec.domain, root(spec.domain, &cover)?);
         let key = if cover.key.is_empty() { stream.root.to_string() } else { id::canonical_key(&cover.key) };
         let (expected, occurred_at) = (book.pages[0].sequence, book.pages[0].occurred_at);
         let occurred_at = occurred_at.map(|at| time::from_micros(time::to_micros(&at)));
@@ -76,12 +74,65 @@ impl Request {
             expected,
             work: Work::Decide(inputs(book.pages, spec, idempotency_key.is_some())?),
             idempotency_key,
-            trace: Trace { correlation_id: correlation_id(cover.correlation_id), cause },
+            trace: Trace {
+                correlation_id: correlation_id(cover.correlation_id),
+                cause,
+                // What is none is no reason to refuse a book, as the W3C wants it.
+                traceparent: Traceparent::parse(&book.traceparent),
+            },
+            span: Span::none(),
             source,
             deadline: book.deadline.map(|deadline| SystemTime::try_from(deadline).unwrap_or(SystemTime::UNIX_EPOCH)),
             occurred_at,
             arrived,
             seed: Uuid::new_v4(),
+        })
+    }
+
+    /// What can be said of a book whatever its aggregate takes; gives its root.
+    pub(crate) fn check_cover(book: &proto::CommandBook) -> Result<Uuid, BadBook> {
+        let cover = book.cover.as_ref().ok_or(BadBook::NoCover)?;
+        if !cover.tenant.is_empty() {
+            return Err(BadBook::Reserved("cover.tenant"));
+        }
+        if book.pages.is_empty() {
+            return Err(BadBook::Empty);
+        }
+        root(&cover.domain, cover)
+    }
+
+    /// What an aggregate is asked to decide on when a command was refused that its event had led to.
+    pub(crate) fn compensation(
+        refused: proto::CompensateRequest,
+        spec: &AggregateSpec,
+        arrived: Timestamp,
+    ) -> Result<Self, BadBook> {
+        let cover = refused.cover.ok_or(BadBook::NoCover)?;
+        let stream = StreamId::new(spec.domain, root(spec.domain, &cover)?);
+        let key = if cover.key.is_empty() { stream.root.to_string() } else { id::canonical_key(&cover.key) };
+        let command = Payload::from_any(refused.command.ok_or(BadBook::NoCommand(0))?);
+        let rejection = refused.rejection.unwrap_or_default().into();
+        let (cause, source) = origin(refused.origin)?;
+        if source == Source::Client || refused.idempotency_key.is_empty() {
+            return Err(BadBook::Reserved("origin"));
+        }
+        Ok(Self {
+            stream,
+            key: key.into(),
+            expected: None,
+            idempotency_key: Some(refused.idempotency_key),
+            work: Work::Decide(vec![Input::Refusal { command, rejection }]),
+            trace: Trace {
+                correlation_id: correlation_id(cover.correlation_id),
+                cause,
+                traceparent: Traceparent::parse(&refused.traceparent),
+            },
+            span: Span::none(),
+            source,
+            deadline: None,
+            occurred_at: None,
+            arrived,
+            seed: Uuid::nil(),
         })
     }
 
@@ -93,7 +144,8 @@ impl Request {
             expected: None,
             idempotency_key: None,
             work,
-            trace: Trace { correlation_id: correlation_id(String::new()), cause: None },
+            trace: Trace { correlation_id: correlation_id(String::new()), cause: None, traceparent: None },
+            span: Span::none(),
             source: Source::Client,
             deadline: None,
             occurred_at: None,
@@ -135,6 +187,7 @@ impl Request {
             Decision::Known(decision),
         )
         .before(next_sequence)
+        .traced(span::current(self.trace.traceparent))
     }
 
     /// The book to append now if the stream's next sequence is `next`.
@@ -157,7 +210,8 @@ pub(crate) fn correlation_id(given: String) -> Arc<str> {
     if given.is_empty() { Uuid::now_v7().to_string().into() } else { given.into() }
 }
 
-fn root(domain: &str, cover: &proto::Cover) -> Result<Uuid, BadBook> {
+/// The root that a cover names, by itself or by its natural id.
+pub(crate) fn root(domain: &str, cover: &proto::Cover) -> Result<Uuid, BadBook> {
     let derived = root_id(domain, &cover.key);
     let Some(given) = &cover.root else { return derived.ok_or(BadBook::NoRoot) };
     let given = Uuid::try_from(given).map_err(BadBook::BadRoot)?;

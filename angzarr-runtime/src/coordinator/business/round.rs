@@ -47,7 +47,7 @@ pub(super) async fn hold(
     let mut results = results.into_iter();
     for (pending, step) in batch.into_iter().zip(steps) {
         match step {
-            Planned::Append { refused } => round.appended(pending, results.next(), refused),
+            Planned::Append { refused } => round.appended(pending, results.next(), refused).await,
             Planned::Answer(answer) => round.answer(pending, answer).await,
         }
     }
@@ -77,12 +77,15 @@ async fn load(coordinator: &BusinessCoordinator, stream: &StreamId, batch: &mut 
             Ok(Found::State(folded)) => return Some(folded),
             Ok(Found::Recorded(records)) => {
                 let found = batch.remove(0);
-                let recorded = coordinator.recorded(&found.request, records);
+                let recorded = coordinator.recorded(&found.request, records).await;
                 found.answer(recorded);
             }
             // Asking once for each of them would keep the last one waiting for ever.
             Err(Error::Store(error)) if error.retryable() => {
                 batch.drain(..).for_each(|pending| pending.answer(Err(error.clone().into())));
+            }
+            Err(Error::Failed(failure)) if failure.retryable() => {
+                batch.drain(..).for_each(|pending| pending.answer(Err(failure.again().into())));
             }
             Err(error) => batch.remove(0).answer(Err(error)),
         }
@@ -122,7 +125,12 @@ struct Round<'a> {
 
 impl Round<'_> {
     /// `result` is none if the append ended with a book before it.
-    fn appended(&mut self, pending: Pending, result: Option<Result<Appended, StoreError>>, refused: Option<Rejection>) {
+    async fn appended(
+        &mut self,
+        pending: Pending,
+        result: Option<Result<Appended, StoreError>>,
+        refused: Option<Rejection>,
+    ) {
         self.sound &= result.as_ref().is_some_and(Appended::is_stored);
         match (result, refused) {
             (None, _) => self.behind(pending),
@@ -132,11 +140,11 @@ impl Round<'_> {
                 pending.answer(Err(error.into()));
             }
             (Some(Ok(appended)), _) if appended.duplicate => {
-                let recorded = self.coordinator.recorded(&pending.request, appended.records);
+                let recorded = self.coordinator.recorded(&pending.request, appended.records).await;
                 pending.answer(recorded);
             }
             (Some(Ok(_)), Some(rejection)) => pending.answer(Err(Error::Rejected(rejection))),
-            (Some(Ok(appended)), None) => pending.answer(self.coordinator.outcome(appended.records, false)),
+            (Some(Ok(appended)), None) => pending.answer(self.coordinator.stored(appended.records).await),
         }
     }
 
@@ -193,7 +201,7 @@ impl Round<'_> {
                 }
                 Ok(loaded) => {
                     if let Some(records) = loaded.recorded {
-                        let recorded = self.coordinator.recorded(&pending.request, records);
+                        let recorded = self.coordinator.recorded(&pending.request, records).await;
                         return pending.answer(recorded);
                     }
                     if loaded.next_sequence != self.ends {

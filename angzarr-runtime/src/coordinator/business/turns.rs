@@ -94,7 +94,6 @@ impl Turns {
     }
 
     /// How many states are warm, and how many bytes they have.
-    #[cfg(feature = "grpc")]
     pub(super) fn warm(&self) -> (usize, usize) {
         let roots = self.roots();
         (roots.warm.len(), roots.warm_bytes)
@@ -201,7 +200,8 @@ mod tests {
             expected: None,
             idempotency_key: None,
             work: Work::Decide(Vec::new()),
-            trace: Trace { correlation_id: "c".into(), cause: None },
+            trace: Trace { correlation_id: "c".into(), cause: None, traceparent: None },
+            span: tracing::Span::none(),
             source: Source::Client,
             deadline: None,
             occurred_at: None,

@@ -1,6 +1,7 @@
 //! Trying: what may pass by itself until it does, what fails as often as is allowed.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,13 +25,16 @@ pub(super) enum Tried<T> {
     Failed(Vec<Attempt>, Error),
 }
 
-/// Counts failures by their codes, since the start. Clones share it.
+/// Counts failures by their codes, and dead letters, since the start. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Failures(Arc<Mutex<BTreeMap<String, u64>>>);
+pub(crate) struct Failures {
+    by_code: Arc<Mutex<BTreeMap<String, u64>>>,
+    dead_letters: Arc<AtomicU64>,
+}
 
 impl Failures {
     fn count(&self, code: &str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.by_code.lock().unwrap_or_else(PoisonError::into_inner);
         match counts.get_mut(code) {
             Some(count) => *count += 1,
             None => drop(counts.insert(code.to_owned(), 1)),
@@ -38,7 +42,16 @@ impl Failures {
     }
 
     pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.by_code.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An event has become a dead letter.
+    pub(super) fn count_letter(&self) {
+        self.dead_letters.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn dead_letters(&self) -> u64 {
+        self.dead_letters.load(Ordering::Relaxed)
     }
 }
 

@@ -144,10 +144,11 @@ impl Builder<'_> {
         let turn = self.turn;
         let parks = self.made(|| async { Ok(turn.log.store.parks(turn.consumer.name()).await?) }).await?;
         let parks: HashMap<String, EventRef> = parks.into_iter().map(|park| (park.lane, park.first)).collect();
+        let answers = self.made(|| turn.ask_services(&records)).await?;
         let (mut lanes, mut current) = (HashMap::<Arc<str>, Events>::new(), Vec::new());
         for record in records.into_iter().filter(|record| turn.concerns(record)) {
             let (root, position) = (record.stream.root, record.position);
-            if turn.current(record, &mut current).is_err() {
+            if turn.current(record, &answers, &mut current).is_err() {
                 self.hold(of_root(root), position)?;
             }
             for event in current.drain(..) {

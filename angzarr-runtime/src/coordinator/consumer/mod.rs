@@ -63,6 +63,15 @@ fn of_root(root: Uuid) -> Arc<str> {
     root.to_string().into()
 }
 
+/// Which kind of component a consumer runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConsumerKind {
+    /// Callers of `SyncMode::Simple` wait for these only.
+    Projector,
+    Saga,
+    ProcessManager,
+}
+
 /// What differs between sagas, projectors and process managers.
 #[async_trait]
 pub(crate) trait Consumer: Send + Sync + 'static {
@@ -71,8 +80,7 @@ pub(crate) trait Consumer: Send + Sync + 'static {
 
     fn subscriptions(&self) -> &'static [Subscription];
 
-    /// Whether callers of `SyncMode::Simple` wait for it.
-    fn is_projector(&self) -> bool;
+    fn kind(&self) -> ConsumerKind;
 
     /// Events of one lane are handled one after the other.
     fn lane(&self, event: &Record) -> Result<Lane, Failure>;
@@ -191,7 +199,7 @@ impl Stop {
         *self.0.borrow() || self.0.has_changed().is_err()
     }
 
-    async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         // Fails only if the application is gone.
         let _ = self.0.clone().wait_for(|said| *said).await;
     }
@@ -253,7 +261,7 @@ impl std::fmt::Debug for ConsumerRef {
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     pub(crate) name: &'static str,
-    pub(crate) is_projector: bool,
+    pub(crate) kind: ConsumerKind,
     pub(crate) progress: watch::Receiver<Progress>,
     consumer: ConsumerRef,
     /// How often what failed in this process, by code.
@@ -283,7 +291,27 @@ impl Running {
         }
     }
 
-    fn listens_to(&self, event: &Record) -> bool {
+    /// Whose events it listens to.
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &'static str> {
+        self.consumer.0.subscriptions().iter().map(|wanted| wanted.domain)
+    }
+
+    /// Says that somebody waits for a position: whoever stands by follows the holder more closely then.
+    pub(crate) fn want(&self, position: u64) {
+        self.wanted.send_if_modified(|wanted| {
+            let higher = position > *wanted;
+            *wanted = position.max(*wanted);
+            higher
+        });
+    }
+
+    /// The lane of an event.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn lane(&self, event: &Record) -> Result<Arc<str>, Failure> {
+        Ok(self.consumer.0.lane(event)?.name)
+    }
+
+    pub(crate) fn listens_to(&self, event: &Record) -> bool {
         let mut wanted = self.consumer.0.subscriptions().iter();
         event.kind.is_event()
             && wanted
@@ -331,11 +359,7 @@ impl Running {
     /// # Errors
     /// [`Error::ConsumerStopped`] if it never will, [`Error::ConsumerPaused`] if it will not until it is resumed.
     pub(crate) async fn passed(&mut self, position: u64) -> Result<(), Error> {
-        self.wanted.send_if_modified(|wanted| {
-            let higher = position > *wanted;
-            *wanted = position.max(*wanted);
-            higher
-        });
+        self.want(position);
         let consumer = || self.name.to_owned();
         let ended = |progress: &Progress| progress.stopped.is_some() || progress.paused.is_some();
         match self.progress.wait_for(|progress| progress.position >= position || ended(progress)).await {
@@ -374,10 +398,10 @@ pub(crate) async fn start(
     });
     let (asked, inbox) = mpsc::channel(INBOX);
     let wanted = Arc::new(watch::Sender::new(0));
-    let (name, is_projector) = (consumer.name(), consumer.is_projector());
+    let (name, kind) = (consumer.name(), consumer.kind());
     let failures = Failures::default();
     let turn = Turn::new(consumer.clone(), log, progress, failures.clone(), wanted.subscribe(), stop).await?;
     let consumer = ConsumerRef(consumer);
-    let running = Running { name, is_projector, progress: receiver, consumer, failures, wanted, asked };
+    let running = Running { name, kind, progress: receiver, consumer, failures, wanted, asked };
     Ok((running, tokio::spawn(turn.run(inbox))))
 }

@@ -23,12 +23,13 @@ use super::attempts::{Attempts, Signals, Tried};
 use super::parking::{Joining, Parks};
 use super::turn::Turn;
 use super::window::Window;
-use super::{Asked, Inbox};
+use super::{Asked, ConsumerKind, Inbox};
 use crate::error::Error;
 use crate::store::{EventRef, Lease, Record, TakenOrder};
 use deadlines::Deadlines;
 use handling::Handled;
 use orders::Work;
+use reading::Page;
 
 /// How many records are read at a time.
 pub(super) const BATCH: usize = 1024;
@@ -64,7 +65,7 @@ pub(super) enum Halt {
 
 /// Something that took time, and is over.
 enum Happened {
-    Read(Tried<Vec<Record>>),
+    Read(Tried<Page>),
     Handled(Handled),
     Joined(Vec<Joining>, Tried<()>),
     Committed(u64, Tried<()>),
@@ -251,7 +252,7 @@ impl<'a> Tail<'a> {
         }
         let idle = self.busy == 0 && self.at_end && !self.reading;
         // Those who ask a saga or a process manager need no commit.
-        let asked = !self.asked.is_empty() && self.turn.consumer.is_projector();
+        let asked = !self.asked.is_empty() && self.turn.consumer.kind() == ConsumerKind::Projector;
         let wanted = idle || asked || !self.after_next.is_empty() || self.unsaved >= COMMIT;
         let unsaved = self.unsaved > 0 || !self.after_next.is_empty();
         if (unsaved && wanted) || self.awaits_checkpoint() || self.window.done_up_to() - self.checkpoint >= STRIDE {
@@ -263,15 +264,15 @@ impl<'a> Tail<'a> {
         match happened {
             Happened::Read(tried) => {
                 self.reading = false;
-                let records = self.done(self.window.read() + 1, tried);
+                let page = self.done(self.window.read() + 1, tried);
                 // Once it ends, nothing more is begun: a lane whose event was given up half-way looks free.
-                if let Some(records) = records.filter(|_| !self.ends()) {
-                    self.at_end = records.len() < BATCH;
+                if let Some(page) = page.filter(|_| !self.ends()) {
+                    self.at_end = page.records.len() < BATCH;
                     // The next page comes while this one is handled.
-                    if let Some(last) = records.last().filter(|_| !self.at_end && self.has_room()) {
+                    if let Some(last) = page.records.last().filter(|_| !self.at_end && self.has_room()) {
                         self.read(last.position);
                     }
-                    self.take_in(records);
+                    self.take_in(page);
                 }
             }
             Happened::Handled(handled) => self.handled(handled),

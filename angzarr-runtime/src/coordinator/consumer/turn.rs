@@ -14,7 +14,7 @@ use super::parking::Parks;
 use super::tail::{BATCH, Halt, Tail};
 use super::{Consumer, Inbox, Progress, Stop, build};
 use crate::coordinator::log::Log;
-use crate::coordinator::upcast::Upcasts;
+use crate::coordinator::upcast::{Answers, Upcasts};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{Acquired, Answer, Beat, Lease, Order, OrderStep, Pause, Record, Refusal, StoreError, TakenOrder};
@@ -128,9 +128,19 @@ impl Turn {
         self.types.concern(record)
     }
 
+    /// What services make of records that may be for the consumer. One that cannot be reached is an error, since it is no
+    /// fault of any event.
+    pub(super) async fn ask_services(&self, records: &[Record]) -> Result<Answers, Error> {
+        let answers = self.log.upcasts.ask(records.iter().filter(|record| self.concerns(record))).await;
+        match answers.unavailable() {
+            Some(failure) => Err(failure.into()),
+            None => Ok(answers),
+        }
+    }
+
     /// Puts what a record is for the consumer, in current versions, into `events`, which is empty. It stays so on failure.
-    pub(super) fn current(&self, record: Record, events: &mut Vec<Record>) -> Result<(), Failure> {
-        let read = self.log.upcasts.current(record, events);
+    pub(super) fn current(&self, record: Record, answers: &Answers, events: &mut Vec<Record>) -> Result<(), Failure> {
+        let read = self.log.upcasts.current(record, answers, events);
         match &read {
             Ok(()) => events.retain(|event| holds(&self.types.wanted, event)),
             Err(_) => events.clear(),

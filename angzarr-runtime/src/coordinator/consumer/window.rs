@@ -234,7 +234,7 @@ mod tests {
             payload: Payload { type_name: "T".into(), value: vec![0; bytes].into() },
             created_at: time::from_micros(0),
             occurred_at: None,
-            trace: Trace { correlation_id: "c".into(), cause: None },
+            trace: Trace { correlation_id: "c".into(), cause: None, traceparent: None },
         }
     }
 

@@ -12,7 +12,7 @@ use prost::Message;
 use prost_types::Timestamp;
 use tracing::Instrument;
 
-use super::consumer::{Consumer, DueDeadlines, Lane};
+use super::consumer::{Consumer, ConsumerKind, DueDeadlines, Lane};
 use super::log::Log;
 use super::outgoing::{Router, context_in};
 use super::state::{self, Folded, Found};
@@ -26,6 +26,9 @@ use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{AsOf, Lease, Record, RecordKind, Store, StoreError, StreamId};
+use crate::telemetry::measure::{self, Durations};
+use crate::telemetry::span::{self, component_span};
+use crate::telemetry::{Traceparent, traceparent_text};
 use crate::view::Key;
 use deadlines::Alarm;
 use step::{Refused, Trigger};
@@ -55,6 +58,7 @@ pub(crate) struct ProcessManagerCoordinator {
     alarm: Alarm,
     /// How many triggers led to nothing since the start.
     ignored: AtomicU64,
+    durations: Durations,
 }
 
 #[async_trait]
@@ -67,8 +71,8 @@ impl Consumer for ProcessManagerCoordinator {
         self.logic.spec().subscriptions
     }
 
-    fn is_projector(&self) -> bool {
-        false
+    fn kind(&self) -> ConsumerKind {
+        ConsumerKind::ProcessManager
     }
 
     fn lane(&self, event: &Record) -> Result<Lane, Failure> {
@@ -80,8 +84,9 @@ impl Consumer for ProcessManagerCoordinator {
     }
 
     async fn react(&self, event: &Record, _lane: Lane) -> Result<(), Error> {
-        let span = tracing::info_span!("pm.orchestrate", process_manager = self.name(), correlation_id = %event.trace.correlation_id);
-        self.take_step(event).instrument(span).await
+        let span = component_span!("pm.orchestrate", self.name(), event.stream, event.trace);
+        span::go_on(&span, event.trace.traceparent);
+        self.durations.measure(span, self.take_step(event)).await
     }
 
     /// Takes the refusals of the commands that it would have sent for granted.
@@ -155,7 +160,9 @@ impl ProcessManagerCoordinator {
         log: Arc<Log>,
         delivery: Delivery,
     ) -> Self {
-        Self { logic, router, log, delivery, alarm: Alarm::default(), ignored: AtomicU64::new(0) }
+        let labels = [("component", logic.spec().name)];
+        let durations = Durations::new(log.measuring, measure::PROCESS_MANAGER, &labels);
+        Self { logic, router, log, delivery, alarm: Alarm::default(), ignored: AtomicU64::new(0), durations }
     }
 
     /// The instance's natural id: what the handler names, or the conversation. In its canonical form, so that events of
@@ -254,7 +261,8 @@ impl ProcessManagerCoordinator {
                 check_chain(record)?;
                 for (place, book) in (0..).zip(issued(record)?) {
                     let command = book.pages.first().and_then(|page| page.command.clone()).map(Payload::from_any);
-                    match self.router.execute(book.clone()).await {
+                    let executing = async { self.router.execute(sent_from_here(&book)).await };
+                    match executing.instrument(outgoing::orchestration(self.name(), record)).await {
                         Ok(_) => {}
                         Err(Error::Rejected(rejection)) => {
                             let Some(command) = command else { continue };
@@ -291,6 +299,12 @@ struct Step {
     records: Vec<Record>,
     /// The number with which the key of the first command was made.
     first_index: u32,
+}
+
+/// A book that was recorded, as it is sent from the present span.
+fn sent_from_here(book: &proto::CommandBook) -> proto::CommandBook {
+    let traceparent = traceparent_text(span::current(Traceparent::parse(&book.traceparent)));
+    proto::CommandBook { traceparent, ..book.clone() }
 }
 
 fn issued(record: &Record) -> Result<Vec<proto::CommandBook>, StoreError> {

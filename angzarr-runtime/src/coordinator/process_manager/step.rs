@@ -18,6 +18,7 @@ use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{Due, Load, Loaded, NewBook, NewRecord, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::telemetry::span;
 
 /// What an instance takes a step for.
 pub(super) struct Trigger<'a> {
@@ -187,6 +188,7 @@ impl ProcessManagerCoordinator {
             trace: Trace {
                 correlation_id: trigger.record.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, trigger.record))),
+                traceparent: span::current(trigger.record.trace.traceparent),
             },
         };
         let appended = self.log.store.append(book).await?;
@@ -243,6 +245,7 @@ impl ProcessManagerCoordinator {
             trace: Trace {
                 correlation_id: deadline.trace.correlation_id.clone(),
                 cause: Some(Arc::new(cause(name, deadline))),
+                traceparent: span::current(deadline.trace.traceparent),
             },
         })
     }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use prost_types::Timestamp;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::{Inner, MemoryStore, Stream};
 use crate::store::{
-    Appended, AsOf, Deadline, Due, EventStore, Load, Loaded, NewBook, Record, Snapshot, StoreError, StreamId,
+    Appended, AsOf, Deadline, Due, EventStore, Load, Loaded, NewBook, Record, Root, Snapshot, StoreError, StreamId,
 };
 use crate::time;
 
@@ -108,6 +109,18 @@ impl Inner {
         };
         due.into_iter().take(limit).map(deadline).collect()
     }
+
+    fn roots(&self, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, StoreError> {
+        let wanted = |id: &StreamId| &*id.domain == domain && after.is_none_or(|after| id.root > after);
+        let mut found = Vec::new();
+        for (id, stream) in self.streams.iter().filter(|(id, stream)| wanted(id) && !stream.records.is_empty()) {
+            let next_sequence = sequence(stream.records.len())?;
+            found.push(Root { root: id.root, key: stream.key.clone(), next_sequence });
+        }
+        found.sort_unstable_by_key(|root| root.root);
+        found.truncate(limit);
+        Ok(found)
+    }
 }
 
 fn sequence(number: usize) -> Result<u32, StoreError> {
@@ -148,6 +161,10 @@ impl EventStore for MemoryStore {
         let after = usize::try_from(after).unwrap_or(usize::MAX);
         let correlated = |record: &&Record| &*record.trace.correlation_id == correlation_id;
         Ok(inner.log.iter().skip(after).filter(correlated).take(limit).cloned().collect())
+    }
+
+    async fn roots(&self, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, StoreError> {
+        self.open()?.roots(domain, after, limit)
     }
 
     async fn head(&self) -> Result<u64, StoreError> {

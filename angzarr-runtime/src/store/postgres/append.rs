@@ -64,6 +64,7 @@ struct Records<'a> {
     occurrences: Vec<Option<i64>>,
     correlation_ids: Vec<String>,
     causes: Vec<Option<Vec<u8>>>,
+    traceparents: Vec<Option<String>>,
 }
 
 /// Those that have one a deadline; no time clears.
@@ -94,7 +95,7 @@ pub(super) async fn call(
         records.push(number, book);
         deadlines.push(number, book);
     }
-    let row = query("CALL angzarr.write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, NULL, NULL, NULL, NULL, NULL, NULL)")
+    let row = query("CALL angzarr.write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, NULL, NULL, NULL, NULL, NULL, NULL)")
         .bind(writer)
         .bind(batch)
         .bind(books.lists)
@@ -114,6 +115,7 @@ pub(super) async fn call(
         .bind(records.occurrences)
         .bind(records.correlation_ids)
         .bind(records.causes)
+        .bind(records.traceparents)
         .bind(deadlines.books)
         .bind(deadlines.indexes)
         .bind(deadlines.names)
@@ -141,6 +143,7 @@ impl Books {
 impl<'a> Records<'a> {
     fn push(&mut self, number: i32, book: &'a NewBook) {
         let cause = book.trace.cause.as_deref().map(encode_cause);
+        let traceparent = book.trace.traceparent.map(|traceparent| traceparent.to_string());
         for (place, record) in book.records.iter().enumerate() {
             self.books.push(number);
             self.indexes.push(index(place));
@@ -150,6 +153,7 @@ impl<'a> Records<'a> {
             self.occurrences.push(record.occurred_at.as_ref().map(time::to_micros));
             self.correlation_ids.push(text::encode(&book.trace.correlation_id).into_owned());
             self.causes.push(cause.clone());
+            self.traceparents.push(traceparent.clone());
         }
     }
 }

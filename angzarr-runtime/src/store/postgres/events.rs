@@ -15,7 +15,7 @@ use super::session::Sessions;
 use super::{PostgresStore, count, number, text};
 use crate::message::Payload;
 use crate::store::{
-    Appended, AsOf, Deadline, Due, EventStore, Load, Loaded, NewBook, Record, Snapshot, StoreError, StreamId,
+    Appended, AsOf, Deadline, Due, EventStore, Load, Loaded, NewBook, Record, Root, Snapshot, StoreError, StreamId,
 };
 use crate::time;
 
@@ -232,6 +232,34 @@ impl EventStore for PostgresStore {
                 let query = query(AssertSqlSafe(sql.as_str())).bind(&**id).bind(number(after)).bind(count(limit));
                 let records = fetch(session.connection(), names, query).await?;
                 session.done(records)
+            })
+            .await
+    }
+
+    async fn roots(&self, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, StoreError> {
+        let sql = format!(
+            "SELECT s.root, s.key, r.sequence + 1 FROM angzarr.streams s
+             CROSS JOIN LATERAL (
+                 SELECT l.sequence FROM angzarr.records l
+                 WHERE l.stream = s.id AND l.position <= {PUBLISHED} ORDER BY l.sequence DESC LIMIT 1
+             ) r
+             WHERE s.domain = $1 AND ($2::uuid IS NULL OR s.root > $2) ORDER BY s.root LIMIT $3"
+        );
+        let (sql, domain) = (&sql, &text::encode(domain));
+        self.sessions
+            .run(|mut session| async move {
+                let rows = query(AssertSqlSafe(sql.as_str()))
+                    .bind(&**domain)
+                    .bind(after)
+                    .bind(count(limit))
+                    .fetch_all(session.connection())
+                    .await?;
+                let mut found = Vec::with_capacity(rows.len());
+                for row in rows {
+                    let key = text::decode(row.try_get(1)?).as_ref().into();
+                    found.push(Root { root: row.try_get(0)?, key, next_sequence: sequence(row.try_get(2)?)? });
+                }
+                session.done(found)
             })
             .await
     }

@@ -16,11 +16,12 @@ use super::text;
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::telemetry::Traceparent;
 use crate::time;
 
 /// What [`record`] wants to be selected, of records `r`.
 pub(super) const COLUMNS: &str = "r.position, r.stream, r.sequence, r.created_at, r.occurred_at, r.kind, r.type, \
-                                  r.correlation_id, r.cause, r.payload";
+                                  r.correlation_id, r.cause, r.payload, r.traceparent";
 
 /// How many streams are known by their numbers.
 const STREAMS: NonZeroUsize = NonZeroUsize::new(1 << 16).unwrap();
@@ -135,7 +136,12 @@ pub(super) fn record(row: &PgRow, previous: Option<&Unnamed>) -> Result<Unnamed,
         },
         created_at: time::from_micros(row.try_get(3)?),
         occurred_at: row.try_get::<Option<i64>, _>(4)?.map(time::from_micros),
-        trace: Trace { correlation_id: shared(7, previous.map(|record| &record.trace.correlation_id))?, cause },
+        trace: Trace {
+            correlation_id: shared(7, previous.map(|record| &record.trace.correlation_id))?,
+            cause,
+            // What is not understood is of no use, and does no harm.
+            traceparent: row.try_get::<Option<&str>, _>(10)?.and_then(Traceparent::parse),
+        },
     };
     Ok(Unnamed { stream: row.try_get(1)?, record })
 }

@@ -113,9 +113,11 @@ struct Stream {
 
 fn insert(connection: &Connection, book: &NewBook, stream: Stream, position: &mut i64) -> Result<Appended, StoreError> {
     let cause = book.trace.cause.as_deref().map(rows::encode_cause);
+    let traceparent = book.trace.traceparent.map(|traceparent| traceparent.to_string());
     let mut statement = connection.prepare_cached(
-        "INSERT INTO records (position, stream, sequence, kind, type, payload, created_at, occurred_at, correlation_id, cause)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO records (position, stream, sequence, kind, type, payload, created_at, occurred_at, correlation_id, cause,
+             traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     let mut records = Vec::with_capacity(book.records.len());
     for (sequence, new) in (stream.next..).zip(&book.records) {
@@ -131,6 +133,7 @@ fn insert(connection: &Connection, book: &NewBook, stream: Stream, position: &mu
             new.occurred_at.as_ref().map(time::to_micros),
             book.trace.correlation_id,
             cause,
+            traceparent,
         ])?;
         if let Some(due) = &new.due {
             set_deadline(connection, stream.id, &book.stream.domain, due, *position)?;

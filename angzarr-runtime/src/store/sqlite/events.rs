@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use prost_types::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::rows::{COLUMNS, collect};
 use super::{SqliteStore, append, is_conversion};
 use crate::message::Payload;
 use crate::store::{
-    Appended, AsOf, Deadline, Due, EventStore, Load, Loaded, NewBook, Record, Snapshot, StoreError, StreamId,
+    Appended, AsOf, Deadline, Due, EventStore, Load, Loaded, NewBook, Record, Root, Snapshot, StoreError, StreamId,
 };
 use crate::time;
 
@@ -131,6 +132,23 @@ fn read_correlated(
     collect(statement, params![correlation_id, position(after), count(limit)], 1)
 }
 
+fn roots(connection: &Connection, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT root, key, next_sequence FROM streams
+         WHERE domain = ?1 AND root > ?2 AND next_sequence > 0 ORDER BY root LIMIT ?3",
+    )?;
+    // Every root is behind the empty one.
+    let after = after.map(|after| after.as_bytes().to_vec()).unwrap_or_default();
+    let mut rows = statement.query(params![domain, after, count(limit)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let root = Uuid::from_slice(&row.get::<_, Vec<u8>>(0)?);
+        let root = root.map_err(|_| StoreError::Damaged { reason: "a root is not 16 bytes long".into() })?;
+        found.push(Root { root, key: row.get::<_, String>(1)?.into(), next_sequence: row.get(2)? });
+    }
+    Ok(found)
+}
+
 /// The record at a position.
 pub(super) fn record_at(connection: &Connection, position: i64) -> Result<Record, StoreError> {
     let statement = connection.prepare_cached(&format!(
@@ -219,6 +237,11 @@ impl EventStore for SqliteStore {
         let correlation_id = correlation_id.to_owned();
         let query = move |connection: &mut Connection| read_correlated(connection, &correlation_id, after, limit);
         if self.is_short(after) { self.readers.run_short(query).await } else { self.readers.run(query).await }
+    }
+
+    async fn roots(&self, domain: &str, after: Option<Uuid>, limit: usize) -> Result<Vec<Root>, StoreError> {
+        let domain = domain.to_owned();
+        self.readers.run(move |connection| roots(connection, &domain, after, limit)).await
     }
 
     async fn head(&self) -> Result<u64, StoreError> {

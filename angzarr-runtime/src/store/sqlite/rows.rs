@@ -10,11 +10,12 @@ use uuid::Uuid;
 use crate::message::Payload;
 use crate::proto;
 use crate::store::{Cause, Record, RecordKind, StoreError, StreamId, Trace};
+use crate::telemetry::Traceparent;
 use crate::time;
 
 /// What [`collect`] wants to be selected, of records `r` and their streams `s`.
 pub(super) const COLUMNS: &str = "r.position, r.sequence, r.kind, r.type, r.payload, r.created_at, r.occurred_at, \
-                                  r.correlation_id, r.cause, s.domain, s.root, s.key, r.stream";
+                                  r.correlation_id, r.cause, s.domain, s.root, s.key, r.stream, r.traceparent";
 
 /// Reads records, about as many as are `expected`.
 pub(super) fn collect(
@@ -109,6 +110,8 @@ fn record(
         trace: Trace {
             correlation_id: shared(7, previous.map(|record| &record.trace.correlation_id))?,
             cause: cause.map(Arc::new),
+            // What is not understood is of no use, and does no harm.
+            traceparent: row.get_ref(13)?.as_str_or_null().ok().flatten().and_then(Traceparent::parse),
         },
     })
 }

@@ -19,7 +19,7 @@ pub(super) struct Schema {
 /// "ANGZ": the log.
 pub(super) const LOG: Schema = Schema {
     application_id: 0x414e_475a,
-    migrations: &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")],
+    migrations: &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")],
     prefix: "",
 };
 

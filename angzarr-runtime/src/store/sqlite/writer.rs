@@ -2,7 +2,7 @@
 //! way there.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_micros(100);
 /// A commit that takes no longer may hold up the thread of a runtime.
 const QUICK: Duration = Duration::from_micros(500);
 
+/// After so many commits during which nobody else came, a caller is taken to be the only one. Of several callers, one is by
+/// himself often enough; while he commits on a thread of the runtime, the others have to share what threads are left.
+const ALONE: usize = 16;
+
 enum Job {
     Work(Box<dyn Work>),
     Close(Closing),
@@ -47,10 +51,10 @@ struct Desk {
     /// None once it is closed.
     connection: Mutex<Option<Connection>>,
     head: watch::Sender<u64>,
-    /// How much work is on its way to the thread, or being written by it.
+    /// How much work is on its way to the thread, or being written.
     queued: AtomicUsize,
-    /// Whether the last commit was quick, and of one piece of work only.
-    quiet: AtomicBool,
+    /// How many commits in a row were quick and of one piece of work, with no other one on its way.
+    quiet: AtomicUsize,
 }
 
 impl Desk {
@@ -58,17 +62,27 @@ impl Desk {
     fn commit(&self, connection: &Connection, group: Vec<Box<dyn Work>>) {
         let (begun, works) = (Instant::now(), group.len());
         commit(connection, group, &self.head);
-        self.quiet.store(works <= 1 && begun.elapsed() < QUICK, Ordering::Relaxed);
+        let quiet = works <= 1 && begun.elapsed() < QUICK && self.queued.load(Ordering::Acquire) <= 1;
+        let before = self.quiet.load(Ordering::Relaxed);
+        self.quiet.store(if quiet { before.saturating_add(1) } else { 0 }, Ordering::Relaxed);
     }
 
     /// Commits the work of somebody who is alone, here and now; gives it back if he is not.
     ///
     /// Handing it over would take longer than many a disk takes to commit. It holds up one thread of the runtime,
-    /// so there has to be another one, and the last commit must have been a quick one.
+    /// so there has to be another one, and the last commits must have been quick ones.
     fn alone(&self, work: Box<dyn Work>) -> Option<Box<dyn Work>> {
-        if self.queued.load(Ordering::Acquire) > 0 || !self.quiet.load(Ordering::Relaxed) || !has_other_threads() {
+        let quiet = self.quiet.load(Ordering::Relaxed) >= ALONE && has_other_threads();
+        if !quiet || self.queued.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return Some(work);
         }
+        let left = self.here(work);
+        self.queued.fetch_sub(1, Ordering::AcqRel);
+        left
+    }
+
+    /// Commits work on this thread, unless something has to be waited for.
+    fn here(&self, work: Box<dyn Work>) -> Option<Box<dyn Work>> {
         let connection = match self.connection.try_lock() {
             Ok(connection) => connection,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -99,7 +113,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let connection = Mutex::new(Some(connection));
-        let desk = Arc::new(Desk { connection, head, queued: AtomicUsize::new(0), quiet: AtomicBool::new(true) });
+        let desk = Arc::new(Desk { connection, head, queued: AtomicUsize::new(0), quiet: AtomicUsize::new(ALONE) });
         let shared = desk.clone();
         std::thread::Builder::new()
             .name("angzarr-sqlite-writer".into())

@@ -10,11 +10,12 @@ use crate::proto;
 use crate::proto::clear_park_request::Way;
 use crate::store::{Attempt, DeadLetter, EventRef, Park};
 use crate::transport::services::admin_server;
-use crate::transport::status::status;
+use crate::transport::status::{BadCall, status};
 use crate::view::VersionState;
 
-/// How many are listed if nothing is said.
+/// How many are listed if nothing is said, and at most.
 const LIMIT: u32 = 100;
+const LARGEST: u32 = 1_000;
 
 /// Later than anything: 9999-12-31T23:59:59Z, the last second that a timestamp can name.
 const LAST: Timestamp = Timestamp { seconds: 253_402_300_799, nanos: 0 };
@@ -31,8 +32,8 @@ fn answered<T>(result: Result<T, Error>) -> Result<T, Status> {
     result.map_err(|error| status(&error))
 }
 
-fn limit(given: u32) -> usize {
-    usize::try_from(if given == 0 { LIMIT } else { given }).unwrap_or(usize::MAX)
+pub(super) fn limit(given: u32) -> usize {
+    usize::try_from(if given == 0 { LIMIT } else { given.min(LARGEST) }).unwrap_or(usize::MAX)
 }
 
 #[async_trait]
@@ -75,7 +76,11 @@ impl admin_server::Admin for Admin {
         &self,
         request: Request<proto::ListParksRequest>,
     ) -> Result<Response<proto::ListParksResponse>, Status> {
-        let parks = answered(self.consumer(&request.get_ref().consumer)?.parks().await)?;
+        let proto::ListParksRequest { consumer, after, limit: given } = request.into_inner();
+        let mut parks = answered(self.consumer(&consumer)?.parks().await)?;
+        parks.retain(|park| after.is_empty() || park.lane > after);
+        parks.sort_unstable_by(|one, other| one.lane.cmp(&other.lane));
+        parks.truncate(limit(given));
         let park = |Park { lane, events, first }| proto::Park { lane, events, first: Some(first.into()) };
         Ok(Response::new(proto::ListParksResponse { parks: parks.into_iter().map(park).collect() }))
     }
@@ -87,7 +92,7 @@ impl admin_server::Admin for Admin {
         let request = request.into_inner();
         let (way, consumer) = (request.way(), self.consumer(&request.consumer)?);
         let Cleared { events, failed } = answered(match way {
-            Way::Unspecified => return Err(Status::invalid_argument("say which `way`: REPLAY, SKIP, DISCARD, …")),
+            Way::Unspecified => return Err(BadCall::Field("way").into()),
             Way::Replay => consumer.replay(request.lane).await,
             Way::Skip => consumer.skip(request.lane).await,
             Way::Discard => consumer.discard(request.lane).await,
@@ -118,7 +123,7 @@ impl admin_server::Admin for Admin {
         request: Request<proto::RemoveDeadLetterRequest>,
     ) -> Result<Response<proto::RemoveDeadLetterResponse>, Status> {
         let proto::RemoveDeadLetterRequest { consumer, event } = request.into_inner();
-        let event = event.ok_or_else(|| Status::invalid_argument("say which `event`"))?;
+        let event = event.ok_or(BadCall::Field("event"))?;
         answered(self.consumer(&consumer)?.remove_dead_letter(event.into()).await)?;
         Ok(Response::new(proto::RemoveDeadLetterResponse {}))
     }
@@ -127,8 +132,9 @@ impl admin_server::Admin for Admin {
         &self,
         request: Request<proto::ListDeadlinesRequest>,
     ) -> Result<Response<proto::ListDeadlinesResponse>, Status> {
-        let proto::ListDeadlinesRequest { until, limit: given } = request.into_inner();
-        let pending = answered(self.0.deadlines(until.unwrap_or(LAST), limit(given)).await)?;
+        let proto::ListDeadlinesRequest { until, limit: given, domain } = request.into_inner();
+        let domain = Some(&*domain).filter(|domain| !domain.is_empty());
+        let pending = answered(self.0.deadlines(domain, until.unwrap_or(LAST), limit(given)).await)?;
         let deadlines = pending.into_iter().map(|(process_manager, deadline)| {
             let set: Option<proto::DeadlineSet> = prost::Message::decode(deadline.record.payload.value.clone()).ok();
             let event = set.and_then(|set| set.event);
@@ -151,7 +157,7 @@ impl admin_server::Admin for Admin {
             checkpoint: view.checkpoint,
             stopped: view.stopped.map(|(position, reason)| format!("before {position}: {reason}")).unwrap_or_default(),
         });
-        Ok(Response::new(proto::ListViewsResponse { views: views.collect() }))
+        Ok(Response::new(proto::ListViewsResponse { views: views.collect(), head: *self.0.head().borrow() }))
     }
 
     async fn rebuild_view(
@@ -173,6 +179,14 @@ impl admin_server::Admin for Admin {
             bytes: count(bytes),
         });
         Ok(Response::new(proto::ListWarmStatesResponse { aggregates: aggregates.collect() }))
+    }
+
+    async fn get_descriptors(
+        &self,
+        _: Request<proto::GetDescriptorsRequest>,
+    ) -> Result<Response<proto::GetDescriptorsResponse>, Status> {
+        let file_descriptor_sets = self.0.descriptors().to_vec();
+        Ok(Response::new(proto::GetDescriptorsResponse { file_descriptor_sets }))
     }
 }
 

@@ -5,18 +5,24 @@ use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::sync::Semaphore;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
 use super::book::caused;
+use super::facts::Facts;
 use super::limits::held;
+use super::patience::Patience;
+use super::traced::joined;
 use crate::app::{App, Following};
+use crate::error::BadBook;
 use crate::proto;
 use crate::transport::services::command_gateway_server::CommandGateway;
-use crate::transport::status::status;
+use crate::transport::status::{BadCall, status};
 
 pub(super) struct Gateway {
     pub(super) app: App,
+    pub(super) facts: Facts,
     pub(super) streams: Arc<Semaphore>,
 }
 
@@ -26,19 +32,20 @@ impl Gateway {
     /// Has the command decided, then follows its conversation from where it began.
     async fn execute(
         &self,
+        metadata: &MetadataMap,
         book: Option<proto::CommandBook>,
         limited: impl FnOnce(Following) -> Following,
     ) -> Result<Response<Books>, Status> {
-        let mut book = book.unwrap_or_default();
-        // Without a cover nothing is followed: the book is refused.
-        let cover = book.cover.get_or_insert_default();
+        let mut book = joined(book.unwrap_or_default(), metadata);
+        self.facts.authorize(&self.app, &book, metadata)?;
+        let cover = book.cover.as_mut().ok_or_else(|| status(&BadBook::NoCover.into()))?;
         if cover.correlation_id.is_empty() {
             cover.correlation_id = Uuid::now_v7().to_string();
         }
         let following = limited(self.app.follow(cover.correlation_id.clone()));
         // Before anything is decided: what is refused here may be sent again.
         let books = held(&self.streams, books(following))?;
-        self.app.execute(book).await.map_err(|error| status(&error))?;
+        self.app.execute(Patience::of(metadata).limit(book)).await.map_err(|error| status(&error))?;
         Ok(Response::new(books))
     }
 }
@@ -63,24 +70,24 @@ impl CommandGateway for Gateway {
     type ExecuteStreamResponseTimeStream = Books;
 
     async fn execute_stream(&self, request: Request<proto::CommandBook>) -> Result<Response<Books>, Status> {
-        self.execute(Some(request.into_inner()), |following| following).await
+        let (metadata, _, book) = request.into_parts();
+        self.execute(&metadata, Some(book), |following| following).await
     }
 
     async fn execute_stream_response_count(
         &self,
         request: Request<proto::ExecuteStreamCountRequest>,
     ) -> Result<Response<Books>, Status> {
-        let proto::ExecuteStreamCountRequest { command, count } = request.into_inner();
-        self.execute(command, |following| following.count(count.into())).await
+        let (metadata, _, proto::ExecuteStreamCountRequest { command, count }) = request.into_parts();
+        self.execute(&metadata, command, |following| following.count(count.into())).await
     }
 
     async fn execute_stream_response_time(
         &self,
         request: Request<proto::ExecuteStreamTimeRequest>,
     ) -> Result<Response<Books>, Status> {
-        let proto::ExecuteStreamTimeRequest { command, time } = request.into_inner();
-        let time = Duration::try_from(time.unwrap_or_default());
-        let time = time.map_err(|_| Status::invalid_argument("`time` is no length of time"))?;
-        self.execute(command, |following| following.within(time)).await
+        let (metadata, _, proto::ExecuteStreamTimeRequest { command, time }) = request.into_parts();
+        let time = Duration::try_from(time.unwrap_or_default()).map_err(|_| BadCall::Field("time"))?;
+        self.execute(&metadata, command, |following| following.within(time)).await
     }
 }

@@ -1,19 +1,22 @@
 //! Whether calls would be answered, and if not, what is missing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tonic::{Request, Response, Status, async_trait};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use super::limits::held;
 use crate::app::App;
 use crate::error::Error;
-use crate::transport::address::Address;
+use crate::transport::remote::Connection;
+use crate::transport::status::BadCall;
 
 /// How long what is asked may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,7 +29,7 @@ const LOOK: Duration = Duration::from_secs(1);
 enum Part {
     /// The log can be read.
     Store,
-    /// All services with business code accept connections.
+    /// All services with business code accept connections, and are as they were described.
     Service,
     /// What carries events between programs. It is the log itself, so it is never missing by itself.
     Bus,
@@ -38,11 +41,13 @@ enum Part {
 #[derive(Clone)]
 pub(super) struct Health {
     pub(super) app: App,
-    pub(super) services: Vec<Address>,
+    pub(super) services: Vec<Connection>,
     /// Whether nobody should come any more.
     pub(super) announced: watch::Receiver<bool>,
     /// Whether serving ends: nobody watches any longer.
     pub(super) ending: watch::Receiver<bool>,
+    /// Room for those who watch.
+    pub(super) watchers: Arc<Semaphore>,
 }
 
 impl Health {
@@ -52,7 +57,7 @@ impl Health {
             "store" => Ok(Part::Store),
             "service" => Ok(Part::Service),
             "bus" => Ok(Part::Bus),
-            _ => Err(Status::not_found("there are `store`, `service`, `bus`, and the empty name for all of them")),
+            _ => Err(BadCall::UnknownPart.into()),
         }
     }
 
@@ -73,8 +78,7 @@ impl Health {
     }
 
     async fn services(&self) -> bool {
-        let accept = self.services.iter().map(|service| timeout(PATIENCE, service.accepts()));
-        join_all(accept).await.into_iter().all(|accepts| accepts.is_ok_and(|accepts| accepts))
+        join_all(self.services.iter().map(Connection::serves)).await.into_iter().all(|serves| serves)
     }
 }
 
@@ -103,6 +107,6 @@ impl health_server::Health for Health {
                 sleep(LOOK).await;
             }
         });
-        Ok(Response::new(changes.take_until(Box::pin(ended)).boxed()))
+        Ok(Response::new(held(&self.watchers, changes.take_until(Box::pin(ended)))?))
     }
 }

@@ -7,9 +7,10 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use tokio::sync::Semaphore;
-use tonic::Status;
+use tonic::{Code, Status};
 
-use crate::transport::status::exhausted;
+use super::observed::Open;
+use crate::transport::status::{BadCall, coded, note};
 
 /// What callers may ask for at a time, all of them together. What is beyond gets `RESOURCE_EXHAUSTED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +35,19 @@ pub(super) fn room(limit: u32) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(usize::try_from(limit).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)))
 }
 
-/// Lets a call in if there is room for it.
+/// Lets a call in if there is room for it, and sees to it that one that fails before it begins to answer, as all do that
+/// answer once, has a code and is logged.
 pub(super) async fn admit(State(calls): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    match calls.try_acquire() {
+    let rpc = request.uri().path().to_owned();
+    let response = match calls.try_acquire() {
         Ok(_room) => next.run(request).await,
-        Err(_) => {
-            let status = exhausted("CALLS_EXHAUSTED", "too many calls are at work");
-            super::aggregates::refused(request.headers(), status)
-        }
-    }
+        Err(_) => super::aggregates::refused(request.headers(), BadCall::TooManyCalls.into()),
+    };
+    // Calls with JSON have no status among their headers, and some of gRPC have it nowhere else.
+    let said = response.extensions().get::<Status>().cloned().or_else(|| Status::from_header_map(response.headers()));
+    let Some(status) = said.filter(|status| status.code() != Code::Ok).map(coded) else { return response };
+    note(&rpc, &status);
+    if response.headers().contains_key(Status::GRPC_STATUS) { status.into_http() } else { response }
 }
 
 /// A stream that takes room while it lasts.
@@ -51,9 +56,10 @@ pub(super) fn held<T: 'static>(
     stream: impl Stream<Item = T> + Send + 'static,
 ) -> Result<BoxStream<'static, T>, Status> {
     let room = streams.clone().try_acquire_owned();
-    let room = room.map_err(|_| exhausted("STREAMS_EXHAUSTED", "too many streams are open"))?;
+    let room = room.map_err(|_| BadCall::TooManyStreams)?;
+    let open = Open::stream();
     let holding = move |item| {
-        let _held = &room;
+        let _held = (&room, &open);
         item
     };
     Ok(stream.map(holding).boxed())
@@ -102,7 +108,7 @@ mod tests {
         let one = held(&streams, pending::<()>()).unwrap();
         let _other = held(&streams, pending::<()>()).unwrap();
         let refused = held(&streams, pending::<()>()).err().unwrap();
-        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        assert_eq!(refused.code(), Code::ResourceExhausted);
         drop(one);
         assert!(held(&streams, pending::<()>()).is_ok());
     }

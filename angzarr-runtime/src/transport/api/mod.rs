@@ -3,16 +3,21 @@
 mod admin;
 mod aggregates;
 mod book;
+mod consumers;
 mod coordinator;
+mod facts;
 mod gateway;
 mod health;
 mod limits;
+mod observed;
+mod patience;
 mod query;
+mod traced;
 
 use std::future::Future;
 use std::time::Duration;
 
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -22,29 +27,38 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
-pub use aggregates::FactToken;
+pub(super) use book::{book, records};
+pub use facts::FactToken;
 pub use limits::Limits;
 
 use super::address::Address;
 use super::described::Described;
+use super::remote::Connection;
 use super::services::DESCRIPTORS;
 use super::services::admin_server::AdminServer;
 use super::services::business_coordinator_server::BusinessCoordinatorServer;
 use super::services::command_gateway_server::CommandGatewayServer;
 use super::services::event_query_server::EventQueryServer;
+use super::services::process_manager_coordinator_server::ProcessManagerCoordinatorServer;
+use super::services::projector_coordinator_server::ProjectorCoordinatorServer;
+use super::services::saga_coordinator_server::SagaCoordinatorServer;
 use crate::app::App;
+use crate::coordinator::consumer::ConsumerKind;
 use crate::error::Error;
+use facts::Facts;
 use limits::{admit, room};
+use observed::observe;
 
 /// An application, to be served.
 #[derive(Debug)]
 pub struct Api {
     app: App,
     limits: Limits,
-    /// Where business code is; whether somebody listens there is part of the health.
-    services: Vec<Address>,
+    /// Where business code is; whether it is there is part of the health.
+    services: Vec<Connection>,
     notice: Duration,
     aggregates: axum::Router,
+    facts: Facts,
     /// Of the aggregates that are served.
     descriptors: Vec<Bytes>,
 }
@@ -54,12 +68,20 @@ impl Api {
     /// `grpc.health.v1.Health` with the names `store`, `service` and `bus`, and the empty one for all of them.
     pub fn new(app: App, limits: Limits) -> Self {
         let (services, descriptors) = (Vec::new(), Vec::new());
-        Self { app, limits, services, notice: Duration::ZERO, aggregates: axum::Router::new(), descriptors }
+        Self {
+            app,
+            limits,
+            services,
+            notice: Duration::ZERO,
+            aggregates: axum::Router::new(),
+            facts: Facts::default(),
+            descriptors,
+        }
     }
 
-    /// Makes it a part of the health that somebody listens at these addresses.
+    /// Makes it a part of the health that these services are there, as they were described.
     #[must_use]
-    pub fn needs(mut self, services: Vec<Address>) -> Self {
+    pub fn needs(mut self, services: impl IntoIterator<Item = Connection>) -> Self {
         self.services.extend(services);
         self
     }
@@ -72,13 +94,14 @@ impl Api {
     }
 
     /// Serves the aggregates of a service under their own names too, by gRPC and as `POST` with JSON. Facts are taken from
-    /// whoever has the token for them; without one, from nobody.
+    /// whoever has the token for them; without one, from nobody. Command books with facts need it from then on, too.
     ///
     /// # Errors
     /// `SERVICE_ANSWER_INVALID` if the description lacks something.
     pub fn aggregates(mut self, described: &Described, facts: Option<&FactToken>) -> Result<Self, Error> {
         self.aggregates =
             self.aggregates.merge(aggregates::routes(&self.app, described, facts, self.limits.message_size)?);
+        self.facts = Facts(facts.cloned());
         self.descriptors.push(described.descriptors.clone());
         Ok(self)
     }
@@ -89,10 +112,11 @@ impl Api {
     /// # Errors
     /// [`Error::Setup`] if nobody may listen there.
     pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { app, limits: Limits { message_size, calls, streams }, services, notice, aggregates, descriptors } =
-            self;
+        let Self { app, limits, services, notice, aggregates, facts, descriptors } = self;
+        let Limits { message_size, calls, streams } = limits;
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
+        tracing::info!(%address, log_id = %app.log_id(), "serving");
         let (announce, announced) = watch::channel(false);
         let (end, ending) = watch::channel(false);
         let until = async move {
@@ -102,21 +126,31 @@ impl Api {
             end.send_replace(true);
         };
         let reflection = reflection(&descriptors).map_err(|error| cannot(&error))?;
-        let streams = room(streams);
-        let gateway = gateway::Gateway { app: app.clone(), streams: streams.clone() };
-        let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone()));
-        let health =
-            HealthServer::new(health::Health { app: app.clone(), services, announced, ending: ending.clone() });
+        // Those who watch the health keep nobody else's streams from being opened.
+        let (streams, watchers) = (room(streams), room(streams));
+        let gateway = gateway::Gateway { app: app.clone(), facts: facts.clone(), streams: streams.clone() };
+        let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator { app: app.clone(), facts });
+        let health = health::Health { app: app.clone(), services, announced, ending: ending.clone(), watchers };
+        let health = HealthServer::new(health);
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
+        let consumers = |kind| consumers::Consumers { app: app.clone(), kind };
+        let projectors = ProjectorCoordinatorServer::new(consumers(ConsumerKind::Projector));
+        let sagas = SagaCoordinatorServer::new(consumers(ConsumerKind::Saga));
+        let process_managers = ProcessManagerCoordinatorServer::new(consumers(ConsumerKind::ProcessManager));
         let router = Routes::from(aggregates)
             .add_service(reflection)
+            .add_service(projectors.max_decoding_message_size(message_size))
+            .add_service(sagas.max_decoding_message_size(message_size))
+            .add_service(process_managers.max_decoding_message_size(message_size))
             .add_service(coordinator.max_decoding_message_size(message_size))
             .add_service(CommandGatewayServer::new(gateway).max_decoding_message_size(message_size))
             .add_service(query.max_decoding_message_size(message_size))
             .add_service(AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size));
         let admitted = from_fn_with_state(room(calls), admit);
         // Health is told however many calls are at work.
-        let router = Routes::from(router.into_axum_router().layer(admitted)).add_service(health);
+        let router = router.into_axum_router().fallback(aggregates::unserved);
+        let router = router.layer(admitted).layer(from_fn(observe));
+        let router = Routes::from(router).add_service(health);
         // For whoever speaks HTTP/1, as most do who send JSON.
         let router = Server::builder().accept_http1(true).add_routes(router);
         listening.serve(router, until).await.map_err(|error| cannot(&error))
@@ -127,6 +161,8 @@ impl Api {
 fn reflection(descriptors: &[Bytes]) -> Result<ServerReflectionServer<impl ServerReflection>, ReflectionError> {
     let ours = Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
+        // What errors tell besides their message.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
     descriptors.iter().fold(ours, |all, one| all.register_encoded_file_descriptor_set(one)).build_v1()
 }

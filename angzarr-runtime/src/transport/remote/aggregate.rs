@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::emitted::Yields;
+use super::failed::failed;
+use super::link::Link;
 use super::spec::{Handlers, kept, leaked, snapshot, stored_as};
-use super::state::{Folding, Held};
-use super::{Link, failed, invalid};
+use super::state::{Folding, Kept};
+use super::{invalid, traced};
 use crate::component::{AggregateLogic, AggregateSpec, Deciding, Input, State, Stateful, Undecided, deciding};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -53,11 +55,13 @@ impl Remote {
             history: Some(sent.history.clone()),
             input: Some(input),
         };
-        let answer = link.business_logic().handle(request).await;
-        let answer = answer.map_err(|status| link.lost(&status))?.into_inner();
-        let held = Held { service_epoch: answer.service_epoch, next_sequence: answer.holds };
-        self.folding.holds(state, &sent, held)?;
+        let answer = link.call_for(cx, self.spec.name, link.business_logic().handle(traced(request, cx))).await?;
+        let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
+        self.folding.keeps(state, &sent, kept)?;
         match answer.outcome {
+            Some(Outcome::Rejection(rejection)) if rejection.code.is_empty() => {
+                Err(invalid(format!("`{}` refused without a code", self.spec.name)).into())
+            }
             Some(Outcome::Rejection(rejection)) => Err(Undecided::Rejected(rejection.into())),
             Some(Outcome::Failure(failure)) => Err(failed(failure).into()),
             Some(Outcome::NeedsHistory(_)) => Err(self.folding.lacking(&sent).map_or(Undecided::StateLost, Into::into)),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 
-use super::{Link, invalid};
+use super::invalid;
+use super::link::Link;
 use crate::component::{Decoded, Keyed};
 use crate::failure::Failure;
 use crate::message::{Emission, Outgoing, Payload};

@@ -4,6 +4,8 @@
 
 mod aggregate;
 mod emitted;
+mod failed;
+mod link;
 mod process_manager;
 mod projector;
 mod row;
@@ -13,47 +15,40 @@ mod state;
 mod upcaster;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
-use tonic::transport::Channel;
-use uuid::Uuid;
 
+use super::TRACEPARENT;
 use super::address::Address;
 use super::described::{Described, invalid};
-use super::services::business_logic_client::BusinessLogicClient;
-use super::services::describe_client::DescribeClient;
-use super::services::process_manager_client::ProcessManagerClient;
-use super::services::projector_client::ProjectorClient;
-use super::services::saga_client::SagaClient;
 use crate::component::Registration;
 use crate::error::Error;
-use crate::failure::{Failure, SERVICE_UNAVAILABLE};
+use crate::failure::Failure;
 use crate::proto;
-
-/// How long a service may take to describe itself.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::telemetry::traceparent_text;
+use link::Link;
 
 /// A service, and what it has said of itself.
 #[derive(Debug)]
 pub struct Remote {
     components: Vec<Registration>,
-    described: Arc<Described>,
+    link: Arc<Link>,
 }
 
-/// What all components of one service share.
-#[derive(Debug)]
-struct Link {
-    address: Address,
-    channel: Channel,
-    /// Of this start of the runtime: states that a service keeps for another one are not taken for ours.
-    runtime_epoch: Bytes,
-    described: Arc<Described>,
+/// The way to a service: whether it can be called now.
+#[derive(Clone, Debug)]
+pub struct Connection(Arc<Link>);
+
+impl Connection {
+    /// Whether the service accepts connections, and is described as it was when its components were made.
+    pub async fn serves(&self) -> bool {
+        self.0.serves().await
+    }
 }
 
 impl Remote {
-    /// Asks the service at an address for its description, once.
+    /// Asks the service at an address for its description. It is asked again when it was started anew: if it describes
+    /// itself in another way then, calls to its components fail with `SERVICE_CHANGED`.
     ///
     /// What is described lives as long as the process.
     ///
@@ -61,23 +56,20 @@ impl Remote {
     /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
     pub async fn connect(address: &Address) -> Result<Self, Error> {
         let channel = address.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
-        let mut client = DescribeClient::new(channel.clone()).max_decoding_message_size(usize::MAX);
-        let silent =
-            |_| Failure::new(SERVICE_UNAVAILABLE, format!("the service at {address} does not describe itself"));
-        let answer = timeout(PATIENCE, client.describe(proto::DescribeRequest {})).await.map_err(silent)?;
-        let answer = answer.map_err(|status| lost(address, &status))?.into_inner();
-        let description = answer.description.ok_or_else(|| invalid("it describes nothing"))?;
-        let described = Arc::new(Described::new(description)?);
-        let runtime_epoch = Bytes::copy_from_slice(Uuid::new_v4().as_bytes());
-        let link = Link { address: address.clone(), channel, runtime_epoch, described: described.clone() };
-        let link = Arc::new(link);
-        let components = described.components.iter().map(|component| register(&link, component));
-        Ok(Self { components: components.collect::<Result<_, Failure>>()?, described })
+        let link = Arc::new(Link::connect(address, channel).await?);
+        let components = link.described.components.iter().map(|component| register(&link, component));
+        let components = components.collect::<Result<_, Failure>>()?;
+        Ok(Self { components, link })
     }
 
     /// What the service has said of itself.
     pub fn described(&self) -> &Arc<Described> {
-        &self.described
+        &self.link.described
+    }
+
+    /// The way to the service.
+    pub fn connection(&self) -> Connection {
+        Connection(self.link.clone())
     }
 
     /// Its components; [`AppBuilder::remote`](crate::app::AppBuilder::remote) takes all of them.
@@ -102,48 +94,13 @@ fn register(link: &Arc<Link>, component: &proto::ComponentDescription) -> Result
     })
 }
 
-impl Link {
-    // Histories and books may be large, and the service is ours to believe.
-    fn business_logic(&self) -> BusinessLogicClient<Channel> {
-        BusinessLogicClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+/// A request of a decision, as a part of its trace.
+fn traced<T>(message: T, cx: &crate::context::Context) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    if let Some(traceparent) = cx.traceparent().and_then(|traceparent| traceparent.to_string().parse().ok()) {
+        request.metadata_mut().insert(TRACEPARENT, traceparent);
     }
-
-    fn saga(&self) -> SagaClient<Channel> {
-        SagaClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
-    }
-
-    fn projector(&self) -> ProjectorClient<Channel> {
-        ProjectorClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
-    }
-
-    fn process_manager(&self) -> ProcessManagerClient<Channel> {
-        ProcessManagerClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
-    }
-
-    /// Why a call came to nothing.
-    fn lost(&self, status: &tonic::Status) -> Failure {
-        lost(&self.address, status)
-    }
-}
-
-fn lost(address: &Address, status: &tonic::Status) -> Failure {
-    use tonic::Code;
-    let message = format!("the service at {address} says {:?}: {}", status.code(), status.message());
-    // What the service itself has said has no source: then it is there, and says that something is wrong.
-    let connection = std::error::Error::source(status).is_some();
-    match status.code() {
-        Code::Unavailable | Code::Cancelled => Failure::new(SERVICE_UNAVAILABLE, message),
-        _ if connection => Failure::new(SERVICE_UNAVAILABLE, message),
-        Code::ResourceExhausted => Failure::new("SERVICE_EXHAUSTED", message),
-        Code::Unimplemented => Failure::new("SERVICE_ANSWER_INVALID", message),
-        _ => Failure::new("SERVICE_FAILED", message),
-    }
-}
-
-/// What a service says of a handler's failure.
-fn failed(failure: proto::Failure) -> Failure {
-    let code = if failure.code.is_empty() { "HANDLER_FAILED".to_owned() } else { failure.code };
-    Failure::new(code, failure.message)
+    request
 }
 
 impl From<&crate::context::Context> for proto::Context {
@@ -160,6 +117,25 @@ impl From<&crate::context::Context> for proto::Context {
             cause: cx.cause().map(Into::into),
             now: Some(cx.now()),
             id_seed: Bytes::copy_from_slice(cx.seed().as_bytes()),
+            traceparent: traceparent_text(cx.traceparent()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{Context, Decision};
+    use crate::store::StreamId;
+    use crate::telemetry::Traceparent;
+
+    #[test]
+    fn a_call_says_where_its_trace_is() {
+        const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let (stream, now) = (StreamId::new("orders", Uuid::nil()), prost_types::Timestamp::default());
+        let cx = Context::new(stream, "A-1".into(), "talk".into(), None, now, Decision::Known(Uuid::nil()));
+        assert!(traced((), &cx).metadata().is_empty());
+        let cx = cx.traced(Traceparent::parse(GIVEN));
+        assert_eq!(traced((), &cx).metadata().get(TRACEPARENT).unwrap(), GIVEN);
     }
 }

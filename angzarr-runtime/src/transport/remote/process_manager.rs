@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::emitted::{Keys, Yields};
+use super::failed::failed;
+use super::link::Link;
 use super::spec::{Handlers, delivery, kept, leaked, snapshot, stored_as};
-use super::state::{Folding, Held};
-use super::{Link, failed, invalid};
+use super::state::{Folding, Kept};
+use super::{invalid, traced};
 use crate::component::{Handling, ProcessInput, ProcessManagerLogic, ProcessManagerSpec, State, Stateful};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -101,10 +103,9 @@ impl ProcessManagerLogic for Remote {
                 history: Some(sent.history.clone()),
                 input: Some(input),
             };
-            let answer = link.process_manager().handle(request).await;
-            let answer = answer.map_err(|status| link.lost(&status))?.into_inner();
-            let held = Held { service_epoch: answer.service_epoch, next_sequence: answer.holds };
-            self.folding.holds(state, &sent, held)?;
+            let answer = link.call_for(cx, self.spec.name, link.process_manager().handle(traced(request, cx))).await?;
+            let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
+            self.folding.keeps(state, &sent, kept)?;
             match answer.outcome {
                 Some(Outcome::Step(step)) => {
                     self.plan(&step, cx)?;

@@ -7,9 +7,11 @@ use prost_reflect::MessageDescriptor;
 use prost_types::Any;
 
 use super::emitted::Keys;
+use super::failed::failed;
+use super::link::Link;
 use super::row;
 use super::spec::{Handlers, delivery, kept, leaked};
-use super::{Link, failed, invalid};
+use super::{invalid, traced};
 use crate::component::{Arrival, Handling, Keyed, ProjectorLogic, ProjectorSpec, ReturnedRow};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -95,8 +97,12 @@ impl ProjectorLogic for Remote {
                 event: Some(event.payload.to_any()),
                 row: row.zip(self.view.as_ref()).map(|(row, view)| any(row, view)),
             };
-            let answer = self.link.projector().handle(request).await;
-            self.returned(answer.map_err(|status| self.link.lost(&status))?.into_inner().outcome)
+            self.returned(
+                self.link
+                    .call_for(cx, self.spec.name, self.link.projector().handle(traced(request, cx)))
+                    .await?
+                    .outcome,
+            )
         })
     }
 }

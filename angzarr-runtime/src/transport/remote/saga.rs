@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::emitted::{Keys, Yields};
+use super::failed::failed;
+use super::link::Link;
 use super::spec::{Handlers, delivery, kept, leaked};
-use super::{Link, failed, invalid};
+use super::{invalid, traced};
 use crate::component::{Arrival, Handling, Keyed, SagaLogic, SagaSpec};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -47,8 +49,7 @@ impl SagaLogic for Remote {
                 context: Some(cx.into()),
                 event: Some(event.payload.to_any()),
             };
-            let answer = link.saga().handle(request).await;
-            match answer.map_err(|status| link.lost(&status))?.into_inner().outcome {
+            match link.call_for(cx, self.spec.name, link.saga().handle(traced(request, cx))).await?.outcome {
                 Some(Outcome::Sent(sent)) => self.yields.emissions(HandlerKind::Event, event.payload, sent),
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),
                 None => Err(invalid(format!("`{}` decided nothing", self.spec.name))),

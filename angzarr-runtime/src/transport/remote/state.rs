@@ -11,7 +11,9 @@ use prost_reflect::MessageDescriptor;
 use prost_types::Any;
 use uuid::Uuid;
 
-use super::{Link, failed, invalid, spec};
+use super::failed::failed;
+use super::link::Link;
+use super::{invalid, spec};
 use crate::component::{Delivery, Encoding, SnapshotSpec, State, Stateful, is_encoding, unhandled};
 use crate::context::Context;
 use crate::coordinator::guarded_async;
@@ -34,7 +36,7 @@ pub(super) struct Folding {
 
 /// Of one stream.
 #[derive(Debug, Default)]
-struct Kept {
+struct History {
     base: Known,
     /// Since then.
     events: Vec<Payload>,
@@ -50,11 +52,8 @@ enum Known {
     #[default]
     Beginning,
     Snapshot(Payload),
-    /// What a service holds, of which start it is, and the sequence that it comes before.
-    Held {
-        service_epoch: Bytes,
-        next_sequence: u32,
-    },
+    /// A state that the service keeps.
+    Kept(Kept),
 }
 
 /// What is sent of a state, and what it means if the service says that it lacks something.
@@ -65,14 +64,23 @@ pub(super) struct Sent {
     stored: usize,
 }
 
-/// What a service said of the state that it holds.
-pub(super) struct Held {
+/// What a service said of the state that it keeps.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    /// Of which start of the service it is.
     pub(super) service_epoch: Bytes,
     /// It is folded from everything before this sequence; 0 if there is none.
     pub(super) next_sequence: u32,
 }
 
 impl Kept {
+    /// Whether it is what the history that was sent leads to.
+    fn fits(&self, sent: &Sent) -> bool {
+        self.next_sequence != 0 && self.next_sequence == sent.history.next
+    }
+}
+
+impl History {
     fn history(&mut self, next_sequence: u32) -> Sent {
         let before = self.stored.filter(|(_, next)| *next == next_sequence);
         let (stored, _) = before.unwrap_or((self.events.len(), next_sequence));
@@ -81,11 +89,18 @@ impl Kept {
         let (base, service_epoch) = match &self.base {
             Known::Beginning => (None, Bytes::new()),
             Known::Snapshot(state) => (Some(Base::State(state.to_any())), Bytes::new()),
-            Known::Held { service_epoch, next_sequence } => (Some(Base::Held(*next_sequence)), service_epoch.clone()),
+            Known::Kept(kept) => (Some(Base::Held(kept.next_sequence)), kept.service_epoch.clone()),
         };
-        let whole = !matches!(self.base, Known::Held { .. });
+        let whole = !matches!(self.base, Known::Kept(_));
         let (events, pending) = (any(&self.events[..stored]), any(&self.events[stored..]));
         Sent { history: proto::History { base, events, next: next_sequence, pending, service_epoch }, whole, stored }
+    }
+
+    /// Lets go of the stored events that were sent: the base has them now.
+    fn rebase(&mut self, sent: &Sent, base: Known) {
+        self.events.drain(..sent.stored);
+        self.stored = Some((0, sent.history.next));
+        self.base = base;
     }
 }
 
@@ -102,20 +117,16 @@ impl Folding {
 
     /// What the service needs to decide. What was folded since the first decision on this next sequence is not stored yet.
     pub(super) fn history(&self, state: &State, cx: &Context) -> Result<Sent, Failure> {
-        let mut kept = self.kept(state)?;
-        kept.root = Some(cx.root());
-        Ok(kept.history(cx.next_sequence()))
+        let mut known = self.known(state)?;
+        known.root = Some(cx.root());
+        Ok(known.history(cx.next_sequence()))
     }
 
-    /// Takes note of what the service holds now.
-    pub(super) fn holds(&self, state: &State, sent: &Sent, held: Held) -> Result<(), Failure> {
-        if held.next_sequence == 0 || held.next_sequence != sent.history.next {
-            return Ok(());
+    /// Takes note of what the service keeps now.
+    pub(super) fn keeps(&self, state: &State, sent: &Sent, kept: Kept) -> Result<(), Failure> {
+        if kept.fits(sent) {
+            self.known(state)?.rebase(sent, Known::Kept(kept));
         }
-        let mut kept = self.kept(state)?;
-        kept.events.drain(..sent.stored);
-        kept.stored = Some((0, held.next_sequence));
-        kept.base = Known::Held { service_epoch: held.service_epoch, next_sequence: held.next_sequence };
         Ok(())
     }
 
@@ -124,17 +135,17 @@ impl Folding {
         sent.whole.then(|| invalid(format!("`{}` needs history that there is not", self.component)))
     }
 
-    fn kept<'a>(&self, state: &'a State) -> Result<MutexGuard<'a, Kept>, Failure> {
+    fn known<'a>(&self, state: &'a State) -> Result<MutexGuard<'a, History>, Failure> {
         let foreign = || Failure::new("STATE_FOREIGN", format!("`{}` was handed another one's state", self.component));
-        let kept: &Mutex<Kept> = state.downcast_ref().ok_or_else(foreign)?;
-        Ok(kept.lock().unwrap_or_else(PoisonError::into_inner))
+        let known: &Mutex<History> = state.downcast_ref().ok_or_else(foreign)?;
+        Ok(known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Asks the service for a state.
     async fn fold(&self, state: &State, next_sequence: u32) -> Result<Option<Payload>, Failure> {
         let (sent, root) = {
-            let mut kept = self.kept(state)?;
-            (kept.history(next_sequence), kept.root)
+            let mut known = self.known(state)?;
+            (known.history(next_sequence), known.root)
         };
         let request = proto::FoldRequest {
             component: self.component.to_owned(),
@@ -142,19 +153,27 @@ impl Folding {
             root: root.map(Into::into),
             history: Some(sent.history.clone()),
         };
-        let answer = self.link.business_logic().fold(request).await;
-        let answer = answer.map_err(|status| self.link.lost(&status))?.into_inner();
         use proto::fold_response::Outcome;
-        self.holds(state, &sent, Held { service_epoch: answer.service_epoch, next_sequence: answer.holds })?;
+        let answer = self.link.call(self.link.business_logic().fold(request)).await?;
         match answer.outcome {
-            Some(Outcome::State(state)) if *Payload::from_any(state.clone()).type_name == *self.state.full_name() => {
-                Ok(Some(Payload::from_any(state)))
+            Some(Outcome::State(folded)) => {
+                let folded = Payload::from_any(folded);
+                if *folded.type_name != *self.state.full_name() {
+                    return Err(invalid(format!("`{}` folded to a `{}`", self.component, folded.type_name)));
+                }
+                decode(&self.state, &folded)?;
+                let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
+                if kept.fits(&sent) {
+                    self.keeps(state, &sent, kept)?;
+                } else if sent.history.pending.is_empty() {
+                    // Whoever keeps nothing would be sent all of it for ever.
+                    self.known(state)?.rebase(&sent, Known::Snapshot(folded.clone()));
+                }
+                Ok(Some(folded))
             }
             Some(Outcome::Failure(failure)) => Err(failed(failure)),
             Some(Outcome::NeedsHistory(_)) => self.lacking(&sent).map_or(Ok(None), Err),
-            Some(Outcome::State(_)) | None => {
-                Err(invalid(format!("`{}` folded to no state of its own", self.component)))
-            }
+            None => Err(invalid(format!("`{}` folded to nothing", self.component))),
         }
     }
 }
@@ -165,7 +184,7 @@ impl Stateful for Folding {
     }
 
     fn new_state(&self) -> State {
-        Box::new(Mutex::<Kept>::default())
+        Box::new(Mutex::<History>::default())
     }
 
     fn fold(&self, state: &mut State, event: &Payload) -> Result<(), Failure> {
@@ -177,7 +196,7 @@ impl Stateful for Folding {
             let message = format!("a stored `{}` of {} bytes does not decode", event.type_name, event.value.len());
             return Err(Failure::new("PAYLOAD_MALFORMED", message));
         }
-        self.kept(state)?.events.push(event.clone());
+        self.known(state)?.events.push(event.clone());
         Ok(())
     }
 
@@ -196,18 +215,18 @@ impl Stateful for Folding {
     }
 
     fn encoded_len(&self, state: &State) -> usize {
-        let Ok(kept) = self.kept(state) else { return 0 };
-        let base = match &kept.base {
+        let Ok(known) = self.known(state) else { return 0 };
+        let base = match &known.base {
             Known::Snapshot(state) => state.value.len(),
-            Known::Beginning | Known::Held { .. } => 0,
+            Known::Beginning | Known::Kept(_) => 0,
         };
-        base + kept.events.iter().map(|event| size_of::<Payload>() + event.value.len()).sum::<usize>()
+        base + known.events.iter().map(|event| size_of::<Payload>() + event.value.len()).sum::<usize>()
     }
 
     fn decode_state(&self, payload: &Payload) -> Option<State> {
         let fits = *payload.type_name == *self.state.full_name() && decode(&self.state, payload).is_ok();
-        let kept = Kept { base: Known::Snapshot(payload.clone()), ..Kept::default() };
-        fits.then(|| Box::new(Mutex::new(kept)) as State)
+        let known = History { base: Known::Snapshot(payload.clone()), ..History::default() };
+        fits.then(|| Box::new(Mutex::new(known)) as State)
     }
 
     fn snapshots(&self) -> SnapshotSpec {

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
 use super::answer::{context, emissions, malformed, payload, refused};
-use super::states::{self, Lacking, Owner, ahead};
+use super::states::{self, Lacking, Owner};
 use super::{IO_LIMIT, Served};
 use crate::component::{AggregateLogic, Deciding, Input, Registration, State, Stateful, Undecided};
 use crate::context::Context;
@@ -42,70 +42,36 @@ impl BusinessLogic for Served {
         let request = request.into_inner();
         let history = states::history(request.history)?;
         let (cx, work) = (context(request.context, history.next)?, work(request.input)?);
-        let answer = |holds, outcome| {
-            let (service_epoch, outcome) = (self.epoch.clone(), Some(outcome));
-            Ok(Response::new(proto::HandleResponse { service_epoch, holds, outcome }))
+        let decided = async {
+            let logic = self.component(&request.component, aggregate)?;
+            let (component, root) = (logic.spec().name, cx.root());
+            let owner = Owner { component, runtime_epoch: request.runtime_epoch, root };
+            let folded = self.states.fold(logic.stateful(), owner, &self.epoch, &history).await?;
+            let outcome = decide(&**logic, folded.state(), &work, &cx).await;
+            Ok::<_, Lacking>((folded.keep(), outcome))
         };
-        let logic = match self.component(&request.component, aggregate) {
-            Ok(logic) => logic,
-            Err(failure) => return answer(0, Outcome::Failure(failure.into())),
-        };
-        let (name, stateful) = (logic.spec().name, logic.stateful());
-        let owner = Owner { component: name, runtime_epoch: request.runtime_epoch, root: cx.root() };
-        let state = match self.states.fold(stateful, &owner, &self.epoch, &history) {
-            Ok(state) => state,
-            Err(Lacking::History(holds)) => {
-                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { holds }));
-            }
-            Err(Lacking::Failed(failure)) => return answer(0, Outcome::Failure(failure.into())),
-        };
-        let outcome = match ahead(stateful, &owner, &state, &history).await {
-            Ok(copy) => decide(&**logic, copy.as_ref().unwrap_or(&state), &work, &cx).await,
-            Err(failure) => Outcome::Failure(failure.into()),
-        };
-        answer(self.states.keep(stateful, owner, state, history.next), outcome)
+        let (holds, outcome) = decided.await.unwrap_or_else(|lacking| (0, lacking.into()));
+        let service_epoch = self.epoch.clone();
+        Ok(Response::new(proto::HandleResponse { service_epoch, holds, outcome: Some(outcome) }))
     }
 
     async fn fold(&self, request: Request<proto::FoldRequest>) -> Result<Response<proto::FoldResponse>, Status> {
-        use proto::fold_response::Outcome;
         let request = request.into_inner();
         let history = states::history(request.history)?;
         let root = request.root.map(|root| Uuid::try_from(&root)).transpose().map_err(|_| malformed("root"))?;
-        let answer = |holds, outcome| {
-            let (service_epoch, outcome) = (self.epoch.clone(), Some(outcome));
-            Ok(Response::new(proto::FoldResponse { service_epoch, holds, outcome }))
+        let folded = async {
+            let (component, stateful) = self.component(&request.component, stateful)?;
+            let owner = Owner { component, runtime_epoch: request.runtime_epoch, root: root.unwrap_or_default() };
+            let folded = self.states.fold(stateful, owner, &self.epoch, &history).await?;
+            let encoded = stateful.encode_state(folded.state(), history.next).done().await;
+            let state = encoded.ok_or_else(|| Failure::new("STATE_FOREIGN", "the state cannot be encoded"))?;
+            let holds = if root.is_some() { folded.keep() } else { 0 };
+            Ok::<_, Lacking>((holds, proto::fold_response::Outcome::State(state.to_any())))
         };
-        let (component, stateful) = match self.component(&request.component, stateful) {
-            Ok(found) => found,
-            Err(failure) => return answer(0, Outcome::Failure(failure.into())),
-        };
-        let owner = Owner { component, runtime_epoch: request.runtime_epoch, root: root.unwrap_or_default() };
-        let state = match self.states.fold(stateful, &owner, &self.epoch, &history) {
-            Ok(state) => state,
-            Err(Lacking::History(holds)) => {
-                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { holds }));
-            }
-            Err(Lacking::Failed(failure)) => return answer(0, Outcome::Failure(failure.into())),
-        };
-        let outcome = match encoded(stateful, &owner, &state, &history).await {
-            Ok(state) => Outcome::State(state.to_any()),
-            Err(failure) => Outcome::Failure(failure.into()),
-        };
-        let holds = if root.is_some() { self.states.keep(stateful, owner, state, history.next) } else { 0 };
-        answer(holds, outcome)
+        let (holds, outcome) = folded.await.unwrap_or_else(|lacking| (0, lacking.into()));
+        let service_epoch = self.epoch.clone();
+        Ok(Response::new(proto::FoldResponse { service_epoch, holds, outcome: Some(outcome) }))
     }
-}
-
-/// A state with what is not stored yet.
-async fn encoded(
-    stateful: &dyn Stateful,
-    owner: &Owner,
-    state: &State,
-    history: &proto::History,
-) -> Result<Payload, Failure> {
-    let copy = ahead(stateful, owner, state, history).await?;
-    let encoded = stateful.encode_state(copy.as_ref().unwrap_or(state), history.next).done().await;
-    encoded.ok_or_else(|| Failure::new("STATE_FOREIGN", "the state cannot be encoded"))
 }
 
 fn aggregate(registration: &Registration) -> Option<&Arc<dyn AggregateLogic>> {

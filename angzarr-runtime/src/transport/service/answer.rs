@@ -9,10 +9,12 @@ use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::StreamId;
+use crate::telemetry::Traceparent;
+use crate::transport::status::BadCall;
 
 /// A part of a request that is not there, or makes no sense: no runtime sends that.
-pub(super) fn malformed(what: &str) -> Status {
-    Status::invalid_argument(format!("the request's `{what}` is missing or makes no sense"))
+pub(super) fn malformed(what: &'static str) -> Status {
+    BadCall::Field(what).into()
 }
 
 /// The circumstances of a decision on what is stored before a sequence.
@@ -25,10 +27,10 @@ pub(super) fn context(context: Option<proto::Context>, next_sequence: u32) -> Re
     let seed = Uuid::from_slice(&context.id_seed).map_err(|_| malformed("context.id_seed"))?;
     let stream = StreamId::new(cover.domain, root);
     let cx = Context::new(stream, cover.key.into(), cover.correlation_id.into(), cause, now, Decision::Known(seed));
-    Ok(cx.before(next_sequence))
+    Ok(cx.before(next_sequence).traced(Traceparent::parse(&context.traceparent)))
 }
 
-pub(super) fn payload(message: Option<prost_types::Any>, what: &str) -> Result<Payload, Status> {
+pub(super) fn payload(message: Option<prost_types::Any>, what: &'static str) -> Result<Payload, Status> {
     message.map(Payload::from_any).ok_or_else(|| malformed(what))
 }
 
@@ -49,5 +51,27 @@ pub(super) fn emissions(emissions: Vec<Emission>) -> proto::Emissions {
 impl From<Failure> for proto::Failure {
     fn from(failure: Failure) -> Self {
         Self { code: failure.code().to_owned(), message: failure.message().to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circumstances_are_the_same_in_the_service() {
+        let (stream, root) = (StreamId::new("orders", Uuid::from_u128(7)), Uuid::from_u128(8));
+        let traceparent = Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let now = prost_types::Timestamp { seconds: 5, nanos: 0 };
+        let here =
+            Context::new(stream, "A-1".into(), "talk".into(), None, now, Decision::Known(root)).traced(traceparent);
+        let there = context(Some((&here).into()), 3).unwrap();
+        assert_eq!((there.domain(), there.root(), there.key()), ("orders", Uuid::from_u128(7), "A-1"));
+        assert_eq!((there.correlation_id(), there.cause(), there.now()), ("talk", None, now));
+        assert_eq!((there.new_id(), there.next_sequence()), (here.new_id(), 3));
+        assert!(there.traceparent().is_some());
+        assert_eq!(there.traceparent(), traceparent);
+        let untraced = context(Some((&here.traced(None)).into()), 3).unwrap();
+        assert_eq!(untraced.traceparent(), None);
     }
 }

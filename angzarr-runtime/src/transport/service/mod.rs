@@ -7,6 +7,7 @@ mod process_manager;
 mod projector;
 mod saga;
 mod states;
+mod upcaster;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,6 +25,7 @@ use super::services::describe_server::DescribeServer;
 use super::services::process_manager_server::ProcessManagerServer;
 use super::services::projector_server::ProjectorServer;
 use super::services::saga_server::SagaServer;
+use super::services::upcaster_server::UpcasterServer;
 use crate::component::{Component, Registration};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -87,7 +89,8 @@ impl Service {
             .add_service(BusinessLogicServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(ProcessManagerServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(ProjectorServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
-            .add_service(SagaServer::from_arc(served).max_decoding_message_size(usize::MAX));
+            .add_service(SagaServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
+            .add_service(UpcasterServer::from_arc(served).max_decoding_message_size(usize::MAX));
         listening.serve(router, until).await.map_err(|error| cannot(&error))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::answer::{context, emissions, malformed, refused};
-use super::states::{self, Lacking, Owner, ahead};
+use super::states::{self, Lacking, Owner};
 use super::{IO_LIMIT, Served};
 use crate::component::{ProcessInput, ProcessManagerLogic, Registration, State};
 use crate::context::{Context, PlannedDeadline};
@@ -45,28 +45,17 @@ impl ProcessManager for Served {
         let request = request.into_inner();
         let history = states::history(request.history)?;
         let (cx, input) = (context(request.context, history.next)?.of_process(), input(request.input)?);
-        let answer = |holds, outcome| {
-            let (service_epoch, outcome) = (self.epoch.clone(), Some(outcome));
-            Ok(Response::new(proto::ProcessManagerHandleResponse { service_epoch, holds, outcome }))
+        let decided = async {
+            let logic = self.component(&request.component, process_manager)?;
+            let (component, root) = (logic.spec().name, cx.root());
+            let owner = Owner { component, runtime_epoch: request.runtime_epoch, root };
+            let folded = self.states.fold(logic.stateful(), owner, &self.epoch, &history).await?;
+            let outcome = step(&**logic, folded.state(), &input, cx).await;
+            Ok::<_, Lacking>((folded.keep(), outcome))
         };
-        let logic = match self.component(&request.component, process_manager) {
-            Ok(logic) => logic,
-            Err(failure) => return answer(0, Outcome::Failure(failure.into())),
-        };
-        let (name, stateful) = (logic.spec().name, logic.stateful());
-        let owner = Owner { component: name, runtime_epoch: request.runtime_epoch, root: cx.root() };
-        let state = match self.states.fold(stateful, &owner, &self.epoch, &history) {
-            Ok(state) => state,
-            Err(Lacking::History(holds)) => {
-                return answer(0, Outcome::NeedsHistory(proto::NeedsHistory { holds }));
-            }
-            Err(Lacking::Failed(failure)) => return answer(0, Outcome::Failure(failure.into())),
-        };
-        let outcome = match ahead(stateful, &owner, &state, &history).await {
-            Ok(copy) => step(&**logic, copy.as_ref().unwrap_or(&state), &input, cx).await,
-            Err(failure) => Outcome::Failure(failure.into()),
-        };
-        answer(self.states.keep(stateful, owner, state, history.next), outcome)
+        let (holds, outcome) = decided.await.unwrap_or_else(|lacking| (0, lacking.into()));
+        let service_epoch = self.epoch.clone();
+        Ok(Response::new(proto::ProcessManagerHandleResponse { service_epoch, holds, outcome: Some(outcome) }))
     }
 }
 

@@ -39,7 +39,8 @@ impl Projector for Served {
             Ok(None) => Outcome::Nothing(Nothing {}),
             Err(failure) => Outcome::Failure(failure.into()),
         };
-        Ok(Response::new(proto::ProjectorHandleResponse { outcome: Some(outcome) }))
+        let service_epoch = self.epoch.clone();
+        Ok(Response::new(proto::ProjectorHandleResponse { service_epoch, outcome: Some(outcome) }))
     }
 }
 

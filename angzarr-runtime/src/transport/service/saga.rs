@@ -31,7 +31,8 @@ impl Saga for Served {
             Ok(sent) => Outcome::Sent(emissions(sent)),
             Err(failure) => Outcome::Failure(failure.into()),
         };
-        Ok(Response::new(proto::SagaHandleResponse { outcome: Some(outcome) }))
+        let service_epoch = self.epoch.clone();
+        Ok(Response::new(proto::SagaHandleResponse { service_epoch, outcome: Some(outcome) }))
     }
 }
 

@@ -65,6 +65,47 @@ impl From<Failure> for Lacking {
     }
 }
 
+macro_rules! outcomes {
+    ($($outcome:path)*) => {$(
+        impl From<Lacking> for $outcome {
+            fn from(lacking: Lacking) -> Self {
+                match lacking {
+                    Lacking::History(holds) => Self::NeedsHistory(proto::NeedsHistory { holds }),
+                    Lacking::Failed(failure) => Self::Failure(failure.into()),
+                }
+            }
+        }
+    )*};
+}
+outcomes! {
+    proto::handle_response::Outcome
+    proto::fold_response::Outcome
+    proto::process_manager_handle_response::Outcome
+}
+
+/// What a history folds to, for one call.
+pub(super) struct Folded<'a> {
+    states: &'a States,
+    logic: &'a dyn Stateful,
+    owner: Owner,
+    /// What is stored, and nothing else: this is what is kept.
+    stored: State,
+    ahead: Option<State>,
+    next_sequence: u32,
+}
+
+impl Folded<'_> {
+    /// The state to decide on.
+    pub(super) fn state(&self) -> &State {
+        self.ahead.as_ref().unwrap_or(&self.stored)
+    }
+
+    /// Keeps what is stored for later calls; gives the sequence that it ends before, or 0 if there is no room.
+    pub(super) fn keep(self) -> u32 {
+        self.states.keep(self.logic, self.owner, self.stored, self.next_sequence)
+    }
+}
+
 /// The history of a request.
 pub(super) fn history(history: Option<proto::History>) -> Result<proto::History, tonic::Status> {
     history.ok_or_else(|| malformed("history"))
@@ -75,8 +116,21 @@ impl States {
         Self(Mutex::new(Inner { kept: LruCache::unbounded(), bytes: 0 }))
     }
 
-    /// The state that a history folds to; taken out of what is kept, if it builds upon that.
-    pub(super) fn fold(
+    /// What a history folds to. What is kept is taken out, if the history builds upon that.
+    pub(super) async fn fold<'a>(
+        &'a self,
+        logic: &'a dyn Stateful,
+        owner: Owner,
+        epoch: &Bytes,
+        history: &proto::History,
+    ) -> Result<Folded<'a>, Lacking> {
+        let stored = self.stored(logic, &owner, epoch, history)?;
+        let ahead = ahead(logic, &owner, &stored, history).await?;
+        Ok(Folded { states: self, logic, owner, stored, ahead, next_sequence: history.next })
+    }
+
+    /// The state that everything which is stored folds to.
+    fn stored(
         &self,
         logic: &dyn Stateful,
         owner: &Owner,
@@ -101,7 +155,7 @@ impl States {
     }
 
     /// Keeps a state, unless there is no room for it; gives the sequence that it ends before, or 0.
-    pub(super) fn keep(&self, logic: &dyn Stateful, owner: Owner, state: State, next_sequence: u32) -> u32 {
+    fn keep(&self, logic: &dyn Stateful, owner: Owner, state: State, next_sequence: u32) -> u32 {
         let bytes = logic.encoded_len(&state) + OVERHEAD;
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if bytes > KEPT_BYTES {
@@ -129,7 +183,7 @@ impl States {
 }
 
 /// A state with what is not stored yet, beside the one without; none if there is nothing of that.
-pub(super) async fn ahead(
+async fn ahead(
     logic: &dyn Stateful,
     owner: &Owner,
     state: &State,

@@ -352,6 +352,31 @@ pub mod admin_client {
                 .insert(GrpcMethod::new("angzarr.v1.Admin", "ListWarmStates"));
             self.inner.unary(req, path, codec).await
         }
+        /// What events, states and commands are made of, as far as services have described it: for whoever shows them.
+        pub async fn get_descriptors(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::GetDescriptorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::GetDescriptorsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.Admin/GetDescriptors",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.Admin", "GetDescriptors"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -451,6 +476,14 @@ pub mod admin_server {
             request: tonic::Request<crate::proto::ListWarmStatesRequest>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::ListWarmStatesResponse>,
+            tonic::Status,
+        >;
+        /// What events, states and commands are made of, as far as services have described it: for whoever shows them.
+        async fn get_descriptors(
+            &self,
+            request: tonic::Request<crate::proto::GetDescriptorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::GetDescriptorsResponse>,
             tonic::Status,
         >;
     }
@@ -1027,6 +1060,51 @@ pub mod admin_server {
                     };
                     Box::pin(fut)
                 }
+                "/angzarr.v1.Admin/GetDescriptors" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDescriptorsSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<crate::proto::GetDescriptorsRequest>
+                    for GetDescriptorsSvc<T> {
+                        type Response = crate::proto::GetDescriptorsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::GetDescriptorsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::get_descriptors(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDescriptorsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1078,7 +1156,8 @@ pub mod describe_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Says what this service serves. A runtime asks once, and again whenever it connects.
+    /// Says what this service serves. A runtime asks once, and again whenever an answer comes from another start of the service:
+    /// if that one describes itself in another way, nothing that it answers is taken.
     #[derive(Debug, Clone)]
     pub struct DescribeClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1195,7 +1274,8 @@ pub mod describe_server {
             tonic::Status,
         >;
     }
-    /// Says what this service serves. A runtime asks once, and again whenever it connects.
+    /// Says what this service serves. A runtime asks once, and again whenever an answer comes from another start of the service:
+    /// if that one describes itself in another way, nothing that it answers is taken.
     #[derive(Debug)]
     pub struct DescribeServer<T> {
         inner: Arc<T>,
@@ -2702,6 +2782,31 @@ pub mod upcaster_client {
                 .insert(GrpcMethod::new("angzarr.v1.Upcaster", "Upcast"));
             self.inner.unary(req, path, codec).await
         }
+        /// The same for several events, each by itself.
+        pub async fn upcast_all(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::UpcastAllRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::UpcastAllResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.Upcaster/UpcastAll",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.Upcaster", "UpcastAll"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2723,6 +2828,14 @@ pub mod upcaster_server {
             request: tonic::Request<crate::proto::UpcastRequest>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::UpcastResponse>,
+            tonic::Status,
+        >;
+        /// The same for several events, each by itself.
+        async fn upcast_all(
+            &self,
+            request: tonic::Request<crate::proto::UpcastAllRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::UpcastAllResponse>,
             tonic::Status,
         >;
     }
@@ -2832,6 +2945,51 @@ pub mod upcaster_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UpcastSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.Upcaster/UpcastAll" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpcastAllSvc<T: Upcaster>(pub Arc<T>);
+                    impl<
+                        T: Upcaster,
+                    > tonic::server::UnaryService<crate::proto::UpcastAllRequest>
+                    for UpcastAllSvc<T> {
+                        type Response = crate::proto::UpcastAllResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::UpcastAllRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Upcaster>::upcast_all(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpcastAllSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3018,6 +3176,56 @@ pub mod business_coordinator_client {
                 .insert(GrpcMethod::new("angzarr.v1.BusinessCoordinator", "HandleSync"));
             self.inner.unary(req, path, codec).await
         }
+        /// Reports to an aggregate that a command was refused that a saga sent because of its event. For runtimes on the same log.
+        pub async fn compensate(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::CompensateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::CommandResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.BusinessCoordinator/Compensate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.BusinessCoordinator", "Compensate"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers when the consumers of this runtime are done with events, or will not be. For runtimes on the same log.
+        pub async fn r#await(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::AwaitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::AwaitResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.BusinessCoordinator/Await",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.BusinessCoordinator", "Await"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3047,6 +3255,22 @@ pub mod business_coordinator_server {
             request: tonic::Request<crate::proto::HandleSyncRequest>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::CommandResponse>,
+            tonic::Status,
+        >;
+        /// Reports to an aggregate that a command was refused that a saga sent because of its event. For runtimes on the same log.
+        async fn compensate(
+            &self,
+            request: tonic::Request<crate::proto::CompensateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::CommandResponse>,
+            tonic::Status,
+        >;
+        /// Answers when the consumers of this runtime are done with events, or will not be. For runtimes on the same log.
+        async fn r#await(
+            &self,
+            request: tonic::Request<crate::proto::AwaitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::AwaitResponse>,
             tonic::Status,
         >;
     }
@@ -3218,6 +3442,97 @@ pub mod business_coordinator_server {
                     };
                     Box::pin(fut)
                 }
+                "/angzarr.v1.BusinessCoordinator/Compensate" => {
+                    #[allow(non_camel_case_types)]
+                    struct CompensateSvc<T: BusinessCoordinator>(pub Arc<T>);
+                    impl<
+                        T: BusinessCoordinator,
+                    > tonic::server::UnaryService<crate::proto::CompensateRequest>
+                    for CompensateSvc<T> {
+                        type Response = crate::proto::CommandResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::CompensateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BusinessCoordinator>::compensate(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CompensateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.BusinessCoordinator/Await" => {
+                    #[allow(non_camel_case_types)]
+                    struct AwaitSvc<T: BusinessCoordinator>(pub Arc<T>);
+                    impl<
+                        T: BusinessCoordinator,
+                    > tonic::server::UnaryService<crate::proto::AwaitRequest>
+                    for AwaitSvc<T> {
+                        type Response = crate::proto::AwaitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::AwaitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BusinessCoordinator>::r#await(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AwaitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -3255,6 +3570,1126 @@ pub mod business_coordinator_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "angzarr.v1.BusinessCoordinator";
     impl<T> tonic::server::NamedService for BusinessCoordinatorServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod projector_coordinator_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Projectors. Here, as with sagas and process managers below, nothing that a caller sends is handled: events reach
+    /// consumers by the log only, and a book says where there its records are.
+    #[derive(Debug, Clone)]
+    pub struct ProjectorCoordinatorClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ProjectorCoordinatorClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ProjectorCoordinatorClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ProjectorCoordinatorClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Has the projectors look at the log, if it holds the book; answers at once.
+        pub async fn handle(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::EventBook>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.ProjectorCoordinator/Handle",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.ProjectorCoordinator", "Handle"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Waits until they are done with the book, and tells what became of it.
+        pub async fn handle_sync(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::HandleBookSyncRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookSyncResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.ProjectorCoordinator/HandleSync",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("angzarr.v1.ProjectorCoordinator", "HandleSync"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod projector_coordinator_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ProjectorCoordinatorServer.
+    #[async_trait]
+    pub trait ProjectorCoordinator: std::marker::Send + std::marker::Sync + 'static {
+        /// Has the projectors look at the log, if it holds the book; answers at once.
+        async fn handle(
+            &self,
+            request: tonic::Request<crate::proto::EventBook>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookResponse>,
+            tonic::Status,
+        >;
+        /// Waits until they are done with the book, and tells what became of it.
+        async fn handle_sync(
+            &self,
+            request: tonic::Request<crate::proto::HandleBookSyncRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookSyncResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Projectors. Here, as with sagas and process managers below, nothing that a caller sends is handled: events reach
+    /// consumers by the log only, and a book says where there its records are.
+    #[derive(Debug)]
+    pub struct ProjectorCoordinatorServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ProjectorCoordinatorServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>>
+    for ProjectorCoordinatorServer<T>
+    where
+        T: ProjectorCoordinator,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/angzarr.v1.ProjectorCoordinator/Handle" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandleSvc<T: ProjectorCoordinator>(pub Arc<T>);
+                    impl<
+                        T: ProjectorCoordinator,
+                    > tonic::server::UnaryService<crate::proto::EventBook>
+                    for HandleSvc<T> {
+                        type Response = crate::proto::HandleBookResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::EventBook>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProjectorCoordinator>::handle(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.ProjectorCoordinator/HandleSync" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandleSyncSvc<T: ProjectorCoordinator>(pub Arc<T>);
+                    impl<
+                        T: ProjectorCoordinator,
+                    > tonic::server::UnaryService<crate::proto::HandleBookSyncRequest>
+                    for HandleSyncSvc<T> {
+                        type Response = crate::proto::HandleBookSyncResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::HandleBookSyncRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProjectorCoordinator>::handle_sync(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandleSyncSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ProjectorCoordinatorServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "angzarr.v1.ProjectorCoordinator";
+    impl<T> tonic::server::NamedService for ProjectorCoordinatorServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod saga_coordinator_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Sagas.
+    #[derive(Debug, Clone)]
+    pub struct SagaCoordinatorClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> SagaCoordinatorClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SagaCoordinatorClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SagaCoordinatorClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        pub async fn handle(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::EventBook>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.SagaCoordinator/Handle",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.SagaCoordinator", "Handle"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn handle_sync(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::HandleBookSyncRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookSyncResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.SagaCoordinator/HandleSync",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.SagaCoordinator", "HandleSync"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod saga_coordinator_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SagaCoordinatorServer.
+    #[async_trait]
+    pub trait SagaCoordinator: std::marker::Send + std::marker::Sync + 'static {
+        async fn handle(
+            &self,
+            request: tonic::Request<crate::proto::EventBook>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookResponse>,
+            tonic::Status,
+        >;
+        async fn handle_sync(
+            &self,
+            request: tonic::Request<crate::proto::HandleBookSyncRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookSyncResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Sagas.
+    #[derive(Debug)]
+    pub struct SagaCoordinatorServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SagaCoordinatorServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SagaCoordinatorServer<T>
+    where
+        T: SagaCoordinator,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/angzarr.v1.SagaCoordinator/Handle" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandleSvc<T: SagaCoordinator>(pub Arc<T>);
+                    impl<
+                        T: SagaCoordinator,
+                    > tonic::server::UnaryService<crate::proto::EventBook>
+                    for HandleSvc<T> {
+                        type Response = crate::proto::HandleBookResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::EventBook>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SagaCoordinator>::handle(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.SagaCoordinator/HandleSync" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandleSyncSvc<T: SagaCoordinator>(pub Arc<T>);
+                    impl<
+                        T: SagaCoordinator,
+                    > tonic::server::UnaryService<crate::proto::HandleBookSyncRequest>
+                    for HandleSyncSvc<T> {
+                        type Response = crate::proto::HandleBookSyncResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::HandleBookSyncRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SagaCoordinator>::handle_sync(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandleSyncSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SagaCoordinatorServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "angzarr.v1.SagaCoordinator";
+    impl<T> tonic::server::NamedService for SagaCoordinatorServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod process_manager_coordinator_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Process managers.
+    #[derive(Debug, Clone)]
+    pub struct ProcessManagerCoordinatorClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ProcessManagerCoordinatorClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ProcessManagerCoordinatorClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ProcessManagerCoordinatorClient::new(
+                InterceptedService::new(inner, interceptor),
+            )
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        pub async fn handle(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::EventBook>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.ProcessManagerCoordinator/Handle",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("angzarr.v1.ProcessManagerCoordinator", "Handle"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn handle_sync(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::HandleBookSyncRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookSyncResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.ProcessManagerCoordinator/HandleSync",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("angzarr.v1.ProcessManagerCoordinator", "HandleSync"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod process_manager_coordinator_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ProcessManagerCoordinatorServer.
+    #[async_trait]
+    pub trait ProcessManagerCoordinator: std::marker::Send + std::marker::Sync + 'static {
+        async fn handle(
+            &self,
+            request: tonic::Request<crate::proto::EventBook>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookResponse>,
+            tonic::Status,
+        >;
+        async fn handle_sync(
+            &self,
+            request: tonic::Request<crate::proto::HandleBookSyncRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::HandleBookSyncResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Process managers.
+    #[derive(Debug)]
+    pub struct ProcessManagerCoordinatorServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ProcessManagerCoordinatorServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>>
+    for ProcessManagerCoordinatorServer<T>
+    where
+        T: ProcessManagerCoordinator,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/angzarr.v1.ProcessManagerCoordinator/Handle" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandleSvc<T: ProcessManagerCoordinator>(pub Arc<T>);
+                    impl<
+                        T: ProcessManagerCoordinator,
+                    > tonic::server::UnaryService<crate::proto::EventBook>
+                    for HandleSvc<T> {
+                        type Response = crate::proto::HandleBookResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::EventBook>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessManagerCoordinator>::handle(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.ProcessManagerCoordinator/HandleSync" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandleSyncSvc<T: ProcessManagerCoordinator>(pub Arc<T>);
+                    impl<
+                        T: ProcessManagerCoordinator,
+                    > tonic::server::UnaryService<crate::proto::HandleBookSyncRequest>
+                    for HandleSyncSvc<T> {
+                        type Response = crate::proto::HandleBookSyncResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::HandleBookSyncRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessManagerCoordinator>::handle_sync(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandleSyncSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ProcessManagerCoordinatorServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "angzarr.v1.ProcessManagerCoordinator";
+    impl<T> tonic::server::NamedService for ProcessManagerCoordinatorServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -3855,6 +5290,81 @@ pub mod event_query_client {
                 .insert(GrpcMethod::new("angzarr.v1.EventQuery", "GetEventBook"));
             self.inner.unary(req, path, codec).await
         }
+        /// The same for several streams, one book each, in the order in which they are asked for.
+        pub async fn get_event_books(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::GetEventBooksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<crate::proto::EventBook>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.EventQuery/GetEventBooks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.EventQuery", "GetEventBooks"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Every record of a conversation up to now, bookkeeping too, in the order of the log.
+        pub async fn get_conversation(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::GetConversationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<crate::proto::EventBook>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.EventQuery/GetConversation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.EventQuery", "GetConversation"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// The streams of a domain, in the order of their roots.
+        pub async fn list_roots(
+            &mut self,
+            request: impl tonic::IntoRequest<crate::proto::ListRootsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::ListRootsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.EventQuery/ListRoots",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.EventQuery", "ListRoots"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The state that one stream folds to.
         pub async fn get_state(
             &mut self,
@@ -3926,6 +5436,42 @@ pub mod event_query_server {
             request: tonic::Request<crate::proto::StreamQuery>,
         ) -> std::result::Result<
             tonic::Response<crate::proto::EventBook>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the GetEventBooks method.
+        type GetEventBooksStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<crate::proto::EventBook, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The same for several streams, one book each, in the order in which they are asked for.
+        async fn get_event_books(
+            &self,
+            request: tonic::Request<crate::proto::GetEventBooksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::GetEventBooksStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the GetConversation method.
+        type GetConversationStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<crate::proto::EventBook, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Every record of a conversation up to now, bookkeeping too, in the order of the log.
+        async fn get_conversation(
+            &self,
+            request: tonic::Request<crate::proto::GetConversationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::GetConversationStream>,
+            tonic::Status,
+        >;
+        /// The streams of a domain, in the order of their roots.
+        async fn list_roots(
+            &self,
+            request: tonic::Request<crate::proto::ListRootsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::proto::ListRootsResponse>,
             tonic::Status,
         >;
         /// The state that one stream folds to.
@@ -4055,6 +5601,145 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetEventBookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.EventQuery/GetEventBooks" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEventBooksSvc<T: EventQuery>(pub Arc<T>);
+                    impl<
+                        T: EventQuery,
+                    > tonic::server::ServerStreamingService<
+                        crate::proto::GetEventBooksRequest,
+                    > for GetEventBooksSvc<T> {
+                        type Response = crate::proto::EventBook;
+                        type ResponseStream = T::GetEventBooksStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::GetEventBooksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventQuery>::get_event_books(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEventBooksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.EventQuery/GetConversation" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetConversationSvc<T: EventQuery>(pub Arc<T>);
+                    impl<
+                        T: EventQuery,
+                    > tonic::server::ServerStreamingService<
+                        crate::proto::GetConversationRequest,
+                    > for GetConversationSvc<T> {
+                        type Response = crate::proto::EventBook;
+                        type ResponseStream = T::GetConversationStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::GetConversationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventQuery>::get_conversation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetConversationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.EventQuery/ListRoots" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRootsSvc<T: EventQuery>(pub Arc<T>);
+                    impl<
+                        T: EventQuery,
+                    > tonic::server::UnaryService<crate::proto::ListRootsRequest>
+                    for ListRootsSvc<T> {
+                        type Response = crate::proto::ListRootsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<crate::proto::ListRootsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventQuery>::list_roots(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRootsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -14,9 +14,14 @@ pub use stock::Warehouse;
 
 use angzarr_runtime::{App, Storage, app::AppBuilder};
 
+/// What can be ordered.
+pub fn price_list() -> PriceList {
+    PriceList::from([("kettle", 4_500), ("teapot", 3_250), ("samovar", 60_000)])
+}
+
 /// The shop with all its components; it runs after `start`.
 pub fn shop(storage: Storage) -> AppBuilder {
-    let prices = PriceList::from([("kettle", 4_500), ("teapot", 3_250), ("samovar", 60_000)]);
+    let prices = price_list();
     App::builder(storage)
         .register(OrderBook { prices, voucher_from_cents: 10_000 })
         .register(OldOrders)

@@ -3,9 +3,9 @@
 use futures_util::FutureExt;
 
 use super::{Happened, Tail};
-use crate::coordinator::consumer::Asked;
 use crate::coordinator::consumer::attempts::Tried;
 use crate::coordinator::consumer::parking::{self, Joining};
+use crate::coordinator::consumer::{Asked, ConsumerKind};
 
 impl<'a> Tail<'a> {
     /// Tells how far everything is done for good, and answers those who wait for single events.
@@ -23,7 +23,7 @@ impl<'a> Tail<'a> {
         });
         // What sagas and process managers do counts before their checkpoints move. Whoever is answered looks at once
         // whether anything has failed.
-        if saved || !self.turn.consumer.is_projector() {
+        if saved || self.turn.consumer.kind() != ConsumerKind::Projector {
             self.done_for().for_each(Asked::answer);
         }
     }

@@ -148,6 +148,7 @@ impl Tail<'_> {
         match on_failure {
             OnFailure::Stop => self.halt_at(Halt::Failed(position, error)),
             OnFailure::Skip => {
+                self.attempts.failures.count_letter();
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter and is skipped");
                 // One whose command was refused has fired.
                 let forgotten = deadline.filter(|_| !matches!(error, Error::Uncompensated { .. }));
@@ -158,6 +159,7 @@ impl Tail<'_> {
                 self.parks.join(Joining { ticket, letter, parked: None, forgotten, redeemed: None });
             }
             OnFailure::Park if self.parks.open(lane, from) => {
+                self.attempts.failures.count_letter();
                 tracing::error!(consumer, lane = &**lane, position, code, %error, "the event became a dead letter; its lane is parked");
                 self.parks.join(Joining { letter, ..joining(ticket, lane, event) });
                 for Waiting { ticket, event, .. } in self.window.clear(lane) {
@@ -213,10 +215,12 @@ impl Turn {
 
     /// Reads an event again.
     async fn find(&self, event: EventRef) -> Result<Record, Error> {
-        let stored = self.log.store.read(event.position - 1, 1).await?;
+        let mut stored = self.log.store.read(event.position - 1, 1).await?;
+        stored.retain(|record| record.position == event.position);
+        let answers = self.ask_services(&stored).await?;
         let mut current = Vec::new();
-        for record in stored.into_iter().filter(|record| record.position == event.position) {
-            self.current(record, &mut current)?;
+        for record in stored {
+            self.current(record, &answers, &mut current)?;
         }
         let gone = || Failure::new("EVENT_GONE", format!("there is no event at position {} any more", event.position));
         current.into_iter().find(|record| record.part == event.part).ok_or_else(|| gone().into())

@@ -8,6 +8,7 @@ use super::{Halt, Happened, Tail};
 use crate::component::unhandled;
 use crate::coordinator::consumer::attempts::{Tried, attempt};
 use crate::coordinator::consumer::turn::Turn;
+use crate::coordinator::upcast::Answers;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{
@@ -24,6 +25,8 @@ pub(super) struct Work {
     lane: String,
     /// What is handled next.
     page: Vec<Parked>,
+    /// What services make of that, if it is to be handled.
+    answers: Answers,
     /// Other lanes that have to rest meanwhile: those that replayed events belong to by their keys.
     resting: Vec<String>,
     /// Those that may leave it now.
@@ -103,6 +106,7 @@ impl<'a> Tail<'a> {
             order: taken,
             lane,
             page: Vec::new(),
+            answers: Answers::default(),
             resting: Vec::new(),
             done: Vec::new(),
             uncompensated: None,
@@ -135,9 +139,14 @@ impl<'a> Tail<'a> {
         let limit = if matches!(work.order.order, Order::Skip { .. }) { 1 } else { PAGE };
         self.under_way.push(
             async move {
-                let page = || async { Ok(turn.log.store.parked(turn.consumer.name(), &work.lane, limit).await?) };
+                let page = || async {
+                    let page = turn.log.store.parked(turn.consumer.name(), &work.lane, limit).await?;
+                    let records: Vec<Record> =
+                        page.iter().filter(|_| work.reads()).map(|one| one.record.clone()).collect();
+                    Ok((page, turn.ask_services(&records).await?))
+                };
                 match attempts.make(position, page).await {
-                    Tried::Done(page) => work.page = page,
+                    Tried::Done(page) => (work.page, work.answers) = page,
                     Tried::Lost => work.halt = Some(Halt::Lost),
                     Tried::Stopped => work.halt = Some(Halt::Stopped),
                     Tried::Failed(_, error) => work.halt = Some(Halt::Failed(position, error)),
@@ -184,7 +193,7 @@ impl<'a> Tail<'a> {
     /// Lets the other lanes of a page's events come to rest. The page ends before an event that has to wait for others.
     fn rest_for(&mut self, work: &mut Work) -> Result<(), Rests> {
         for (index, parked) in work.page.iter().enumerate() {
-            let lanes = self.turn.other_lanes(&work.lane, parked);
+            let lanes = self.turn.other_lanes(work, parked);
             if let Some(lane) = lanes.iter().find(|lane| self.parks.holds_up(lane, parked.event)) {
                 if index == 0 {
                     return Err(Rests::Parked(parked.event, lane.clone()));
@@ -358,6 +367,11 @@ impl Work {
         matches!(self.order.order, Order::Replay { .. })
     }
 
+    /// Whether it has to know what its events are today. Who only lets them go needs no service for that.
+    fn reads(&self) -> bool {
+        matches!(self.order.order, Order::Replay { .. } | Order::DiscardAndCompensate { .. })
+    }
+
     fn keeps_letter(&self, event: EventRef) -> bool {
         self.uncompensated.as_ref().is_some_and(|(uncompensated, _)| *uncompensated == event)
     }
@@ -376,20 +390,20 @@ impl Work {
 impl Turn {
     /// The lanes that an event in a park belongs to by its key, if those are others: it was parked before anybody could
     /// tell them.
-    fn other_lanes(&self, lane: &str, parked: &Parked) -> Vec<String> {
-        let lanes = self.parts(parked.event, &parked.record).unwrap_or_default();
+    fn other_lanes(&self, Work { lane, answers, .. }: &Work, parked: &Parked) -> Vec<String> {
+        let lanes = self.parts(parked.event, &parked.record, answers).unwrap_or_default();
         // What is wrong with an event is told when it is handled.
         let others = lanes.iter().filter_map(|part| self.consumer.lane(part).ok()).filter(|other| *other.name != *lane);
         others.map(|other| other.name.to_string()).collect()
     }
 
     /// What an event in a park is in current versions.
-    fn parts(&self, event: EventRef, record: &Record) -> Result<Vec<Record>, Failure> {
+    fn parts(&self, event: EventRef, record: &Record, answers: &Answers) -> Result<Vec<Record>, Failure> {
         let mut current = Vec::new();
         if record.kind == RecordKind::Deadline {
             return Ok(current);
         }
-        self.current(record.clone(), &mut current)?;
+        self.current(record.clone(), answers, &mut current)?;
         current.retain(|part| event.part == EventRef::WHOLE || part.part == event.part);
         Ok(current)
     }
@@ -413,7 +427,7 @@ impl Turn {
             // Passed over, what somebody wants to have handled would be lost without a word.
             return Err(unhandled(self.consumer.name(), &record.payload).into());
         }
-        for part in &self.parts(*event, record)? {
+        for part in &self.parts(*event, record, &work.answers)? {
             if compensate {
                 self.consumer.compensate(part).await?;
                 continue;

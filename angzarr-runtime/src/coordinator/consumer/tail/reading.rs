@@ -9,9 +9,17 @@ use super::handling::joining;
 use super::{BATCH, Happened, LANES, Tail, UNSAVED};
 use crate::coordinator::consumer::attempts::attempt;
 use crate::coordinator::consumer::{of_root, of_stream};
+use crate::coordinator::upcast::Answers;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::store::{EventRef, Record};
+
+/// Records that follow each other in the log, as stored.
+pub(super) struct Page {
+    pub(super) records: Vec<Record>,
+    /// What services make of those that they upcast.
+    answers: Answers,
+}
 
 impl<'a> Tail<'a> {
     /// Whether what is read next may be begun, or wait for that.
@@ -26,7 +34,11 @@ impl<'a> Tail<'a> {
         let (turn, attempts) = (self.turn, self.attempts);
         self.reading = true;
         let read = async move {
-            let read = || async { Ok(turn.log.store.read(after, BATCH).await?) };
+            let read = || async {
+                let records = turn.log.store.read(after, BATCH).await?;
+                let answers = turn.ask_services(&records).await?;
+                Ok(Page { records, answers })
+            };
             Happened::Read(attempts.make(after + 1, read).await)
         };
         self.push(read.boxed());
@@ -40,7 +52,7 @@ impl<'a> Tail<'a> {
         }
     }
 
-    pub(super) fn take_in(&mut self, records: Vec<Record>) {
+    pub(super) fn take_in(&mut self, Page { records, answers }: Page) {
         let reached = records.last().map(|record| record.position);
         for record in records.into_iter().filter(|record| self.turn.concerns(record)) {
             // Since nobody could read it when it came first.
@@ -51,7 +63,7 @@ impl<'a> Tail<'a> {
                 return;
             }
             if self.turn.log.upcasts.is_old(&record.stream.domain, &record.payload.type_name) {
-                self.take_in_old(record);
+                self.take_in_old(record, &answers);
             } else {
                 self.admit(record);
             }
@@ -62,10 +74,10 @@ impl<'a> Tail<'a> {
     }
 
     /// Takes in what an event of an old version is today.
-    fn take_in_old(&mut self, record: Record) {
+    fn take_in_old(&mut self, record: Record, answers: &Answers) {
         let (whole, root) = (EventRef { position: record.position, part: EventRef::WHOLE }, record.stream.root);
         let mut events = Vec::new();
-        if let Err(failure) = self.turn.current(record, &mut events) {
+        if let Err(failure) = self.turn.current(record, answers, &mut events) {
             return self.refuse(&of_root(root), whole, failure);
         }
         for event in events {

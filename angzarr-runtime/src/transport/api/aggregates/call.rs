@@ -1,23 +1,23 @@
 //! One call of an rpc, whatever it came by.
 
-use std::time::Duration;
-
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
-use subtle::ConstantTimeEq;
+use tonic::Status;
 use tonic::metadata::MetadataMap;
-use tonic::{Code, Status};
 
-use super::FactToken;
 use crate::app::{App, SyncMode};
-use crate::coordinator::outcome::Outcome;
+use crate::coordinator::outcome::{Outcome, WaitFailure};
 use crate::failure::Failure;
 use crate::message::Payload;
 use crate::proto;
 use crate::proto::handler_description::HandlerKind;
 use crate::store::AsOf;
+use crate::telemetry::traceparent_text;
+use crate::transport::api::facts::FactToken;
+use crate::transport::api::patience::Patience;
+use crate::transport::api::traced::traceparent;
 use crate::transport::described::{Described, invalid};
 use crate::transport::message::{decode, id};
-use crate::transport::status::status;
+use crate::transport::status::{BadCall, cut, status};
 
 /// What a call may say beside its message.
 const SEQUENCE: &str = "angzarr-sequence";
@@ -27,6 +27,15 @@ const SYNC: &str = "angzarr-sync-mode";
 /// What an answer says beside its message.
 const POSITION: &str = "angzarr-position";
 const DUPLICATE: &str = "angzarr-duplicate";
+/// Consumers that were waited for and are done; those that were waited for in vain.
+const WAITED_FOR: &str = "angzarr-waited-for";
+const AWAITED: &str = "angzarr-awaited";
+/// What went wrong among what was waited for: the component, a code, and what happened.
+const FAILURE_OF: &str = "angzarr-failure";
+
+/// How many failures an answer tells, and how many bytes of what happened.
+const FAILURES: usize = 8;
+const FAILURE: usize = 256;
 
 /// An rpc that is served.
 #[derive(Debug)]
@@ -81,16 +90,18 @@ impl Rpc {
     /// Makes the call.
     pub(super) async fn call(&self, input: DynamicMessage, metadata: &MetadataMap) -> Result<Answer, Status> {
         let key = id(&input, self.root).unwrap_or_default();
+        let traceparent = traceparent(metadata);
         let payload =
             Payload { type_name: self.input.full_name().into(), value: prost::Message::encode_to_vec(&input).into() };
         if self.kind == HandlerKind::Query {
-            let answer = self.app.ask(&self.domain, &key, payload, AsOf::Now).await.map_err(|error| status(&error))?;
+            let answer = self.app.ask(&self.domain, &key, payload, AsOf::Now, traceparent).await;
+            let answer = answer.map_err(|error| status(&error))?;
             let answer = decode(&self.output, &answer).map_err(|failure| status(&failure.into()))?;
             return Ok(Answer { messages: vec![answer], metadata: MetadataMap::new() });
         }
         let mut idempotency_key = text(metadata, KEY)?;
         if self.kind == HandlerKind::Fact {
-            self.authorize(metadata)?;
+            self.facts.as_ref().ok_or(BadCall::NoFactToken)?.authorize(metadata)?;
             idempotency_key = id(&input, self.external_id).unwrap_or_default();
         }
         let cover = proto::Cover {
@@ -101,34 +112,20 @@ impl Rpc {
         };
         let sequence = number(metadata, SEQUENCE)?;
         let page = proto::CommandPage { sequence, command: Some(payload.to_any()), occurred_at: None };
-        let book = proto::CommandBook { cover: Some(cover), pages: vec![page], idempotency_key, ..Default::default() };
-        let outcome = self.app.execute_and_wait(book, sync(metadata)?, timeout(metadata)).await;
+        let book = proto::CommandBook {
+            cover: Some(cover),
+            pages: vec![page],
+            idempotency_key,
+            traceparent: traceparent_text(traceparent),
+            ..Default::default()
+        };
+        let (sync, patience) = (sync(metadata)?, Patience::of(metadata));
+        let outcome = self.app.execute_and_wait(patience.limit(book), sync, None, patience.until()).await;
         self.answer(outcome.map_err(|error| status(&error))?)
     }
 
-    /// Facts are taken without being judged, so not from everybody.
-    fn authorize(&self, metadata: &MetadataMap) -> Result<(), Status> {
-        let given = metadata.get("authorization").map(|value| value.as_bytes());
-        let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
-        let known = self.facts.as_ref().is_some_and(|token| bool::from(token.0.as_bytes().ct_eq(given)));
-        if known { Ok(()) } else { Err(Status::unauthenticated("facts are taken with the token for facts only")) }
-    }
-
     fn answer(&self, outcome: Outcome) -> Result<Answer, Status> {
-        let mut metadata = MetadataMap::new();
-        let mut add = |name: &'static str, value: &str| {
-            // What cannot be written as metadata is left out: nobody can have sent it that way.
-            if let Ok(value) = value.parse() {
-                metadata.insert(name, value);
-            }
-        };
-        add(POSITION, &outcome.position.to_string());
-        add(DUPLICATE, if outcome.duplicate { "true" } else { "false" });
-        if let Some(first) = outcome.events.first() {
-            add(CORRELATION, &first.trace.correlation_id);
-            let last = outcome.events.last().unwrap_or(first);
-            add(SEQUENCE, &(last.sequence + 1).to_string());
-        }
+        let metadata = told(&outcome);
         let events = outcome.events.iter().map(|event| &event.payload);
         let messages = if self.output.full_name() == "google.protobuf.Empty" {
             vec![DynamicMessage::new(self.output.clone())]
@@ -158,15 +155,44 @@ impl Rpc {
     }
 }
 
-fn text(metadata: &MetadataMap, name: &str) -> Result<String, Status> {
-    let bad = |_| Status::invalid_argument(format!("`{name}` is no text"));
+/// What an answer says beside its message.
+fn told(outcome: &Outcome) -> MetadataMap {
+    let mut metadata = MetadataMap::new();
+    let mut add = |name: &'static str, value: &str| {
+        // What cannot be written as metadata is left out: nobody can have sent it that way.
+        if let Ok(value) = value.parse() {
+            metadata.append(name, value);
+        }
+    };
+    add(POSITION, &outcome.position.to_string());
+    add(DUPLICATE, if outcome.duplicate { "true" } else { "false" });
+    if let Some(first) = outcome.events.first() {
+        add(CORRELATION, &first.trace.correlation_id);
+        let last = outcome.events.last().unwrap_or(first);
+        add(SEQUENCE, &(last.sequence + 1).to_string());
+    }
+    for (name, consumers) in [(WAITED_FOR, &outcome.waited_for), (AWAITED, &outcome.awaited)] {
+        if !consumers.is_empty() {
+            add(name, &consumers.join(","));
+        }
+    }
+    for WaitFailure { component, code, message, .. } in outcome.failures.iter().take(FAILURES) {
+        let readable = |letter: char| if matches!(letter, ' '..='~') { letter } else { '?' };
+        let message: String = cut(message, FAILURE).chars().map(readable).collect();
+        add(FAILURE_OF, &format!("{component} {code}: {message}"));
+    }
+    metadata
+}
+
+fn text(metadata: &MetadataMap, name: &'static str) -> Result<String, Status> {
+    let bad = |_| BadCall::Metadata { name, what: "no text" };
     Ok(metadata.get(name).map(|value| value.to_str()).transpose().map_err(bad)?.unwrap_or_default().to_owned())
 }
 
-fn number(metadata: &MetadataMap, name: &str) -> Result<Option<u32>, Status> {
-    let bad = |_| Status::invalid_argument(format!("`{name}` is no sequence"));
+fn number(metadata: &MetadataMap, name: &'static str) -> Result<Option<u32>, Status> {
+    let bad = |_| BadCall::Metadata { name, what: "no sequence" };
     let given = text(metadata, name)?;
-    if given.is_empty() { Ok(None) } else { given.parse().map(Some).map_err(bad) }
+    if given.is_empty() { Ok(None) } else { Ok(Some(given.parse().map_err(bad)?)) }
 }
 
 fn sync(metadata: &MetadataMap) -> Result<SyncMode, Status> {
@@ -174,25 +200,6 @@ fn sync(metadata: &MetadataMap) -> Result<SyncMode, Status> {
         "" | "none" => Ok(SyncMode::None),
         "simple" => Ok(SyncMode::Simple),
         "cascade" => Ok(SyncMode::Cascade),
-        other => Err(Status::new(
-            Code::InvalidArgument,
-            format!("`{SYNC}` is `{other}`; it may be `none`, `simple` or `cascade`"),
-        )),
-    }
-}
-
-/// How long the caller waits, as gRPC says it: `30S`, `500m`.
-fn timeout(metadata: &MetadataMap) -> Option<Duration> {
-    let given = metadata.get("grpc-timeout")?.to_str().ok()?;
-    let (number, unit) = given.split_at_checked(given.len().checked_sub(1)?)?;
-    let number: u64 = number.parse().ok()?;
-    match unit {
-        "H" => number.checked_mul(3600).map(Duration::from_secs),
-        "M" => number.checked_mul(60).map(Duration::from_secs),
-        "S" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_millis(number)),
-        "u" => Some(Duration::from_micros(number)),
-        "n" => Some(Duration::from_nanos(number)),
-        _ => None,
+        _ => Err(BadCall::Metadata { name: SYNC, what: "none of `none`, `simple` and `cascade`" }.into()),
     }
 }

@@ -12,6 +12,7 @@ use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic::{Status, body::Body};
 
 use super::call::{Answer, Rpc};
+use crate::transport::status::BadCall;
 
 pub(super) async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
     let mut grpc = Grpc::new(Dynamic(rpc.input.clone())).max_decoding_message_size(rpc.largest);
@@ -58,8 +59,8 @@ impl Decoder for Dynamic {
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
         let bytes = from.copy_to_bytes(from.remaining());
-        let bad = |error| Status::invalid_argument(format!("the request is no `{}`: {error}", self.0.full_name()));
-        DynamicMessage::decode(self.0.clone(), bytes).map(Some).map_err(bad)
+        let bad = |error| BadCall::Malformed(format!("it is no `{}`: {error}", self.0.full_name()));
+        Ok(Some(DynamicMessage::decode(self.0.clone(), bytes).map_err(bad)?))
     }
 }
 

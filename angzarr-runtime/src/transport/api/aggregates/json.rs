@@ -1,41 +1,52 @@
 //! As `POST` with JSON, in protobuf's spelling.
 
-use axum::body::to_bytes;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use prost_reflect::{DeserializeOptions, DynamicMessage};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
-use tonic_types::StatusExt;
+use tonic_types::{StatusExt, pb};
 
 use super::call::{Answer, Rpc};
+use crate::message::Payload;
+use crate::transport::message::decode;
+use crate::transport::status::{BadCall, ERROR_INFO};
+
+/// How long the body of a request may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn serve(rpc: &Rpc, request: Request) -> Response {
     match answer(rpc, request).await {
         Ok((headers, body)) => respond(StatusCode::OK, headers, &body),
-        Err(status) => failed(&status),
+        Err(status) => failed(status, Some(rpc.input.parent_pool())),
     }
 }
 
-/// An error instead of an answer.
-pub(super) fn failed(status: &Status) -> Response {
-    respond(http_status(status.code()), HeaderMap::new(), &told(status))
+/// An error instead of an answer. A rejection's detail is told as far as its type is known.
+pub(super) fn failed(status: Status, known: Option<&DescriptorPool>) -> Response {
+    let mut response = respond(http_status(status.code()), HeaderMap::new(), &told(&status, known));
+    response.extensions_mut().insert(status);
+    response
 }
 
 async fn answer(rpc: &Rpc, request: Request) -> Result<(HeaderMap, Value), Status> {
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, rpc.largest).await;
-    let bytes = bytes.map_err(|error| Status::invalid_argument(format!("the request cannot be read: {error}")))?;
-    let bad = |error| Status::invalid_argument(format!("the request is no `{}`: {error}", rpc.input.full_name()));
+    let bytes = read(body, rpc.largest).await?;
+    let bad = |error: serde_json::Error| BadCall::Malformed(format!("it is no `{}`: {error}", rpc.input.full_name()));
     let mut json = serde_json::Deserializer::from_slice(if bytes.is_empty() { b"{}" } else { &bytes });
     let options = DeserializeOptions::new();
     let input = DynamicMessage::deserialize_with_options(rpc.input.clone(), &mut json, &options).map_err(bad)?;
     json.end().map_err(bad)?;
     let Answer { messages, metadata } = rpc.call(input, &MetadataMap::from_headers(parts.headers)).await?;
-    let unwritable = |error| Status::internal(format!("the answer cannot be written as JSON: {error}"));
+    let unwritable = |error: serde_json::Error| BadCall::Unanswered(format!("it cannot be written as JSON: {error}"));
     let mut written = Vec::with_capacity(messages.len());
     for message in messages {
         written.push(serde_json::to_value(&message).map_err(unwritable)?);
@@ -44,21 +55,42 @@ async fn answer(rpc: &Rpc, request: Request) -> Result<(HeaderMap, Value), Statu
     Ok((metadata.into_headers(), body))
 }
 
+/// A body that comes in time and is not too large.
+async fn read(body: Body, largest: usize) -> Result<Bytes, BadCall> {
+    let bytes = timeout(PATIENCE, to_bytes(body, largest)).await.map_err(|_| BadCall::TooSlow)?;
+    bytes.map_err(|error| BadCall::TooLarge(error.to_string()))
+}
+
 fn respond(status: StatusCode, mut headers: HeaderMap, body: &Value) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     (status, headers, body.to_string()).into_response()
 }
 
-/// An error: its code, what gRPC calls it, and what it says.
-fn told(status: &Status) -> Value {
+/// An error: its code, what gRPC calls it, what it says, and a rejection's detail.
+fn told(status: &Status, known: Option<&DescriptorPool>) -> Value {
     let info = status.get_details_error_info();
     let reason = info.as_ref().map(|info| info.reason.clone());
-    json!({
+    let mut told = json!({
         "code": reason,
         "status": format!("{:?}", status.code()),
         "message": status.message(),
         "metadata": info.map(|info| info.metadata).unwrap_or_default(),
-    })
+    });
+    if let Some(detail) = known.and_then(|known| detail(status, known)) {
+        told["detail"] = detail;
+    }
+    told
+}
+
+/// What stands beside the code, with its type as JSON of an `Any` has it.
+fn detail(status: &Status, known: &DescriptorPool) -> Option<Value> {
+    let all = pb::Status::decode(status.details()).ok()?;
+    let detail = all.details.into_iter().find(|detail| detail.type_url != ERROR_INFO)?;
+    let payload = Payload::from_any(detail);
+    let message = decode(&known.get_message_by_name(&payload.type_name)?, &payload).ok()?;
+    let mut json = serde_json::to_value(&message).ok()?;
+    json.as_object_mut()?.insert("@type".to_owned(), payload.to_any().type_url.into());
+    Some(json)
 }
 
 /// The table of google.rpc.Code, which every gateway between HTTP and gRPC follows.
@@ -75,5 +107,22 @@ fn http_status(code: Code) -> StatusCode {
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let never = Body::from_stream(pending::<Result<Bytes, Infallible>>());
+        assert_eq!(read(never, 10).await, Err(BadCall::TooSlow));
+        assert_eq!(read(Body::from("{}"), 10).await, Ok(Bytes::from("{}")));
+        assert!(matches!(read(Body::from("{} and more"), 10).await, Err(BadCall::TooLarge(_))));
     }
 }

@@ -22,25 +22,10 @@ use crate::failure::Failure;
 use crate::proto;
 use crate::proto::component_description::ComponentKind;
 use crate::proto::handler_description::HandlerKind;
+use crate::transport::api::facts::FactToken;
 use crate::transport::described::Described;
+use crate::transport::status::BadCall;
 use call::Rpc;
-
-/// Who may record facts.
-#[derive(Clone)]
-pub struct FactToken(Arc<str>);
-
-impl FactToken {
-    /// Whoever sends this as `authorization: Bearer …`.
-    pub fn new(token: impl Into<Arc<str>>) -> Self {
-        Self(token.into())
-    }
-}
-
-impl std::fmt::Debug for FactToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FactToken(…)")
-    }
-}
 
 /// The routes of all aggregates of a service. Compensations have none; facts have some if there is a token for them.
 pub(super) fn routes(
@@ -75,7 +60,18 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// Answers a call with these headers by an error.
 pub(super) fn refused(headers: &HeaderMap, status: Status) -> Response {
-    if is_grpc(headers) { status.into_http() } else { json::failed(&status) }
+    if is_grpc(headers) { status.into_http() } else { json::failed(status, None) }
+}
+
+/// Answers a call of an rpc that nobody serves.
+pub(super) async fn unserved(request: Request) -> Response {
+    let status = BadCall::Unserved(request.uri().path().to_owned()).into();
+    let mut response = refused(request.headers(), status);
+    if !is_grpc(request.headers()) {
+        // For whoever speaks HTTP, it is the path that is wrong.
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
 }
 
 async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {

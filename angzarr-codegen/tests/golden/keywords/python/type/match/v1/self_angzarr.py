@@ -13,7 +13,7 @@ from . import self_pb2 as _self_pb2
 
 
 class TraitRejection(_angzarr.Rejection):
-    """What `Trait` raises when it will not do what a command asks for."""
+    """What `Trait` raises when it will not do what a command asks for, and what its clients get then."""
 
     def __init__(
         self,
@@ -23,6 +23,16 @@ class TraitRejection(_angzarr.Rejection):
         detail: _message.Message | None = None,
     ) -> None:
         super().__init__(_self_pb2.Self.Type.Name(code), message, metadata, detail)
+        #: The code as a value of the enum.
+        self.value = code
+
+    @classmethod
+    def of(cls, rejection: _angzarr.Rejection) -> _angzarr.Rejection:
+        """The same with its code as a value of the enum, unless that has none of this name."""
+        if rejection.code not in _self_pb2.Self.Type.keys():
+            return rejection
+        code = _self_pb2.Self.Type.Value(rejection.code)
+        return cls(code, rejection.message, rejection.metadata, rejection.detail)
 
 
 class Trait(_abc.ABC):

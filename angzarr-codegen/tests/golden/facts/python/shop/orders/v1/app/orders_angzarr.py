@@ -14,7 +14,7 @@ from .. import orders_pb2 as _orders_pb2
 
 
 class OrdersRejection(_angzarr.Rejection):
-    """What `Orders` raises when it will not do what a command asks for."""
+    """What `Orders` raises when it will not do what a command asks for, and what its clients get then."""
 
     def __init__(
         self,
@@ -24,6 +24,16 @@ class OrdersRejection(_angzarr.Rejection):
         detail: _message.Message | None = None,
     ) -> None:
         super().__init__(_orders_pb2.OrderRejection.Name(code), message, metadata, detail)
+        #: The code as a value of the enum.
+        self.value = code
+
+    @classmethod
+    def of(cls, rejection: _angzarr.Rejection) -> _angzarr.Rejection:
+        """The same with its code as a value of the enum, unless that has none of this name."""
+        if rejection.code not in _orders_pb2.OrderRejection.keys():
+            return rejection
+        code = _orders_pb2.OrderRejection.Value(rejection.code)
+        return cls(code, rejection.message, rejection.metadata, rejection.detail)
 
 
 class Orders(_abc.ABC):
