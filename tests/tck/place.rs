@@ -49,7 +49,8 @@ impl Place {
     pub(crate) async fn start(generated: &Generated) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let service = Process::start(generated.run(&path("service")), path("service"));
+        let mut service = Process::start(generated.run(&path("service")), path("service"));
+        service.accepts().await;
         let wire = Wire::lay(path("wire"), path("service"));
         fs::write(path("sidecar.yaml"), configuration(folder.path())).unwrap();
         let mut command = Command::new(sidecar());
@@ -62,15 +63,16 @@ impl Place {
         place
     }
 
-    /// Waits until both accept calls.
+    /// Waits until the sidecar accepts calls.
     async fn accepts(&mut self) {
-        self.service.accepts().await;
         self.sidecar.accepts().await;
         // Not the connection that was lost.
         self.channel = channel(self.sidecar.socket());
     }
 
-    pub(crate) fn kill_service(&mut self) {
+    pub(crate) async fn kill_service(&mut self) {
+        // Calls that it was at are cut off; later ones find nobody.
+        self.wire.close().await;
         self.service.kill();
     }
 
@@ -81,7 +83,8 @@ impl Place {
     /// Starts the one that was killed.
     pub(crate) async fn start_service(&mut self) {
         self.service.again();
-        self.accepts().await;
+        self.service.accepts().await;
+        self.wire.open();
     }
 
     /// Starts the one that was killed.
@@ -92,7 +95,7 @@ impl Place {
 
     /// Starts both, after both were killed.
     pub(crate) async fn start_both(&mut self) {
-        self.service.again();
+        self.start_service().await;
         self.start_sidecar().await;
     }
 

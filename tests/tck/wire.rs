@@ -1,36 +1,57 @@
 //! What passes between a sidecar and its service.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
 
 /// Hands on everything, and counts what the service is sent.
-pub(crate) struct Wire(Arc<AtomicU64>);
+pub(crate) struct Wire {
+    from: PathBuf,
+    to: PathBuf,
+    sent: Arc<AtomicU64>,
+    accepting: JoinHandle<()>,
+}
 
 impl Wire {
-    /// Whoever connects to the one socket is connected to the other.
+    /// Whoever connects to the one socket is connected to the other, where somebody listens already.
     pub(crate) fn lay(from: PathBuf, to: PathBuf) -> Self {
-        let sent = Arc::new(AtomicU64::new(0));
-        let listener = UnixListener::bind(from).unwrap();
-        let counted = sent.clone();
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                // Who finds nobody there is told so by the end of his connection.
-                if let Ok(far) = UnixStream::connect(&to).await {
-                    tokio::spawn(pass(near, far, counted.clone()));
-                }
-            }
-        });
-        Self(sent)
+        let sent = Arc::default();
+        let accepting = accept(&from, &to, &sent);
+        Self { from, to, sent, accepting }
+    }
+
+    /// From here on nobody is let in, as where nobody listens; what is connected stays so.
+    pub(crate) async fn close(&mut self) {
+        self.accepting.abort();
+        // Once that has come to its end, the socket is closed; that it was told to is no news.
+        let _ = (&mut self.accepting).await;
+    }
+
+    /// The opposite.
+    pub(crate) fn open(&mut self) {
+        std::fs::remove_file(&self.from).unwrap();
+        self.accepting = accept(&self.from, &self.to, &self.sent);
     }
 
     /// How many bytes the service was sent so far.
     pub(crate) fn sent(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.sent.load(Ordering::Relaxed)
     }
+}
+
+fn accept(from: &Path, to: &Path, sent: &Arc<AtomicU64>) -> JoinHandle<()> {
+    let (listener, to, sent) = (UnixListener::bind(from).unwrap(), to.to_owned(), sent.clone());
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            if let Ok(far) = UnixStream::connect(&to).await {
+                tokio::spawn(pass(near, far, sent.clone()));
+            }
+        }
+    })
 }
 
 /// Until either side ends the connection.

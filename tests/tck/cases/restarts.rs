@@ -26,7 +26,7 @@ async fn goes_on(place: &Place, id: &str, texts: &[&str]) {
 pub(super) async fn a_service_may_lose_its_states(place: &mut Place) {
     let id = "restarts/service";
     place.done(&run(id, vec![note("a"), note("b")])).await;
-    place.kill_service();
+    place.kill_service().await;
     place.start_service().await;
     place.send_patiently(book(&run(id, vec![note("c")]))).await;
     goes_on(place, id, &["a", "b", "c"]).await;
@@ -45,7 +45,7 @@ pub(super) async fn both_may_start_again(place: &mut Place) {
     let id = "restarts/both";
     place.done(&run(id, vec![note("a"), note("b")])).await;
     place.kill_sidecar();
-    place.kill_service();
+    place.kill_service().await;
     place.start_both().await;
     place.done(&run(id, vec![note("c")])).await;
     goes_on(place, id, &["a", "b", "c"]).await;
@@ -84,7 +84,7 @@ async fn send(place: &Place, n: usize) {
 pub(super) async fn a_killed_service_loses_and_doubles_nothing(place: &mut Place) {
     for n in 0..COMMANDS {
         if n % (COMMANDS / KILLS) == COMMANDS / KILLS - 1 {
-            place.kill_service();
+            place.kill_service().await;
             place.start_service().await;
         }
         send(place, n).await;
@@ -109,7 +109,7 @@ pub(super) async fn deadlines_outlive_both(place: &mut Place) {
     let moves = vec![Move { r#move: Some(Kind::Schedule(schedule)) }];
     place.cascade(&run(id, vec![Began { process: "due".into(), part: "1".into(), moves }.into()])).await;
     place.kill_sidecar();
-    place.kill_service();
+    place.kill_service().await;
     // It is due while nobody is there.
     tokio::time::sleep(Duration::from_millis(600)).await;
     place.start_both().await;
@@ -121,7 +121,7 @@ pub(super) async fn deadlines_outlive_both(place: &mut Place) {
 pub(super) async fn without_its_service_a_sidecar_says_so(place: &mut Place) {
     let id = "restarts/without";
     place.done(&run(id, vec![note("a")])).await;
-    place.kill_service();
+    place.kill_service().await;
     let status = place.send(book(&run(id, vec![note("b")]))).await.unwrap_err();
     assert_eq!(told(&status), (Code::Unavailable, "SERVICE_UNAVAILABLE".into()));
     // Streams are read all the same.

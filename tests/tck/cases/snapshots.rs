@@ -55,7 +55,7 @@ pub(super) async fn a_snapshot_is_used_after_a_restart(place: &mut Place) {
     place.done(&Run { times: 5, ..run(id, vec![note("x")]) }).await;
     place.done(&run(id, vec![note("behind it")])).await;
     place.kill_sidecar();
-    place.kill_service();
+    place.kill_service().await;
     replace(place, id, |_| {}).await;
     place.start_both().await;
     place.done(&run(id, vec![note("new")])).await;
@@ -68,7 +68,7 @@ pub(super) async fn a_snapshot_of_another_shape_is_ignored(place: &mut Place) {
     place.done(&Run { times: 5, ..run(id, vec![note("x")]) }).await;
     place.done(&run(id, vec![note("behind it")])).await;
     place.kill_sidecar();
-    place.kill_service();
+    place.kill_service().await;
     replace(place, id, |snapshot| snapshot.fingerprint.reverse()).await;
     place.start_both().await;
     assert_eq!(place.script(id).await.texts, ["x", "x", "x", "x", "x", "behind it"]);
