@@ -12,6 +12,9 @@ use crate::commands::order;
 use crate::place::{Place, told};
 use crate::scripted::{Does, Script, Service};
 
+/// How often something is asked that is to become true: more often than it takes to start a service.
+const PATIENCE: u32 = 4_000;
+
 #[tokio::test]
 async fn a_service_that_comes_back_as_it_was_is_asked_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -22,12 +25,14 @@ async fn a_service_that_comes_back_as_it_was_is_asked_once() {
     assert_eq!(described.load(Ordering::SeqCst), 1);
     app.execute(order("0", 1)).await.unwrap();
     service.restart();
-    let mut placed = 0;
+    let mut asked = 0;
     while described.load(Ordering::SeqCst) == 1 {
-        placed += 1;
-        if let Err(error) = app.execute(order(&format!("a{placed}"), 1)).await {
+        asked += 1;
+        assert!(asked < PATIENCE, "nobody asks what has been started");
+        if let Err(error) = app.execute(order(&format!("a{asked}"), 1)).await {
             assert!(error.retryable() || error.code() == "SERVICE_LOST", "{error}");
         }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     for id in 1..=10 {
         app.execute(order(&id.to_string(), 1)).await.unwrap();
@@ -52,16 +57,19 @@ async fn another_version_decides_nothing() {
     let before = description.lock().unwrap().clone();
     description.lock().unwrap().components[0].handlers.pop();
     service.restart();
+    let mut asked = 0;
     let changed = loop {
+        asked += 1;
+        assert!(asked < PATIENCE, "nobody notices another version");
         // One that answered as it was restarted was the old one.
-        let Err(status) = client.handle(order("2", 1)).await else {
-            continue;
-        };
-        let (code, reason) = told(&status);
-        assert_eq!(code, Code::Unavailable, "{status}");
-        if reason == "SERVICE_CHANGED" {
-            break status;
+        if let Err(status) = client.handle(order("2", 1)).await {
+            let (code, reason) = told(&status);
+            assert_eq!(code, Code::Unavailable, "{status}");
+            if reason == "SERVICE_CHANGED" {
+                break status;
+            }
         }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     };
     assert!(changed.message().contains("another version"), "{changed}");
     let stored = place.app.read_log(0, 100).await.unwrap().records.len();

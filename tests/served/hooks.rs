@@ -36,6 +36,8 @@ struct Scripted {
     calls: Arc<AtomicUsize>,
     /// After how many calls it goes away; 0: never.
     leaves: Arc<AtomicUsize>,
+    /// For how many calls it is still gone.
+    gone: Arc<AtomicUsize>,
 }
 
 #[async_trait]
@@ -53,7 +55,7 @@ impl Upcaster for Scripted {
     async fn upcast(&self, request: Request<UpcastRequest>) -> Result<Response<UpcastResponse>, Status> {
         self.called()?;
         let event = request.into_inner().event.unwrap();
-        Ok(Response::new(UpcastResponse { outcome: self.answer(&event).await? }))
+        Ok(Response::new(UpcastResponse { outcome: self.answer(&event).await?, ..UpcastResponse::default() }))
     }
 
     async fn upcast_all(&self, request: Request<UpcastAllRequest>) -> Result<Response<UpcastAllResponse>, Status> {
@@ -64,9 +66,9 @@ impl Upcaster for Scripted {
             if account(&event) == "forgotten" && self.misbehaves.load(Ordering::SeqCst) {
                 continue;
             }
-            answers.push(UpcastResponse { outcome: self.answer(&event).await? });
+            answers.push(UpcastResponse { outcome: self.answer(&event).await?, ..UpcastResponse::default() });
         }
-        Ok(Response::new(UpcastAllResponse { answers }))
+        Ok(Response::new(UpcastAllResponse { answers, ..UpcastAllResponse::default() }))
     }
 }
 
@@ -82,7 +84,9 @@ fn account(event: &Any) -> String {
 impl Scripted {
     fn called(&self) -> Result<(), Status> {
         let (calls, leaves) = (self.calls.fetch_add(1, Ordering::SeqCst), self.leaves.load(Ordering::SeqCst));
-        if self.away.load(Ordering::SeqCst) || (leaves > 0 && calls >= leaves) {
+        let gone = |calls: usize| calls.checked_sub(1);
+        let restarts = self.gone.fetch_update(Ordering::SeqCst, Ordering::SeqCst, gone).is_ok();
+        if self.away.load(Ordering::SeqCst) || restarts || (leaves > 0 && calls >= leaves) {
             Err(Status::unavailable("gone for lunch"))
         } else {
             Ok(())
@@ -106,7 +110,11 @@ impl Scripted {
             "garbled" => events([&Payload { value: b"\xff".as_slice().into(), ..opened }]),
             "silent" => None,
             "failing" => Some(Outcome::Failure(proto::Failure { code: "BROKEN".into(), message: "no".into() })),
-            "killing" => return Err(Status::internal("it fell over")),
+            // It takes a while until it is there again.
+            "killing" => {
+                self.gone.store(2, Ordering::SeqCst);
+                return Err(Status::internal("it fell over"));
+            }
             "hanging" => pending().await,
             _ => events([&opened]),
         })
@@ -185,6 +193,7 @@ async fn hooks_that_answer_nonsense_park_their_events_and_fail_loads() {
     service.misbehaves.store(true, Ordering::SeqCst);
     for (account, code) in cases {
         assert_eq!(import(&app, account).await.unwrap_err().code(), code, "{account}: nothing unreadable is imported");
+        service.gone.store(0, Ordering::SeqCst);
     }
     assert_eq!(app.read_log(0, 1).await.unwrap_err().code(), "SERVICE_ANSWER_INVALID");
     app.shutdown().await.unwrap();
@@ -195,6 +204,7 @@ async fn hooks_that_answer_nonsense_park_their_events_and_fail_loads() {
     for (account, code) in cases {
         assert_eq!(letter(&balances, account).await.as_deref(), Some(code), "{account}");
         assert_eq!(deposit(&app, account).await.unwrap_err().code(), code, "{account}");
+        service.gone.store(0, Ordering::SeqCst);
         assert_eq!(row(&app, account).await, None);
     }
     // Asked for by themselves, since the call with all of them came to nothing.

@@ -296,7 +296,7 @@ fn routes_are_named_or_made_by_a_pattern() {
         format!("{LEAST}routes:\n  addresses: {{ stock: here }}\n  pattern: angzarr:50050\n  token: short\n  to: x\n");
     let found = wrong(&text);
     for expected in [
-        "4:22\n",
+        "sidecar.yaml:4:23\n",
         "expected an address with `{domain}` in it, like angzarr-{domain}:50050",
         "expected a secret of at least 16 characters",
         "unknown key `to`",

@@ -123,7 +123,8 @@ fn coded(labels: &[Label], code: &str) -> Vec<Label> {
     labels.iter().cloned().chain([code]).collect()
 }
 
-#[cfg(all(test, feature = "grpc"))]
+#[cfg(test)]
+#[cfg(feature = "grpc")]
 mod tests {
     use std::sync::Mutex;
 

@@ -32,7 +32,6 @@ impl Telemetry {
     /// Begins to log, to record, and to export. To be called within a runtime, and once.
     pub(crate) fn begin(config: &Config) -> Result<Self, String> {
         let told = |error: Error| error.to_string();
-        let mut layers = vec![log::lines(config.log)?];
         let mut recorders = FanoutBuilder::default();
         let mut prometheus = None;
         if let Some(address) = &config.telemetry.prometheus {
@@ -45,12 +44,18 @@ impl Telemetry {
             Some(endpoint) => {
                 let otlp = Otlp::begin(endpoint, "angzarr-sidecar").map_err(told)?;
                 recorders = recorders.add_recorder(otlp.recorder());
-                layers.push(otlp.spans().boxed());
-                layers.push(otlp.lines().with_filter(log::wanted()?).boxed());
                 Some(otlp)
             }
             None => None,
         };
+        let layers = [
+            Some(log::lines(config.log)?),
+            #[cfg(feature = "otel")]
+            otlp.as_ref().map(|otlp| otlp.spans().boxed()),
+            #[cfg(feature = "otel")]
+            otlp.as_ref().map(|otlp| Ok::<_, String>(otlp.lines().with_filter(log::wanted()?).boxed())).transpose()?,
+        ];
+        let layers: Vec<_> = layers.into_iter().flatten().collect();
         let telemetry = Self {
             prometheus,
             #[cfg(feature = "otel")]

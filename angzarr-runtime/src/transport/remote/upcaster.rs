@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::BoxFuture;
-use futures_util::stream;
 use prost_reflect::MessageDescriptor;
 use tokio::time::timeout;
 
@@ -28,8 +27,8 @@ const EVENTS: usize = 256;
 /// ... and how many bytes these have, unless one alone has more.
 const BYTES: usize = 1 << 20;
 
-/// How many calls for single events are under way at most.
-const CALLS: usize = 16;
+/// How often a call that comes to nothing is made.
+const ATTEMPTS: u32 = 3;
 
 /// How long the service may take for one call.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,9 +92,10 @@ impl Remote {
     }
 
     /// Asks for several events in one call. If that comes to nothing, it may be the fault of one of them only, so each is
-    /// asked for by itself.
+    /// asked for by itself, and none while another one may end the service.
     async fn ask_for(&self, events: Vec<Payload>) -> Vec<Answer> {
-        if events.len() > 1 {
+        let several = events.len() > 1;
+        if several {
             match self.ask_for_all(&events).await {
                 Ok(outcomes) => {
                     let answers = events.into_iter().zip(outcomes);
@@ -112,11 +112,17 @@ impl Remote {
                 }
             }
         }
-        let each = stream::iter(events).map(|event| async {
-            let answer = self.ask_for_one(&event).await;
-            (event, answer)
-        });
-        each.buffered(CALLS).collect().await
+        let (mut answers, mut events) = (Vec::with_capacity(events.len()), events.into_iter());
+        while let Some(event) = events.next() {
+            let answer = self.ask_for_one(&event, several.into()).await;
+            let away = answer.as_ref().err().filter(|failure| failure.retryable()).map(Failure::again);
+            answers.push((event, answer));
+            if let Some(failure) = away {
+                answers.extend(unavailable(events, &failure));
+                break;
+            }
+        }
+        answers
     }
 
     async fn ask_for_all(&self, events: &[Payload]) -> Result<Vec<Option<Outcome>>, Failure> {
@@ -131,11 +137,24 @@ impl Remote {
         Ok(answer.answers.into_iter().map(|answer| answer.outcome).collect())
     }
 
-    async fn ask_for_one(&self, event: &Payload) -> Result<Vec<Payload>, Failure> {
-        let request = proto::UpcastRequest { component: self.spec.name.to_owned(), event: Some(event.to_any()) };
-        let mut client = self.link.upcaster();
-        let answer = self.called(client.upcast(request)).await?;
-        self.read(event, answer.outcome)
+    /// Asks for one event, after so many calls with it came to nothing. What ended those may have been a restart of the
+    /// service, or the event has ended that: then it is waited for, lest the same goes on for ever.
+    async fn ask_for_one(&self, event: &Payload, mut failed: u32) -> Result<Vec<Payload>, Failure> {
+        let mut pauses = pauses();
+        loop {
+            let request = proto::UpcastRequest { component: self.spec.name.to_owned(), event: Some(event.to_any()) };
+            let mut client = self.link.upcaster();
+            let failure = match self.called(client.upcast(request)).await {
+                Ok(answer) => return self.read(event, answer.outcome),
+                Err(failure) => failure,
+            };
+            failed += u32::from(!failure.retryable());
+            let again = (1..ATTEMPTS).contains(&failed) && failure.code() != "HANDLER_TIMED_OUT";
+            match pauses.next().filter(|_| again) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(failure),
+            }
+        }
     }
 
     async fn called<A: link::Answer>(
@@ -225,6 +244,15 @@ impl Hooks for Remote {
             answers
         })
     }
+}
+
+/// Pauses from 20 ms, doubling up to a second, half a minute in all.
+fn pauses() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(Duration::from_secs(1))
+        .with_max_times(36)
+        .build()
 }
 
 /// Events as they are asked for together.
