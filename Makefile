@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is for developers.
 
-.PHONY: demo clean-demo shop test conformance package sidecar check-sidecar soak bench lint lint-proto lint-deploy
+.PHONY: demo clean-demo shop test conformance tck package sidecar check-sidecar soak bench lint lint-proto lint-deploy
 
 DATA := examples/flights/data/flights-2013-01.csv.gz
 
@@ -29,6 +29,10 @@ test:
 # What every store and every coordinator must keep, and the list of backends that it ran on.
 conformance:
 	./tests/conformance/run
+
+# Whether services of every language do the same, and how many cases each of them passed.
+tck:
+	./tests/tck/run
 
 # Whether the crates can be published and the command installed.
 package:

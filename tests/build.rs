@@ -9,6 +9,7 @@ fn main() -> angzarr_codegen::BuildResult {
         .include(rows)
         .include(odd)
         .include("../examples/shop/proto")
+        .include("tck/proto")
         .with([
             "shop/orders/v1/app/orders.proto",
             "shop/stock/v1/app/stock.proto",
@@ -33,6 +34,15 @@ fn main() -> angzarr_codegen::BuildResult {
             "shelves/v1/shelves.proto",
             "shelves/v1/app/shelves.proto",
             "takings/v1/app/takings.proto",
+            "tck/v1/app/processes.proto",
+            "tck/v1/app/scripts.proto",
+            "tck/v1/app/targets.proto",
+            "tck/v1/app/versions.proto",
+            "tck/v1/processes.proto",
+            "tck/v1/script.proto",
+            "tck/v1/scripts.proto",
+            "tck/v1/targets.proto",
+            "tck/v1/versions.proto",
             "watch/v1/watch.proto",
             "watch/v1/app/watch.proto",
         ])

@@ -47,8 +47,16 @@ fn answers() -> Vec<(&'static str, Option<Outcome>, &'static str)> {
     let named =
         |name: &str, value: &[u8]| Any { type_url: format!("type.googleapis.com/{name}"), value: value.to_vec() };
     let rejection = proto::Rejection { message: "no".into(), ..proto::Rejection::default() };
+    let placed = Payload::event(&OrderPlacedV2::default()).to_any();
     vec![
         ("nothing", None, "SERVICE_ANSWER_INVALID"),
+        // The rpc returns exactly one.
+        ("no event", Some(Outcome::Events(Emissions::default())), "SERVICE_ANSWER_INVALID"),
+        (
+            "two events",
+            Some(Outcome::Events(Emissions { messages: vec![placed.clone(), placed] })),
+            "SERVICE_ANSWER_INVALID",
+        ),
         ("an empty Any", events(Any::default()), "SERVICE_ANSWER_INVALID"),
         ("an Any without a type", events(named("", b"\x08\x01")), "SERVICE_ANSWER_INVALID"),
         (

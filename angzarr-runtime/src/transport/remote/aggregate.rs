@@ -81,6 +81,11 @@ impl AggregateLogic for Remote {
     }
 
     fn decide<'a>(&'a self, state: &'a State, input: &'a Input, cx: &'a Context) -> Deciding<'a, Vec<Emission>> {
+        let (kind, given) = match input {
+            Input::Command(command) => (HandlerKind::Command, command),
+            Input::Fact(fact) => (HandlerKind::Fact, fact),
+            Input::Refusal { command, .. } => (HandlerKind::Compensation, command),
+        };
         let asked = match input {
             Input::Command(command) => Asked::Command(command.to_any()),
             Input::Fact(fact) => Asked::Fact(fact.to_any()),
@@ -91,7 +96,7 @@ impl AggregateLogic for Remote {
         };
         deciding(async move {
             match self.handle(state, asked, cx).await? {
-                Outcome::Events(events) => Ok(self.yields.emissions(events)?),
+                Outcome::Events(events) => Ok(self.yields.emissions(kind, given, events)?),
                 _ => Err(invalid(format!("`{}` answered a command like a query", self.spec.name)).into()),
             }
         })

@@ -11,6 +11,7 @@ use crate::component::{Decoded, Keyed};
 use crate::failure::Failure;
 use crate::message::{Emission, Outgoing, Payload};
 use crate::proto;
+use crate::proto::handler_description::HandlerKind;
 use crate::proto::yield_description::Role;
 use crate::transport::message::{decode, id, text};
 use crate::view::Key;
@@ -21,6 +22,8 @@ pub(super) struct Yields {
     component: &'static str,
     link: Arc<Link>,
     roles: HashMap<String, Yielded>,
+    /// Handlers that return exactly one message, by their inputs.
+    unary: Vec<(HandlerKind, String)>,
 }
 
 #[derive(Debug)]
@@ -53,7 +56,7 @@ impl Yields {
             };
             roles.insert(yielded.r#type.clone(), role);
         }
-        Ok(Self { component, link: link.clone(), roles })
+        Ok(Self { component, link: link.clone(), roles, unary: unary(link, said) })
     }
 
     /// The service that yields it.
@@ -61,8 +64,18 @@ impl Yields {
         &self.link
     }
 
-    /// What becomes of what the service returned.
-    pub(super) fn emissions(&self, emissions: proto::Emissions) -> Result<Vec<Emission>, Failure> {
+    /// What becomes of what the service returned for an input.
+    pub(super) fn emissions(
+        &self,
+        kind: HandlerKind,
+        input: &Payload,
+        emissions: proto::Emissions,
+    ) -> Result<Vec<Emission>, Failure> {
+        let (count, name) = (emissions.messages.len(), &*input.type_name);
+        if count != 1 && self.unary.iter().any(|unary| unary.0 == kind && unary.1 == name) {
+            let message = format!("`{}` returned {count} messages for `{name}`, whose rpc returns one", self.component);
+            return Err(invalid(message));
+        }
         emissions.messages.into_iter().map(|message| self.emission(Payload::from_any(message))).collect()
     }
 
@@ -96,6 +109,19 @@ impl Yields {
             ))),
         }
     }
+}
+
+/// Handlers whose rpcs return exactly one message, as the service's protos declare them.
+fn unary(link: &Link, said: &proto::ComponentDescription) -> Vec<(HandlerKind, String)> {
+    let service = link.described.pool.get_service_by_name(&said.name);
+    let returns_one = |rpc: &str| {
+        let method = service.as_ref().and_then(|service| service.methods().find(|method| method.name() == rpc));
+        method.is_some_and(|method| {
+            !method.is_server_streaming() && method.output().full_name() != "google.protobuf.Empty"
+        })
+    };
+    let unary = said.handlers.iter().filter(|handler| returns_one(&handler.rpc));
+    unary.map(|handler| (handler.kind(), handler.input.clone())).collect()
 }
 
 /// The keys that handlers of a component name, by the type of the event.

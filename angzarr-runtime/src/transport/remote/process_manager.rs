@@ -81,6 +81,11 @@ impl ProcessManagerLogic for Remote {
     }
 
     fn react<'a>(&'a self, state: &'a State, input: ProcessInput<'a>, cx: &'a Context) -> Handling<'a, Vec<Emission>> {
+        let (kind, given) = match input {
+            ProcessInput::Event(event) => (HandlerKind::Event, event),
+            ProcessInput::Deadline(deadline) => (HandlerKind::Deadline, deadline),
+            ProcessInput::Refusal { command, .. } => (HandlerKind::Compensation, command),
+        };
         let input = match input {
             ProcessInput::Event(event) => Input::Event(event.to_any()),
             ProcessInput::Deadline(deadline) => Input::Deadline(deadline.to_any()),
@@ -104,7 +109,7 @@ impl ProcessManagerLogic for Remote {
             match answer.outcome {
                 Some(Outcome::Step(step)) => {
                     self.plan(&step, cx)?;
-                    self.yields.emissions(step.emissions.unwrap_or_default())
+                    self.yields.emissions(kind, given, step.emissions.unwrap_or_default())
                 }
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),
                 // Its coordinator loads the state for each step, so all of it is sent.

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::message::{Emission, Payload};
 use crate::proto;
+use crate::proto::handler_description::HandlerKind;
 use crate::proto::saga_handle_response::Outcome;
 
 /// A saga of a service.
@@ -49,7 +50,7 @@ impl SagaLogic for Remote {
                 event: Some(event.payload.to_any()),
             };
             match link.call_for(cx, self.spec.name, link.saga().handle(traced(request, cx))).await?.outcome {
-                Some(Outcome::Sent(sent)) => self.yields.emissions(sent),
+                Some(Outcome::Sent(sent)) => self.yields.emissions(HandlerKind::Event, event.payload, sent),
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),
                 None => Err(invalid(format!("`{}` decided nothing", self.spec.name))),
             }
