@@ -3,7 +3,7 @@
 use angzarr_runtime::app::App;
 use angzarr_runtime::proto;
 use angzarr_runtime::store::Storage;
-use angzarr_runtime::transport::{Address, Api, FactToken, Limits, Remote, Service};
+use angzarr_runtime::transport::{Address, Api, Limits, Remote, Service, Token};
 use shop::components::{Board, Cashier, OldOrders, OrderBook, PriceList, StockClerk, Till, Warehouse};
 use tonic::transport::Channel;
 
@@ -49,7 +49,7 @@ pub(crate) async fn place() -> Place {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
     let api = Api::new(app.clone(), Limits::default());
-    let api = api.aggregates(&described, Some(&FactToken::new(TOKEN))).unwrap();
+    let api = api.aggregates(&described, Some(&Token::new(TOKEN))).unwrap();
     let front: Address = address.parse().unwrap();
     tokio::spawn(async move { api.serve(&front, std::future::pending()).await.unwrap() });
     let channel = loop {

@@ -32,6 +32,8 @@ pub struct AppBuilder {
     /// Statements that make what projectors write.
     tables: Vec<String>,
     drain: Duration,
+    /// How many bytes are kept between uses.
+    kept: usize,
     clock: Clock,
 }
 
@@ -43,6 +45,7 @@ impl AppBuilder {
             deliveries: HashMap::new(),
             tables: Vec::new(),
             drain: DEFAULT_WAIT,
+            kept: usize::MAX,
             clock: Clock::default(),
         }
     }
@@ -50,6 +53,13 @@ impl AppBuilder {
     /// How long [`App::shutdown`] lets the consumers go on to the end of the log; 30 seconds if nothing is said.
     pub fn drain_within(mut self, time: Duration) -> Self {
         self.drain = time;
+        self
+    }
+
+    /// How many bytes of folded states and of rows stay in memory between uses, each component having the same part. It may
+    /// be less: an aggregate keeps no more than 64 MiB, a view no more than 32 MiB.
+    pub fn keep(mut self, bytes: usize) -> Self {
+        self.kept = bytes;
         self
     }
 
@@ -103,10 +113,12 @@ impl AppBuilder {
         }
         let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock });
 
+        let keeping = self.registrations.iter().filter(|registration| keeps(registration)).count();
+        let kept = self.kept / keeping.max(1);
         let mut router = Router::default();
         for registration in &self.registrations {
             if let Registration::Aggregate(logic) = registration {
-                let coordinator = BusinessCoordinator::new(logic.clone(), log.clone());
+                let coordinator = BusinessCoordinator::new(logic.clone(), log.clone(), kept);
                 router.aggregates.insert(logic.spec().domain, Arc::new(coordinator));
             }
         }
@@ -138,7 +150,7 @@ impl AppBuilder {
                 Registration::Projector(logic) => {
                     view_names.extend(logic.shape().map(|shape| (logic.spec().name, shape.row_type.clone())));
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
-                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery))
+                    Arc::new(ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery).keep(kept))
                 }
             };
             match consumer::start(consumer, log.clone(), Stop::new(stopped.clone())).await {
@@ -236,6 +248,15 @@ fn check(registrations: &[Registration], deliveries: &HashMap<String, DeliveryOv
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(Error::Setup(wrong.join("; "))) }
+}
+
+/// Whether it keeps something in memory between uses.
+fn keeps(registration: &Registration) -> bool {
+    match registration {
+        Registration::Aggregate(_) => true,
+        Registration::Projector(logic) => logic.shape().is_some(),
+        Registration::Saga(_) | Registration::ProcessManager(_) | Registration::Upcaster(_) => false,
+    }
 }
 
 /// Full name, and the domain owned.

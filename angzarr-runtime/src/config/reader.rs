@@ -43,6 +43,10 @@ impl<'n, 'i> Section<'n, 'i> {
     pub(super) fn get(&self, name: &str) -> Option<&'n MarkedYaml<'i>> {
         self.entries.get(name).copied()
     }
+
+    pub(super) fn place(&self) -> Marker {
+        self.place
+    }
 }
 
 impl Reader<'_> {

@@ -10,9 +10,13 @@ mod remote;
 mod service;
 pub mod services;
 mod status;
+mod target;
+mod tls;
 
 pub use address::{Address, BadAddress};
-pub use api::{Api, FactToken, Limits};
+pub use api::{Access, Api, Limits, Token};
 pub use described::Described;
 pub use remote::Remote;
 pub use service::Service;
+pub use target::Target;
+pub use tls::{ClientTls, Identity, ServerTls};

@@ -30,9 +30,13 @@ pub(super) fn status(error: &Error) -> Status {
 
 /// The status of what there is no room for now.
 pub(super) fn exhausted(reason: &str, message: &str) -> Status {
-    let help = HashMap::from([("help".to_owned(), "try again later, or allow more in the limits".to_owned())]);
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, help);
-    Status::with_error_details(Code::ResourceExhausted, message, details)
+    told(Code::ResourceExhausted, reason, message, "try again later, or allow more in the limits")
+}
+
+/// A status of what is no [`Error`].
+pub(super) fn told(code: Code, reason: &str, message: &str, help: &str) -> Status {
+    let help = HashMap::from([("help".to_owned(), help.to_owned())]);
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, help))
 }
 
 /// The one table of errors and statuses.

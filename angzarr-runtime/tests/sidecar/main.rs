@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
 
+mod admitting;
 mod calling;
+mod encrypting;
 mod ending;
 mod limiting;
 mod listening;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use angzarr_runtime::config::{Aggregates, Config};
 use angzarr_runtime::store::{Opened, Storage};
-use angzarr_runtime::transport::{Address, Api, Remote};
+use angzarr_runtime::transport::{Api, Remote, Target};
 use angzarr_runtime::{App, Error};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -76,11 +76,12 @@ async fn start(config: &Config, signals: &mut Signals) -> Result<Option<(App, Ap
 
 async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> {
     let mut services = Vec::with_capacity(config.services.len());
-    for address in &config.services {
-        services.push(connect(address).await?);
+    for service in &config.services {
+        services.push(connect(service).await?);
     }
     let described: Vec<_> = services.iter().map(|service| service.described().clone()).collect();
     let mut builder = App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers);
+    builder = builder.keep(config.limits.half());
     for (consumer, delivery) in &config.delivery {
         builder = builder.delivery(consumer, *delivery);
     }
@@ -89,7 +90,11 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
     }
     let app = builder.start().await?;
     let mut api = Api::new(app.clone(), config.limits);
-    api = api.needs(config.services.clone()).notice(config.drain.notice);
+    let addresses = config.services.iter().map(|service| service.address.clone()).collect();
+    api = api.access(config.access.clone()).needs(addresses).notice(config.drain.notice);
+    if let Some(tls) = &config.tls {
+        api = api.tls(tls.clone());
+    }
     if let Aggregates::Served(token) = &config.aggregates {
         for described in &described {
             api = api.aggregates(described, token.as_ref())?;
@@ -113,10 +118,11 @@ async fn open(storage: &Storage) -> Result<Opened, Error> {
 }
 
 /// Waits until a service answers, unless waiting does not help.
-async fn connect(address: &Address) -> Result<Remote, Error> {
+async fn connect(service: &Target) -> Result<Remote, Error> {
+    let address = &service.address;
     let mut pause = FIRST_PAUSE;
     loop {
-        match Remote::connect(address).await {
+        match Remote::connect(service).await {
             Ok(service) => {
                 info!(%address, "found the service");
                 return Ok(service);

@@ -30,7 +30,7 @@ use crate::message::Payload;
 use crate::proto;
 use crate::store::{AsOf, Load, Record, RecordKind, StoreError, StreamId};
 use decide::{Answer, Step, plan};
-use turns::{Pending, Running, Turns};
+use turns::{Pending, Running, Turns, WARM_BYTES};
 
 pub(crate) use request::{Request, Source, Work, correlation_id};
 
@@ -60,8 +60,9 @@ pub(crate) struct BusinessCoordinator {
 }
 
 impl BusinessCoordinator {
-    pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>) -> Self {
-        Self { logic, log, turns: Arc::new(Turns::new()) }
+    /// Keeps at most so many bytes of states warm.
+    pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>, warm: usize) -> Self {
+        Self { logic, log, turns: Arc::new(Turns::new(WARM_BYTES.min(warm))) }
     }
 
     /// The present instant, by the log's clock.

@@ -1,5 +1,6 @@
 //! What the runtime serves: commands in, events out.
 
+mod access;
 mod admin;
 mod aggregates;
 mod book;
@@ -22,7 +23,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
-pub use aggregates::FactToken;
+pub use access::{Access, Token};
 pub use limits::Limits;
 
 use super::address::Address;
@@ -32,19 +33,25 @@ use super::services::admin_server::AdminServer;
 use super::services::business_coordinator_server::BusinessCoordinatorServer;
 use super::services::command_gateway_server::CommandGatewayServer;
 use super::services::event_query_server::EventQueryServer;
+use super::tls::{Acceptor, ServerTls};
 use crate::app::App;
 use crate::error::Error;
-use limits::{admit, room};
+use access::check;
+use limits::{admit, room, weigh};
 
 /// An application, to be served.
 #[derive(Debug)]
 pub struct Api {
     app: App,
     limits: Limits,
+    access: Access,
+    tls: Option<ServerTls>,
     /// Where business code is; whether somebody listens there is part of the health.
     services: Vec<Address>,
     notice: Duration,
     aggregates: axum::Router,
+    /// Rpcs of theirs that record facts, which have a token of their own.
+    facts: axum::Router,
     /// Of the aggregates that are served.
     descriptors: Vec<Bytes>,
 }
@@ -53,8 +60,31 @@ impl Api {
     /// Commands, conversations and the log, for callers that know `angzarr.v1`, and the application's health: service
     /// `grpc.health.v1.Health` with the names `store`, `service` and `bus`, and the empty one for all of them.
     pub fn new(app: App, limits: Limits) -> Self {
-        let (services, descriptors) = (Vec::new(), Vec::new());
-        Self { app, limits, services, notice: Duration::ZERO, aggregates: axum::Router::new(), descriptors }
+        Self {
+            app,
+            limits,
+            access: Access::default(),
+            tls: None,
+            services: Vec::new(),
+            notice: Duration::ZERO,
+            aggregates: axum::Router::new(),
+            facts: axum::Router::new(),
+            descriptors: Vec::new(),
+        }
+    }
+
+    /// Serves only whoever sends the tokens. Health is told to everybody.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Encrypts all connections.
+    #[must_use]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// Makes it a part of the health that somebody listens at these addresses.
@@ -76,9 +106,10 @@ impl Api {
     ///
     /// # Errors
     /// `SERVICE_ANSWER_INVALID` if the description lacks something.
-    pub fn aggregates(mut self, described: &Described, facts: Option<&FactToken>) -> Result<Self, Error> {
-        self.aggregates =
-            self.aggregates.merge(aggregates::routes(&self.app, described, facts, self.limits.message_size)?);
+    pub fn aggregates(mut self, described: &Described, facts: Option<&Token>) -> Result<Self, Error> {
+        let (callers, recorders) = aggregates::routes(&self.app, described, facts, self.limits.message_size)?;
+        self.aggregates = self.aggregates.merge(callers);
+        self.facts = self.facts.merge(recorders);
         self.descriptors.push(described.descriptors.clone());
         Ok(self)
     }
@@ -87,12 +118,12 @@ impl Api {
     /// returns. Conversations of the gateway that have no end keep it; dropping the future cuts them off.
     ///
     /// # Errors
-    /// [`Error::Setup`] if nobody may listen there.
-    pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { app, limits: Limits { message_size, calls, streams }, services, notice, aggregates, descriptors } =
-            self;
+    /// [`Error::Setup`] if nobody may listen there, or if what connections are to be encrypted with cannot be used.
+    pub async fn serve(mut self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
+        let tls = self.tls.take().map(Acceptor::new).transpose().map_err(|error| cannot(&error))?;
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
+        let notice = self.notice;
         let (announce, announced) = watch::channel(false);
         let (end, ending) = watch::channel(false);
         let until = async move {
@@ -101,25 +132,39 @@ impl Api {
             sleep(notice).await;
             end.send_replace(true);
         };
-        let reflection = reflection(&descriptors).map_err(|error| cannot(&error))?;
+        let (app, services) = (self.app.clone(), std::mem::take(&mut self.services));
+        let health = HealthServer::new(health::Health { app, services, announced, ending: ending.clone() });
+        let limited = self.limited(address.is_local(), ending).map_err(|error| cannot(&error))?;
+        // Health is told to everybody, however many calls are at work.
+        let router = Routes::from(limited).add_service(health);
+        // For whoever speaks HTTP/1, as most do who send JSON.
+        let router = Server::builder().accept_http1(true).add_routes(router);
+        listening.serve(router, tls, until).await.map_err(|error| cannot(&error))
+    }
+
+    /// What is served to those who may come, as long as there is room.
+    fn limited(self, is_local: bool, ending: watch::Receiver<bool>) -> Result<axum::Router, ReflectionError> {
+        let Self { app, limits, access, aggregates, facts, descriptors, .. } = self;
+        let Limits { message_size, calls, streams, .. } = limits;
         let streams = room(streams);
         let gateway = gateway::Gateway { app: app.clone(), streams: streams.clone() };
         let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator(app.clone()));
-        let health =
-            HealthServer::new(health::Health { app: app.clone(), services, announced, ending: ending.clone() });
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
-        let router = Routes::from(aggregates)
-            .add_service(reflection)
+        let admin = AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size);
+        let callers = Routes::from(aggregates)
             .add_service(coordinator.max_decoding_message_size(message_size))
             .add_service(CommandGatewayServer::new(gateway).max_decoding_message_size(message_size))
-            .add_service(query.max_decoding_message_size(message_size))
-            .add_service(AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size));
-        let admitted = from_fn_with_state(room(calls), admit);
-        // Health is told however many calls are at work.
-        let router = Routes::from(router.into_axum_router().layer(admitted)).add_service(health);
-        // For whoever speaks HTTP/1, as most do who send JSON.
-        let router = Server::builder().accept_http1(true).add_routes(router);
-        listening.serve(router, until).await.map_err(|error| cannot(&error))
+            .add_service(query.max_decoding_message_size(message_size));
+        let none = || Routes::from(axum::Router::new());
+        let operators = none().add_service(admin);
+        let readers = none().add_service(reflection(&descriptors)?);
+        let for_whom = |routes: Routes, gate| routes.into_axum_router().route_layer(from_fn_with_state(gate, check));
+        Ok(for_whom(callers, access.callers())
+            .merge(for_whom(operators, access.operators(is_local)))
+            .merge(for_whom(readers, access.readers()))
+            .merge(facts)
+            .layer(from_fn_with_state(room(limits.half()), weigh))
+            .layer(from_fn_with_state(room(calls), admit)))
     }
 }
 

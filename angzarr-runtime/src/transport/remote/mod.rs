@@ -27,6 +27,7 @@ use super::services::describe_client::DescribeClient;
 use super::services::process_manager_client::ProcessManagerClient;
 use super::services::projector_client::ProjectorClient;
 use super::services::saga_client::SagaClient;
+use super::target::Target;
 use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::{Failure, SERVICE_UNAVAILABLE};
@@ -53,14 +54,18 @@ struct Link {
 }
 
 impl Remote {
-    /// Asks the service at an address for its description, once.
+    /// Asks a service for its description, once.
     ///
     /// What is described lives as long as the process.
     ///
     /// # Errors
-    /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
-    pub async fn connect(address: &Address) -> Result<Self, Error> {
-        let channel = address.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
+    /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description,
+    /// [`Error::Setup`] if what connections are to be encrypted with cannot be used.
+    pub async fn connect(service: impl Into<Target>) -> Result<Self, Error> {
+        let service = service.into();
+        service.check()?;
+        let address = &service.address;
+        let channel = service.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
         let mut client = DescribeClient::new(channel.clone()).max_decoding_message_size(usize::MAX);
         let silent =
             |_| Failure::new(SERVICE_UNAVAILABLE, format!("the service at {address} does not describe itself"));

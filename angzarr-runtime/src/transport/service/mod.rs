@@ -24,6 +24,7 @@ use super::services::describe_server::DescribeServer;
 use super::services::process_manager_server::ProcessManagerServer;
 use super::services::projector_server::ProjectorServer;
 use super::services::saga_server::SagaServer;
+use super::tls::{Acceptor, ServerTls};
 use crate::component::{Component, Registration};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -46,6 +47,7 @@ use states::States;
 pub struct Service {
     description: &'static [u8],
     registrations: Vec<Registration>,
+    tls: Option<ServerTls>,
 }
 
 /// How long a handler may go on. Its runtime waits for as long as the component's `delivery` says, and no longer.
@@ -64,7 +66,7 @@ struct Served {
 impl Service {
     /// A service without components. Its description is what the generator wrote beside their code: `DESCRIPTION`.
     pub fn new(description: &'static [u8]) -> Self {
-        Self { description, registrations: Vec::new() }
+        Self { description, registrations: Vec::new(), tls: None }
     }
 
     /// Adds a component.
@@ -74,13 +76,22 @@ impl Service {
         self
     }
 
+    /// Encrypts all connections.
+    #[must_use]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Serves at an address until something ends: calls that have begun are answered, then it returns.
     ///
     /// # Errors
-    /// [`Error::Setup`] if a component is registered twice or not described, or if nobody may listen there.
-    pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let served = Arc::new(self.served()?);
+    /// [`Error::Setup`] if a component is registered twice or not described, if nobody may listen there, or if what
+    /// connections are to be encrypted with cannot be used.
+    pub async fn serve(mut self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
+        let tls = self.tls.take().map(Acceptor::new).transpose().map_err(|error| cannot(&error))?;
+        let served = Arc::new(self.served()?);
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
         let router = Server::builder()
             .add_service(DescribeServer::from_arc(served.clone()))
@@ -88,7 +99,7 @@ impl Service {
             .add_service(ProcessManagerServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(ProjectorServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(SagaServer::from_arc(served).max_decoding_message_size(usize::MAX));
-        listening.serve(router, until).await.map_err(|error| cannot(&error))
+        listening.serve(router, tls, until).await.map_err(|error| cannot(&error))
     }
 
     fn served(self) -> Result<Served, Error> {

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
-use subtle::ConstantTimeEq;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::FactToken;
 use crate::app::{App, SyncMode};
 use crate::coordinator::outcome::Outcome;
 use crate::failure::Failure;
@@ -39,7 +37,6 @@ pub(super) struct Rpc {
     pub(super) streams: bool,
     root: u32,
     external_id: u32,
-    facts: Option<FactToken>,
     /// How many bytes a request may have.
     pub(super) largest: usize,
 }
@@ -57,7 +54,6 @@ impl Rpc {
         described: &Described,
         component: &proto::ComponentDescription,
         handler: &proto::HandlerDescription,
-        facts: Option<FactToken>,
         largest: usize,
     ) -> Result<Self, Failure> {
         let missing = || invalid(format!("it does not describe `{}/{}`", component.name, handler.rpc));
@@ -73,7 +69,6 @@ impl Rpc {
             streams: method.is_server_streaming(),
             root,
             external_id,
-            facts,
             largest,
         })
     }
@@ -90,7 +85,6 @@ impl Rpc {
         }
         let mut idempotency_key = text(metadata, KEY)?;
         if self.kind == HandlerKind::Fact {
-            self.authorize(metadata)?;
             idempotency_key = id(&input, self.external_id).unwrap_or_default();
         }
         let cover = proto::Cover {
@@ -104,14 +98,6 @@ impl Rpc {
         let book = proto::CommandBook { cover: Some(cover), pages: vec![page], idempotency_key, ..Default::default() };
         let outcome = self.app.execute_and_wait(book, sync(metadata)?, timeout(metadata)).await;
         self.answer(outcome.map_err(|error| status(&error))?)
-    }
-
-    /// Facts are taken without being judged, so not from everybody.
-    fn authorize(&self, metadata: &MetadataMap) -> Result<(), Status> {
-        let given = metadata.get("authorization").map(|value| value.as_bytes());
-        let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
-        let known = self.facts.as_ref().is_some_and(|token| bool::from(token.0.as_bytes().ct_eq(given)));
-        if known { Ok(()) } else { Err(Status::unauthenticated("facts are taken with the token for facts only")) }
     }
 
     fn answer(&self, outcome: Outcome) -> Result<Answer, Status> {

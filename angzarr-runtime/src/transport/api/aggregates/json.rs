@@ -1,5 +1,7 @@
 //! As `POST` with JSON, in protobuf's spelling.
 
+use std::error::Error as _;
+
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
@@ -28,7 +30,7 @@ pub(super) fn failed(status: &Status) -> Response {
 async fn answer(rpc: &Rpc, request: Request) -> Result<(HeaderMap, Value), Status> {
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, rpc.largest).await;
-    let bytes = bytes.map_err(|error| Status::invalid_argument(format!("the request cannot be read: {error}")))?;
+    let bytes = bytes.map_err(|error| unread(&error))?;
     let bad = |error| Status::invalid_argument(format!("the request is no `{}`: {error}", rpc.input.full_name()));
     let mut json = serde_json::Deserializer::from_slice(if bytes.is_empty() { b"{}" } else { &bytes });
     let options = DeserializeOptions::new();
@@ -42,6 +44,12 @@ async fn answer(rpc: &Rpc, request: Request) -> Result<(HeaderMap, Value), Statu
     }
     let body = if rpc.streams { Value::Array(written) } else { written.into_iter().next().unwrap_or(json!({})) };
     Ok((metadata.into_headers(), body))
+}
+
+/// Why a request could not be read: it may have been refused while it came.
+fn unread(error: &axum::Error) -> Status {
+    let refused = error.source().and_then(|refused| refused.downcast_ref::<Status>());
+    refused.cloned().unwrap_or_else(|| Status::invalid_argument(format!("the request cannot be read: {error}")))
 }
 
 fn respond(status: StatusCode, mut headers: HeaderMap, body: &Value) -> Response {
