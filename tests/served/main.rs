@@ -6,3 +6,4 @@ mod names;
 mod place;
 mod python;
 mod reading;
+mod rolling;

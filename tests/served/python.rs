@@ -24,36 +24,17 @@ struct Service {
 impl Service {
     /// Generates the package, and starts what serves it.
     fn start() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let folder = tempfile::tempdir().unwrap();
-        let domains = ["orders", "stock", "payments", "checkout"];
-        let files = domains.iter().flat_map(|domain| {
-            [format!("shop/{domain}/v1/{domain}.proto"), format!("shop/{domain}/v1/app/{domain}.proto")]
-        });
-        let request = Request {
-            includes: vec![root.join("examples/shop/proto")],
-            files: files.map(PathBuf::from).collect(),
-            ..Request::default()
-        };
-        output::write(&folder.path().join("shop"), &generate_python(&request).unwrap().files).unwrap();
-        let rules = root.join("angzarr-codegen/tests/python/shop_rules.py");
-        std::fs::copy(rules, folder.path().join("shop_rules.py")).unwrap();
+        write_package(folder.path());
         let address = Address::Unix(folder.path().join("shop.sock"));
-        Self { process: Self::process(folder.path(), &address), address, folder }
-    }
-
-    fn process(folder: &Path, address: &Address) -> Child {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/python");
-        let arguments = ["shop_rules.py".to_owned(), address.to_string()];
-        let started = Command::new(&python).current_dir(folder).args(arguments).spawn();
-        started.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", python.display()))
+        Self { process: process(folder.path(), &address), address, folder }
     }
 
     /// Another process in the place of this one, which is killed.
     fn restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = Self::process(self.folder.path(), &self.address);
+        self.process = process(self.folder.path(), &self.address);
     }
 
     async fn app(&self) -> App {
@@ -66,6 +47,31 @@ impl Service {
         };
         App::builder(Storage::Memory).remote(remote).start().await.unwrap()
     }
+}
+
+/// Generates the package into a folder, beside the shop's rules.
+pub(crate) fn write_package(folder: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let domains = ["orders", "stock", "payments", "checkout"];
+    let files = domains.iter().flat_map(|domain| {
+        [format!("shop/{domain}/v1/{domain}.proto"), format!("shop/{domain}/v1/app/{domain}.proto")]
+    });
+    let request = Request {
+        includes: vec![root.join("examples/shop/proto")],
+        files: files.map(PathBuf::from).collect(),
+        ..Request::default()
+    };
+    output::write(&folder.join("shop"), &generate_python(&request).unwrap().files).unwrap();
+    let rules = root.join("angzarr-codegen/tests/python/shop_rules.py");
+    std::fs::copy(rules, folder.join("shop_rules.py")).unwrap();
+}
+
+/// Starts what serves the package of a folder.
+pub(crate) fn process(folder: &Path, address: &Address) -> Child {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/python");
+    let arguments = ["shop_rules.py".to_owned(), address.to_string()];
+    let started = Command::new(&python).current_dir(folder).args(arguments).spawn();
+    started.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", python.display()))
 }
 
 impl Drop for Service {

@@ -16,7 +16,7 @@ mod tls;
 pub use address::{Address, BadAddress};
 pub use api::{Access, Api, Limits, Token};
 pub use described::Described;
-pub use remote::Remote;
+pub use remote::{Hold, Remote};
 pub use service::Service;
 pub use target::Target;
 pub use tls::{ClientTls, Identity, ServerTls};

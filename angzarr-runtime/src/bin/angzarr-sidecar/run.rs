@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use angzarr_runtime::config::{Aggregates, Config};
 use angzarr_runtime::store::{Opened, Storage};
-use angzarr_runtime::transport::{Api, Remote, Target};
+use angzarr_runtime::transport::{Api, Hold, Remote, Target};
 use angzarr_runtime::{App, Error};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -27,7 +27,7 @@ pub(crate) enum Ended {
 
 /// Runs until a signal comes.
 pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, Error> {
-    let Some((app, api)) = start(&config, &mut signals).await? else {
+    let Some((app, api, holds)) = start(&config, &mut signals).await? else {
         info!("asked to end before it could start");
         return Ok(Ended::Done);
     };
@@ -45,6 +45,8 @@ pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, E
         }
         () = signals.next() => info!("asked to end"),
     }
+    // They may have been asked at the same moment, and are needed until everything is done.
+    holds.iter().for_each(Hold::take);
     tokio::spawn(end_at_next(signals));
     let mut ended = Ended::Done;
     drop(stop);
@@ -57,7 +59,7 @@ pub(crate) async fn run(config: Config, mut signals: Signals) -> Result<Ended, E
 }
 
 /// Opens the storage, finds the services, starts their consumers; unless a signal comes first.
-async fn start(config: &Config, signals: &mut Signals) -> Result<Option<(App, Api)>, Error> {
+async fn start(config: &Config, signals: &mut Signals) -> Result<Option<(App, Api, Vec<Hold>)>, Error> {
     let opened = tokio::select! {
         opened = open(&config.storage) => opened?,
         () = signals.next() => return Ok(None),
@@ -74,12 +76,13 @@ async fn start(config: &Config, signals: &mut Signals) -> Result<Option<(App, Ap
     started
 }
 
-async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> {
+async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api, Vec<Hold>), Error> {
     let mut services = Vec::with_capacity(config.services.len());
     for service in &config.services {
         services.push(connect(service).await?);
     }
     let described: Vec<_> = services.iter().map(|service| service.described().clone()).collect();
+    let holds = services.iter().map(Remote::hold).collect();
     let mut builder = App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers);
     builder = builder.keep(config.limits.half());
     for (consumer, delivery) in &config.delivery {
@@ -100,7 +103,7 @@ async fn start_on(config: &Config, opened: Opened) -> Result<(App, Api), Error> 
             api = api.aggregates(described, token.as_ref())?;
         }
     }
-    Ok((app, api))
+    Ok((app, api, holds))
 }
 
 /// Waits until the storage can be opened, unless waiting does not help.

@@ -10,15 +10,19 @@ mod row;
 mod saga;
 mod spec;
 mod state;
+mod stay;
 mod upcaster;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use uuid::Uuid;
+
+pub use stay::Hold;
 
 use super::address::Address;
 use super::described::{Described, invalid};
@@ -32,6 +36,7 @@ use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::{Failure, SERVICE_UNAVAILABLE};
 use crate::proto;
+use stay::Staying;
 
 /// How long a service may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Remote {
     components: Vec<Registration>,
     described: Arc<Described>,
+    hold: Hold,
 }
 
 /// What all components of one service share.
@@ -51,6 +57,8 @@ struct Link {
     /// Of this start of the runtime: states that a service keeps for another one are not taken for ours.
     runtime_epoch: Bytes,
     described: Arc<Described>,
+    /// As long as anything may be asked.
+    _staying: Staying,
 }
 
 impl Remote {
@@ -74,15 +82,22 @@ impl Remote {
         let description = answer.description.ok_or_else(|| invalid("it describes nothing"))?;
         let described = Arc::new(Described::new(description)?);
         let runtime_epoch = Bytes::copy_from_slice(Uuid::new_v4().as_bytes());
-        let link = Link { address: address.clone(), channel, runtime_epoch, described: described.clone() };
-        let link = Arc::new(link);
+        let (hold, held) = watch::channel(false);
+        let _staying = Staying::new(channel.clone(), held);
+        let (address, described) = (address.clone(), described);
+        let link = Arc::new(Link { address, channel, runtime_epoch, described: described.clone(), _staying });
         let components = described.components.iter().map(|component| register(&link, component));
-        Ok(Self { components: components.collect::<Result<_, Failure>>()?, described })
+        Ok(Self { components: components.collect::<Result<_, Failure>>()?, described, hold: Hold(hold) })
     }
 
     /// What the service has said of itself.
     pub fn described(&self) -> &Arc<Described> {
         &self.described
+    }
+
+    /// What keeps it from ending before this program does.
+    pub fn hold(&self) -> Hold {
+        self.hold.clone()
     }
 
     /// Its components; [`AppBuilder::remote`](crate::app::AppBuilder::remote) takes all of them.
