@@ -48,7 +48,8 @@ async fn answer(rpc: &Rpc, request: Request) -> Result<(HeaderMap, Value), Statu
 
 /// Why a request could not be read: it may have been refused while it came.
 fn unread(error: &axum::Error) -> Status {
-    let refused = error.source().and_then(|refused| refused.downcast_ref::<Status>());
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let refused = causes.find_map(|cause| cause.downcast_ref::<Status>());
     refused.cloned().unwrap_or_else(|| Status::invalid_argument(format!("the request cannot be read: {error}")))
 }
 
@@ -83,5 +84,24 @@ fn http_status(code: Code) -> StatusCode {
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use futures_util::stream::{iter, once};
+
+    use super::*;
+    use crate::transport::status::exhausted;
+
+    #[tokio::test]
+    async fn what_is_refused_while_it_comes_says_why() {
+        let refused = once(async { Err::<&str, _>(exhausted("MEMORY_EXHAUSTED", "no room")) });
+        let error = to_bytes(Body::from_stream(refused), usize::MAX).await.unwrap_err();
+        assert_eq!(unread(&error).get_details_error_info().unwrap().reason, "MEMORY_EXHAUSTED");
+        let long = iter([Ok::<_, Status>("longer than that")]);
+        let error = to_bytes(Body::from_stream(long), 4).await.unwrap_err();
+        assert_eq!(unread(&error).code(), Code::InvalidArgument);
     }
 }
