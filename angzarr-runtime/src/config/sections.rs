@@ -167,6 +167,7 @@ impl Reader<'_> {
 
     fn client_tls(&mut self, node: &MarkedYaml<'_>) -> Option<ClientTls> {
         let section = self.section("services[].tls", Some(node), node.span.start);
+        self.encryption(node);
         let ca = self.value(&section, "ca", value::path);
         let certificate = self.value(&section, "certificate", value::path);
         let key = self.value(&section, "key", value::path);
@@ -207,10 +208,19 @@ impl Reader<'_> {
 
     fn server_tls(&mut self, node: &MarkedYaml<'_>) -> Option<ServerTls> {
         let section = self.section("listen.tls", Some(node), node.span.start);
+        self.encryption(node);
         let certificate = self.value(&section, "certificate", value::path);
         let key = self.value(&section, "key", value::path);
         let client_ca = self.value(&section, "client_ca", value::path);
         Some(ServerTls { certificate: certificate?, key: key?, client_ca })
+    }
+
+    /// Refuses to encrypt where that is not built in.
+    fn encryption(&mut self, node: &MarkedYaml<'_>) {
+        if cfg!(not(feature = "tls")) {
+            let message = "encryption is not built into this program";
+            self.wrong(node.span.start, "CONFIG_NOT_BUILT_IN", message, "");
+        }
     }
 
     fn access(&mut self, root: &Section<'_, '_>) -> Access {

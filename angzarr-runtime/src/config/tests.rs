@@ -36,7 +36,7 @@ fn little_has_to_be_said() {
     assert_eq!(config.log, LogFormat::Text);
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "sqlite", feature = "tls"))]
 #[test]
 fn everything_can_be_said() {
     let text = "\
@@ -222,6 +222,7 @@ fn who_listens_beyond_the_machine_has_to_say_so() {
     }
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn encryption_and_a_way_to_know_callers_make_it_secure() {
     let tls = "certificate: /a, key: /b";
@@ -260,6 +261,13 @@ fn what_belongs_together_is_said_together() {
         let found = wrong(&LEAST.replace("50051 }", &format!("50051, tls: {{ {tls} }} }}")));
         assert!(found.contains(part), "{tls}: {found}");
     }
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn encryption_that_is_not_built_in_is_refused() {
+    let found = wrong(&format!("{LEAST}listen: {{ tls: {{ certificate: /a, key: /b }} }}\n"));
+    assert!(found.starts_with("error[CONFIG_NOT_BUILT_IN]: encryption is not built into this program"), "{found}");
 }
 
 /// What looks like a secret, wherever it may come to stand.

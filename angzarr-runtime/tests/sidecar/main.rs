@@ -7,6 +7,7 @@
 
 mod admitting;
 mod calling;
+#[cfg(feature = "tls")]
 mod encrypting;
 mod ending;
 mod limiting;

@@ -16,7 +16,8 @@ use tokio_rustls::rustls::{ServerConfig, version::TLS13};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::{BadTls, ServerTls, chain, key, provider, roots};
+use super::files::{chain, key, provider, roots};
+use super::{BadTls, ServerTls};
 
 /// How long it may take until a connection is encrypted.
 const PATIENCE: Duration = Duration::from_secs(5);

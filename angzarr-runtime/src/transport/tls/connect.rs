@@ -9,7 +9,8 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, version::TLS13};
 
-use super::{BadTls, ClientTls, chain, key, provider, roots};
+use super::files::{chain, key, provider, roots};
+use super::{BadTls, ClientTls};
 
 impl ClientTls {
     /// Encrypts a connection to this host with what the files hold now.

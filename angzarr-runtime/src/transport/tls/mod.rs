@@ -2,19 +2,24 @@
 //!
 //! Files are read again when they have changed, so that certificates may be replaced while programs run.
 
+#[cfg(not(feature = "tls"))]
+mod absent;
+#[cfg(feature = "tls")]
 mod accept;
+#[cfg(feature = "tls")]
 mod connect;
+#[cfg(feature = "tls")]
+mod files;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::VerifierBuilderError;
-use tokio_rustls::rustls::{Error as TlsError, RootCertStore};
+#[cfg(feature = "tls")]
+use tokio_rustls::rustls::{self, pki_types::pem, server::VerifierBuilderError};
 
+#[cfg(not(feature = "tls"))]
+pub(super) use absent::{Acceptor, secured};
+#[cfg(feature = "tls")]
 pub(super) use accept::{Acceptor, secured};
 
 /// By what somebody who serves is known, and whom he serves. What the files hold is in PEM.
@@ -71,39 +76,22 @@ impl fmt::Debug for Identity {
 /// Why connections cannot be encrypted. No name of a file is told: what was configured by mistake may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BadTls {
+    #[cfg(not(feature = "tls"))]
+    #[error("encryption is not built into this program: that is the feature `tls`")]
+    NotBuiltIn,
+    #[cfg(feature = "tls")]
     #[error("{what} cannot be read: {source}")]
-    Unreadable { what: &'static str, source: PemError },
+    Unreadable { what: &'static str, source: pem::Error },
+    #[cfg(feature = "tls")]
     #[error("{what} holds no certificate")]
     Empty { what: &'static str },
+    #[cfg(feature = "tls")]
     #[error("the certificates cannot be used: {0}")]
-    Unusable(#[from] TlsError),
+    Unusable(#[from] rustls::Error),
+    #[cfg(feature = "tls")]
     #[error("the certificates of `client_ca` cannot be used: {0}")]
     UnusableCa(#[from] VerifierBuilderError),
+    #[cfg(feature = "tls")]
     #[error("what the other side's certificate has to be for is no name of a host")]
     BadName,
-}
-
-/// What others are signed by.
-fn roots(what: &'static str, file: &Path) -> Result<RootCertStore, BadTls> {
-    let mut roots = RootCertStore::empty();
-    for certificate in chain(what, file)? {
-        roots.add(certificate)?;
-    }
-    Ok(roots)
-}
-
-fn chain(what: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTls> {
-    let unreadable = |source| BadTls::Unreadable { what, source };
-    let certificates = CertificateDer::pem_file_iter(file).map_err(unreadable)?;
-    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(unreadable)?;
-    if certificates.is_empty() { Err(BadTls::Empty { what }) } else { Ok(certificates) }
-}
-
-fn key(file: &Path) -> Result<PrivateKeyDer<'static>, BadTls> {
-    PrivateKeyDer::from_pem_file(file).map_err(|source| BadTls::Unreadable { what: "`key`", source })
-}
-
-/// The one that sqlx brings, too.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
 }
