@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test's helper, a panic is how the test fails")]
 
 mod commands;
+mod encrypted;
 mod names;
 mod place;
 mod python;

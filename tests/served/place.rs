@@ -1,6 +1,6 @@
 //! A service, a runtime, and a channel to it, each as in a process of its own.
 
-use angzarr_runtime::app::App;
+use angzarr_runtime::app::{App, AppBuilder};
 use angzarr_runtime::proto;
 use angzarr_runtime::store::Storage;
 use angzarr_runtime::transport::{Address, Api, Limits, Remote, Service, Token};
@@ -32,6 +32,11 @@ fn service() -> Service {
 }
 
 pub(crate) async fn place() -> Place {
+    place_with(|builder| builder).await
+}
+
+/// The same, with a runtime that is told more.
+pub(crate) async fn place_with(told: impl FnOnce(AppBuilder) -> AppBuilder) -> Place {
     let folder = tempfile::tempdir().unwrap();
     let behind = Address::Unix(folder.path().join("service.sock"));
     let listening = behind.clone();
@@ -44,7 +49,7 @@ pub(crate) async fn place() -> Place {
         tokio::task::yield_now().await;
     };
     let described = remote.described().clone();
-    let app = App::builder(Storage::Memory).remote(remote).start().await.unwrap();
+    let app = told(App::builder(Storage::Memory)).remote(remote).start().await.unwrap();
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");

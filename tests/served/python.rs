@@ -66,9 +66,14 @@ pub(crate) fn write_package(folder: &Path) {
     std::fs::copy(rules, folder.join("shop_rules.py")).unwrap();
 }
 
+/// The one that has what packages need.
+pub(crate) fn interpreter() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/python")
+}
+
 /// Starts what serves the package of a folder.
 pub(crate) fn process(folder: &Path, address: &Address) -> Child {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/python");
+    let python = interpreter();
     let arguments = ["shop_rules.py".to_owned(), address.to_string()];
     let started = Command::new(&python).current_dir(folder).args(arguments).spawn();
     started.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", python.display()))
