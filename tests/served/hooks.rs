@@ -318,7 +318,7 @@ async fn names(app: &App) -> Vec<String> {
 #[tokio::test]
 async fn hooks_are_made_in_python() {
     let files = ["bank/v1/accounts.proto", "bank/v1/app/accounts.proto"].map(PathBuf::from).to_vec();
-    let service = Service::start_with("bank", "tests/proto", files, "tests/served/bank_history.py", &[]);
+    let service = Service::start_with("bank", "tests/proto", files, "tests/served/bank_history.py");
     let app = App::builder(Storage::Memory)
         .remote(service.connected().await)
         .register(AccountRules { faults: Faults::default() })

@@ -3,7 +3,7 @@
 use angzarr_runtime::app::{App, AppBuilder};
 use angzarr_runtime::proto;
 use angzarr_runtime::store::Storage;
-use angzarr_runtime::transport::{Address, Api, FactToken, Limits, Remote, Service};
+use angzarr_runtime::transport::{Address, Api, Limits, Remote, Service, Token};
 use shop::components::{Board, Cashier, OldOrders, OrderBook, PriceList, StockClerk, Till, Warehouse};
 use tonic::transport::Channel;
 use tonic_types::StatusExt;
@@ -33,6 +33,11 @@ fn service() -> Service {
 }
 
 pub(crate) async fn place() -> Place {
+    place_with(|builder| builder).await
+}
+
+/// The same, with a runtime that is told more.
+pub(crate) async fn place_with(told: impl FnOnce(AppBuilder) -> AppBuilder) -> Place {
     let folder = tempfile::tempdir().unwrap();
     let behind = Address::Unix(folder.path().join("service.sock"));
     let listening = behind.clone();
@@ -44,7 +49,7 @@ pub(crate) async fn place() -> Place {
         }
         tokio::task::yield_now().await;
     };
-    Place::before(remote, folder, |app| app).await
+    Place::before(remote, folder, told).await
 }
 
 /// The shop's service alone, and the way to it.
@@ -69,7 +74,7 @@ impl Place {
         let (described, connection) = (remote.described().clone(), remote.connection());
         let app = more(App::builder(Storage::Memory).remote(remote)).start().await.unwrap();
         let api = Api::new(app.clone(), Limits::default()).needs([connection]);
-        let api = api.aggregates(&described, Some(&FactToken::new(TOKEN))).unwrap();
+        let api = api.aggregates(&described, Some(&Token::new(TOKEN))).unwrap();
         let (address, channel) = front(api).await;
         Place { channel, address, app, _folder: folder }
     }

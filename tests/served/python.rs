@@ -24,42 +24,28 @@ pub(crate) struct Service {
 impl Service {
     /// All components of the shop.
     fn start() -> Self {
-        let domains = ["orders", "stock", "payments", "checkout"];
-        let files = domains.iter().flat_map(|domain| {
-            [format!("shop/{domain}/v1/{domain}.proto"), format!("shop/{domain}/v1/app/{domain}.proto")]
-        });
-        let files = files.map(PathBuf::from).collect();
-        let rules = "angzarr-codegen/tests/python/shop_rules.py";
-        Self::start_with("shop", "examples/shop/proto", files, rules, &["examples/shop/services/stock.py"])
-    }
-
-    /// Generates a package, and starts what serves it; what that imports lies beside it. Paths are as seen from the
-    /// repository.
-    pub(crate) fn start_with(package: &str, protos: &str, files: Vec<PathBuf>, rules: &str, imported: &[&str]) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let folder = tempfile::tempdir().unwrap();
-        let request = Request { includes: vec![root.join(protos)], files, ..Request::default() };
-        output::write(&folder.path().join(package), &generate_python(&request).unwrap().files).unwrap();
-        std::fs::copy(root.join(rules), folder.path().join("rules.py")).unwrap();
-        for program in imported.iter().map(|program| root.join(program)) {
-            std::fs::copy(&program, folder.path().join(program.file_name().unwrap())).unwrap();
-        }
-        let address = Address::Unix(folder.path().join("service.sock"));
-        Self { process: Self::process(folder.path(), &address), address, folder }
+        write_shop(folder.path());
+        Self::of(folder)
     }
 
-    fn process(folder: &Path, address: &Address) -> Child {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/python");
-        let arguments = ["rules.py".to_owned(), address.to_string()];
-        let started = Command::new(&python).current_dir(folder).args(arguments).spawn();
-        started.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", python.display()))
+    /// Generates a package, and starts what serves it. Paths of protos and rules are as seen from the repository.
+    pub(crate) fn start_with(package: &str, protos: &str, files: Vec<PathBuf>, rules: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_package(folder.path(), package, protos, files, rules);
+        Self::of(folder)
+    }
+
+    fn of(folder: tempfile::TempDir) -> Self {
+        let address = Address::Unix(folder.path().join("service.sock"));
+        Self { process: process(folder.path(), &address), address, folder }
     }
 
     /// Another process in the place of this one, which is killed.
     fn restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = Self::process(self.folder.path(), &self.address);
+        self.process = process(self.folder.path(), &self.address);
     }
 
     async fn app(&self) -> App {
@@ -75,6 +61,39 @@ impl Service {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// Generates a package into a folder, beside its rules. Paths are as seen from the repository.
+fn write_package(folder: &Path, package: &str, protos: &str, files: Vec<PathBuf>, rules: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let request = Request { includes: vec![root.join(protos)], files, ..Request::default() };
+    output::write(&folder.join(package), &generate_python(&request).unwrap().files).unwrap();
+    std::fs::copy(root.join(rules), folder.join("rules.py")).unwrap();
+}
+
+/// The same of the whole shop.
+pub(crate) fn write_shop(folder: &Path) {
+    let domains = ["orders", "stock", "payments", "checkout"];
+    let files = domains.iter().flat_map(|domain| {
+        [format!("shop/{domain}/v1/{domain}.proto"), format!("shop/{domain}/v1/app/{domain}.proto")]
+    });
+    let files = files.map(PathBuf::from).collect();
+    write_package(folder, "shop", "examples/shop/proto", files, "angzarr-codegen/tests/python/shop_rules.py");
+    let stock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/services/stock.py");
+    std::fs::copy(stock, folder.join("stock.py")).unwrap();
+}
+
+/// The one that has what packages need.
+pub(crate) fn interpreter() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/python")
+}
+
+/// Starts what serves the package of a folder.
+pub(crate) fn process(folder: &Path, address: &Address) -> Child {
+    let python = interpreter();
+    let arguments = ["rules.py".to_owned(), address.to_string()];
+    let started = Command::new(&python).current_dir(folder).args(arguments).spawn();
+    started.unwrap_or_else(|error| panic!("{}: {error}; tests/python/install makes it", python.display()))
 }
 
 impl Drop for Service {

@@ -10,7 +10,7 @@ use angzarr_runtime::transport::services::event_query_client::EventQueryClient;
 use shop::stock::v1::Article;
 
 use crate::commands::{deliver, order};
-use crate::place::{events, place};
+use crate::place::{events, place, place_with};
 
 fn query(domain: &str, key: &str, as_of: Option<AsOf>) -> proto::StreamQuery {
     let cover = proto::Cover { domain: domain.into(), key: key.into(), ..proto::Cover::default() };
@@ -219,4 +219,21 @@ async fn operators_see_consumers_views_deadlines_and_warm_states() {
     assert_eq!(admin.list_parks(parks).await.unwrap_err().code(), tonic::Code::NotFound);
     let unknown = proto::PauseConsumerRequest { consumer: "nobody".into() };
     assert_eq!(admin.pause_consumer(unknown).await.unwrap_err().code(), tonic::Code::NotFound);
+}
+
+#[tokio::test]
+async fn no_more_is_kept_than_there_is_room_for() {
+    // A quarter each, for three aggregates and a view: enough for one small state.
+    let place = place_with(|builder| builder.keep(4 * 400)).await;
+    let mut commands = BusinessCoordinatorClient::new(place.channel.clone());
+    for id in ["1", "2", "3"] {
+        commands.handle(order(id, 1)).await.unwrap();
+    }
+    let mut admin = AdminClient::new(place.channel.clone());
+    let warm = admin.list_warm_states(proto::ListWarmStatesRequest {}).await.unwrap().into_inner().aggregates;
+    let orders = warm.iter().find(|warm| warm.domain == "orders").unwrap();
+    assert_eq!(orders.states, 1, "{orders:?}");
+    // What has gone is loaded again.
+    let again = commands.handle(order("1", 1)).await.unwrap_err();
+    assert_eq!(again.code(), tonic::Code::FailedPrecondition);
 }

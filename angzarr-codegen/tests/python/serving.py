@@ -1,6 +1,7 @@
 """The shop, served: what a runtime asks, and what it is told."""
 
 import asyncio
+import inspect
 import logging
 import os
 import signal
@@ -366,6 +367,39 @@ async def test_serving_ends_with_a_signal() -> None:
             await Runtime(channel).describe()
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(serving, timeout=10)
+
+
+async def test_it_goes_on_for_a_runtime_that_ends_too() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"unix:{folder}/shop.sock"
+        serving = asyncio.create_task(serve(Warehouse(), address=address))
+        async with grpc.aio.insecure_channel(address) as channel:
+            await channel.channel_ready()
+            stay = channel.unary_stream(
+                "/angzarr.v1.Stay/Stay",
+                request_serializer=business_pb2.StayRequest.SerializeToString,
+                response_deserializer=business_pb2.StayResponse.FromString,
+            )(business_pb2.StayRequest())
+            await stay.initial_metadata()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await stay.read() == business_pb2.StayResponse()
+            await Runtime(channel).describe()
+            assert not serving.done()
+            stay.cancel()
+            await asyncio.wait_for(serving, timeout=10)
+
+
+async def test_nobody_on_another_machine_reaches_what_is_served() -> None:
+    host, _, _ = inspect.signature(serve).parameters["address"].default.rpartition(":")
+    server = Server(Warehouse(), address=f"{host}:0")
+    await server.start()
+    sockets = {os.readlink(one.path) for one in os.scandir("/proc/self/fd") if os.path.islink(one.path)}
+    rows = [line.split() for table in ("tcp", "tcp6") for line in open(f"/proc/self/net/{table}")][1:]
+    found = {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets}
+    await server.stop()
+    # 127.0.0.1, as the kernel writes it; it may stand in an address of version 6.
+    found = {address.removeprefix("0000000000000000FFFF0000") for address in found}
+    assert found == {f"0100007F:{int(server.address.rpartition(':')[2]):04X}"}, found
 
 
 def test_a_component_is_served_once() -> None:

@@ -34,6 +34,8 @@ pub struct AppBuilder {
     /// Statements that make what projectors write.
     tables: Vec<String>,
     drain: Duration,
+    /// How many bytes are kept between uses.
+    kept: usize,
     clock: Clock,
     routes: Option<Arc<dyn Unopened>>,
     #[cfg(feature = "grpc")]
@@ -49,6 +51,7 @@ impl AppBuilder {
             deliveries: HashMap::new(),
             tables: Vec::new(),
             drain: DEFAULT_WAIT,
+            kept: usize::MAX,
             clock: Clock::default(),
             routes: None,
             #[cfg(feature = "grpc")]
@@ -60,6 +63,13 @@ impl AppBuilder {
     /// How long [`App::shutdown`] lets the consumers go on to the end of the log; 30 seconds if nothing is said.
     pub fn drain_within(mut self, time: Duration) -> Self {
         self.drain = time;
+        self
+    }
+
+    /// How many bytes of folded states and of rows stay in memory between uses, each component having the same part. It may
+    /// be less: an aggregate keeps no more than 64 MiB, a view no more than 32 MiB.
+    pub fn keep(mut self, bytes: usize) -> Self {
+        self.kept = bytes;
         self
     }
 
@@ -132,6 +142,8 @@ impl AppBuilder {
         }
         let log = Arc::new(Log { store: store.clone(), upcasts, clock: self.clock, measuring: self.measuring });
 
+        let keeping = self.registrations.iter().filter(|registration| keeps(registration)).count();
+        let kept = self.kept / keeping.max(1);
         let mut router = Router {
             aggregates: HashMap::new(),
             owned: self.registrations.iter().filter_map(|registration| identity(registration).1).collect(),
@@ -140,7 +152,7 @@ impl AppBuilder {
         };
         for registration in &self.registrations {
             if let Registration::Aggregate(logic) = registration {
-                let coordinator = BusinessCoordinator::new(logic.clone(), log.clone());
+                let coordinator = BusinessCoordinator::new(logic.clone(), log.clone(), kept);
                 router.aggregates.insert(logic.spec().domain, Arc::new(coordinator));
             }
         }
@@ -177,7 +189,7 @@ impl AppBuilder {
                     let delivery = delivery(logic.spec().name, logic.spec().delivery);
                     let durations = durations(measure::PROJECTOR, logic.spec().name);
                     let projector = ProjectorCoordinator::new(logic, store.clone(), views.clone(), delivery);
-                    Arc::new(projector.measured(durations))
+                    Arc::new(projector.measured(durations).keep(kept))
                 }
             };
             match consumer::start(consumer, log.clone(), Stop::new(stopped.clone())).await {
@@ -297,6 +309,15 @@ fn check(
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(Error::Setup(wrong.join("; "))) }
+}
+
+/// Whether it keeps something in memory between uses.
+fn keeps(registration: &Registration) -> bool {
+    match registration {
+        Registration::Aggregate(_) => true,
+        Registration::Projector(logic) => logic.shape().is_some(),
+        Registration::Saga(_) | Registration::ProcessManager(_) | Registration::Upcaster(_) => false,
+    }
 }
 
 /// Full name, and the domain owned.

@@ -48,7 +48,7 @@ use crate::coordinator::saga::SagaCoordinator;
 use crate::error::{BadBook, Error};
 use crate::message::{Command, Fact, Query};
 use crate::proto;
-use crate::store::{Acquired, Storage};
+use crate::store::{Acquired, Storage, StoreError};
 use crate::view::{Row, VersionState, ViewStore};
 
 /// How long consumers may take to finish the events that they are at.
@@ -335,17 +335,51 @@ impl App {
     pub async fn drained(&self) -> Result<(), Error> {
         loop {
             let head = self.inner.log.store.head().await?;
-            let mut result = Ok(());
-            for consumer in &self.inner.consumers {
-                result = result.and(consumer.clone().passed(head).await);
-            }
+            let result = self.passed(head).await;
             if self.inner.log.store.head().await? == head {
                 return result;
             }
         }
     }
 
-    /// Takes no more commands, lets the consumers reach the end of the log, stops them, and closes the storage.
+    /// The same, unless others write on, who would have to stop for that: then up to the end as it was before.
+    async fn reach_end(&self) -> Result<(), Error> {
+        loop {
+            let head = self.inner.log.store.head().await?;
+            let result = self.passed(head).await;
+            if self.inner.log.store.head().await? == head || self.others_wrote_after(head).await? {
+                return result;
+            }
+        }
+    }
+
+    async fn passed(&self, position: u64) -> Result<(), Error> {
+        let mut result = Ok(());
+        for consumer in &self.inner.consumers {
+            result = result.and(consumer.clone().passed(position).await);
+        }
+        result
+    }
+
+    /// Whether something came behind a position that nothing before led to. Once no commands are taken here, it is from
+    /// another program.
+    async fn others_wrote_after(&self, position: u64) -> Result<bool, StoreError> {
+        const PAGE: usize = 256;
+        let mut after = position;
+        loop {
+            let records = self.inner.log.store.read(after, PAGE).await?;
+            if records.iter().any(|record| record.trace.cause.is_none()) {
+                return Ok(true);
+            }
+            match records.last() {
+                Some(last) => after = last.position,
+                None => return Ok(false),
+            }
+        }
+    }
+
+    /// Takes no more commands, lets the consumers reach the end of the log, stops them, and closes the storage. Where other
+    /// programs go on to write, the end is where it was then: they take over.
     ///
     /// Consumers have the time of [`AppBuilder::drain_within`] to reach the end, and 5 seconds more to finish the events
     /// that they are at; then they are cut off, and handle those events again after the next start.
@@ -355,7 +389,7 @@ impl App {
     /// closing the storage yields. It is closed in any case.
     pub async fn shutdown(self) -> Result<(), Error> {
         *self.inner.open.write().await = false;
-        let drained = tokio::time::timeout(self.inner.drain, self.drained()).await.unwrap_or(Err(Error::NotDrained));
+        let drained = tokio::time::timeout(self.inner.drain, self.reach_end()).await.unwrap_or(Err(Error::NotDrained));
         self.inner.stop.send_replace(true);
         let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         let grace = Instant::now() + GRACE;

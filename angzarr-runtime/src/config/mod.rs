@@ -18,7 +18,7 @@ pub use mistake::{ConfigError, Mistake};
 
 use crate::component::DeliveryOverride;
 use crate::store::Storage;
-use crate::transport::{Address, FactToken, Limits, Routes};
+use crate::transport::{Access, Address, Limits, Routes, ServerTls, Target, Token};
 
 /// How the sidecar is to run.
 #[derive(Clone, Debug)]
@@ -27,9 +27,13 @@ pub struct Config {
     /// Where the log and the views are kept.
     pub storage: Storage,
     /// Services with business code, each once; at least one.
-    pub services: Vec<Address>,
+    pub services: Vec<Target>,
     /// Where callers are served.
     pub listen: Address,
+    /// How their connections are encrypted; without it, they are not.
+    pub tls: Option<ServerTls>,
+    /// Which of them may call.
+    pub access: Access,
     /// Whether aggregates are served under their own names, too.
     pub aggregates: Aggregates,
     /// How events reach consumers, by full name, as far as it differs from what the services say.
@@ -52,7 +56,7 @@ pub enum Aggregates {
     /// They are not.
     Unserved,
     /// They are. Facts are taken with this token, or, without one, not at all.
-    Served(Option<FactToken>),
+    Served(Option<Token>),
 }
 
 /// How long ending may take; what is not done by then is cut off.

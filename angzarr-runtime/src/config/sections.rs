@@ -1,7 +1,6 @@
 //! The sections of a configuration, one function each.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use saphyr::{MarkedYaml, YamlData};
 
@@ -12,7 +11,7 @@ use crate::nearest::meant;
 use crate::store::Storage;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::store::StoreError;
-use crate::transport::{Address, FactToken, Limits, Routes};
+use crate::transport::{Access, Address, ClientTls, Identity, Limits, Routes, ServerTls, Target, Token};
 
 /// Kinds that the design knows. Which of them this program has is asked in [`Reader::storage`].
 const STORAGE_TYPES: &[&str] = &["memory", "sqlite", "postgres", "redis", "eventstoredb", "immudb"];
@@ -24,7 +23,8 @@ impl Reader<'_> {
         let storage = self.storage(root);
         self.bus(root);
         let services = self.services(root);
-        let listen = self.listen(root, services.as_deref().unwrap_or_default());
+        let access = self.access(root);
+        let (listen, tls) = self.listen(root, &access, services.as_deref().unwrap_or_default()).unzip();
         let aggregates = self.aggregates(root);
         let delivery = self.delivery(root);
         let routes = self.routes(root);
@@ -36,6 +36,8 @@ impl Reader<'_> {
             storage: storage?,
             services: services?,
             listen: listen?,
+            tls: tls?,
+            access,
             aggregates: aggregates?,
             delivery,
             routes,
@@ -130,7 +132,7 @@ impl Reader<'_> {
         }
     }
 
-    fn services(&mut self, root: &Section<'_, '_>) -> Option<Vec<Address>> {
+    fn services(&mut self, root: &Section<'_, '_>) -> Option<Vec<Target>> {
         let Some(node) = root.get("services") else {
             self.missing(root, "services");
             return None;
@@ -143,39 +145,90 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let mut services: Vec<Address> = Vec::new();
+        let mut services: Vec<Target> = Vec::new();
         for item in items {
-            let Some(address) = self.service(item) else { continue };
-            if services.contains(&address) {
+            let Some(service) = self.service(item) else { continue };
+            if services.iter().any(|known| known.address == service.address) {
                 self.wrong(item.span.start, "CONFIG_VALUE_INVALID", "the service is named twice", "");
             }
-            services.push(address);
+            services.push(service);
         }
         (services.len() == items.len()).then_some(services)
     }
 
-    fn service(&mut self, item: &MarkedYaml<'_>) -> Option<Address> {
+    fn service(&mut self, item: &MarkedYaml<'_>) -> Option<Target> {
         let section = self.section("services[]", Some(item), item.span.start);
-        self.value(&section, "address", value::address)
+        let address = self.value(&section, "address", value::address);
+        let tls = match section.get("tls") {
+            None => Some(None),
+            Some(node) => self.client_tls(node).map(Some),
+        };
+        Some(Target { address: address?, tls: tls? })
     }
 
-    fn listen(&mut self, root: &Section<'_, '_>, services: &[Address]) -> Option<Address> {
+    fn client_tls(&mut self, node: &MarkedYaml<'_>) -> Option<ClientTls> {
+        let section = self.section("services[].tls", Some(node), node.span.start);
+        self.encryption(node);
+        let ca = self.value(&section, "ca", value::path);
+        let certificate = self.value(&section, "certificate", value::path);
+        let key = self.value(&section, "key", value::path);
+        let server_name = self.value(&section, "server_name", value::text);
+        if section.get("certificate").is_some() != section.get("key").is_some() {
+            let message = "`certificate` and `key` belong together";
+            self.wrong(node.span.start, "CONFIG_VALUE_INVALID", message, "");
+        }
+        let identity = certificate.zip(key).map(|(certificate, key)| Identity { certificate, key });
+        Some(ClientTls { ca: ca?, identity, server_name })
+    }
+
+    fn listen(
+        &mut self,
+        root: &Section<'_, '_>,
+        access: &Access,
+        services: &[Target],
+    ) -> Option<(Address, Option<ServerTls>)> {
         let section = self.within(root, "listen");
         let address = self.value(&section, "address", value::address);
         let insecure = self.value(&section, "insecure", value::flag);
-        let (address, insecure) = (address?, insecure?);
+        let tls = match section.get("tls") {
+            None => Some(None),
+            Some(node) => self.server_tls(node).map(Some),
+        };
+        let (address, insecure, tls) = (address?, insecure?, tls?);
         let place = section.get("address").map(|node| node.span.start);
         if let Some(place) = place {
-            if !insecure && !is_local(&address) {
-                let help = "listen on loopback or a Unix socket, or say `insecure: true`";
-                let message = "whoever reaches this address reads and writes everything, and nothing is encrypted";
+            if let Some((message, help)) = exposed(&address, tls.as_ref(), access).filter(|_| !insecure) {
                 self.wrong(place, "CONFIG_INSECURE", message, help);
             }
-            if services.contains(&address) {
+            if services.iter().any(|service| service.address == address) {
                 self.wrong(place, "CONFIG_VALUE_INVALID", "this is the address of a service", "");
             }
         }
-        Some(address)
+        Some((address, tls))
+    }
+
+    fn server_tls(&mut self, node: &MarkedYaml<'_>) -> Option<ServerTls> {
+        let section = self.section("listen.tls", Some(node), node.span.start);
+        self.encryption(node);
+        let certificate = self.value(&section, "certificate", value::path);
+        let key = self.value(&section, "key", value::path);
+        let client_ca = self.value(&section, "client_ca", value::path);
+        Some(ServerTls { certificate: certificate?, key: key?, client_ca })
+    }
+
+    /// Refuses to encrypt where that is not built in.
+    fn encryption(&mut self, node: &MarkedYaml<'_>) {
+        if cfg!(not(feature = "tls")) {
+            let message = "encryption is not built into this program";
+            self.wrong(node.span.start, "CONFIG_NOT_BUILT_IN", message, "");
+        }
+    }
+
+    fn access(&mut self, root: &Section<'_, '_>) -> Access {
+        let section = self.within(root, "access");
+        let token = self.value(&section, "token", value::secret).map(Token::new);
+        let admin_token = self.value(&section, "admin_token", value::secret).map(Token::new);
+        Access { token, admin_token }
     }
 
     fn aggregates(&mut self, root: &Section<'_, '_>) -> Option<Aggregates> {
@@ -188,7 +241,7 @@ impl Reader<'_> {
                 self.wrong(node.span.start, "CONFIG_VALUE_INVALID", message, "say `serve: true`");
                 None
             }
-            _ if serve => Some(Aggregates::Served(token.map(FactToken::new))),
+            _ if serve => Some(Aggregates::Served(token.map(Token::new))),
             _ => Some(Aggregates::Unserved),
         }
     }
@@ -265,21 +318,27 @@ impl Reader<'_> {
         let message_size = self.value(&section, "message_size", value::bytes);
         let calls = self.value(&section, "calls", value::count);
         let streams = self.value(&section, "streams", value::count);
-        Some(Limits { message_size: message_size?, calls: calls?, streams: streams? })
+        let memory = self.value(&section, "memory", value::bytes);
+        let limits = Limits { message_size: message_size?, calls: calls?, streams: streams?, memory: memory? };
+        if limits.message_size > limits.half() {
+            let message = "half of `memory` is less than one request of `message_size`";
+            self.wrong(section.place(), "CONFIG_VALUE_INVALID", message, "");
+        }
+        Some(limits)
     }
 
-    fn telemetry(&mut self, root: &Section<'_, '_>, listen: Option<&Address>, services: &[Address]) -> Telemetry {
+    fn telemetry(&mut self, root: &Section<'_, '_>, listen: Option<&Address>, services: &[Target]) -> Telemetry {
         let section = self.within(root, "telemetry");
         let prometheus = self.section("telemetry.prometheus", section.get("prometheus"), section.place());
         let address = self.value(&prometheus, "address", value::address);
         let insecure = self.value(&prometheus, "insecure", value::flag);
         if let (Some(address), Some(insecure), Some(node)) = (&address, insecure, prometheus.get("address")) {
-            if !insecure && !is_local(address) {
+            if !insecure && !address.is_local() {
                 let help = "listen on loopback or a Unix socket, or say `insecure: true`";
                 let message = "whoever reaches this address reads the metrics, and nothing is encrypted";
                 self.wrong(node.span.start, "CONFIG_INSECURE", message, help);
             }
-            if Some(address) == listen || services.contains(address) {
+            if Some(address) == listen || services.iter().any(|service| service.address == *address) {
                 self.wrong(node.span.start, "CONFIG_VALUE_INVALID", "this is somebody else's address", "");
             }
         }
@@ -298,13 +357,22 @@ impl Reader<'_> {
     }
 }
 
-/// Whether nobody reaches it from another machine.
-fn is_local(address: &Address) -> bool {
-    match address {
-        Address::Unix(_) => true,
-        Address::Tcp(address) => {
-            let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
-            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
-        }
+/// Why whoever reaches an address could do too much there, and what helps; none if he cannot.
+fn exposed(address: &Address, tls: Option<&ServerTls>, access: &Access) -> Option<(&'static str, &'static str)> {
+    match tls {
+        _ if address.is_local() => None,
+        None if access.token.is_some() => Some((
+            "whoever listens on the way to this address learns the token, and everything else",
+            "encrypt it with `tls`, listen on loopback or a Unix socket, or say `insecure: true`",
+        )),
+        None => Some((
+            "whoever reaches this address reads and writes everything, and nothing is encrypted",
+            "listen on loopback or a Unix socket, or say `insecure: true`",
+        )),
+        Some(tls) if tls.client_ca.is_none() && access.token.is_none() => Some((
+            "whoever reaches this address reads and writes everything, although it is encrypted",
+            "say who may come by `tls.client_ca` or `access.token`, or say `insecure: true`",
+        )),
+        Some(_) => None,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::*;
 use crate::component::OnFailure;
 use crate::config::keys::{KEYS, Unsaid};
+use crate::transport::{ClientTls, Identity};
 
 /// What the file `sidecar.yaml` with this text says, where these variables are set.
 fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -23,8 +24,10 @@ const LEAST: &str = "storage: { type: memory }\nservices: [{ address: 127.0.0.1:
 fn little_has_to_be_said() {
     let config = parsed(LEAST, &[]).unwrap();
     assert_eq!(config.storage, Storage::Memory);
-    assert_eq!(config.services, [Address::Tcp("127.0.0.1:50051".into())]);
+    assert_eq!(config.services, [Address::Tcp("127.0.0.1:50051".into()).into()]);
     assert_eq!(config.listen, Address::Tcp("127.0.0.1:50050".into()));
+    assert_eq!(config.tls, None);
+    assert!(matches!(config.access, Access { token: None, admin_token: None }));
     assert!(matches!(config.aggregates, Aggregates::Unserved));
     assert!(config.delivery.is_empty());
     let drain = Drain { notice: Duration::ZERO, calls: Duration::from_secs(10), consumers: Duration::from_secs(30) };
@@ -33,7 +36,7 @@ fn little_has_to_be_said() {
     assert_eq!(config.log, LogFormat::Text);
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "sqlite", feature = "tls"))]
 #[test]
 fn everything_can_be_said() {
     let text = "\
@@ -42,20 +45,33 @@ bus: { type: channel }
 services:
   - address: 127.0.0.1:50051
   - address: unix:/run/stock.sock
-listen: { address: 0.0.0.0:${PORT:-50050}, insecure: true }
+  - address: stock.internal:50051
+    tls: { ca: /tls/ca.crt, certificate: /tls/tls.crt, key: /tls/tls.key, server_name: stock }
+listen:
+  address: 0.0.0.0:${PORT:-50050}
+  insecure: true
+  tls: { certificate: /tls/tls.crt, key: /tls/tls.key, client_ca: /tls/ca.crt }
+access: { token: callers ${TOKEN}, admin_token: operators ${TOKEN} }
 aggregates: { serve: true, fact_token: ${TOKEN} }
 delivery:
   shop.orders.v1.app.OrderBoard: { attempts: 3, timeout: 5s, on_failure: skip }
   shop.orders.v1.app.Fulfilment: { attempts: 9 }
 drain: { notice: 5s, calls: 1s, consumers: 500ms }
-limits: { message_size: 512KiB, calls: 7, streams: 8 }
+limits: { message_size: 512KiB, calls: 7, streams: 8, memory: 1MiB }
 telemetry: { prometheus: { address: 0.0.0.0:9464, insecure: true } }
 log: { format: json }
 ";
     let variables = [("FOLDER", "/var/lib/orders"), ("TOKEN", "0123456789abcdef")];
     let config = parsed(text, &variables).unwrap();
     assert_eq!(config.storage, Storage::Sqlite("/var/lib/orders/orders.db".into()));
-    assert_eq!(config.services[1], Address::Unix("/run/stock.sock".into()));
+    assert_eq!(config.services[1], Address::Unix("/run/stock.sock".into()).into());
+    let identity = Identity { certificate: "/tls/tls.crt".into(), key: "/tls/tls.key".into() };
+    let tls = ClientTls { ca: "/tls/ca.crt".into(), identity: Some(identity), server_name: Some("stock".into()) };
+    assert_eq!(config.services[2].tls, Some(tls));
+    let client_ca = Some("/tls/ca.crt".into());
+    let tls = ServerTls { certificate: "/tls/tls.crt".into(), key: "/tls/tls.key".into(), client_ca };
+    assert_eq!(config.tls, Some(tls));
+    assert!(matches!(config.access, Access { token: Some(_), admin_token: Some(_) }));
     assert_eq!(config.listen, Address::Tcp("0.0.0.0:50050".into()));
     assert!(matches!(config.aggregates, Aggregates::Served(Some(_))));
     let board = DeliveryOverride {
@@ -69,7 +85,7 @@ log: { format: json }
     let drain =
         Drain { notice: Duration::from_secs(5), calls: Duration::from_secs(1), consumers: Duration::from_millis(500) };
     assert_eq!(config.drain, drain);
-    assert_eq!(config.limits, Limits { message_size: 512 << 10, calls: 7, streams: 8 });
+    assert_eq!(config.limits, Limits { message_size: 512 << 10, calls: 7, streams: 8, memory: 1 << 20 });
     assert_eq!(config.telemetry.prometheus, Some(Address::Tcp("0.0.0.0:9464".into())));
     assert_eq!(config.telemetry.otlp, None);
     assert_eq!(config.log, LogFormat::Json);
@@ -241,6 +257,54 @@ fn who_listens_beyond_the_machine_has_to_say_so() {
     }
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn encryption_and_a_way_to_know_callers_make_it_secure() {
+    let tls = "certificate: /a, key: /b";
+    let said = |listen: &str, access: &str| {
+        let listen = format!("listen: {{ address: 10.0.0.1:1, {listen} }}\n");
+        parsed(&format!("{LEAST}{listen}access: {{ {access} }}\n"), &[]).err().map(|error| error.to_string())
+    };
+    let token = "token: 0123456789abcdef";
+    assert_eq!(said(&format!("tls: {{ {tls}, client_ca: /c }}"), ""), None);
+    assert_eq!(said(&format!("tls: {{ {tls} }}"), token), None);
+    for (listen, access, why) in [
+        (format!("tls: {{ {tls} }}"), "", "although it is encrypted"),
+        // It opens nothing that callers do.
+        (format!("tls: {{ {tls} }}"), "admin_token: 0123456789abcdef", "although it is encrypted"),
+        (String::new(), token, "learns the token"),
+    ] {
+        let found = said(&listen, access).unwrap();
+        assert!(found.starts_with("error[CONFIG_INSECURE]") && found.contains(why), "{found}");
+        assert_eq!(said(&format!("insecure: true, {listen}"), access), None);
+    }
+}
+
+#[test]
+fn what_belongs_together_is_said_together() {
+    let cases = [
+        ("listen: { tls: {} }\n", "`listen.tls.certificate` is missing"),
+        ("listen: { tls: { certificate: /a } }\n", "`listen.tls.key` is missing"),
+        ("access: { token: short }\n", "at least 16 characters"),
+        ("limits: { message_size: 4MiB, memory: 7MiB }\n", "half of `memory` is less than one request"),
+    ];
+    for (text, part) in cases {
+        let found = wrong(&format!("{LEAST}{text}"));
+        assert!(found.contains(part), "{text}: {found}");
+    }
+    for (tls, part) in [("certificate: /a", "`services[].tls.ca` is missing"), ("ca: /a, key: /b", "belong together")] {
+        let found = wrong(&LEAST.replace("50051 }", &format!("50051, tls: {{ {tls} }} }}")));
+        assert!(found.contains(part), "{tls}: {found}");
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn encryption_that_is_not_built_in_is_refused() {
+    let found = wrong(&format!("{LEAST}listen: {{ tls: {{ certificate: /a, key: /b }} }}\n"));
+    assert!(found.starts_with("error[CONFIG_NOT_BUILT_IN]: encryption is not built into this program"), "{found}");
+}
+
 /// What looks like a secret, wherever it may come to stand.
 #[test]
 fn no_mistake_shows_a_secret() {
@@ -249,6 +313,8 @@ fn no_mistake_shows_a_secret() {
         let written = match path.rsplit_once('.') {
             None => format!("{path}: \"{{}}\"\n"),
             Some(("services[]", name)) => format!("services: [{{ {name}: \"{{}}\" }}]\n"),
+            Some(("services[].tls", name)) => format!("services: [{{ tls: {{ {name}: \"{{}}\" }} }}]\n"),
+            Some(("listen.tls", name)) => format!("listen: {{ tls: {{ {name}: \"{{}}\" }} }}\n"),
             Some(("delivery.*", name)) => format!("delivery: {{ a: {{ {name}: \"{{}}\" }} }}\n"),
             Some((section, name)) => match section.split_once('.') {
                 Some((outer, inner)) => format!("{outer}: {{ {inner}: {{ {name}: \"{{}}\" }} }}\n"),

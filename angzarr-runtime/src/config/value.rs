@@ -1,5 +1,6 @@
 //! From the text of a value to what it stands for.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::component::OnFailure;
@@ -37,6 +38,10 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
 
 pub(super) fn text(text: &str) -> Parsed<String> {
     if text.is_empty() { Err("expected a text".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+pub(super) fn path(path: &str) -> Parsed<PathBuf> {
+    if path.is_empty() { Err("expected a file".to_owned()) } else { Ok(path.into()) }
 }
 
 /// What is too long to be guessed.

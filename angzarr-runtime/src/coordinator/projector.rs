@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::consumer::{Build, Consumer, ConsumerKind, Lane};
 use super::outgoing::context;
-use super::rows::{Found, Rows, parts};
+use super::rows::{AT_HAND, Found, Rows, parts};
 use super::{guarded_async, guarded_until};
 use crate::component::{Arrival, Decoded, Delivery, ProjectorLogic, ReturnedRow, Subscription};
 use crate::context::Context;
@@ -32,6 +32,8 @@ pub(crate) struct ProjectorCoordinator {
     store: Arc<dyn Store>,
     views: Arc<dyn ViewStore>,
     delivery: Delivery,
+    /// How many bytes of committed rows are kept at hand.
+    at_hand: usize,
     /// None if the projector keeps no view.
     view: Option<View>,
     /// Its own tables, if it keeps no view. None before the first lease.
@@ -70,7 +72,16 @@ impl ProjectorCoordinator {
             committing: Arc::default(),
             built: Mutex::default(),
         });
-        Self { logic, store, views, delivery, view, holding: Mutex::default(), durations: Durations::default() }
+        Self {
+            logic,
+            store,
+            views,
+            delivery,
+            at_hand: AT_HAND,
+            view,
+            holding: Mutex::default(),
+            durations: Durations::default(),
+        }
     }
 
     /// The same, measured.
@@ -78,12 +89,20 @@ impl ProjectorCoordinator {
         Self { durations, ..self }
     }
 
+    /// Keeps at most so many bytes of committed rows at hand, each of two versions while one is built.
+    pub(crate) fn keep(mut self, bytes: usize) -> Self {
+        self.at_hand = self.at_hand.min(bytes);
+        self
+    }
+
     /// The same projector, for the version of the view that is built.
     fn beside(&self, token: u64, taken: Taken) -> Self {
         let built = Self::new(self.logic.clone(), self.store.clone(), self.views.clone(), self.delivery)
-            .measured(self.durations.clone());
+            .measured(self.durations.clone())
+            .keep(self.at_hand);
         if let Some(view) = &built.view {
-            *view.lock() = Some(Rows::new(Writer { token, version: taken.version }, taken.checkpoint, taken.empty));
+            let writer = Writer { token, version: taken.version };
+            *view.lock() = Some(Rows::new(writer, taken.checkpoint, taken.empty, self.at_hand));
         }
         built
     }
@@ -343,7 +362,7 @@ impl Consumer for ProjectorCoordinator {
             Some(served) => (served.version, served.checkpoint, false),
             None => (taken.version, taken.checkpoint, taken.empty),
         };
-        *view.lock() = Some(Rows::new(Writer { token, version }, checkpoint, empty));
+        *view.lock() = Some(Rows::new(Writer { token, version }, checkpoint, empty, self.at_hand));
         *view.built.lock().unwrap_or_else(PoisonError::into_inner) =
             taken.served.map(|_| (Arc::new(self.beside(token, taken)), taken.checkpoint));
         Ok(checkpoint)

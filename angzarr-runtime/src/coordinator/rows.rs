@@ -8,8 +8,8 @@ use crate::component::ReturnedRow;
 use crate::store::EventRef;
 use crate::view::{Change, Entry, Key, Writer};
 
-/// How many bytes of committed rows a projector keeps at hand.
-const AT_HAND: usize = 32 << 20;
+/// How many bytes of committed rows a projector keeps at hand at most.
+pub(super) const AT_HAND: usize = 32 << 20;
 
 /// How many bytes of changed rows wait for a commit at most; what lanes are at comes on top.
 const UNSTORED: usize = 32 << 20;
@@ -23,6 +23,8 @@ pub(super) struct Rows {
     pub(super) writer: Writer,
     known: LruCache<Key, Known>,
     bytes: usize,
+    /// How many these may be of rows that are committed.
+    at_hand: usize,
     /// Of whom nothing is known here nothing is known in the store.
     all: bool,
     /// How many commits have begun, and how many had when the last one that succeeded had begun.
@@ -97,18 +99,21 @@ fn weight(key: &Key, found: &Found) -> usize {
     key.as_str().len() + found.row().map_or(0, <[u8]>::len) + OVERHEAD
 }
 
-/// What is known of a key that is used now. That is noted once it may be asked for: to note it takes longer than to find it.
-fn used<'a>(known: &'a mut LruCache<Key, Known>, key: &Key, bytes: usize) -> Option<&'a mut Known> {
-    if bytes > AT_HAND / 2 { known.get_mut(key) } else { known.peek_mut(key) }
+/// What is known of a key that is used now, where it is noted that it was. That is noted once it may be asked for: to note
+/// it takes longer than to find it.
+fn used<'a>(known: &'a mut LruCache<Key, Known>, key: &Key, noted: bool) -> Option<&'a mut Known> {
+    if noted { known.get_mut(key) } else { known.peek_mut(key) }
 }
 
 impl Rows {
-    /// Nothing is known yet of the rows as of `checkpoint`; the store knows nothing either if it is `empty`.
-    pub(super) fn new(writer: Writer, checkpoint: u64, empty: bool) -> Self {
+    /// Nothing is known yet of the rows as of `checkpoint`; the store knows nothing either if it is `empty`. So many bytes
+    /// of committed rows are kept at hand.
+    pub(super) fn new(writer: Writer, checkpoint: u64, empty: bool, at_hand: usize) -> Self {
         Self {
             writer,
             known: LruCache::unbounded(),
             bytes: 0,
+            at_hand,
             all: empty,
             begun: 0,
             stored: 0,
@@ -121,7 +126,7 @@ impl Rows {
 
     /// What is known of a key; none if the store has to be asked.
     pub(super) fn find(&mut self, key: &Key) -> Option<Option<Found>> {
-        let known = used(&mut self.known, key, self.bytes).map(|known| known.found.clone());
+        let known = used(&mut self.known, key, self.bytes > self.at_hand / 2).map(|known| known.found.clone());
         if known.is_some() || self.all { Some(known) } else { None }
     }
 
@@ -131,7 +136,7 @@ impl Rows {
         let change = Changed { key: key.clone(), event, row };
         self.bytes += weight(&key, &found);
         let mut changed = Some((self.begun, self.changed.len()));
-        match used(&mut self.known, &key, self.bytes) {
+        match used(&mut self.known, &key, self.bytes > self.at_hand / 2) {
             Some(known) => {
                 self.bytes -= weight(&key, &known.found);
                 if known.changed.is_some_and(|(begun, _)| begun == self.begun) {
@@ -194,7 +199,7 @@ impl Rows {
 
     /// Lets go of what was not used for the longest time, if it is stored.
     fn let_go(&mut self) {
-        while self.bytes > AT_HAND
+        while self.bytes > self.at_hand
             && let Some((_, known)) = self.known.peek_lru()
             && known.changed.is_none_or(|(begun, _)| begun < self.stored)
             && let Some((key, known)) = self.known.pop_lru()
@@ -226,7 +231,7 @@ mod tests {
     use super::*;
 
     fn rows(empty: bool) -> Rows {
-        Rows::new(Writer { token: 1, version: 1 }, 0, empty)
+        Rows::new(Writer { token: 1, version: 1 }, 0, empty, AT_HAND)
     }
 
     fn at(position: u64) -> EventRef {

@@ -1502,6 +1502,31 @@ impl ::prost::Name for MessageDescription {
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StayRequest {}
+impl ::prost::Name for StayRequest {
+    const NAME: &'static str = "StayRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.StayRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.StayRequest".into()
+    }
+}
+/// The service was told to end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StayResponse {}
+impl ::prost::Name for StayResponse {
+    const NAME: &'static str = "StayResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.StayResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.StayResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DescribeRequest {}
 impl ::prost::Name for DescribeRequest {
     const NAME: &'static str = "DescribeRequest";

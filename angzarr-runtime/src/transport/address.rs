@@ -2,18 +2,18 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::transport::server::Router;
-use tonic::transport::{Channel, Endpoint, Uri};
-use tower::service_fn;
+use tonic::transport::{Channel, Uri};
+
+use super::target::Target;
+use super::tls::{Acceptor, secured};
 
 /// An address: `127.0.0.1:50051`, or `unix:/run/shop.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Address {
 /// What is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no address; one is like 127.0.0.1:50051, or unix:/run/shop.sock")]
-pub struct BadAddress(String);
+pub struct BadAddress(pub(super) String);
 
 impl BadAddress {
     pub(super) fn new(text: &str) -> Self {
@@ -69,9 +69,6 @@ impl From<SocketAddr> for Address {
     }
 }
 
-/// How long whoever is called may give no sign of life.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Somebody who listens already, so that callers may come.
 #[derive(Debug)]
 pub(crate) enum Listening {
@@ -80,18 +77,26 @@ pub(crate) enum Listening {
 }
 
 impl Listening {
-    /// Serves until something ends: calls that have begun are answered.
-    pub(crate) async fn serve(
+    /// Serves until something ends: calls that have begun are answered. Connections are encrypted if there is something to
+    /// do so by.
+    pub(super) async fn serve(
         self,
         router: Router,
+        tls: Option<Acceptor>,
         until: impl Future<Output = ()> + Send,
     ) -> Result<(), tonic::transport::Error> {
-        match self {
-            Listening::Tcp(listener) => {
+        match (self, tls) {
+            (Listening::Tcp(listener), None) => {
                 router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until).await
             }
-            Listening::Unix(listener) => {
+            (Listening::Tcp(listener), Some(tls)) => {
+                router.serve_with_incoming_shutdown(secured(TcpListenerStream::new(listener), tls), until).await
+            }
+            (Listening::Unix(listener), None) => {
                 router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
+            }
+            (Listening::Unix(listener), Some(tls)) => {
+                router.serve_with_incoming_shutdown(secured(UnixListenerStream::new(listener), tls), until).await
             }
         }
     }
@@ -99,27 +104,30 @@ impl Listening {
 
 impl Address {
     /// A channel to whoever listens there. It connects when it is used, and again whenever the connection is lost.
+    /// Nothing is encrypted; [`Target`] says what is.
     ///
     /// # Errors
     /// If no URI can be made of it.
     pub fn channel(&self) -> Result<Channel, BadAddress> {
+        Target::from(self).channel()
+    }
+
+    /// Whether nobody reaches it from another machine.
+    pub fn is_local(&self) -> bool {
         match self {
-            Address::Tcp(address) => {
-                let endpoint = Endpoint::from_shared(format!("http://{address}"));
-                let endpoint = endpoint.map_err(|_| BadAddress(address.clone()))?.tcp_nodelay(true);
-                // A machine that is gone says nothing: without signs of life, calls to it would count as slow handlers.
-                let endpoint = endpoint.connect_timeout(PATIENCE).http2_keep_alive_interval(PATIENCE);
-                Ok(endpoint.keep_alive_timeout(PATIENCE).connect_lazy())
+            Address::Unix(_) => true,
+            Address::Tcp(_) => {
+                let host = self.host();
+                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
             }
-            Address::Unix(path) => {
-                let path = path.clone();
-                let connect = move |_: Uri| {
-                    let path = path.clone();
-                    async move { UnixStream::connect(path).await.map(TokioIo::new) }
-                };
-                // Its name is what the other side is told, and stands for nothing.
-                Ok(Endpoint::from_static("http://localhost").connect_with_connector_lazy(service_fn(connect)))
-            }
+        }
+    }
+
+    /// The name or number of the host, without brackets.
+    pub(crate) fn host(&self) -> &str {
+        match self {
+            Address::Unix(_) => "localhost",
+            Address::Tcp(address) => address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']),
         }
     }
 

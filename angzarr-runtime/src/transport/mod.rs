@@ -13,15 +13,19 @@ mod scrape;
 mod service;
 pub mod services;
 mod status;
+mod target;
+mod tls;
 
 /// The metadata that says where in a distributed trace a call is made.
 const TRACEPARENT: &str = "traceparent";
 
 pub use address::{Address, BadAddress};
-pub use api::{Api, FactToken, Limits};
+pub use api::{Access, Api, Limits, Token};
 pub use described::Described;
-pub use remote::{Connection, Remote};
+pub use remote::{Connection, Hold, Remote};
 pub use routes::{Pattern, Routes};
 #[cfg(feature = "sidecar")]
 pub use scrape::Scrape;
 pub use service::Service;
+pub use target::Target;
+pub use tls::{ClientTls, Identity, ServerTls};

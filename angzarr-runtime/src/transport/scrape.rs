@@ -45,7 +45,7 @@ impl Scrape {
         };
         let router = Router::new().route("/metrics", get(answer));
         let router = Server::builder().accept_http1(true).add_routes(Routes::from(router));
-        let served = listening.serve(router, until).await;
+        let served = listening.serve(router, None, until).await;
         served.map_err(|error| Error::Setup(format!("cannot show metrics at {address}: {error}")))
     }
 }

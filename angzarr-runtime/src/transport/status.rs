@@ -70,6 +70,15 @@ pub(super) enum BadCall {
     /// It needs the token for facts.
     #[error("facts are taken with the token for facts only")]
     NoFactToken,
+    /// It comes without a token.
+    #[error("a token is needed")]
+    NoToken,
+    /// Its token is none that is taken.
+    #[error("the token is not one that is taken here")]
+    WrongToken,
+    /// Operators come from the same machine only.
+    #[error("without a token for it, this is served on the same machine only")]
+    AdminClosed,
     /// Health was asked for by a name that is none.
     #[error("there are `store`, `service`, `bus`, and the empty name for all of them")]
     UnknownPart,
@@ -79,6 +88,9 @@ pub(super) enum BadCall {
     /// The same for a stream.
     #[error("too many streams are open")]
     TooManyStreams,
+    /// The same for the bytes of requests.
+    #[error("requests at work take all memory that they may")]
+    NoMemory,
     /// It ended without an answer.
     #[error("the call came to no answer: {0}")]
     Unanswered(String),
@@ -96,17 +108,24 @@ impl BadCall {
             BadCall::TooLarge(_) => (Code::OutOfRange, "REQUEST_TOO_LARGE", "send less, or allow more in the limits"),
             BadCall::TooSlow => (Code::DeadlineExceeded, "REQUEST_TOO_SLOW", "send all of it at once"),
             BadCall::Unserved(_) => (Code::Unimplemented, "RPC_UNKNOWN", "server reflection tells what is served"),
-            BadCall::NoFactToken => {
-                (Code::Unauthenticated, "FACT_TOKEN_MISSING", "send it as `authorization: Bearer …`")
-            }
+            BadCall::NoFactToken => (Code::Unauthenticated, "FACT_TOKEN_MISSING", BEARER),
+            BadCall::NoToken => (Code::Unauthenticated, "TOKEN_MISSING", BEARER),
+            BadCall::WrongToken => (Code::Unauthenticated, "TOKEN_WRONG", BEARER),
+            BadCall::AdminClosed => (
+                Code::PermissionDenied,
+                "ADMIN_CLOSED",
+                "set a token for it, or serve where nobody comes from another machine",
+            ),
             BadCall::UnknownPart => (Code::NotFound, "PART_UNKNOWN", "ask for one of these"),
             BadCall::TooManyCalls => (Code::ResourceExhausted, "CALLS_EXHAUSTED", EXHAUSTED),
             BadCall::TooManyStreams => (Code::ResourceExhausted, "STREAMS_EXHAUSTED", EXHAUSTED),
+            BadCall::NoMemory => (Code::ResourceExhausted, "MEMORY_EXHAUSTED", EXHAUSTED),
             BadCall::Unanswered(_) => (Code::Internal, "CALL_UNANSWERED", "look at the log"),
         }
     }
 }
 
+const BEARER: &str = "send it as `authorization: Bearer …`";
 const EXHAUSTED: &str = "try again later, or allow more in the limits";
 
 impl From<BadCall> for Status {
@@ -145,7 +164,7 @@ pub(super) fn note(rpc: &str, status: &Status) {
     }
 }
 
-fn reason(status: &Status) -> String {
+pub(super) fn reason(status: &Status) -> String {
     use tonic_types::StatusExt;
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }

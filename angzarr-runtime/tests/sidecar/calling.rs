@@ -31,7 +31,7 @@ pub(crate) fn call(place: &Place, rpc: &str) -> (UnixStream, String) {
     (stream, head)
 }
 
-pub(crate) fn head(stream: &mut UnixStream) -> String {
+pub(crate) fn head(stream: &mut impl Read) -> String {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).unwrap();

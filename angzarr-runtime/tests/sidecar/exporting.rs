@@ -27,6 +27,7 @@ async fn without_a_collector_it_works_and_says_so_once() {
     let _service = place.serve();
     // Nobody listens there.
     let mut sidecar = place.start_with(
+        "",
         &format!(
             "listen: {{ address: \"{}\" }}\ntelemetry: {{ otlp: {{ endpoint: \"http://127.0.0.1:1\" }} }}",
             place.socket("api")

@@ -21,6 +21,31 @@ async fn streams_beyond_the_limit_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_that_there_is_no_memory_for_are_refused() {
+    const BYTES: usize = 700;
+    let place = Place::new();
+    let _service = place.serve();
+    let _sidecar = serving(&place, "limits: { message_size: 1KiB, memory: 2KiB }").await;
+    let refused = || {
+        let mut stream = begin(&place, "angzarr.v1.EventQuery/GetState", 5 + BYTES, "");
+        stream.write_all(&[&[0, 0, 0, 2, 188], &[0xff; BYTES][..]].concat()).unwrap();
+        let answer = head(&mut stream);
+        assert!(answer.contains("grpc-status"), "it makes no sense: {answer}");
+        answer.contains("grpc-status: 8\r\n")
+    };
+    // It lacks its last byte, so it is at work.
+    let mut other = begin(&place, "angzarr.v1.EventQuery/GetState", 5 + BYTES, "");
+    other.write_all(&[&[0, 0, 0, 2, 188], &[0; BYTES - 1][..]].concat()).unwrap();
+    while !refused() {
+        tokio::task::yield_now().await;
+    }
+    drop(other);
+    while refused() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn larger_messages_are_refused() {
     let place = Place::new();
     let _service = place.serve();

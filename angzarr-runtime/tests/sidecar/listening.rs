@@ -29,7 +29,7 @@ async fn nothing_but_a_socket_is_listened_at() {
 }
 
 /// Addresses that a process listens at, by the kernel's own list.
-fn listening(sidecar: &Sidecar) -> BTreeSet<String> {
+pub(crate) fn listening(sidecar: &Sidecar) -> BTreeSet<String> {
     let process = format!("/proc/{}", sidecar.id());
     let descriptors = fs::read_dir(format!("{process}/fd")).unwrap();
     let sockets: BTreeSet<String> = descriptors

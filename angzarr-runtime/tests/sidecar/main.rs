@@ -5,9 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test's helper, a panic is how the test fails")]
 
+mod admitting;
 mod calling;
 #[cfg(feature = "otel")]
 mod collector;
+#[cfg(feature = "tls")]
+mod encrypting;
 mod ending;
 #[cfg(feature = "otel")]
 mod exporting;

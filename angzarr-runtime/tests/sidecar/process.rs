@@ -33,16 +33,26 @@ impl Place {
 
     /// A service without components, at the socket `service`.
     pub(crate) fn serve(&self) -> JoinHandle<()> {
-        let address = self.socket("service");
-        tokio::spawn(async move { Service::new(&[]).serve(&address, std::future::pending()).await.unwrap() })
+        self.serve_with(|service| service)
+    }
+
+    /// The same, differently.
+    pub(crate) fn serve_with(&self, how: impl FnOnce(Service) -> Service) -> JoinHandle<()> {
+        let (address, service) = (self.socket("service"), how(Service::new(&[])));
+        tokio::spawn(async move { service.serve(&address, std::future::pending()).await.unwrap() })
     }
 
     /// A configuration for that service: a log in a file here, and what else is said.
     pub(crate) fn configure(&self, more: &str) -> PathBuf {
+        self.configure_with("", more)
+    }
+
+    /// The same, where this is said of the service as well.
+    fn configure_with(&self, of_service: &str, more: &str) -> PathBuf {
         let file = self.path("sidecar.yaml");
         let (log, service) = (self.path("log.db"), self.socket("service"));
         let text = format!(
-            "storage: {{ type: sqlite, path: {} }}\nservices: [{{ address: \"{service}\" }}]\n{more}\n",
+            "storage: {{ type: sqlite, path: {} }}\nservices: [{{ address: \"{service}\", {of_service} }}]\n{more}\n",
             log.display()
         );
         fs::write(&file, text).unwrap();
@@ -51,12 +61,12 @@ impl Place {
 
     /// Starts a sidecar with this configuration.
     pub(crate) fn start(&self, more: &str) -> Sidecar {
-        self.start_with(more, &[])
+        self.start_with("", more, &[])
     }
 
-    /// The same with these variables in its environment.
-    pub(crate) fn start_with(&self, more: &str, variables: &[(&str, &str)]) -> Sidecar {
-        let file = self.configure(more);
+    /// The same, where this is said of the service as well, and with these variables in its environment.
+    pub(crate) fn start_with(&self, of_service: &str, more: &str, variables: &[(&str, &str)]) -> Sidecar {
+        let file = self.configure_with(of_service, more);
         let log = self.path("stderr");
         let mut sidecar = sidecar();
         sidecar.envs(variables.iter().copied());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use angzarr_runtime::config::{Aggregates, Config};
 use angzarr_runtime::store::{Opened, Storage};
-use angzarr_runtime::transport::{Address, Api, Remote};
+use angzarr_runtime::transport::{Api, Hold, Remote, Target};
 use angzarr_runtime::{App, Error};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -29,7 +29,7 @@ pub(crate) enum Ended {
 /// Runs until a signal comes.
 pub(crate) async fn run(config: Config, telemetry: &Telemetry, mut signals: Signals) -> Result<Ended, Error> {
     telemetry.show().await?;
-    let Some((app, api)) = start(&config, telemetry, &mut signals).await? else {
+    let Some((app, api, holds)) = start(&config, telemetry, &mut signals).await? else {
         info!("asked to end before it could start");
         return Ok(Ended::Done);
     };
@@ -46,6 +46,8 @@ pub(crate) async fn run(config: Config, telemetry: &Telemetry, mut signals: Sign
         }
         () = signals.next() => info!("asked to end"),
     }
+    // They may have been asked at the same moment, and are needed until everything is done.
+    holds.iter().for_each(Hold::take);
     tokio::spawn(end_at_next(signals));
     let mut ended = Ended::Done;
     drop(stop);
@@ -58,7 +60,11 @@ pub(crate) async fn run(config: Config, telemetry: &Telemetry, mut signals: Sign
 }
 
 /// Opens the storage, finds the services, starts their consumers; unless a signal comes first.
-async fn start(config: &Config, telemetry: &Telemetry, signals: &mut Signals) -> Result<Option<(App, Api)>, Error> {
+async fn start(
+    config: &Config,
+    telemetry: &Telemetry,
+    signals: &mut Signals,
+) -> Result<Option<(App, Api, Vec<Hold>)>, Error> {
     let opened = tokio::select! {
         opened = open(&config.storage) => opened?,
         () = signals.next() => return Ok(None),
@@ -75,15 +81,17 @@ async fn start(config: &Config, telemetry: &Telemetry, signals: &mut Signals) ->
     started
 }
 
-async fn start_on(config: &Config, telemetry: &Telemetry, opened: Opened) -> Result<(App, Api), Error> {
+async fn start_on(config: &Config, telemetry: &Telemetry, opened: Opened) -> Result<(App, Api, Vec<Hold>), Error> {
     let mut services = Vec::with_capacity(config.services.len());
-    for address in &config.services {
-        services.push(connect(address).await?);
+    for service in &config.services {
+        services.push(connect(service).await?);
     }
     let described: Vec<_> = services.iter().map(|service| service.described().clone()).collect();
     let connections: Vec<_> = services.iter().map(Remote::connection).collect();
+    let holds = services.iter().map(Remote::hold).collect();
     let mut builder =
         App::builder(Storage::Opened(opened)).drain_within(config.drain.consumers).routes(config.routes.clone());
+    builder = builder.keep(config.limits.half());
     if telemetry.measures() {
         builder = builder.metrics();
     }
@@ -95,13 +103,16 @@ async fn start_on(config: &Config, telemetry: &Telemetry, opened: Opened) -> Res
     }
     let app = builder.start().await?;
     let mut api = Api::new(app.clone(), config.limits);
-    api = api.needs(connections).notice(config.drain.notice);
+    api = api.access(config.access.clone()).needs(connections).notice(config.drain.notice);
+    if let Some(tls) = &config.tls {
+        api = api.tls(tls.clone());
+    }
     if let Aggregates::Served(token) = &config.aggregates {
         for described in &described {
             api = api.aggregates(described, token.as_ref())?;
         }
     }
-    Ok((app, api))
+    Ok((app, api, holds))
 }
 
 /// Waits until the storage can be opened, unless waiting does not help.
@@ -119,10 +130,11 @@ async fn open(storage: &Storage) -> Result<Opened, Error> {
 }
 
 /// Waits until a service answers, unless waiting does not help.
-async fn connect(address: &Address) -> Result<Remote, Error> {
+async fn connect(service: &Target) -> Result<Remote, Error> {
+    let address = &service.address;
     let mut pause = FIRST_PAUSE;
     loop {
-        match Remote::connect(address).await {
+        match Remote::connect(service).await {
             Ok(service) => {
                 info!(%address, "found the service");
                 return Ok(service);

@@ -31,7 +31,7 @@ use crate::store::{AsOf, Load, Record, RecordKind, StoreError, StreamId};
 use crate::telemetry::measure::{self, Durations};
 use crate::telemetry::span::{self, component_span};
 use decide::{Answer, Step, plan};
-use turns::{Pending, Running, Turns};
+use turns::{Pending, Running, Turns, WARM_BYTES};
 
 #[cfg(feature = "grpc")]
 pub(crate) use request::root;
@@ -64,11 +64,12 @@ pub(crate) struct BusinessCoordinator {
 }
 
 impl BusinessCoordinator {
-    pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>) -> Self {
+    /// Keeps at most so many bytes of states warm.
+    pub(crate) fn new(logic: Arc<dyn AggregateLogic>, log: Arc<Log>, warm: usize) -> Self {
         let spec = logic.spec();
         let labels = [("component", spec.name), ("domain", spec.domain)];
         let durations = Durations::new(log.measuring, measure::COMMAND, &labels);
-        Self { logic, log, turns: Arc::new(Turns::new()), durations }
+        Self { logic, log, turns: Arc::new(Turns::new(WARM_BYTES.min(warm))), durations }
     }
 
     /// The present instant, by the log's clock.

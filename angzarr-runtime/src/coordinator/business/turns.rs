@@ -17,8 +17,8 @@ const ROUND: usize = 256;
 /// How many callers of one aggregate wait at most, for all its roots together; those beyond that wait outside.
 const QUEUE: usize = 4096;
 
-/// How many bytes of states one aggregate keeps warm, by their encoded size.
-const WARM_BYTES: usize = 64 << 20;
+/// How many bytes of states one aggregate keeps warm at most, by their encoded size.
+pub(super) const WARM_BYTES: usize = 64 << 20;
 
 /// What a warm state takes beyond its encoded size.
 const OVERHEAD: usize = 256;
@@ -63,11 +63,14 @@ struct Roots {
     queues: HashMap<Uuid, VecDeque<Pending>>,
     warm: LruCache<Uuid, (Folded, usize)>,
     warm_bytes: usize,
+    /// How many these may be.
+    warm_limit: usize,
 }
 
 impl Turns {
-    pub(super) fn new() -> Self {
-        let roots = Roots { queues: HashMap::new(), warm: LruCache::unbounded(), warm_bytes: 0 };
+    /// Keeps so many bytes of states warm.
+    pub(super) fn new(warm_limit: usize) -> Self {
+        let roots = Roots { queues: HashMap::new(), warm: LruCache::unbounded(), warm_bytes: 0, warm_limit };
         Self { roots: Mutex::new(roots), held: watch::Sender::new(0), room: Arc::new(Semaphore::new(QUEUE)) }
     }
 
@@ -167,7 +170,7 @@ impl Drop for Running {
 impl Roots {
     /// Gives what has to go.
     fn keep(&mut self, root: Uuid, folded: Folded, bytes: usize) -> Vec<Folded> {
-        if bytes > WARM_BYTES {
+        if bytes > self.warm_limit {
             return vec![folded];
         }
         let mut evicted = Vec::new();
@@ -176,7 +179,7 @@ impl Roots {
             self.warm_bytes -= bytes;
             evicted.push(old);
         }
-        while self.warm_bytes > WARM_BYTES
+        while self.warm_bytes > self.warm_limit
             && let Some((_, (old, bytes))) = self.warm.pop_lru()
         {
             self.warm_bytes -= bytes;
@@ -218,7 +221,7 @@ mod tests {
 
     #[test]
     fn one_holds_rounds_and_the_others_queue() {
-        let turns = Arc::new(Turns::new());
+        let turns = Arc::new(Turns::new(WARM_BYTES));
         let (first, _first) = pending(&turns, Uuid::nil());
         let (second, _second) = pending(&turns, Uuid::nil());
         let mut running = first.unwrap();
@@ -237,7 +240,7 @@ mod tests {
 
     #[tokio::test]
     async fn rounds_that_are_dropped_let_go_of_the_root() {
-        let turns = Arc::new(Turns::new());
+        let turns = Arc::new(Turns::new(WARM_BYTES));
         let (running, answered) = pending(&turns, Uuid::nil());
         drop(running);
         assert!(answered.await.is_err(), "whoever waited is told");
@@ -247,7 +250,7 @@ mod tests {
 
     #[test]
     fn warm_states_are_bounded_by_bytes() {
-        let turns = Arc::new(Turns::new());
+        let turns = Arc::new(Turns::new(WARM_BYTES));
         let keep = |root: u128, bytes| {
             let mut running = pending(&turns, Uuid::from_u128(root)).0.unwrap();
             running.next();

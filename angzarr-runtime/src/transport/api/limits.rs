@@ -1,7 +1,10 @@
 //! What callers may ask for at a time, so that no number of them takes all memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::BoxError;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -18,21 +21,31 @@ pub struct Limits {
     /// How many bytes a request may have.
     pub message_size: usize,
     /// How many calls are at work. A stream counts until it begins.
-    pub calls: u32,
+    pub calls: usize,
     /// How many streams are open: subscriptions, and conversations of the gateway.
-    pub streams: u32,
+    pub streams: usize,
+    /// How many bytes requests at work and what is kept between them take together, each at most half.
+    pub memory: usize,
 }
 
 impl Default for Limits {
-    /// Messages of 4 MiB, 1,024 calls, 256 streams.
+    /// Messages of 4 MiB, 1,024 calls, 256 streams, 256 MiB of memory.
     fn default() -> Self {
-        Self { message_size: 4 << 20, calls: 1_024, streams: 256 }
+        Self { message_size: 4 << 20, calls: 1_024, streams: 256, memory: 256 << 20 }
+    }
+}
+
+impl Limits {
+    /// How many bytes requests at work take; what [`AppBuilder::keep`](crate::app::AppBuilder::keep) gets is the other
+    /// half.
+    pub fn half(&self) -> usize {
+        self.memory / 2
     }
 }
 
 /// Room for so many at a time.
-pub(super) fn room(limit: u32) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(usize::try_from(limit).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)))
+pub(super) fn room(limit: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)))
 }
 
 /// Lets a call in if there is room for it, and sees to it that one that fails before it begins to answer, as all do that
@@ -48,6 +61,43 @@ pub(super) async fn admit(State(calls): State<Arc<Semaphore>>, request: Request,
     let Some(status) = said.filter(|status| status.code() != Code::Ok).map(coded) else { return response };
     note(&rpc, &status);
     if response.headers().contains_key(Status::GRPC_STATUS) { status.into_http() } else { response }
+}
+
+/// Lets a request in as long as there is room for its bytes. They take it until the call is answered, or its stream begins.
+pub(super) async fn weigh(State(memory): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    let taken = Arc::new(Taken { memory, bytes: AtomicUsize::new(0) });
+    let taking = taken.clone();
+    let request = request.map(|body| {
+        Body::from_stream(body.into_data_stream().map(move |bytes| {
+            let bytes = bytes.map_err(BoxError::from)?;
+            taking.more(bytes.len())?;
+            Ok::<_, BoxError>(bytes)
+        }))
+    });
+    let response = next.run(request).await;
+    drop(taken);
+    response
+}
+
+/// Room for the bytes of one request.
+struct Taken {
+    memory: Arc<Semaphore>,
+    bytes: AtomicUsize,
+}
+
+impl Taken {
+    fn more(&self, bytes: usize) -> Result<(), Status> {
+        let room = u32::try_from(bytes).ok().and_then(|bytes| self.memory.try_acquire_many(bytes).ok());
+        room.ok_or(BadCall::NoMemory)?.forget();
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.memory.add_permits(self.bytes.load(Ordering::Relaxed));
+    }
 }
 
 /// A stream that takes room while it lasts.
@@ -67,7 +117,7 @@ pub(super) fn held<T: 'static>(
 
 #[cfg(test)]
 mod tests {
-    use axum::body::{Body, to_bytes};
+    use axum::body::to_bytes;
     use axum::http::StatusCode;
     use axum::http::header::CONTENT_TYPE;
     use axum::middleware::from_fn_with_state;
@@ -100,6 +150,38 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(call("application/json").await.unwrap().status(), StatusCode::OK);
         }
+    }
+
+    #[tokio::test]
+    async fn requests_take_room_until_they_are_answered() {
+        let memory = room(10);
+        let (begun, mut beginning) = tokio::sync::mpsc::channel(1);
+        let answer = move |body: Body| {
+            let begun = begun.clone();
+            async move {
+                let read = to_bytes(body, usize::MAX).await;
+                let _ = begun.send(read.is_ok()).await;
+                std::future::pending::<()>().await;
+            }
+        };
+        let router = axum::Router::new().route("/", axum::routing::post(answer));
+        let router = router.layer(from_fn_with_state(memory.clone(), weigh));
+        let call = |bytes: &'static str| {
+            let request = Request::post("/").body(Body::from(bytes)).unwrap();
+            tokio::spawn(router.clone().oneshot(request))
+        };
+        let first = call("6 bytes");
+        assert!(beginning.recv().await.unwrap());
+        let refused = call("4 too");
+        assert!(!beginning.recv().await.unwrap(), "there is no room for it");
+        assert_eq!(memory.available_permits(), 3);
+        let small = call("and");
+        assert!(beginning.recv().await.unwrap());
+        for call in [first, refused, small] {
+            call.abort();
+            let _ = call.await;
+        }
+        assert_eq!(memory.available_permits(), 10);
     }
 
     #[tokio::test]

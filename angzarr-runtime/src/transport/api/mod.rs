@@ -1,5 +1,6 @@
 //! What the runtime serves: commands in, events out.
 
+mod access;
 mod admin;
 mod aggregates;
 mod book;
@@ -27,8 +28,8 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
+pub use access::{Access, Token};
 pub(super) use book::{book, records};
-pub use facts::FactToken;
 pub use limits::Limits;
 
 use super::address::Address;
@@ -42,11 +43,13 @@ use super::services::event_query_server::EventQueryServer;
 use super::services::process_manager_coordinator_server::ProcessManagerCoordinatorServer;
 use super::services::projector_coordinator_server::ProjectorCoordinatorServer;
 use super::services::saga_coordinator_server::SagaCoordinatorServer;
+use super::tls::{Acceptor, ServerTls};
 use crate::app::App;
 use crate::coordinator::consumer::ConsumerKind;
 use crate::error::Error;
+use access::check;
 use facts::Facts;
-use limits::{admit, room};
+use limits::{admit, room, weigh};
 use observed::observe;
 
 /// An application, to be served.
@@ -54,10 +57,14 @@ use observed::observe;
 pub struct Api {
     app: App,
     limits: Limits,
+    access: Access,
+    tls: Option<ServerTls>,
     /// Where business code is; whether it is there is part of the health.
     services: Vec<Connection>,
     notice: Duration,
     aggregates: axum::Router,
+    /// Rpcs of theirs that record facts, which have a token of their own.
+    recorders: axum::Router,
     facts: Facts,
     /// Of the aggregates that are served.
     descriptors: Vec<Bytes>,
@@ -67,16 +74,32 @@ impl Api {
     /// Commands, conversations and the log, for callers that know `angzarr.v1`, and the application's health: service
     /// `grpc.health.v1.Health` with the names `store`, `service` and `bus`, and the empty one for all of them.
     pub fn new(app: App, limits: Limits) -> Self {
-        let (services, descriptors) = (Vec::new(), Vec::new());
         Self {
             app,
             limits,
-            services,
+            access: Access::default(),
+            tls: None,
+            services: Vec::new(),
             notice: Duration::ZERO,
             aggregates: axum::Router::new(),
+            recorders: axum::Router::new(),
             facts: Facts::default(),
-            descriptors,
+            descriptors: Vec::new(),
         }
+    }
+
+    /// Serves only whoever sends the tokens. Health is told to everybody.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Encrypts all connections.
+    #[must_use]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// Makes it a part of the health that these services are there, as they were described.
@@ -98,9 +121,10 @@ impl Api {
     ///
     /// # Errors
     /// `SERVICE_ANSWER_INVALID` if the description lacks something.
-    pub fn aggregates(mut self, described: &Described, facts: Option<&FactToken>) -> Result<Self, Error> {
-        self.aggregates =
-            self.aggregates.merge(aggregates::routes(&self.app, described, facts, self.limits.message_size)?);
+    pub fn aggregates(mut self, described: &Described, facts: Option<&Token>) -> Result<Self, Error> {
+        let (callers, recorders) = aggregates::routes(&self.app, described, facts, self.limits.message_size)?;
+        self.aggregates = self.aggregates.merge(callers);
+        self.recorders = self.recorders.merge(recorders);
         self.facts = Facts(facts.cloned());
         self.descriptors.push(described.descriptors.clone());
         Ok(self)
@@ -110,13 +134,13 @@ impl Api {
     /// returns. Conversations of the gateway that have no end keep it; dropping the future cuts them off.
     ///
     /// # Errors
-    /// [`Error::Setup`] if nobody may listen there.
-    pub async fn serve(self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { app, limits, services, notice, aggregates, facts, descriptors } = self;
-        let Limits { message_size, calls, streams } = limits;
+    /// [`Error::Setup`] if nobody may listen there, or if what connections are to be encrypted with cannot be used.
+    pub async fn serve(mut self, address: &Address, until: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
+        let tls = self.tls.take().map(Acceptor::new).transpose().map_err(|error| cannot(&error))?;
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
-        tracing::info!(%address, log_id = %app.log_id(), "serving");
+        tracing::info!(%address, log_id = %self.app.log_id(), "serving");
+        let notice = self.notice;
         let (announce, announced) = watch::channel(false);
         let (end, ending) = watch::channel(false);
         let until = async move {
@@ -125,35 +149,50 @@ impl Api {
             sleep(notice).await;
             end.send_replace(true);
         };
-        let reflection = reflection(&descriptors).map_err(|error| cannot(&error))?;
+        let (app, services) = (self.app.clone(), std::mem::take(&mut self.services));
         // Those who watch the health keep nobody else's streams from being opened.
-        let (streams, watchers) = (room(streams), room(streams));
+        let watchers = room(self.limits.streams);
+        let health = HealthServer::new(health::Health { app, services, announced, ending: ending.clone(), watchers });
+        let limited = self.limited(address.is_local(), ending).map_err(|error| cannot(&error))?;
+        // Health is told to everybody, however many calls are at work.
+        let router = Routes::from(limited).add_service(health);
+        // For whoever speaks HTTP/1, as most do who send JSON.
+        let router = Server::builder().accept_http1(true).add_routes(router);
+        listening.serve(router, tls, until).await.map_err(|error| cannot(&error))
+    }
+
+    /// What is served to those who may come, as long as there is room.
+    fn limited(self, is_local: bool, ending: watch::Receiver<bool>) -> Result<axum::Router, ReflectionError> {
+        let Self { app, limits, access, aggregates, recorders, facts, descriptors, .. } = self;
+        let Limits { message_size, calls, streams, .. } = limits;
+        let streams = room(streams);
         let gateway = gateway::Gateway { app: app.clone(), facts: facts.clone(), streams: streams.clone() };
         let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator { app: app.clone(), facts });
-        let health = health::Health { app: app.clone(), services, announced, ending: ending.clone(), watchers };
-        let health = HealthServer::new(health);
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
         let consumers = |kind| consumers::Consumers { app: app.clone(), kind };
         let projectors = ProjectorCoordinatorServer::new(consumers(ConsumerKind::Projector));
         let sagas = SagaCoordinatorServer::new(consumers(ConsumerKind::Saga));
         let process_managers = ProcessManagerCoordinatorServer::new(consumers(ConsumerKind::ProcessManager));
-        let router = Routes::from(aggregates)
-            .add_service(reflection)
+        let admin = AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size);
+        let callers = Routes::from(aggregates)
             .add_service(projectors.max_decoding_message_size(message_size))
             .add_service(sagas.max_decoding_message_size(message_size))
             .add_service(process_managers.max_decoding_message_size(message_size))
             .add_service(coordinator.max_decoding_message_size(message_size))
             .add_service(CommandGatewayServer::new(gateway).max_decoding_message_size(message_size))
-            .add_service(query.max_decoding_message_size(message_size))
-            .add_service(AdminServer::new(admin::Admin(app)).max_decoding_message_size(message_size));
-        let admitted = from_fn_with_state(room(calls), admit);
-        // Health is told however many calls are at work.
-        let router = router.into_axum_router().fallback(aggregates::unserved);
-        let router = router.layer(admitted).layer(from_fn(observe));
-        let router = Routes::from(router).add_service(health);
-        // For whoever speaks HTTP/1, as most do who send JSON.
-        let router = Server::builder().accept_http1(true).add_routes(router);
-        listening.serve(router, until).await.map_err(|error| cannot(&error))
+            .add_service(query.max_decoding_message_size(message_size));
+        let none = || Routes::from(axum::Router::new());
+        let operators = none().add_service(admin);
+        let readers = none().add_service(reflection(&descriptors)?);
+        let for_whom = |routes: Routes, gate| routes.into_axum_router().route_layer(from_fn_with_state(gate, check));
+        Ok(for_whom(callers, access.callers())
+            .merge(for_whom(operators, access.operators(is_local)))
+            .merge(for_whom(readers, access.readers()))
+            .merge(recorders)
+            .fallback(aggregates::unserved)
+            .layer(from_fn_with_state(room(limits.half()), weigh))
+            .layer(from_fn_with_state(room(calls), admit))
+            .layer(from_fn(observe)))
     }
 }
 

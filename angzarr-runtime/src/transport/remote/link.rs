@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
 use tonic::{Code, ConnectError, Response, Status};
 use uuid::Uuid;
 
+use super::stay::Staying;
 use crate::context::Context;
 use crate::failure::{Failure, SERVICE_CHANGED, SERVICE_LOST, SERVICE_UNAVAILABLE};
 use crate::proto;
@@ -56,6 +57,8 @@ pub(super) struct Link {
     /// Held while the service is asked to describe itself again, so that it is asked once.
     asking: tokio::sync::Mutex<()>,
     lost: Lost,
+    /// As long as anything may be asked.
+    _staying: Staying,
 }
 
 /// Starts of a service, by their epochs.
@@ -94,10 +97,15 @@ impl Link {
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
-    pub(super) async fn connect(address: &Address, channel: Channel) -> Result<Self, Failure> {
+    pub(super) async fn connect(
+        address: &Address,
+        channel: Channel,
+        held: watch::Receiver<bool>,
+    ) -> Result<Self, Failure> {
         let (description, epoch) = describe(address, channel.clone()).await?;
         Ok(Self {
             address: address.clone(),
+            _staying: Staying::new(channel.clone(), held),
             channel,
             runtime_epoch: Bytes::copy_from_slice(Uuid::new_v4().as_bytes()),
             described: Arc::new(Described::new(description)?),

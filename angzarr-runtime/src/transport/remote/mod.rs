@@ -12,15 +12,19 @@ mod row;
 mod saga;
 mod spec;
 mod state;
+mod stay;
 mod upcaster;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::watch;
+
+pub use stay::Hold;
 
 use super::TRACEPARENT;
-use super::address::Address;
 use super::described::{Described, invalid};
+use super::target::Target;
 use crate::component::Registration;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -33,6 +37,7 @@ use link::Link;
 pub struct Remote {
     components: Vec<Registration>,
     link: Arc<Link>,
+    hold: Hold,
 }
 
 /// The way to a service: whether it can be called now.
@@ -47,19 +52,23 @@ impl Connection {
 }
 
 impl Remote {
-    /// Asks the service at an address for its description. It is asked again when it was started anew: if it describes
-    /// itself in another way then, calls to its components fail with `SERVICE_CHANGED`.
+    /// Asks a service for its description. It is asked again when it was started anew: if it describes itself in another
+    /// way then, calls to its components fail with `SERVICE_CHANGED`.
     ///
     /// What is described lives as long as the process.
     ///
     /// # Errors
-    /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
-    pub async fn connect(address: &Address) -> Result<Self, Error> {
-        let channel = address.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
-        let link = Arc::new(Link::connect(address, channel).await?);
+    /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description,
+    /// [`Error::Setup`] if what connections are to be encrypted with cannot be used.
+    pub async fn connect(service: impl Into<Target>) -> Result<Self, Error> {
+        let service = service.into();
+        service.check()?;
+        let channel = service.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
+        let (hold, held) = watch::channel(false);
+        let link = Arc::new(Link::connect(&service.address, channel, held).await?);
         let components = link.described.components.iter().map(|component| register(&link, component));
         let components = components.collect::<Result<_, Failure>>()?;
-        Ok(Self { components, link })
+        Ok(Self { components, link, hold: Hold(hold) })
     }
 
     /// What the service has said of itself.
@@ -70,6 +79,11 @@ impl Remote {
     /// The way to the service.
     pub fn connection(&self) -> Connection {
         Connection(self.link.clone())
+    }
+
+    /// What keeps it from ending before this program does.
+    pub fn hold(&self) -> Hold {
+        self.hold.clone()
     }
 
     /// Its components; [`AppBuilder::remote`](crate::app::AppBuilder::remote) takes all of them.
@@ -124,6 +138,8 @@ impl From<&crate::context::Context> for proto::Context {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::context::{Context, Decision};
     use crate::store::StreamId;

@@ -12,7 +12,6 @@ use crate::proto;
 use crate::proto::handler_description::HandlerKind;
 use crate::store::AsOf;
 use crate::telemetry::traceparent_text;
-use crate::transport::api::facts::FactToken;
 use crate::transport::api::patience::Patience;
 use crate::transport::api::traced::traceparent;
 use crate::transport::described::{Described, invalid};
@@ -48,7 +47,6 @@ pub(super) struct Rpc {
     pub(super) streams: bool,
     root: u32,
     external_id: u32,
-    facts: Option<FactToken>,
     /// How many bytes a request may have.
     pub(super) largest: usize,
 }
@@ -66,7 +64,6 @@ impl Rpc {
         described: &Described,
         component: &proto::ComponentDescription,
         handler: &proto::HandlerDescription,
-        facts: Option<FactToken>,
         largest: usize,
     ) -> Result<Self, Failure> {
         let missing = || invalid(format!("it does not describe `{}/{}`", component.name, handler.rpc));
@@ -82,7 +79,6 @@ impl Rpc {
             streams: method.is_server_streaming(),
             root,
             external_id,
-            facts,
             largest,
         })
     }
@@ -101,7 +97,6 @@ impl Rpc {
         }
         let mut idempotency_key = text(metadata, KEY)?;
         if self.kind == HandlerKind::Fact {
-            self.facts.as_ref().ok_or(BadCall::NoFactToken)?.authorize(metadata)?;
             idempotency_key = id(&input, self.external_id).unwrap_or_default();
         }
         let cover = proto::Cover {

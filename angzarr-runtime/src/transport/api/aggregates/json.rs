@@ -1,5 +1,6 @@
 //! As `POST` with JSON, in protobuf's spelling.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -56,9 +57,16 @@ async fn answer(rpc: &Rpc, request: Request) -> Result<(HeaderMap, Value), Statu
 }
 
 /// A body that comes in time and is not too large.
-async fn read(body: Body, largest: usize) -> Result<Bytes, BadCall> {
+async fn read(body: Body, largest: usize) -> Result<Bytes, Status> {
     let bytes = timeout(PATIENCE, to_bytes(body, largest)).await.map_err(|_| BadCall::TooSlow)?;
-    bytes.map_err(|error| BadCall::TooLarge(error.to_string()))
+    bytes.map_err(|error| unread(&error))
+}
+
+/// Why a request could not be read: it may have been refused while it came.
+fn unread(error: &axum::Error) -> Status {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let refused = causes.find_map(|cause| cause.downcast_ref::<Status>());
+    refused.cloned().unwrap_or_else(|| BadCall::TooLarge(error.to_string()).into())
 }
 
 fn respond(status: StatusCode, mut headers: HeaderMap, body: &Value) -> Response {
@@ -114,15 +122,25 @@ fn http_status(code: Code) -> StatusCode {
 mod tests {
     use std::convert::Infallible;
 
-    use futures_util::stream::pending;
+    use futures_util::stream::{once, pending};
 
     use super::*;
+    use crate::transport::status::reason;
+
+    async fn refused(body: Body) -> String {
+        reason(&read(body, 10).await.unwrap_err())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_not_waited_for() {
-        let never = Body::from_stream(pending::<Result<Bytes, Infallible>>());
-        assert_eq!(read(never, 10).await, Err(BadCall::TooSlow));
-        assert_eq!(read(Body::from("{}"), 10).await, Ok(Bytes::from("{}")));
-        assert!(matches!(read(Body::from("{} and more"), 10).await, Err(BadCall::TooLarge(_))));
+        assert_eq!(refused(Body::from_stream(pending::<Result<Bytes, Infallible>>())).await, "REQUEST_TOO_SLOW");
+        assert_eq!(read(Body::from("{}"), 10).await.unwrap(), Bytes::from("{}"));
+        assert_eq!(refused(Body::from("{} and more")).await, "REQUEST_TOO_LARGE");
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_while_it_comes_says_why() {
+        let full = once(async { Err::<&str, _>(Status::from(BadCall::NoMemory)) });
+        assert_eq!(refused(Body::from_stream(full)).await, "MEMORY_EXHAUSTED");
     }
 }

@@ -13,39 +13,49 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tonic::Status;
 
+use super::access::{Gate, Token, check};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::proto;
 use crate::proto::component_description::ComponentKind;
 use crate::proto::handler_description::HandlerKind;
-use crate::transport::api::facts::FactToken;
 use crate::transport::described::Described;
 use crate::transport::status::BadCall;
 use call::Rpc;
 
-/// The routes of all aggregates of a service. Compensations have none; facts have some if there is a token for them.
+/// The routes of all aggregates of a service: those for callers, and those for whoever may record facts. Compensations have
+/// none; facts have some if there is a token for them.
 pub(super) fn routes(
     app: &App,
     described: &Described,
-    facts: Option<&FactToken>,
+    facts: Option<&Token>,
     largest: usize,
-) -> Result<Router, Failure> {
-    let mut router = Router::new();
+) -> Result<(Router, Router), Failure> {
+    let (mut callers, mut recorders) = (Router::new(), Router::new());
+    // Facts are taken without being judged, so not from everybody.
+    let recording: Gate = facts.cloned().into_iter().collect();
     for component in described.components.iter().filter(|component| component.kind() == ComponentKind::Aggregate) {
         for handler in component.handlers.iter().filter(|handler| is_served(handler, facts)) {
-            let rpc = Arc::new(Rpc::new(app.clone(), described, component, handler, facts.cloned(), largest)?);
+            let rpc = Arc::new(Rpc::new(app.clone(), described, component, handler, largest)?);
             let path = format!("/{}/{}", component.name, handler.rpc);
-            router = router.route(&path, post(move |request: Request| serve(rpc, request)));
+            let route = post(move |request: Request| serve(rpc, request));
+            if handler.kind() == HandlerKind::Fact {
+                let guarded = route.layer(from_fn_with_state(recording.clone(), check));
+                recorders = recorders.route(&path, guarded);
+            } else {
+                callers = callers.route(&path, route);
+            }
         }
     }
-    Ok(router)
+    Ok((callers, recorders))
 }
 
-fn is_served(handler: &proto::HandlerDescription, facts: Option<&FactToken>) -> bool {
+fn is_served(handler: &proto::HandlerDescription, facts: Option<&Token>) -> bool {
     match handler.kind() {
         HandlerKind::Command | HandlerKind::Query => true,
         HandlerKind::Fact => facts.is_some(),
