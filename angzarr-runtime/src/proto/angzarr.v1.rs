@@ -2129,77 +2129,6 @@ impl ::prost::Name for HandleSyncRequest {
         "type.googleapis.com/angzarr.v1.HandleSyncRequest".into()
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct HandleBookResponse {
-    /// Of the book's last record.
-    #[prost(uint64, tag = "1")]
-    pub position: u64,
-    /// Full names of those that listen to any of its events.
-    #[prost(string, repeated, tag = "2")]
-    pub components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-impl ::prost::Name for HandleBookResponse {
-    const NAME: &'static str = "HandleBookResponse";
-    const PACKAGE: &'static str = "angzarr.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "angzarr.v1.HandleBookResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "type.googleapis.com/angzarr.v1.HandleBookResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct HandleBookSyncRequest {
-    /// Found in the log by its cover and its position; from its first sequence on, if it has a next one.
-    #[prost(message, optional, tag = "1")]
-    pub book: ::core::option::Option<EventBook>,
-    /// Full name of the one to wait for; empty: all of this kind.
-    #[prost(string, tag = "2")]
-    pub component: ::prost::alloc::string::String,
-    /// How long to wait; 30 seconds if absent.
-    #[prost(message, optional, tag = "3")]
-    pub timeout: ::core::option::Option<::prost_types::Duration>,
-}
-impl ::prost::Name for HandleBookSyncRequest {
-    const NAME: &'static str = "HandleBookSyncRequest";
-    const PACKAGE: &'static str = "angzarr.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "angzarr.v1.HandleBookSyncRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "type.googleapis.com/angzarr.v1.HandleBookSyncRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct HandleBookSyncResponse {
-    /// Of the book's last record.
-    #[prost(uint64, tag = "1")]
-    pub position: u64,
-    /// Of projectors with a view: the rows that its events belong to, as they are now.
-    #[prost(message, repeated, tag = "2")]
-    pub projections: ::prost::alloc::vec::Vec<Projection>,
-    /// Of sagas: what their commands led to. Of process managers: their steps, and what the commands of those led to.
-    #[prost(message, repeated, tag = "3")]
-    pub caused: ::prost::alloc::vec::Vec<EventBook>,
-    #[prost(message, repeated, tag = "4")]
-    pub failures: ::prost::alloc::vec::Vec<WaitFailure>,
-    /// Full names of those that are done.
-    #[prost(string, repeated, tag = "5")]
-    pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Of those that are not.
-    #[prost(string, repeated, tag = "6")]
-    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-impl ::prost::Name for HandleBookSyncResponse {
-    const NAME: &'static str = "HandleBookSyncResponse";
-    const PACKAGE: &'static str = "angzarr.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "angzarr.v1.HandleBookSyncResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "type.googleapis.com/angzarr.v1.HandleBookSyncResponse".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CompensateRequest {
     /// The stream of the event.
@@ -2270,6 +2199,77 @@ impl ::prost::Name for AwaitResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "type.googleapis.com/angzarr.v1.AwaitResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandleBookResponse {
+    /// Of the book's last record.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// Full names of those that listen to any of its events.
+    #[prost(string, repeated, tag = "2")]
+    pub components: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for HandleBookResponse {
+    const NAME: &'static str = "HandleBookResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleBookSyncRequest {
+    /// Found in the log by its cover and its position; from its first sequence on, if it has a next one.
+    #[prost(message, optional, tag = "1")]
+    pub book: ::core::option::Option<EventBook>,
+    /// Full name of the one to wait for; empty: all of this kind.
+    #[prost(string, tag = "2")]
+    pub component: ::prost::alloc::string::String,
+    /// How long to wait; 30 seconds if absent.
+    #[prost(message, optional, tag = "3")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for HandleBookSyncRequest {
+    const NAME: &'static str = "HandleBookSyncRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookSyncRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookSyncRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleBookSyncResponse {
+    /// Of the book's last record.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// Of projectors with a view: the rows that its events belong to, as they are now.
+    #[prost(message, repeated, tag = "2")]
+    pub projections: ::prost::alloc::vec::Vec<Projection>,
+    /// Of sagas: what their commands led to. Of process managers: their steps, and what the commands of those led to.
+    #[prost(message, repeated, tag = "3")]
+    pub caused: ::prost::alloc::vec::Vec<EventBook>,
+    #[prost(message, repeated, tag = "4")]
+    pub failures: ::prost::alloc::vec::Vec<WaitFailure>,
+    /// Full names of those that are done.
+    #[prost(string, repeated, tag = "5")]
+    pub waited_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Of those that are not.
+    #[prost(string, repeated, tag = "6")]
+    pub awaited: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for HandleBookSyncResponse {
+    const NAME: &'static str = "HandleBookSyncResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleBookSyncResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleBookSyncResponse".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
