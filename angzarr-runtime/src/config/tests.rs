@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::component::OnFailure;
 use crate::config::keys::{KEYS, Unsaid};
-use crate::transport::{ClientTls, Identity};
 
 /// What the file `sidecar.yaml` with this text says, where these variables are set.
 fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -39,6 +37,9 @@ fn little_has_to_be_said() {
 #[cfg(all(feature = "sqlite", feature = "tls"))]
 #[test]
 fn everything_can_be_said() {
+    use crate::component::OnFailure;
+    use crate::transport::{ClientTls, Identity};
+
     let text = "\
 storage: { type: sqlite, path: ${FOLDER}/orders.db }
 bus: { type: channel }
