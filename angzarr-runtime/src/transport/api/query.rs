@@ -166,8 +166,8 @@ impl Query {
         // Nothing has this sequence, so this tells where the stream stands, and no more.
         let next_sequence = self.app.next_sequence(Load { from: u32::MAX, as_of, ..Load::of(stream.clone()) }).await?;
         let limit = if query.limit == 0 { LIMIT } else { query.limit.min(LARGEST) };
-        let runs = if query.sequences.is_empty() {
-            vec![from..from.saturating_add(limit).min(next_sequence)]
+        let runs: Vec<_> = if query.sequences.is_empty() {
+            std::iter::once(from..from.saturating_add(limit).min(next_sequence)).collect()
         } else {
             let sequences = BTreeSet::from_iter(query.sequences);
             runs(sequences.range(from..).copied().take_while(|sequence| *sequence < next_sequence), limit)

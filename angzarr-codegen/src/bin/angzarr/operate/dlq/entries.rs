@@ -93,10 +93,25 @@ pub(crate) async fn letters(
     }
 }
 
+/// All parks of a consumer.
+async fn parks(sidecar: &mut Sidecar, consumer: &str) -> Result<Vec<proto::Park>, Failed> {
+    let mut found: Vec<proto::Park> = Vec::new();
+    loop {
+        let after = found.last().map(|park| park.lane.clone()).unwrap_or_default();
+        let request = proto::ListParksRequest { consumer: consumer.to_owned(), after, limit: PAGE };
+        let answer = sidecar.admin.list_parks(request).await;
+        let page = sidecar.answer(answer)?.parks;
+        let is_last = page.len() < PAGE as usize;
+        found.extend(page);
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
 /// All that a consumer could not handle, in the order of the log.
 pub(super) async fn entries(sidecar: &mut Sidecar, consumer: &str) -> Result<Vec<Entry>, Failed> {
-    let answer = sidecar.admin.list_parks(proto::ListParksRequest { consumer: consumer.to_owned() }).await;
-    let parks = sidecar.answer(answer)?.parks.into_iter();
+    let parks = parks(sidecar, consumer).await?.into_iter();
     let first = |park: &proto::Park| park.first.unwrap_or_default();
     let mut parks: BTreeMap<(String, EventOrder), proto::Park> =
         parks.map(|park| ((park.lane.clone(), EventOrder::of(first(&park))), park)).collect();
