@@ -160,6 +160,9 @@ pub enum BadBook {
     /// It has no cover.
     #[error("the book has no cover")]
     NoCover,
+    /// It has more records than are waited for at a time.
+    #[error("the book has more than {0} records")]
+    TooLong(u32),
     /// A page has no command.
     #[error("page {0} has no command")]
     NoCommand(usize),
@@ -378,6 +381,7 @@ impl BadBook {
             BadBook::BadRoot(_) => "ROOT_INVALID",
             BadBook::RootMismatch(_) => "ROOT_MISMATCH",
             BadBook::UnknownBook { .. } => "BOOK_UNKNOWN",
+            BadBook::TooLong(_) => "BOOK_TOO_LONG",
             BadBook::Reserved(_) => "FIELD_RESERVED",
         }
     }
@@ -404,6 +408,7 @@ impl BadBook {
             BadBook::RootMismatch(_) => {
                 "derive the root from the natural id as docs/semantics.md says, or leave the id empty"
             }
+            BadBook::TooLong(_) => "wait for a part of it: say from which sequence to which",
             BadBook::UnknownBook { .. } => {
                 "give a book as this runtime told it: its cover, and the position and sequences of its records"
             }

@@ -19,6 +19,9 @@ pub(crate) const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 /// A route leads to a process that does not serve the domain, or not on this log.
 pub(crate) const ROUTE_WRONG: &str = "ROUTE_WRONG";
 
+/// The way to another process was lost while that had the call: it may have decided.
+pub(crate) const ROUTE_LOST: &str = "ROUTE_LOST";
+
 /// A route leads to a process that does not let this one in.
 pub(crate) const ROUTE_REFUSED: &str = "ROUTE_REFUSED";
 /// The connection was lost while the service had the call: it may have ended because of it.
@@ -50,7 +53,7 @@ impl Failure {
 
     /// Whether it passes by itself: it is no fault of what was handled.
     pub fn retryable(&self) -> bool {
-        self.code == SERVICE_UNAVAILABLE || self.code == SERVICE_CHANGED
+        [ROUTE_LOST, SERVICE_CHANGED, SERVICE_UNAVAILABLE].contains(&self.code())
     }
 
     /// What happened.
@@ -84,6 +87,7 @@ impl Failure {
                 "discard it without compensation; only what a saga or process manager sends is compensated"
             }
             ROUTE_WRONG => "name the process that serves the domain, on the same log, in `routes`",
+            ROUTE_LOST => "nobody knows whether it was decided: send it again under the same idempotency key",
             ROUTE_REFUSED => "give the route the token that the other process asks for",
             SERVICE_UNAVAILABLE => "start the service, or see why it does not answer at its address; it is tried again",
             SERVICE_CHANGED => {

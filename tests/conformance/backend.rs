@@ -291,7 +291,7 @@ pub(crate) async fn uncommitted(url: &str, stream: &StreamId) -> PgConnection {
     sqlx::query(
         "SELECT angzarr.append(gen_random_uuid(), 1, '{1}', ARRAY[$1], ARRAY[$2], '{thing}', '{0}', '{NULL}', '{1}',
             '{true}', '{0}', '{1}', '{0}', '{0}', '{test.Said}', ARRAY['held'::bytea], '{NULL}', '{talk}', '{NULL}',
-            '{}', '{}', '{}', '{}')",
+            '{NULL}', '{}', '{}', '{}', '{}')",
     )
     .bind(&*stream.domain)
     .bind(stream.root)

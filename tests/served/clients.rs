@@ -5,7 +5,7 @@ use std::process::Command;
 
 use angzarr_codegen::{Request, generate_python, output};
 
-use crate::place::place;
+use crate::place::{TOKEN, place};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -31,7 +31,7 @@ async fn called_by(module: &str) -> String {
     assert!(python.exists(), "{}: tests/python/install makes it", python.display());
     let mut tests = Command::new(python);
     tests.current_dir(folder.path()).args(["check.py", "module"]);
-    tests.env("ADDRESS", &place.address).env("GRPC_VERBOSITY", "NONE");
+    tests.env("ADDRESS", &place.address).env("TOKEN", TOKEN).env("GRPC_VERBOSITY", "NONE");
     let output = tokio::task::spawn_blocking(move || tests.output().unwrap()).await.unwrap();
     [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
 }

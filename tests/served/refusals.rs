@@ -152,7 +152,14 @@ async fn facts_need_their_token_as_books_too() {
         request
     };
     assert_eq!(told(&coordinator.handle(with("nonsense")).await.unwrap_err()), expected);
+    // Where callers have a token of their own, it comes beside that.
+    let mut beside = with("what callers have");
+    beside.metadata_mut().insert("angzarr-fact-token", "nonsense".parse().unwrap());
+    assert_eq!(told(&coordinator.handle(beside).await.unwrap_err()), expected);
     assert_eq!(place.app.read_log(0, 10).await.unwrap().records, []);
+    let mut beside = with("what callers have");
+    beside.metadata_mut().insert("angzarr-fact-token", TOKEN.parse().unwrap());
+    assert!(coordinator.handle(beside).await.unwrap().into_inner().position > 0);
     assert!(coordinator.handle(with(TOKEN)).await.unwrap().into_inner().position > 0);
 }
 

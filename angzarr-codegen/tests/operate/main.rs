@@ -6,6 +6,7 @@
     reason = "a test may stop where it stands; helpers are not exempt by themselves"
 )]
 
+mod encrypted;
 mod page;
 mod place;
 mod programs;

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import os
+import unittest.mock
 import uuid
 
 import grpc
@@ -22,6 +23,9 @@ from shop.shop.stock.v1 import stock_pb2
 from shop.shop.stock.v1.app.stock_client import StockClient
 
 SECOND = datetime.timedelta(seconds=1)
+
+#: Who may record facts.
+BANK = [("authorization", f"Bearer {os.environ['TOKEN']}")]
 
 
 def opened() -> grpc.aio.Channel:
@@ -55,7 +59,7 @@ async def test_commands() -> None:
         # Of other domains, too.
         reserved = caused["StockReserved"]
         assert reserved.cause is not None and reserved.cause.component == "shop.orders.v1.app.Fulfilment", reserved
-        assert outcome.failures == []
+        assert (outcome.awaited, outcome.failures) == ([], [])
 
         again = await orders.place(order("c-1"), idempotency_key="web-1")
         assert again.duplicate and again.events == outcome.events, again
@@ -97,7 +101,7 @@ async def test_errors() -> None:
 
 async def test_facts_and_queries() -> None:
     async with opened() as channel:
-        payments = PaymentsClient(channel)
+        payments = PaymentsClient(channel, BANK)
         await payments.request(payments_pb2.RequestPayment(order_id="f-1", cents=7, currency="USD"))
         fact = payments_pb2.PaymentReceived(order_id="f-1", transfer="bank-1", cents=7)
         occurred = timestamp_pb2.Timestamp(seconds=1_900_000_000)
@@ -106,6 +110,12 @@ async def test_facts_and_queries() -> None:
         assert outcome.events == [fact, captured], outcome.events
         assert outcome.records[0].occurred_at == occurred
         assert (await payments.record_transfer(fact)).duplicate
+        try:
+            await PaymentsClient(channel).record_transfer(fact)
+        except Error as error:
+            assert (error.code, error.status) == ("FACT_TOKEN_MISSING", grpc.StatusCode.UNAUTHENTICATED), error
+        else:
+            raise AssertionError("anybody may record facts")
         bill = await payments.show_bill(payments_pb2.GetBill(order_id="f-1"), timeout=30 * SECOND)
         assert bill == payments_pb2.Bill(cents=7, paid_cents=7), bill
 
@@ -121,7 +131,7 @@ async def test_conversations() -> None:
             first = await anext(books)
         assert isinstance(first.records[0].message, orders_pb2.OrderPlacedV2), first
         fact = payments_pb2.PaymentReceived(order_id="g-3", transfer="bank-3", cents=7)
-        followed = [book async for book in PaymentsGateway(channel).record_transfer(fact, within=SECOND / 2)]
+        followed = [book async for book in PaymentsGateway(channel, BANK).record_transfer(fact, within=SECOND / 2)]
         assert [record.message for record in followed[0].records] == [fact], followed
         try:
             await anext(gateway.place(order("g-1")))
@@ -166,6 +176,12 @@ async def test_events_and_states() -> None:
         assert (second.sequence, said(second.message)) == (1, "no need")
         [first] = (await events.book("s-1", as_of=0)).records
         assert first.sequence == 0
+        both = await events.book("s-1", as_of=1)
+        assert ([record.sequence for record in both.records], both.next_sequence) == ([0, 1], 2), both
+        # Piece by piece it is the same.
+        with unittest.mock.patch.object(client, "_PIECE", 1):
+            assert await events.book("s-1", as_of=1) == both
+            assert (await events.book("s-1", first_sequence=1, as_of=1)).records == both.records[1:]
         before, after = await events.state("s-1", as_of=first.created_at), await events.state("s-1", as_of=1)
         assert before is not None and before.status == orders_pb2.Order.PLACED, before
         assert after is not None and after.status == orders_pb2.Order.CANCELLED, after

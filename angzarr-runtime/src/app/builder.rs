@@ -144,12 +144,10 @@ impl AppBuilder {
 
         let keeping = self.registrations.iter().filter(|registration| keeps(registration)).count();
         let kept = self.kept / keeping.max(1);
-        let mut router = Router {
-            aggregates: HashMap::new(),
-            owned: self.registrations.iter().filter_map(|registration| identity(registration).1).collect(),
-            routes: self.routes.map(|routes| routes.on(store.log_id())),
-            store: store.clone(),
-        };
+        let owned: BTreeSet<_> =
+            self.registrations.iter().filter_map(|registration| identity(registration).1).collect();
+        let routes = self.routes.map(|routes| routes.on(store.log_id(), &owned));
+        let mut router = Router { aggregates: HashMap::new(), owned, routes, store: store.clone() };
         for registration in &self.registrations {
             if let Registration::Aggregate(logic) = registration {
                 let coordinator = BusinessCoordinator::new(logic.clone(), log.clone(), kept);

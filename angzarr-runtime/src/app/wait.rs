@@ -240,7 +240,7 @@ impl<'a> Waiting<'a> {
 
     /// Reads the conversation of a record, from there on.
     fn turn_to(&mut self, record: &Record) {
-        (self.conversation, self.read) = (record.trace.correlation_id.to_string(), record.position - 1);
+        (self.conversation, self.read) = (record.trace.correlation_id.to_string(), record.position.saturating_sub(1));
     }
 
     /// Begins with these records.

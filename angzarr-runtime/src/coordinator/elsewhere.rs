@@ -20,8 +20,8 @@ pub(crate) trait Unopened: Send + Sync + std::fmt::Debug {
     /// As [`Routes::lead_to`].
     fn lead_to(&self, domain: &str) -> bool;
 
-    /// On the log with this id.
-    fn on(&self, log: Uuid) -> Arc<dyn Routes>;
+    /// On the log with this id, for a process that owns these domains.
+    fn on(&self, log: Uuid, owned: &BTreeSet<&'static str>) -> Arc<dyn Routes>;
 }
 
 /// The ways to those processes. What is sent there is decided there, and goes no further.

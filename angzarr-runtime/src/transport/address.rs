@@ -6,11 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
+use futures_util::{Stream, StreamExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::transport::server::Router;
-use tonic::transport::{Channel, Uri};
+use tonic::transport::{Channel, Server, Uri};
 
 use super::target::Target;
 use super::tls::{Acceptor, secured};
@@ -86,11 +88,9 @@ impl Listening {
         until: impl Future<Output = ()> + Send,
     ) -> Result<(), tonic::transport::Error> {
         match (self, tls) {
-            (Listening::Tcp(listener), None) => {
-                router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until).await
-            }
+            (Listening::Tcp(listener), None) => router.serve_with_incoming_shutdown(undelayed(listener), until).await,
             (Listening::Tcp(listener), Some(tls)) => {
-                router.serve_with_incoming_shutdown(secured(TcpListenerStream::new(listener), tls), until).await
+                router.serve_with_incoming_shutdown(secured(undelayed(listener), tls), until).await
             }
             (Listening::Unix(listener), None) => {
                 router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
@@ -100,6 +100,23 @@ impl Listening {
             }
         }
     }
+}
+
+/// Connections whose small messages are not held back.
+fn undelayed(listener: TcpListener) -> impl Stream<Item = std::io::Result<TcpStream>> {
+    TcpListenerStream::new(listener).map(|connection| {
+        let connection = connection?;
+        connection.set_nodelay(true)?;
+        Ok(connection)
+    })
+}
+
+/// How often whoever is connected has to give a sign of life, and how long that may take.
+const SIGN: Duration = Duration::from_secs(10);
+
+/// A machine that is gone says nothing: without signs of life, its streams would stay open.
+pub(super) fn patient(server: Server) -> Server {
+    server.http2_keepalive_interval(Some(SIGN)).http2_keepalive_timeout(Some(SIGN))
 }
 
 impl Address {

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use prost::Message;
+use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap, MetadataValue};
 use tonic::transport::Channel;
@@ -19,13 +20,14 @@ use uuid::Uuid;
 
 use super::address::{Address, BadAddress};
 use super::api::{book, records};
+use super::remote::was_sent;
 use super::services::business_coordinator_client::BusinessCoordinatorClient;
 use super::services::event_query_client::EventQueryClient;
 use crate::app::SyncMode;
 use crate::coordinator::elsewhere::{Routes as ToOwners, Unopened, Waited};
 use crate::coordinator::outcome::{Outcome, WaitFailure};
 use crate::error::{BadBook, Elsewhere, Error};
-use crate::failure::{Failure, ROUTE_REFUSED, ROUTE_WRONG, SERVICE_UNAVAILABLE};
+use crate::failure::{Failure, ROUTE_LOST, ROUTE_REFUSED, ROUTE_WRONG, SERVICE_UNAVAILABLE};
 use crate::message::Payload;
 use crate::proto;
 use crate::store::Record;
@@ -130,8 +132,9 @@ impl Unopened for Routes {
         self.find(domain).is_some()
     }
 
-    fn on(&self, log: Uuid) -> Arc<dyn ToOwners> {
-        Arc::new(OnLog { routes: self.clone(), log, channels: Mutex::default() })
+    fn on(&self, log: Uuid, owned: &BTreeSet<&'static str>) -> Arc<dyn ToOwners> {
+        let own = owned.iter().filter_map(|domain| self.find(domain)).map(|address| address.to_string()).collect();
+        Arc::new(OnLog { routes: self.clone(), log, own, channels: Mutex::default() })
     }
 }
 
@@ -140,6 +143,8 @@ impl Unopened for Routes {
 pub(crate) struct OnLog {
     routes: Routes,
     log: Uuid,
+    /// Where this process is served itself.
+    own: BTreeSet<String>,
     /// By address; each connects when it is used.
     channels: Mutex<HashMap<String, Channel>>,
 }
@@ -183,7 +188,8 @@ impl OnLog {
         let owners = domains.iter().filter_map(|domain| self.routes.find(domain));
         let all: BTreeMap<String, Address> =
             named.chain(owners).map(|address| (address.to_string(), address)).collect();
-        all.into_values().collect()
+        // Whom is waited for here, nobody has to ask over the network.
+        all.into_iter().filter(|(name, _)| !self.own.contains(name)).map(|(_, address)| address).collect()
     }
 }
 
@@ -214,6 +220,16 @@ impl Way {
         let says = format!("{} says {:?}: {}", self.address, status.code(), status.message());
         let to = format!("the route for \"{domain}\" leads to {}", self.address);
         match (status.get_details_error_info(), status.code()) {
+            // The token for facts is the caller's own, and is not sent on.
+            (Some(info), Code::Unauthenticated) if info.reason == "FACT_TOKEN_MISSING" => {
+                let help = format!("record it at {}, with the token for facts", self.address);
+                Error::Elsewhere(Box::new(Elsewhere {
+                    code: info.reason,
+                    message: status.message().to_owned(),
+                    metadata: BTreeMap::from([("help".to_owned(), help)]),
+                    status: Code::Unauthenticated.into(),
+                }))
+            }
             (_, Code::Unauthenticated | Code::PermissionDenied) => {
                 Failure::new(ROUTE_REFUSED, format!("{to}, which says: {}", status.message())).into()
             }
@@ -231,12 +247,19 @@ impl Way {
                 status: code.into(),
             })),
             (None, Code::Unimplemented) => Failure::new(ROUTE_WRONG, format!("{to}, which is no such process")).into(),
-            (None, Code::Unavailable | Code::Cancelled) => Failure::new(SERVICE_UNAVAILABLE, says).into(),
             // What the other side itself has said has no source.
+            (None, _) if std::error::Error::source(status).is_some() && was_sent(status) => lost(says),
             (None, _) if std::error::Error::source(status).is_some() => Failure::new(SERVICE_UNAVAILABLE, says).into(),
+            (None, Code::Unavailable) => Failure::new(SERVICE_UNAVAILABLE, says).into(),
+            (None, Code::Cancelled) => lost(says),
             (None, _) => Failure::new("SERVICE_FAILED", says).into(),
         }
     }
+}
+
+/// The error of a call that may have been decided.
+fn lost(says: String) -> Error {
+    Failure::new(ROUTE_LOST, says).into()
 }
 
 #[async_trait]
@@ -258,7 +281,8 @@ impl ToOwners for OnLog {
             None => call.await,
             Some(until) => {
                 let left = until.duration_since(SystemTime::now()).map_err(|_| Error::DeadlineExceeded)?;
-                timeout(left.saturating_add(GRACE), call).await.map_err(|_| Error::DeadlineExceeded)?
+                let late = |_| lost(format!("{} did not answer in time", way.address));
+                timeout(left.saturating_add(GRACE), call).await.map_err(late)?
             }
         };
         let proto::CommandResponse { events, duplicate, position, .. } = way.answer(domain, answer)?;
@@ -352,7 +376,7 @@ fn asked(query: &proto::StreamQuery) -> String {
 /// Whether a call was sent on by another process on this log; nobody else may say what is said among these.
 pub(super) fn is_routed(metadata: &MetadataMap, log: Uuid) -> Result<bool, Error> {
     let Some(given) = metadata.get(LOG) else { return Ok(false) };
-    if given.as_bytes() == log.to_string().as_bytes() {
+    if bool::from(given.as_bytes().ct_eq(log.to_string().as_bytes())) {
         return Ok(true);
     }
     let message = "what is sent on comes from another log than the one that is kept here";
@@ -399,7 +423,7 @@ mod tests {
     async fn what_is_sent_on_says_from_which_log_and_has_the_token() {
         let routes = Routes::new().address("stock", "127.0.0.1:1".parse().unwrap());
         let way = |routes: Routes| {
-            let on = OnLog { routes, log: Uuid::from_u128(7), channels: Mutex::default() };
+            let on = OnLog { routes, log: Uuid::from_u128(7), own: BTreeSet::new(), channels: Mutex::default() };
             on.way("stock").unwrap().request(()).metadata().clone()
         };
         let plain = way(routes.clone());

@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::pb;
 
 use crate::error::{BadBook, Error};
-use crate::failure::{SERVICE_CHANGED, SERVICE_LOST, SERVICE_UNAVAILABLE};
+use crate::failure::{ROUTE_LOST, SERVICE_CHANGED, SERVICE_LOST, SERVICE_UNAVAILABLE};
 use crate::rejection::Rejection;
 use crate::store::StoreError;
 
@@ -61,6 +61,9 @@ pub(super) enum BadCall {
     /// It has more bytes than are taken.
     #[error("the request is too large: {0}")]
     TooLarge(String),
+    /// It is neither gRPC nor JSON.
+    #[error("the request is neither gRPC nor JSON")]
+    NotJson,
     /// It did not come in time.
     #[error("the request did not come in time")]
     TooSlow,
@@ -106,6 +109,9 @@ impl BadCall {
                 (Code::InvalidArgument, "REQUEST_MALFORMED", "encode it with the proto that declares the rpc")
             }
             BadCall::TooLarge(_) => (Code::OutOfRange, "REQUEST_TOO_LARGE", "send less, or allow more in the limits"),
+            BadCall::NotJson => {
+                (Code::InvalidArgument, "CONTENT_TYPE_UNKNOWN", "send it with `content-type: application/json`")
+            }
             BadCall::TooSlow => (Code::DeadlineExceeded, "REQUEST_TOO_SLOW", "send all of it at once"),
             BadCall::Unserved(_) => (Code::Unimplemented, "RPC_UNKNOWN", "server reflection tells what is served"),
             BadCall::NoFactToken => (Code::Unauthenticated, "FACT_TOKEN_MISSING", BEARER),
@@ -216,7 +222,7 @@ fn code(error: &Error) -> Code {
         Error::Store(error) if error.retryable() => Code::Unavailable,
         Error::Store(StoreError::Closed) | Error::ShuttingDown => Code::Unavailable,
         Error::Failed(failure) => match failure.code() {
-            SERVICE_UNAVAILABLE | SERVICE_CHANGED | SERVICE_LOST => Code::Unavailable,
+            ROUTE_LOST | SERVICE_UNAVAILABLE | SERVICE_CHANGED | SERVICE_LOST => Code::Unavailable,
             "HANDLER_TIMED_OUT" => Code::DeadlineExceeded,
             _ => Code::Internal,
         },

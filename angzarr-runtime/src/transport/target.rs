@@ -18,6 +18,9 @@ use crate::error::Error;
 /// How long whoever is called may give no sign of life, and connecting may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many bytes of headers are taken from whoever is called.
+const LARGEST_HEADERS: u32 = 16 << 20;
+
 /// Somebody who is called: where he listens, and how connections to him are encrypted, if they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -84,7 +87,7 @@ impl Target {
     ///
     /// # Errors
     /// [`Error::Setup`] if it cannot.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub fn check(&self) -> Result<(), Error> {
         let Some(tls) = &self.tls else { return Ok(()) };
         let read = tls.read(self.address.host());
         read.map(drop).map_err(|error| Error::Setup(format!("cannot call {}: {error}", self.address)))
@@ -100,7 +103,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Connection for Io {}
 fn endpoint(scheme: &str, authority: &str) -> Result<Endpoint, BadAddress> {
     let bad = |_| BadAddress(authority.to_owned());
     let origin: Uri = format!("{scheme}://{authority}").parse().map_err(bad)?;
-    Ok(Endpoint::from_static("http://localhost").origin(origin))
+    // A refusal that goes to another sidecar travels whole, in what comes behind the answer.
+    Ok(Endpoint::from_static("http://localhost").origin(origin).http2_max_header_list_size(LARGEST_HEADERS))
 }
 
 /// A machine that is gone says nothing: without signs of life, calls to it would count as slow handlers.

@@ -31,13 +31,12 @@ fn told(head: &str) -> u32 {
 async fn each_part_is_opened_by_its_token() {
     const UNAUTHENTICATED: u32 = 16;
     const INVALID_ARGUMENT: u32 = 3;
-    const NOT_FOUND: u32 = 5;
     let place = Place::new();
     let _service = place.serve();
     let mut sidecar = serving(&place, &format!("access: {{ token: {TOKEN}, admin_token: {ADMIN} }}")).await;
     let callers = [
         ("angzarr.v1.BusinessCoordinator/Handle", INVALID_ARGUMENT),
-        ("angzarr.v1.CommandGateway/ExecuteStream", NOT_FOUND),
+        ("angzarr.v1.CommandGateway/ExecuteStream", INVALID_ARGUMENT),
         ("angzarr.v1.EventQuery/GetState", INVALID_ARGUMENT),
         ("angzarr.v1.EventQuery/Subscribe", 0),
     ];

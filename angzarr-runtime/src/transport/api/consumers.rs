@@ -8,13 +8,16 @@ use super::book::{caused, stream};
 use super::patience::Patience;
 use crate::app::App;
 use crate::coordinator::consumer::ConsumerKind;
-use crate::error::Error;
+use crate::error::{BadBook, Error};
 use crate::proto;
 use crate::store::Record;
 use crate::transport::services::process_manager_coordinator_server::ProcessManagerCoordinator;
 use crate::transport::services::projector_coordinator_server::ProjectorCoordinator;
 use crate::transport::services::saga_coordinator_server::SagaCoordinator;
 use crate::transport::status::status;
+
+/// How many records a book may have that is waited for: each of them is loaded.
+const LARGEST: u32 = 10_000;
 
 /// The consumers of one kind.
 pub(super) struct Consumers {
@@ -26,6 +29,9 @@ impl Consumers {
     /// The records of a book, as the log has them.
     async fn records(&self, book: proto::EventBook) -> Result<Vec<Record>, Error> {
         let proto::EventBook { cover, first_sequence, next_sequence, position, .. } = book;
+        if next_sequence.saturating_sub(first_sequence) > LARGEST {
+            return Err(BadBook::TooLong(LARGEST).into());
+        }
         let sequences = (next_sequence > 0).then_some(first_sequence..next_sequence);
         self.app.book(stream(cover)?, sequences, position).await
     }

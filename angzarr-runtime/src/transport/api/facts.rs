@@ -8,6 +8,9 @@ use crate::message::Payload;
 use crate::proto;
 use crate::transport::status::BadCall;
 
+/// The metadata of the token for facts, beside that of callers.
+const FACT_TOKEN: &str = "angzarr-fact-token";
+
 /// Whose facts are taken as command books: everybody's, unless there is a token for them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts(pub(super) Option<Token>);
@@ -26,8 +29,9 @@ impl Facts {
         if !names.any(|name| app.takes_fact(&cover.domain, &name)) {
             return Ok(());
         }
-        // Facts are taken without being judged, so not from everybody.
-        match bearer(metadata.as_ref()) {
+        // Facts are taken without being judged, so not from everybody. Where callers have a token, too, it takes the usual place.
+        let given = metadata.get(FACT_TOKEN).map(|given| given.as_bytes());
+        match given.or_else(|| bearer(metadata.as_ref())) {
             Some(given) if token.is(given) => Ok(()),
             _ => Err(BadCall::NoFactToken),
         }

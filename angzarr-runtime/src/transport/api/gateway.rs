@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use super::limits::held;
 use super::patience::Patience;
 use super::traced::joined;
 use crate::app::{App, Following};
-use crate::error::BadBook;
+use crate::error::{BadBook, Error};
 use crate::proto;
 use crate::transport::services::command_gateway_server::CommandGateway;
 use crate::transport::status::{BadCall, status};
@@ -24,6 +24,8 @@ pub(super) struct Gateway {
     pub(super) app: App,
     pub(super) facts: Facts,
     pub(super) streams: Arc<Semaphore>,
+    /// Whether serving ends: conversations without an end would go on for ever.
+    pub(super) ending: watch::Receiver<bool>,
 }
 
 type Books = BoxStream<'static, Result<proto::EventBook, Status>>;
@@ -44,23 +46,27 @@ impl Gateway {
         }
         let following = limited(self.app.follow(cover.correlation_id.clone()));
         // Before anything is decided: what is refused here may be sent again.
-        let books = held(&self.streams, books(following))?;
+        let books = held(&self.streams, books(following, self.ending.clone()))?;
         self.app.execute(Patience::of(metadata).limit(book)).await.map_err(|error| status(&error))?;
         Ok(Response::new(books))
     }
 }
 
-/// The books of a conversation, up to the first error.
-fn books(following: Following) -> Books {
-    let next = |following: Option<Following>| async {
-        let mut following = following?;
-        match following.next().await {
-            Ok(Some(book)) => Some((caused(book).map(Ok), Some(following))),
+/// The books of a conversation, up to the first error, or until serving ends.
+fn books(following: Following, ending: watch::Receiver<bool>) -> Books {
+    let next = |open: Option<(Following, watch::Receiver<bool>)>| async {
+        let (mut following, mut ending) = open?;
+        let next = tokio::select! {
+            next = following.next() => next,
+            _ = ending.wait_for(|ending| *ending) => Err(Error::ShuttingDown),
+        };
+        match next {
+            Ok(Some(book)) => Some((caused(book).map(Ok), Some((following, ending)))),
             Ok(None) => None,
             Err(error) => Some((Some(Err(status(&error))), None)),
         }
     };
-    unfold(Some(following), next).filter_map(|book| async { book }).boxed()
+    unfold(Some((following, ending)), next).filter_map(|book| async { book }).boxed()
 }
 
 #[async_trait]

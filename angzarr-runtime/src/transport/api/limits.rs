@@ -9,11 +9,12 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tonic::{Code, Status};
 
 use super::observed::Open;
-use crate::transport::status::{BadCall, coded, note};
+use crate::error::Error;
+use crate::transport::status::{BadCall, coded, note, status};
 
 /// What callers may ask for at a time, all of them together. What is beyond gets `RESOURCE_EXHAUSTED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,19 +49,35 @@ pub(super) fn room(limit: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)))
 }
 
+/// Who lets calls in.
+#[derive(Clone)]
+pub(super) struct Admission {
+    pub(super) room: Arc<Semaphore>,
+    /// As long as somebody serves. A connection outlives that; what is at work on it is cut off.
+    pub(super) serving: watch::Receiver<()>,
+}
+
+async fn ended(serving: &mut watch::Receiver<()>) {
+    while serving.changed().await.is_ok() {}
+}
+
 /// Lets a call in if there is room for it, and sees to it that one that fails before it begins to answer, as all do that
 /// answer once, has a code and is logged.
-pub(super) async fn admit(State(calls): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    let rpc = request.uri().path().to_owned();
+pub(super) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    let (rpc, headers) = (request.uri().path().to_owned(), request.headers().clone());
+    let Admission { room: calls, mut serving } = admission;
     let response = match calls.try_acquire() {
-        Ok(_room) => next.run(request).await,
-        Err(_) => super::aggregates::refused(request.headers(), BadCall::TooManyCalls.into()),
+        Ok(_room) => tokio::select! {
+            response = next.run(request) => response,
+            () = ended(&mut serving) => super::aggregates::refused(&headers, status(&Error::ShuttingDown)),
+        },
+        Err(_) => super::aggregates::refused(&headers, BadCall::TooManyCalls.into()),
     };
     // Calls with JSON have no status among their headers, and some of gRPC have it nowhere else.
     let said = response.extensions().get::<Status>().cloned().or_else(|| Status::from_header_map(response.headers()));
-    let Some(status) = said.filter(|status| status.code() != Code::Ok).map(coded) else { return response };
-    note(&rpc, &status);
-    if response.headers().contains_key(Status::GRPC_STATUS) { status.into_http() } else { response }
+    let Some(said) = said.filter(|said| said.code() != Code::Ok).map(coded) else { return response };
+    note(&rpc, &said);
+    if response.headers().contains_key(Status::GRPC_STATUS) { said.into_http() } else { response }
 }
 
 /// Lets a request in as long as there is room for its bytes. They take it until the call is answered, or its stream begins.
@@ -131,7 +148,9 @@ mod tests {
     async fn a_call_without_room_is_refused() {
         let calls = room(1);
         let router = axum::Router::new().route("/", get(|| async { "done" }));
-        let router = router.layer(from_fn_with_state(calls.clone(), admit));
+        let (_serving, served) = watch::channel(());
+        let admission = Admission { room: calls.clone(), serving: served };
+        let router = router.layer(from_fn_with_state(admission, admit));
         let call = |content_type: &str| {
             let request = Request::builder().uri("/").header(CONTENT_TYPE, content_type).body(Body::empty()).unwrap();
             router.clone().oneshot(request)
@@ -150,6 +169,17 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(call("application/json").await.unwrap().status(), StatusCode::OK);
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_at_work_is_cut_off_when_nobody_serves_any_more() {
+        let (serving, served) = watch::channel(());
+        let router = axum::Router::new().route("/", get(std::future::pending::<&str>));
+        let router = router.layer(from_fn_with_state(Admission { room: room(1), serving: served }, admit));
+        let request = Request::builder().uri("/").header(CONTENT_TYPE, "application/grpc").body(Body::empty()).unwrap();
+        let call = tokio::spawn(router.oneshot(request));
+        drop(serving);
+        assert_eq!(call.await.unwrap().unwrap().headers()["grpc-status"], "14");
     }
 
     #[tokio::test]

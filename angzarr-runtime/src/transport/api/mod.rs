@@ -32,7 +32,7 @@ pub use access::{Access, Token};
 pub(super) use book::{book, records};
 pub use limits::Limits;
 
-use super::address::Address;
+use super::address::{Address, patient};
 use super::described::Described;
 use super::remote::Connection;
 use super::services::DESCRIPTORS;
@@ -49,7 +49,7 @@ use crate::coordinator::consumer::ConsumerKind;
 use crate::error::Error;
 use access::check;
 use facts::Facts;
-use limits::{admit, room, weigh};
+use limits::{Admission, admit, room, weigh};
 use observed::observe;
 
 /// An application, to be served.
@@ -125,7 +125,9 @@ impl Api {
         let (callers, recorders) = aggregates::routes(&self.app, described, facts, self.limits.message_size)?;
         self.aggregates = self.aggregates.merge(callers);
         self.recorders = self.recorders.merge(recorders);
-        self.facts = Facts(facts.cloned());
+        if let Some(token) = facts {
+            self.facts = Facts(Some(token.clone()));
+        }
         self.descriptors.push(described.descriptors.clone());
         Ok(self)
     }
@@ -139,7 +141,7 @@ impl Api {
         let cannot = |error: &dyn std::fmt::Display| Error::Setup(format!("cannot serve at {address}: {error}"));
         let tls = self.tls.take().map(Acceptor::new).transpose().map_err(|error| cannot(&error))?;
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
-        tracing::info!(%address, log_id = %self.app.log_id(), "serving");
+        tracing::info!(%address, "serving");
         let notice = self.notice;
         let (announce, announced) = watch::channel(false);
         let (end, ending) = watch::channel(false);
@@ -153,20 +155,32 @@ impl Api {
         // Those who watch the health keep nobody else's streams from being opened.
         let watchers = room(self.limits.streams);
         let health = HealthServer::new(health::Health { app, services, announced, ending: ending.clone(), watchers });
-        let limited = self.limited(address.is_local(), ending).map_err(|error| cannot(&error))?;
+        // Dropped with this future, at the latest.
+        let (_serving, served) = watch::channel(());
+        let limited = self.limited(address.is_local(), ending, served).map_err(|error| cannot(&error))?;
         // Health is told to everybody, however many calls are at work.
         let router = Routes::from(limited).add_service(health);
         // For whoever speaks HTTP/1, as most do who send JSON.
-        let router = Server::builder().accept_http1(true).add_routes(router);
+        let router = patient(Server::builder()).accept_http1(true).add_routes(router);
         listening.serve(router, tls, until).await.map_err(|error| cannot(&error))
     }
 
     /// What is served to those who may come, as long as there is room.
-    fn limited(self, is_local: bool, ending: watch::Receiver<bool>) -> Result<axum::Router, ReflectionError> {
+    fn limited(
+        self,
+        is_local: bool,
+        ending: watch::Receiver<bool>,
+        serving: watch::Receiver<()>,
+    ) -> Result<axum::Router, ReflectionError> {
         let Self { app, limits, access, aggregates, recorders, facts, descriptors, .. } = self;
         let Limits { message_size, calls, streams, .. } = limits;
         let streams = room(streams);
-        let gateway = gateway::Gateway { app: app.clone(), facts: facts.clone(), streams: streams.clone() };
+        let gateway = gateway::Gateway {
+            app: app.clone(),
+            facts: facts.clone(),
+            streams: streams.clone(),
+            ending: ending.clone(),
+        };
         let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator { app: app.clone(), facts });
         let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
         let consumers = |kind| consumers::Consumers { app: app.clone(), kind };
@@ -191,7 +205,7 @@ impl Api {
             .merge(recorders)
             .fallback(aggregates::unserved)
             .layer(from_fn_with_state(room(limits.half()), weigh))
-            .layer(from_fn_with_state(room(calls), admit))
+            .layer(from_fn_with_state(Admission { room: room(calls), serving }, admit))
             .layer(from_fn(observe)))
     }
 }

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::proto;
 
 /// Codes that only the runtime gives: callers and operators go by what they mean here.
-const RUNTIMES: [&str; 28] = [
+const RUNTIMES: [&str; 27] = [
     "CHAIN_TOO_LONG",
     "COMPENSATION_REFUSED",
     "CONTENTION",
@@ -32,11 +32,10 @@ const RUNTIMES: [&str; 28] = [
     "SHUTTING_DOWN",
     "STATE_LOST",
     "STREAM_FULL",
-    "UPCAST_HOOK",
 ];
 
 /// The same, by how they begin.
-const PREFIXES: [&str; 3] = ["CONSUMER_", "SERVICE_", "STORE_"];
+const PREFIXES: [&str; 4] = ["CONSUMER_", "ROUTE_", "SERVICE_", "STORE_"];
 
 /// How long a code may be: it is counted under, and stands in dead letters.
 const LONGEST: usize = 64;

@@ -335,8 +335,8 @@ fn lost(address: &Address, status: &Status) -> Failure {
     Failure::new(code, said())
 }
 
-/// Whether the service may have begun with a call that the connection failed.
-fn was_sent(status: &Status) -> bool {
+/// Whether whoever was called may have begun with a call that the connection failed.
+pub(in crate::transport) fn was_sent(status: &Status) -> bool {
     let mut source = status.source();
     while let Some(error) = source {
         if error.is::<ConnectError>() {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+pub(super) use link::was_sent;
 pub use stay::Hold;
 
 use super::TRACEPARENT;

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tonic::transport::Server;
 use uuid::Uuid;
 
-use super::address::Address;
+use super::address::{Address, patient};
 use super::services::business_logic_server::BusinessLogicServer;
 use super::services::describe_server::DescribeServer;
 use super::services::process_manager_server::ProcessManagerServer;
@@ -145,7 +145,7 @@ impl Service {
         };
         let served = Arc::new(self.served()?);
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
-        let router = Server::builder()
+        let router = patient(Server::builder())
             .add_service(StayServer::new(stays))
             .add_service(DescribeServer::from_arc(served.clone()))
             .add_service(BusinessLogicServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))

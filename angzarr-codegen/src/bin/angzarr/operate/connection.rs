@@ -1,8 +1,10 @@
 //! Which sidecar, and the way to it.
 
-use angzarr_runtime::transport::Address;
+use std::path::PathBuf;
+
 use angzarr_runtime::transport::services::admin_client::AdminClient;
 use angzarr_runtime::transport::services::event_query_client::EventQueryClient;
+use angzarr_runtime::transport::{Address, ClientTls, Identity, Target};
 use clap::Args;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -23,6 +25,15 @@ pub(crate) struct Connection {
     /// Where the sidecar listens: HOST:PORT, or unix:PATH. Tokens are taken from ANGZARR_TOKEN and ANGZARR_ADMIN_TOKEN.
     #[arg(long, global = true, env = "ANGZARR_ADDRESS", default_value = "127.0.0.1:50050")]
     address: Address,
+    /// Encrypt the connection, and trust whom a certificate in this file has signed; PEM.
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Show this certificate; PEM.
+    #[arg(long = "cert", global = true, value_name = "FILE", requires_all = ["ca", "tls_key"])]
+    tls_certificate: Option<PathBuf>,
+    /// The key of that certificate; PEM.
+    #[arg(long = "key", global = true, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long, global = true)]
     json: bool,
@@ -38,7 +49,12 @@ impl Connection {
     pub(super) fn sidecar(&self) -> Result<Sidecar, Failed> {
         let bearer = Bearer::of(TOKEN)?.unwrap_or(Bearer(None));
         let operator = Bearer::of(ADMIN_TOKEN)?.unwrap_or_else(|| bearer.clone());
-        let channel = self.address.channel().map_err(|error| Failed::Usage(error.to_string()))?;
+        let identity = self.tls_certificate.clone().zip(self.tls_key.clone());
+        let identity = identity.map(|(certificate, key)| Identity { certificate, key });
+        let tls = self.ca.clone().map(|ca| ClientTls { ca, identity, server_name: None });
+        let target = Target { address: self.address.clone(), tls };
+        target.check().map_err(|error| Failed::Usage(error.to_string()))?;
+        let channel = target.channel().map_err(|error| Failed::Usage(error.to_string()))?;
         // Whoever serves keeps its own limits; what it answers is wanted whole.
         let query = EventQueryClient::with_interceptor(channel.clone(), bearer);
         let admin = AdminClient::with_interceptor(channel, operator);

@@ -7,6 +7,7 @@ mod call;
 mod grpc;
 mod json;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +15,7 @@ use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
 use tonic::Status;
 
@@ -24,7 +25,7 @@ use crate::failure::Failure;
 use crate::proto;
 use crate::proto::component_description::ComponentKind;
 use crate::proto::handler_description::HandlerKind;
-use crate::transport::described::Described;
+use crate::transport::described::{Described, invalid};
 use crate::transport::status::BadCall;
 use call::Rpc;
 
@@ -36,13 +37,16 @@ pub(super) fn routes(
     facts: Option<&Token>,
     largest: usize,
 ) -> Result<(Router, Router), Failure> {
-    let (mut callers, mut recorders) = (Router::new(), Router::new());
+    let (mut callers, mut recorders, mut paths) = (Router::new(), Router::new(), HashSet::new());
     // Facts are taken without being judged, so not from everybody.
     let recording: Gate = facts.cloned().into_iter().collect();
     for component in described.components.iter().filter(|component| component.kind() == ComponentKind::Aggregate) {
         for handler in component.handlers.iter().filter(|handler| is_served(handler, facts)) {
             let rpc = Arc::new(Rpc::new(app.clone(), described, component, handler, largest)?);
             let path = format!("/{}/{}", component.name, handler.rpc);
+            if !paths.insert(path.clone()) {
+                return Err(invalid(format!("it describes `{path}` twice")));
+            }
             let route = post(move |request: Request| serve(rpc, request));
             if handler.kind() == HandlerKind::Fact {
                 let guarded = route.layer(from_fn_with_state(recording.clone(), check));
@@ -91,7 +95,9 @@ async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
         json::serve(&rpc, request).await
     } else {
         // Browsers send other types anywhere without asking: no page of somebody else's may get a command in here.
-        StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response()
+        let mut response = json::failed(BadCall::NotJson.into(), None);
+        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        response
     }
 }
 
