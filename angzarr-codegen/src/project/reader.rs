@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use angzarr_model::codes;
 use angzarr_model::names::nearest;
-use saphyr::{LoadableYamlNode, MarkedYaml, Marker, ScanError};
-use saphyr_parser::{Event, Parser, Span};
+use saphyr::{MarkedYaml, Marker, ScanError, YamlData, YamlLoader};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::{Pattern, Project, PythonSettings, RustSettings};
 use crate::lang::rust::unusable_extern;
@@ -47,8 +47,18 @@ impl Reader {
     }
 
     /// The documents of a text; at most one, unless that is wrong.
-    pub(crate) fn load<'i>(&mut self, text: &'i str) -> Vec<MarkedYaml<'i>> {
-        let loaded = shallow(text).and_then(|()| MarkedYaml::load_from_str(text));
+    fn load<'i>(&mut self, text: &'i str) -> Vec<MarkedYaml<'i>> {
+        self.loaded(load(text, YamlLoader::default()))
+    }
+
+    /// The same, with scalars as they are written: a number keeps the zeros before it.
+    pub(crate) fn load_written<'i>(&mut self, text: &'i str) -> Vec<MarkedYaml<'i>> {
+        let mut loader = YamlLoader::default();
+        loader.early_parse(false);
+        self.loaded(load(text, loader))
+    }
+
+    fn loaded<'i>(&mut self, loaded: Result<Vec<MarkedYaml<'i>>, ScanError>) -> Vec<MarkedYaml<'i>> {
         let documents = loaded.unwrap_or_else(|error| {
             let place = self.place(Span::empty(*error.marker()));
             self.found.push(Report::of(codes::BAD_PROJECT, format!("not YAML: {}", error.info())).at(place));
@@ -129,14 +139,17 @@ impl Reader {
         known: &[&'n str],
     ) -> Vec<(&'n str, &'n MarkedYaml<'i>)> {
         let Some(mapping) = node.data.as_mapping() else {
-            if !node.data.is_null() {
+            if !is_null(node) {
                 self.wrong(node, &format!("expected a mapping with some of {}", listed(known)));
             }
             return Vec::new();
         };
         let mut entries = Vec::new();
         for (key, value) in mapping {
-            let name = key.data.as_str().unwrap_or_default();
+            let name = match &key.data {
+                YamlData::Representation(written, ..) => written,
+                data => data.as_str().unwrap_or_default(),
+            };
             match known.iter().find(|known| **known == name) {
                 Some(known) => entries.push((*known, value)),
                 None => {
@@ -200,6 +213,23 @@ impl Reader {
         let point = |marker: Marker| (number(marker.line()), number(marker.col()).saturating_add(1));
         let ((line, column), (end_line, end_column)) = (point(span.start), point(span.end));
         Place { line, column, end_line, end_column, ..Place::file(&self.file) }
+    }
+}
+
+/// Whether nothing stands there.
+pub(crate) fn is_null(node: &MarkedYaml<'_>) -> bool {
+    match &node.data {
+        YamlData::Representation(written, ScalarStyle::Plain, None) => matches!(&**written, "" | "~" | "null"),
+        data => data.is_null(),
+    }
+}
+
+fn load<'i>(text: &'i str, mut loader: YamlLoader<'i, MarkedYaml<'i>>) -> Result<Vec<MarkedYaml<'i>>, ScanError> {
+    shallow(text)?;
+    Parser::new_from_str(text).load(&mut loader, true)?;
+    match loader.error() {
+        Some(error) => Err(error.clone()),
+        None => Ok(loader.into_documents()),
     }
 }
 

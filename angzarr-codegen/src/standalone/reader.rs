@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use saphyr::{MarkedYaml, Scalar, YamlData};
+use saphyr::{MarkedYaml, YamlData};
 use serde_json::{Map, Value};
 
 use super::compose::{Known, Sections, configuration};
 use super::{Endpoint, HostedService, Standalone};
 use crate::Report;
-use crate::project::reader::Reader;
+use crate::project::reader::{Reader, is_null};
 
 const SERVICE: [&str; 7] = ["command", "folder", "environment", "address", "listen", "domains", "sidecar"];
 
@@ -44,7 +44,7 @@ impl Reading {
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut standalone = Standalone { folder: folder.clone(), ..Standalone::default() };
         let mut common = Sections::new();
-        let documents = self.reader.load(text);
+        let documents = self.reader.load_written(text);
         let entries = documents.first().map(|root| self.reader.entries(root, &["services", "sidecar", "sidecars"]));
         for (key, value) in entries.unwrap_or_default() {
             match key {
@@ -112,7 +112,7 @@ impl Reading {
 
     /// Names files and stands before lines.
     fn name(&mut self, node: &MarkedYaml<'_>) -> Option<String> {
-        let name = node.data.as_str().map(unmasked).unwrap_or_default();
+        let name = scalar(node).unwrap_or_default();
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if !name.is_empty() && name.bytes().all(is_name) {
             return Some(name);
@@ -200,11 +200,11 @@ impl Reading {
             YamlData::Sequence(items) => {
                 items.iter().map(|item| self.value(item)).collect::<Option<_>>().map(Value::Array)
             }
-            data if data.is_null() => Some(Value::Null),
+            _ if is_null(node) => Some(Value::Null),
             _ => match scalar(node) {
                 Some(text) => Some(Value::String(text)),
                 None => {
-                    self.reader.wrong(node, "put this into quotes");
+                    self.reader.wrong(node, "expected a text, a list or a mapping");
                     None
                 }
             },
@@ -217,12 +217,10 @@ fn beside(folder: &Path, program: &str) -> PathBuf {
     if program.contains('/') { folder.join(program) } else { PathBuf::from(program) }
 }
 
-/// The text of a scalar as it was written; of a number with a point, nobody knows.
+/// The text of a scalar as it was written; none where nothing stands.
 fn scalar(node: &MarkedYaml<'_>) -> Option<String> {
     match &node.data {
-        YamlData::Value(Scalar::String(text)) => Some(unmasked(text)),
-        YamlData::Value(Scalar::Integer(number)) => Some(number.to_string()),
-        YamlData::Value(Scalar::Boolean(is)) => Some(is.to_string()),
+        YamlData::Representation(written, ..) if !is_null(node) => Some(unmasked(written)),
         _ => None,
     }
 }
@@ -303,6 +301,29 @@ services:
         );
         assert_eq!(told(stock)["services"][0]["address"], "unix:stock.sock");
         assert_eq!(told(stock)["aggregates"]["serve"], "true");
+    }
+
+    #[test]
+    fn values_stay_as_they_are_written() {
+        let text = "\
+sidecars:
+  aggregates: { fact_token: 0123456789012345, serve: True }
+  storage: { type: ~, path: 'null' }
+services:
+  1:
+    command: [python3, 007]
+    environment: { RATE: 1.50, MASK: 0x1F, NAME: \"~\", EMPTY: '' }
+    address: unix:1.sock
+    listen: 127.0.0.1:50052
+";
+        let standalone = Standalone::parse(Path::new("run.yaml"), text).unwrap();
+        let [service] = standalone.services.as_slice() else { panic!("{standalone:?}") };
+        assert_eq!((service.name.as_str(), service.command[1].as_str()), ("1", "007"));
+        let environment = [("RATE", "1.50"), ("MASK", "0x1F"), ("NAME", "~"), ("EMPTY", "")];
+        assert_eq!(service.environment, environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        let told: Value = serde_json::from_str(&service.configuration).unwrap();
+        assert_eq!(told["aggregates"], serde_json::json!({ "fact_token": "0123456789012345", "serve": "True" }));
+        assert_eq!(told["storage"], serde_json::json!({ "type": null, "path": "null" }));
     }
 
     #[test]

@@ -18,6 +18,9 @@ use super::{Connection, Failed, Sidecar, dlq, events};
 use crate::console::{Exit, print};
 use tree::Tree;
 
+/// How many deadlines a sidecar tells at most.
+const MOST: u32 = 1_000;
+
 #[derive(Args, Debug)]
 pub(crate) struct Trace {
     #[command(flatten)]
@@ -62,12 +65,15 @@ async fn dead_letters(
     Ok(found)
 }
 
-/// Deadlines that a conversation has set and that are still to come.
-async fn pending(
-    sidecar: &mut Sidecar,
-    correlation_id: &str,
-    books: &[EventBook],
-) -> Result<Vec<PendingDeadline>, Failed> {
+/// Deadlines that a conversation has set and that are still to come, as far as sidecars tell.
+#[derive(Default)]
+struct Pending {
+    deadlines: Vec<PendingDeadline>,
+    /// From when on, in seconds and nanoseconds, not all are told, by domain; only where there are too many.
+    untold: BTreeMap<String, (i64, i32)>,
+}
+
+async fn pending(sidecar: &mut Sidecar, correlation_id: &str, books: &[EventBook]) -> Result<Pending, Failed> {
     let mut last: BTreeMap<&str, (i64, i32)> = BTreeMap::new();
     for book in books {
         let set = book.pages.iter().filter(|page| page.kind() == Kind::Deadline).filter_map(read::<DeadlineSet>);
@@ -77,14 +83,17 @@ async fn pending(
             *last = (at.seconds, at.nanos).max(*last);
         }
     }
-    let mut found = Vec::new();
+    let mut found = Pending::default();
     for (domain, (seconds, nanos)) in last {
         let until = Some(Timestamp { seconds, nanos });
-        let request = ListDeadlinesRequest { until, limit: u32::MAX, domain: domain.to_owned() };
+        let request = ListDeadlinesRequest { until, limit: MOST, domain: domain.to_owned() };
         let answer = sidecar.admin.list_deadlines(request).await;
-        let all = sidecar.answer(answer)?.deadlines.into_iter();
+        let all = sidecar.answer(answer)?.deadlines;
+        // The earliest come first.
+        let latest = all.last().and_then(|deadline| deadline.at).filter(|_| all.len() >= MOST as usize);
+        found.untold.extend(latest.map(|at| (domain.to_owned(), (at.seconds, at.nanos))));
         let is_ours = |cover: &Cover| cover.correlation_id == correlation_id;
-        found.extend(all.filter(|deadline| deadline.cover.as_ref().is_some_and(is_ours)));
+        found.deadlines.extend(all.into_iter().filter(|deadline| deadline.cover.as_ref().is_some_and(is_ours)));
     }
     Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use angzarr_runtime::prost_types::Any;
+use angzarr_runtime::prost_types::{Any, Timestamp};
 use angzarr_runtime::proto::event_page::Kind;
 use angzarr_runtime::proto::{self, CommandsIssued, DeadLetter, DeadlineSet, EventBook, EventPage, Refusal};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::super::dlq::Id;
 use super::super::messages::Messages;
 use super::super::table::plain;
 use super::super::values::{count, event, event_json, short, shown, stream, type_name};
-use super::read;
+use super::{Pending, read};
 
 /// A chain of causes beyond this is cut short: deadlines may set each other for ever.
 const DEEPEST: usize = 200;
@@ -21,7 +21,7 @@ pub(super) struct Tree {
     pub(super) books: Vec<EventBook>,
     /// With the consumers that could not handle their events.
     pub(super) dead_letters: Vec<(String, DeadLetter)>,
-    pub(super) pending: Vec<proto::PendingDeadline>,
+    pub(super) pending: Pending,
 }
 
 /// Domain, root, sequence, part.
@@ -84,12 +84,17 @@ impl<'a> Links<'a> {
         })
     }
 
-    /// Whether what a page has set is still to come.
-    fn is_pending(&self, book: &EventBook, name: &str) -> bool {
-        let same = |cover: &proto::Cover| {
-            book.cover.as_ref().is_some_and(|own| own.domain == cover.domain && own.root == cover.root)
-        };
-        self.tree.pending.iter().any(|one| one.name == name && one.cover.as_ref().is_some_and(same))
+    /// Whether what a page has set is still to come; none if that is not told.
+    fn is_pending(&self, book: &EventBook, name: &str, at: Option<Timestamp>) -> Option<bool> {
+        let Pending { deadlines, untold } = &self.tree.pending;
+        let own = book.cover.as_ref();
+        let same = |cover: &proto::Cover| own.is_some_and(|own| own.domain == cover.domain && own.root == cover.root);
+        if deadlines.iter().any(|one| one.name == name && one.cover.as_ref().is_some_and(same)) {
+            return Some(true);
+        }
+        let from = own.and_then(|own| untold.get(&own.domain));
+        let is_untold = from.zip(at).is_some_and(|(from, at)| (at.seconds, at.nanos) >= *from);
+        (!is_untold).then_some(false)
     }
 }
 
@@ -160,7 +165,11 @@ impl<'a> Links<'a> {
             Kind::Deadline => read(page).map(|set: DeadlineSet| {
                 let DeadlineSet { name, at, event } = set;
                 let Some(at) = at else { return format!("deadline {name} is cancelled") };
-                let stands = if self.is_pending(book, &name) { " (pending)" } else { "" };
+                let stands = match self.is_pending(book, &name, Some(at)) {
+                    Some(true) => " (pending)",
+                    Some(false) => "",
+                    None => " (perhaps pending)",
+                };
                 format!("deadline {name} at {at}: {}{stands}", short(event.as_ref()))
             }),
             Kind::Refusal => read(page).map(|Refusal { rejection, command }| {
@@ -210,7 +219,7 @@ impl<'a> Links<'a> {
                 json!({ "commands": sent.collect::<Vec<_>>(), "completed": completed })
             }),
             Kind::Deadline => read(page).map(|DeadlineSet { name, at, event }| {
-                let (at, pending) = (at.map(|at| at.to_string()), self.is_pending(book, &name));
+                let (pending, at) = (self.is_pending(book, &name, at), at.map(|at| at.to_string()));
                 json!({ "name": name, "due_at": at, "pending": pending, "deadline": event.as_ref().map(message) })
             }),
             Kind::Refusal => read(page).map(|Refusal { rejection, command }| {
@@ -229,4 +238,40 @@ fn commands(CommandsIssued { books, completed }: CommandsIssued) -> String {
     });
     let sent: Vec<String> = sent.chain(completed.then(|| "is completed".to_owned())).collect();
     if sent.is_empty() { "does nothing".to_owned() } else { sent.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_is_not_told_of_may_be_pending() {
+        let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
+        let cover = proto::Cover { domain: "checkout".to_owned(), key: "1".to_owned(), ..proto::Cover::default() };
+        let told = proto::PendingDeadline {
+            cover: Some(cover.clone()),
+            name: "told".to_owned(),
+            at: at(20),
+            ..proto::PendingDeadline::default()
+        };
+        let pages = [("done", 10), ("told", 20), ("later", 20)].map(|(name, seconds)| {
+            let set = DeadlineSet { name: name.to_owned(), at: at(seconds), event: None };
+            let event = Any::from_msg(&set).ok();
+            EventPage { event, kind: Kind::Deadline.into(), ..EventPage::default() }
+        });
+        let book = EventBook { cover: Some(cover), pages: pages.into(), ..EventBook::default() };
+        let untold = [("checkout".to_owned(), (20, 0))].into();
+        let pending = Pending { deadlines: vec![told], untold };
+        let tree = Tree { books: vec![book.clone()], dead_letters: Vec::new(), pending };
+        let links = Links::of(&tree);
+        let said: Vec<String> = book.pages.iter().map(|page| links.said(&book, page)).collect();
+        assert_eq!(
+            said,
+            [
+                "deadline done at 1970-01-01T00:00:10Z: ",
+                "deadline told at 1970-01-01T00:00:20Z:  (pending)",
+                "deadline later at 1970-01-01T00:00:20Z:  (perhaps pending)",
+            ]
+        );
+    }
 }
