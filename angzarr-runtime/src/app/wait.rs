@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use prost::Message;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -14,8 +13,8 @@ use super::App;
 use crate::coordinator::consumer::{ConsumerKind, Running};
 use crate::coordinator::elsewhere::Waited;
 use crate::coordinator::outcome::{CausedBook, Outcome, WaitFailure};
+use crate::coordinator::outgoing;
 use crate::error::{DEFAULT_WAIT, Error};
-use crate::proto;
 use crate::rejection::Rejection;
 use crate::store::{Record, RecordKind};
 
@@ -449,11 +448,7 @@ fn pass_part(left: &mut HashMap<&str, usize>, consumer: &str) {
 
 /// A recorded refusal, as a failure of the component that sent the command.
 fn refusal(record: &Record) -> Option<WaitFailure> {
-    if record.kind != RecordKind::Refusal {
-        return None;
-    }
-    let refusal = proto::Refusal::decode(record.payload.value.clone()).ok()?;
-    let Rejection { code, message, .. } = refusal.rejection?.into();
+    let Rejection { code, message, .. } = outgoing::refusal(std::slice::from_ref(record)).ok()??;
     let component = record.trace.cause.as_ref()?.component.to_string();
     Some(WaitFailure { component, position: record.position, code, message })
 }

@@ -170,7 +170,7 @@ fn domain(book: &proto::CommandBook) -> Result<&str, BadBook> {
 }
 
 /// The refusal that a book records, if it is one.
-pub(super) fn refusal(records: &[Record]) -> Result<Option<Rejection>, StoreError> {
+pub(crate) fn refusal(records: &[Record]) -> Result<Option<Rejection>, StoreError> {
     let Some(record) = records.first().filter(|record| record.kind == RecordKind::Refusal) else { return Ok(None) };
     let refusal = proto::Refusal::decode(record.payload.value.clone()).ok();
     let rejection = refusal.and_then(|refusal| refusal.rejection).ok_or_else(|| {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::BoxError;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
@@ -64,19 +65,24 @@ async fn ended(serving: &mut watch::Receiver<()>) {
 /// Lets a call in if there is room for it, and sees to it that one that fails before it begins to answer, as all do that
 /// answer once, has a code and is logged.
 pub(super) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
-    let (rpc, headers) = (request.uri().path().to_owned(), request.headers().clone());
+    // What a refusal needs to know, without a copy of all headers.
+    let (uri, content_type) = (request.uri().clone(), request.headers().get(CONTENT_TYPE).cloned());
+    let refused = |status| {
+        let headers = content_type.map(|content_type| (CONTENT_TYPE, content_type)).into_iter().collect();
+        super::aggregates::refused(&headers, status)
+    };
     let Admission { room: calls, mut serving } = admission;
     let response = match calls.try_acquire() {
         Ok(_room) => tokio::select! {
             response = next.run(request) => response,
-            () = ended(&mut serving) => super::aggregates::refused(&headers, status(&Error::ShuttingDown)),
+            () = ended(&mut serving) => refused(status(&Error::ShuttingDown)),
         },
-        Err(_) => super::aggregates::refused(&headers, BadCall::TooManyCalls.into()),
+        Err(_) => refused(BadCall::TooManyCalls.into()),
     };
     // Calls with JSON have no status among their headers, and some of gRPC have it nowhere else.
     let said = response.extensions().get::<Status>().cloned().or_else(|| Status::from_header_map(response.headers()));
     let Some(said) = said.filter(|said| said.code() != Code::Ok).map(coded) else { return response };
-    note(&rpc, &said);
+    note(uri.path(), &said);
     if response.headers().contains_key(Status::GRPC_STATUS) { said.into_http() } else { response }
 }
 
@@ -136,7 +142,6 @@ pub(super) fn held<T: 'static>(
 mod tests {
     use axum::body::to_bytes;
     use axum::http::StatusCode;
-    use axum::http::header::CONTENT_TYPE;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use futures_util::stream::pending;
