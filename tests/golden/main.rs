@@ -35,7 +35,8 @@ fn services_are_what_the_protos_say() {
     let mut config = Config::new();
     // The messages are there already.
     config.extern_path(".angzarr.v1", "crate::proto");
-    config.service_generator(tonic_prost_build::configure().service_generator());
+    let services = tonic_prost_build::configure().codec_path("crate::transport::codec::Codec");
+    config.service_generator(services.service_generator());
     compare("angzarr-runtime/src/transport/services/angzarr.v1.rs", generated(config, &WIRE).as_bytes());
 }
 

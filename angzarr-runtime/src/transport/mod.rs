@@ -4,6 +4,7 @@
 
 mod address;
 mod api;
+mod codec;
 mod described;
 mod message;
 mod remote;

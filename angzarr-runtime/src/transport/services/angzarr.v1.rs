@@ -95,7 +95,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/ListConsumers",
             );
@@ -120,7 +120,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/PauseConsumer",
             );
@@ -144,7 +144,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/ResumeConsumer",
             );
@@ -169,7 +169,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/ListParks",
             );
@@ -194,7 +194,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/ClearPark",
             );
@@ -218,7 +218,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/ListDeadLetters",
             );
@@ -243,7 +243,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/RemoveDeadLetter",
             );
@@ -268,7 +268,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/ListDeadlines",
             );
@@ -293,7 +293,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/ListViews",
             );
@@ -318,7 +318,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/RebuildView",
             );
@@ -343,7 +343,7 @@ pub mod admin_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Admin/ListWarmStates",
             );
@@ -560,7 +560,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListConsumersSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -605,7 +605,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = PauseConsumerSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -650,7 +650,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ResumeConsumerSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -695,7 +695,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListParksSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -740,7 +740,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ClearParkSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -785,7 +785,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListDeadLettersSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -832,7 +832,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RemoveDeadLetterSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -877,7 +877,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListDeadlinesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -922,7 +922,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListViewsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -967,7 +967,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RebuildViewSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1012,7 +1012,7 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListWarmStatesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1164,7 +1164,7 @@ pub mod describe_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Describe/Describe",
             );
@@ -1304,7 +1304,7 @@ pub mod describe_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DescribeSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1456,7 +1456,7 @@ pub mod business_logic_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.BusinessLogic/Handle",
             );
@@ -1481,7 +1481,7 @@ pub mod business_logic_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.BusinessLogic/Fold",
             );
@@ -1629,7 +1629,7 @@ pub mod business_logic_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1674,7 +1674,7 @@ pub mod business_logic_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = FoldSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1825,7 +1825,7 @@ pub mod saga_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static("/angzarr.v1.Saga/Handle");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("angzarr.v1.Saga", "Handle"));
@@ -1961,7 +1961,7 @@ pub mod saga_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2112,7 +2112,7 @@ pub mod projector_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Projector/Handle",
             );
@@ -2251,7 +2251,7 @@ pub mod projector_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2402,7 +2402,7 @@ pub mod process_manager_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.ProcessManager/Handle",
             );
@@ -2544,7 +2544,7 @@ pub mod process_manager_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2695,7 +2695,7 @@ pub mod upcaster_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Upcaster/Upcast",
             );
@@ -2720,7 +2720,7 @@ pub mod upcaster_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.Upcaster/UpcastAll",
             );
@@ -2867,7 +2867,7 @@ pub mod upcaster_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UpcastSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2912,7 +2912,7 @@ pub mod upcaster_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UpcastAllSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3065,7 +3065,7 @@ pub mod stay_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static("/angzarr.v1.Stay/Stay");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("angzarr.v1.Stay", "Stay"));
@@ -3207,7 +3207,7 @@ pub mod stay_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StaySvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3359,7 +3359,7 @@ pub mod business_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.BusinessCoordinator/Handle",
             );
@@ -3384,7 +3384,7 @@ pub mod business_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.BusinessCoordinator/HandleSync",
             );
@@ -3409,7 +3409,7 @@ pub mod business_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.BusinessCoordinator/Compensate",
             );
@@ -3434,7 +3434,7 @@ pub mod business_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.BusinessCoordinator/Await",
             );
@@ -3598,7 +3598,7 @@ pub mod business_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3644,7 +3644,7 @@ pub mod business_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSyncSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3690,7 +3690,7 @@ pub mod business_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CompensateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3735,7 +3735,7 @@ pub mod business_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AwaitSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3888,7 +3888,7 @@ pub mod projector_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.ProjectorCoordinator/Handle",
             );
@@ -3913,7 +3913,7 @@ pub mod projector_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.ProjectorCoordinator/HandleSync",
             );
@@ -4065,7 +4065,7 @@ pub mod projector_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4111,7 +4111,7 @@ pub mod projector_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSyncSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4262,7 +4262,7 @@ pub mod saga_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.SagaCoordinator/Handle",
             );
@@ -4286,7 +4286,7 @@ pub mod saga_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.SagaCoordinator/HandleSync",
             );
@@ -4432,7 +4432,7 @@ pub mod saga_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4477,7 +4477,7 @@ pub mod saga_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSyncSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4630,7 +4630,7 @@ pub mod process_manager_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.ProcessManagerCoordinator/Handle",
             );
@@ -4656,7 +4656,7 @@ pub mod process_manager_coordinator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.ProcessManagerCoordinator/HandleSync",
             );
@@ -4806,7 +4806,7 @@ pub mod process_manager_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4855,7 +4855,7 @@ pub mod process_manager_coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandleSyncSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -5006,7 +5006,7 @@ pub mod command_gateway_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.CommandGateway/ExecuteStream",
             );
@@ -5031,7 +5031,7 @@ pub mod command_gateway_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.CommandGateway/ExecuteStreamResponseCount",
             );
@@ -5061,7 +5061,7 @@ pub mod command_gateway_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.CommandGateway/ExecuteStreamResponseTime",
             );
@@ -5240,7 +5240,7 @@ pub mod command_gateway_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExecuteStreamSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -5293,7 +5293,7 @@ pub mod command_gateway_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExecuteStreamResponseCountSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -5346,7 +5346,7 @@ pub mod command_gateway_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExecuteStreamResponseTimeSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -5498,7 +5498,7 @@ pub mod event_query_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.EventQuery/GetEventBook",
             );
@@ -5523,7 +5523,7 @@ pub mod event_query_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.EventQuery/GetEventBooks",
             );
@@ -5548,7 +5548,7 @@ pub mod event_query_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.EventQuery/GetConversation",
             );
@@ -5573,7 +5573,7 @@ pub mod event_query_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.EventQuery/ListRoots",
             );
@@ -5598,7 +5598,7 @@ pub mod event_query_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.EventQuery/GetState",
             );
@@ -5623,7 +5623,7 @@ pub mod event_query_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.EventQuery/GetDescriptors",
             );
@@ -5648,7 +5648,7 @@ pub mod event_query_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::transport::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/angzarr.v1.EventQuery/Subscribe",
             );
@@ -5851,7 +5851,7 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetEventBookSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -5898,7 +5898,7 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetEventBooksSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -5945,7 +5945,7 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetConversationSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -5990,7 +5990,7 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListRootsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -6035,7 +6035,7 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetStateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -6080,7 +6080,7 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetDescriptorsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -6127,7 +6127,7 @@ pub mod event_query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SubscribeSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::transport::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
