@@ -1,7 +1,7 @@
 //! Where somebody listens.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::transport::server::Router;
 use tonic::transport::{Channel, Server, Uri};
 
+use super::joined::Joined;
 use super::target::Target;
 use super::tls::{Acceptor, secured};
 
@@ -88,22 +89,30 @@ impl Listening {
         until: impl Future<Output = ()> + Send,
     ) -> Result<(), tonic::transport::Error> {
         match (self, tls) {
-            (Listening::Tcp(listener), None) => router.serve_with_incoming_shutdown(undelayed(listener), until).await,
+            (Listening::Tcp(listener), None) => {
+                router.serve_with_incoming_shutdown(joined(undelayed(listener)), until).await
+            }
             (Listening::Tcp(listener), Some(tls)) => {
-                router.serve_with_incoming_shutdown(secured(undelayed(listener), tls), until).await
+                router.serve_with_incoming_shutdown(joined(secured(undelayed(listener), tls)), until).await
             }
             (Listening::Unix(listener), None) => {
-                router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), until).await
+                router.serve_with_incoming_shutdown(joined(UnixListenerStream::new(listener)), until).await
             }
             (Listening::Unix(listener), Some(tls)) => {
-                router.serve_with_incoming_shutdown(secured(UnixListenerStream::new(listener), tls), until).await
+                let connections = joined(secured(UnixListenerStream::new(listener), tls));
+                router.serve_with_incoming_shutdown(connections, until).await
             }
         }
     }
 }
 
+/// Connections that are written to in few pieces.
+fn joined<Io>(connections: impl Stream<Item = io::Result<Io>>) -> impl Stream<Item = io::Result<Joined<Io>>> {
+    connections.map(|connection| connection.map(Joined))
+}
+
 /// Connections whose small messages are not held back.
-fn undelayed(listener: TcpListener) -> impl Stream<Item = std::io::Result<TcpStream>> {
+fn undelayed(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
     TcpListenerStream::new(listener).map(|connection| {
         let connection = connection?;
         connection.set_nodelay(true)?;
@@ -157,12 +166,12 @@ impl Address {
     }
 
     /// Begins to listen. A socket that nobody listens at any more is taken over.
-    pub(crate) async fn listen(&self) -> std::io::Result<Listening> {
+    pub(crate) async fn listen(&self) -> io::Result<Listening> {
         match self {
             Address::Tcp(address) => Ok(Listening::Tcp(TcpListener::bind(address).await?)),
             Address::Unix(path) => {
                 // Anything else that lies there is somebody's.
-                let refused = |error: std::io::Error| error.kind() == ErrorKind::ConnectionRefused;
+                let refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
                 let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
                 if is_socket && UnixStream::connect(path).await.is_err_and(refused) {
                     std::fs::remove_file(path)?;

@@ -6,6 +6,7 @@ mod address;
 mod api;
 mod codec;
 mod described;
+mod joined;
 mod message;
 mod remote;
 mod routes;

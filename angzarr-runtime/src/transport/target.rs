@@ -12,14 +12,15 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
 use super::address::{Address, BadAddress};
+use super::joined::Joined;
 use super::tls::ClientTls;
 use crate::error::Error;
 
 /// How long whoever is called may give no sign of life, and connecting may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many bytes of headers are taken from whoever is called.
-const LARGEST_HEADERS: u32 = 16 << 20;
+pub(super) const LARGEST_HEADERS: u32 = 16 << 20;
 
 /// Somebody who is called: where he listens, and how connections to him are encrypted, if they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +64,11 @@ impl Target {
         let target = Arc::new(self.clone());
         Ok(endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
             let target = target.clone();
-            async move { timeout(PATIENCE, target.connect()).await?.map(TokioIo::new) }
+            async move { Ok::<_, io::Error>(TokioIo::new(Joined(timeout(PATIENCE, target.connect()).await??))) }
         })))
     }
 
-    async fn connect(&self) -> io::Result<Box<dyn Connection>> {
+    pub(super) async fn connect(&self) -> io::Result<Box<dyn Connection>> {
         let host = self.address.host();
         Ok(match (&self.address, &self.tls) {
             (Address::Unix(path), None) => Box::new(UnixStream::connect(path).await?),
@@ -95,7 +96,7 @@ impl Target {
 }
 
 /// What bytes go through.
-trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Connection for Io {}
 
