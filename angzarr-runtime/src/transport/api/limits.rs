@@ -1,19 +1,22 @@
 //! What callers may ask for at a time, so that no number of them takes all memory.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 
 use axum::BoxError;
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
+use hyper::body::{Frame, SizeHint};
 use tokio::sync::{Semaphore, watch};
 use tonic::{Code, Status};
 
-use super::observed::Open;
+use super::observed::{Open, count};
 use crate::error::Error;
 use crate::transport::status::{BadCall, coded, note, status};
 
@@ -53,7 +56,10 @@ pub(super) fn room(limit: usize) -> Arc<Semaphore> {
 /// Who lets calls in.
 #[derive(Clone)]
 pub(super) struct Admission {
+    /// For so many calls.
     pub(super) room: Arc<Semaphore>,
+    /// For so many bytes of their requests.
+    pub(super) memory: Arc<Semaphore>,
     /// As long as somebody serves. A connection outlives that; what is at work on it is cut off.
     pub(super) serving: watch::Receiver<()>,
 }
@@ -63,43 +69,63 @@ async fn ended(serving: &mut watch::Receiver<()>) {
 }
 
 /// Lets a call in if there is room for it, and sees to it that one that fails before it begins to answer, as all do that
-/// answer once, has a code and is logged.
+/// answer once, has a code, and is counted and logged.
 pub(super) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    let open = Open::call();
     // What a refusal needs to know, without a copy of all headers.
     let (uri, content_type) = (request.uri().clone(), request.headers().get(CONTENT_TYPE).cloned());
+    let service = request.extensions().get::<MatchedPath>().cloned();
     let refused = |status| {
         let headers = content_type.map(|content_type| (CONTENT_TYPE, content_type)).into_iter().collect();
         super::aggregates::refused(&headers, status)
     };
-    let Admission { room: calls, mut serving } = admission;
+    let Admission { room: calls, memory, mut serving } = admission;
     let response = match calls.try_acquire() {
-        Ok(_room) => tokio::select! {
-            response = next.run(request) => response,
-            () = ended(&mut serving) => refused(status(&Error::ShuttingDown)),
-        },
+        Ok(_room) => {
+            // Taken until the call is answered, or its stream begins.
+            let taken = Arc::new(Taken { memory, bytes: AtomicUsize::new(0) });
+            let request = request.map(|body| Body::new(Weighed { body, taken: taken.clone() }));
+            tokio::select! {
+                response = next.run(request) => response,
+                () = ended(&mut serving) => refused(status(&Error::ShuttingDown)),
+            }
+        }
         Err(_) => refused(BadCall::TooManyCalls.into()),
     };
+    drop(open);
     // Calls with JSON have no status among their headers, and some of gRPC have it nowhere else.
     let said = response.extensions().get::<Status>().cloned().or_else(|| Status::from_header_map(response.headers()));
     let Some(said) = said.filter(|said| said.code() != Code::Ok).map(coded) else { return response };
+    count(service.as_ref(), &said);
     note(uri.path(), &said);
     if response.headers().contains_key(Status::GRPC_STATUS) { said.into_http() } else { response }
 }
 
-/// Lets a request in as long as there is room for its bytes. They take it until the call is answered, or its stream begins.
-pub(super) async fn weigh(State(memory): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    let taken = Arc::new(Taken { memory, bytes: AtomicUsize::new(0) });
-    let taking = taken.clone();
-    let request = request.map(|body| {
-        Body::from_stream(body.into_data_stream().map(move |bytes| {
-            let bytes = bytes.map_err(BoxError::from)?;
-            taking.more(bytes.len())?;
-            Ok::<_, BoxError>(bytes)
-        }))
-    });
-    let response = next.run(request).await;
-    drop(taken);
-    response
+/// The body of a request that is let in as long as there is room for its bytes.
+struct Weighed {
+    body: Body,
+    taken: Arc<Taken>,
+}
+
+impl HttpBody for Weighed {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx)?);
+        if let Some(data) = frame.as_ref().and_then(Frame::data_ref) {
+            self.taken.more(data.len())?;
+        }
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Room for the bytes of one request.
@@ -153,8 +179,8 @@ mod tests {
     async fn a_call_without_room_is_refused() {
         let calls = room(1);
         let router = axum::Router::new().route("/", get(|| async { "done" }));
-        let (_serving, served) = watch::channel(());
-        let admission = Admission { room: calls.clone(), serving: served };
+        let (_serving, serving) = watch::channel(());
+        let admission = Admission { room: calls.clone(), memory: room(0), serving };
         let router = router.layer(from_fn_with_state(admission, admit));
         let call = |content_type: &str| {
             let request = Request::builder().uri("/").header(CONTENT_TYPE, content_type).body(Body::empty()).unwrap();
@@ -178,18 +204,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_at_work_is_cut_off_when_nobody_serves_any_more() {
-        let (serving, served) = watch::channel(());
+        let (served, serving) = watch::channel(());
         let router = axum::Router::new().route("/", get(std::future::pending::<&str>));
-        let router = router.layer(from_fn_with_state(Admission { room: room(1), serving: served }, admit));
+        let router = router.layer(from_fn_with_state(Admission { room: room(1), memory: room(0), serving }, admit));
         let request = Request::builder().uri("/").header(CONTENT_TYPE, "application/grpc").body(Body::empty()).unwrap();
         let call = tokio::spawn(router.oneshot(request));
-        drop(serving);
+        drop(served);
         assert_eq!(call.await.unwrap().unwrap().headers()["grpc-status"], "14");
     }
 
     #[tokio::test]
     async fn requests_take_room_until_they_are_answered() {
         let memory = room(10);
+        let (_serving, serving) = watch::channel(());
         let (begun, mut beginning) = tokio::sync::mpsc::channel(1);
         let answer = move |body: Body| {
             let begun = begun.clone();
@@ -200,7 +227,8 @@ mod tests {
             }
         };
         let router = axum::Router::new().route("/", axum::routing::post(answer));
-        let router = router.layer(from_fn_with_state(memory.clone(), weigh));
+        let router =
+            router.layer(from_fn_with_state(Admission { room: room(3), memory: memory.clone(), serving }, admit));
         let call = |bytes: &'static str| {
             let request = Request::post("/").body(Body::from(bytes)).unwrap();
             tokio::spawn(router.clone().oneshot(request))
