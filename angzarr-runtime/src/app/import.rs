@@ -89,7 +89,8 @@ impl Import {
             arrived: owner.now(),
             seed: Uuid::nil(),
         };
-        self.app.while_open(owner.execute(request)).await
+        let _open = self.app.open().await?;
+        owner.execute(request).await
     }
 }
 

@@ -19,7 +19,7 @@ mod wait;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{RwLock, watch};
+use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -177,19 +177,22 @@ impl App {
         if book.origin.is_some() {
             return Err(BadBook::Reserved("origin").into());
         }
-        self.while_open(self.inner.router.execute(book)).await
+        let _open = self.open().await?;
+        self.inner.router.execute(book).await
     }
 
     /// Takes a command book that another process on this log has sent on, be it for one of its consumers.
     #[cfg(feature = "grpc")]
     pub(crate) async fn execute_routed(&self, book: proto::CommandBook) -> Result<Outcome, Error> {
-        self.while_open(self.inner.router.execute_here(book)).await
+        let _open = self.open().await?;
+        self.inner.router.execute_here(book).await
     }
 
     /// Takes the report of a refusal that another process on this log has sent on.
     #[cfg(feature = "grpc")]
     pub(crate) async fn compensate_routed(&self, refused: proto::CompensateRequest) -> Result<Outcome, Error> {
-        self.while_open(self.inner.router.compensate_here(refused)).await
+        let _open = self.open().await?;
+        self.inner.router.compensate_here(refused).await
     }
 
     /// The ways to the owner of a domain, if no component here is that, and something leads there.
@@ -410,9 +413,9 @@ impl App {
         drained
     }
 
-    /// Does something unless the application is shutting down, which waits for it.
-    async fn while_open<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    /// Keeps the application from shutting down until it is dropped, unless it is doing so already.
+    async fn open(&self) -> Result<RwLockReadGuard<'_, bool>, Error> {
         let open = self.inner.open.read().await;
-        if *open { work.await } else { Err(Error::ShuttingDown) }
+        if *open { Ok(open) } else { Err(Error::ShuttingDown) }
     }
 }

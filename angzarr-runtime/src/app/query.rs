@@ -57,7 +57,8 @@ impl App {
         }
         let mut request = Request::passing(spec.domain, key, Work::Query(query), owner.now())?;
         request.trace.traceparent = traceparent;
-        self.while_open(owner.query(request, as_of)).await
+        let _open = self.open().await?;
+        owner.query(request, as_of).await
     }
 }
 

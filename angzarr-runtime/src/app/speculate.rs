@@ -44,7 +44,8 @@ impl SpeculateCommand {
         }
         let request =
             Request::passing(self.domain, &self.key, Work::Decide(vec![Input::Command(self.command)]), owner.now())?;
-        self.app.while_open(owner.speculate(&request, self.as_of)).await
+        let _open = self.app.open().await?;
+        owner.speculate(&request, self.as_of).await
     }
 }
 

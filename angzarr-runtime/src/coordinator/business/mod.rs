@@ -97,7 +97,8 @@ impl BusinessCoordinator {
     }
 
     /// The span of a request, and the request as a part of it.
-    fn handling(&self, mut request: Request) -> (Span, Request) {
+    fn handling(&self, request: Request) -> (Span, Box<Request>) {
+        let mut request = Box::new(request);
         let span = component_span!("aggregate.handle", self.logic.spec().name, request.stream, request.trace);
         request.trace.traceparent = span::go_on(&span, request.trace.traceparent);
         request.span = span.clone();
@@ -126,7 +127,7 @@ impl BusinessCoordinator {
         }
     }
 
-    async fn reply(self: &Arc<Self>, request: Request, as_of: AsOf) -> Result<Reply, Error> {
+    async fn reply(self: &Arc<Self>, request: Box<Request>, as_of: AsOf) -> Result<Reply, Error> {
         match as_of {
             AsOf::Now => self.take_turn(request).await,
             then => match self.supposed(&request, then).await? {
@@ -184,15 +185,15 @@ impl BusinessCoordinator {
         Ok(self.log.upcasts.check(spec.domain, old).await?)
     }
 
-    async fn take_turn(self: &Arc<Self>, request: Request) -> Result<Reply, Error> {
+    async fn take_turn(self: &Arc<Self>, request: Box<Request>) -> Result<Reply, Error> {
         let stream = request.stream.clone();
         let lost = || Failure::new("ANSWER_LOST", "the round that was to answer ended early; see the log for why");
         let (answer, answered) = oneshot::channel();
         let room = self.turns.room().await.ok_or_else(lost)?;
         if let Some(running) = Turns::enqueue(&self.turns, stream.root, Pending::new(request, answer, room)) {
+            let mut rounds = Box::pin(self.clone().rounds(stream, running));
             // The first step is the caller's: for whoever is alone with a warm root it is often the whole of it. The rest
             // has a task of its own, so that nobody depends on how, or whether, this future is polled.
-            let mut rounds = Box::pin(self.clone().rounds(stream, running));
             if poll_fn(|cx| Poll::Ready(rounds.as_mut().poll(cx))).await.is_pending() {
                 tokio::spawn(rounds);
             }

@@ -30,7 +30,7 @@ pub(super) async fn hold(
     };
     let Some(mut folded) = warm else { return (None, batch) };
     let planned =
-        plan(&*coordinator.logic, &mut folded, coordinator.now(), batch.iter().map(|pending| &pending.request)).await;
+        plan(&*coordinator.logic, &mut folded, coordinator.now(), batch.iter().map(|pending| &*pending.request)).await;
     let beyond = batch.split_off(planned.steps.len());
     // Whoever decides does not hold the state any more. He gets all of it the next time, and may lose it again.
     let lost = planned.steps.is_empty() && !planned.clean;

@@ -25,7 +25,8 @@ const OVERHEAD: usize = 256;
 
 /// Somebody who waits.
 pub(super) struct Pending {
-    pub(super) request: Request,
+    /// It moves often, and is large.
+    pub(super) request: Box<Request>,
     answer: oneshot::Sender<Result<Reply, Error>>,
     /// Kept up to the answer, also for callers who have gone away.
     _room: OwnedSemaphorePermit,
@@ -37,7 +38,7 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) fn new(
-        request: Request,
+        request: Box<Request>,
         answer: oneshot::Sender<Result<Reply, Error>>,
         room: OwnedSemaphorePermit,
     ) -> Self {
@@ -212,7 +213,7 @@ mod tests {
             seed: Uuid::nil(),
         };
         let room = turns.room.clone().try_acquire_owned().unwrap();
-        (Turns::enqueue(turns, root, Pending::new(request, answer, room)), answered)
+        (Turns::enqueue(turns, root, Pending::new(Box::new(request), answer, room)), answered)
     }
 
     fn folded() -> Folded {
