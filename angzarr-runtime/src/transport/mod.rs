@@ -4,6 +4,7 @@
 
 mod address;
 mod api;
+mod channel;
 mod codec;
 mod described;
 mod joined;

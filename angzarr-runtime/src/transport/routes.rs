@@ -13,13 +13,13 @@ use prost::Message;
 use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap, MetadataValue};
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, async_trait};
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
 use super::address::{Address, BadAddress};
 use super::api::{book, records};
+use super::channel::DirectChannel;
 use super::remote::was_sent;
 use super::services::business_coordinator_client::BusinessCoordinatorClient;
 use super::services::event_query_client::EventQueryClient;
@@ -146,13 +146,13 @@ pub(crate) struct OnLog {
     /// Where this process is served itself.
     own: BTreeSet<String>,
     /// By address; each connects when it is used.
-    channels: Mutex<HashMap<String, Channel>>,
+    channels: Mutex<HashMap<String, DirectChannel>>,
 }
 
 /// The way to one process.
 struct Way {
     address: Address,
-    channel: Channel,
+    channel: DirectChannel,
     metadata: MetadataMap,
 }
 
@@ -168,7 +168,7 @@ impl OnLog {
         let channel = match channels.get(&name) {
             Some(channel) => channel.clone(),
             None => {
-                let channel = address.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
+                let channel = DirectChannel::new(&address).map_err(|bad| Error::Setup(bad.to_string()))?;
                 channels.insert(name, channel.clone());
                 channel
             }
@@ -194,11 +194,11 @@ impl OnLog {
 }
 
 impl Way {
-    fn coordinator(&self) -> BusinessCoordinatorClient<Channel> {
+    fn coordinator(&self) -> BusinessCoordinatorClient<DirectChannel> {
         BusinessCoordinatorClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
     }
 
-    fn query(&self) -> EventQueryClient<Channel> {
+    fn query(&self) -> EventQueryClient<DirectChannel> {
         EventQueryClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
     }
 

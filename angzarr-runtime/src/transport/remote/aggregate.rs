@@ -46,25 +46,26 @@ impl Remote {
 
     /// Asks the service, on a state.
     async fn handle(&self, state: &State, input: Asked, cx: &Context) -> Result<Outcome, Undecided> {
-        let sent = self.folding.history(state, cx)?;
+        let (history, sent) = self.folding.history(state, cx)?;
         let link = self.yields.link();
         let request = proto::HandleRequest {
             component: self.spec.name.to_owned(),
             runtime_epoch: link.runtime_epoch.clone(),
             context: Some(cx.into()),
-            history: Some(sent.history.clone()),
+            history: Some(history),
             input: Some(input),
         };
-        let answer = link.call_for(cx, self.spec.name, link.business_logic().handle(traced(request, cx))).await?;
+        let mut service = link.business_logic();
+        let answer = link.call_for(cx, self.spec.name, Box::pin(service.handle(traced(request, cx)))).await?;
         let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
-        self.folding.keeps(state, &sent, kept)?;
+        self.folding.keeps(state, sent, kept)?;
         match answer.outcome {
             Some(Outcome::Rejection(rejection)) if rejection.code.is_empty() => {
                 Err(invalid(format!("`{}` refused without a code", self.spec.name)).into())
             }
             Some(Outcome::Rejection(rejection)) => Err(Undecided::Rejected(rejection.into())),
             Some(Outcome::Failure(failure)) => Err(failed(failure).into()),
-            Some(Outcome::NeedsHistory(_)) => Err(self.folding.lacking(&sent).map_or(Undecided::StateLost, Into::into)),
+            Some(Outcome::NeedsHistory(_)) => Err(self.folding.lacking(sent).map_or(Undecided::StateLost, Into::into)),
             Some(outcome @ (Outcome::Events(_) | Outcome::Answer(_))) => Ok(outcome),
             None => Err(invalid(format!("`{}` decided nothing", self.spec.name)).into()),
         }

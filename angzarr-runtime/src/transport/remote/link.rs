@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, timeout};
-use tonic::transport::Channel;
 use tonic::{Code, ConnectError, Response, Status};
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use crate::failure::{Failure, SERVICE_CHANGED, SERVICE_LOST, SERVICE_UNAVAILABLE
 use crate::proto;
 use crate::store::Cause;
 use crate::transport::address::Address;
+use crate::transport::channel::DirectChannel;
 use crate::transport::described::{Described, invalid};
 use crate::transport::services::business_logic_client::BusinessLogicClient;
 use crate::transport::services::describe_client::DescribeClient;
@@ -49,7 +50,7 @@ const LARGEST: usize = 128 << 20;
 #[derive(Debug)]
 pub(super) struct Link {
     address: Address,
-    channel: Channel,
+    channel: DirectChannel,
     /// Of this start of the runtime: states that a service keeps for another one are not taken for ours.
     pub(super) runtime_epoch: Bytes,
     pub(super) described: Arc<Described>,
@@ -78,6 +79,9 @@ pub(super) trait Answer {
     fn service_epoch(&self) -> &Bytes;
 }
 
+/// A call that is made when it is awaited. It has kilobytes, which would be part of each future around it, and move with it.
+pub(super) type Call<'a, A> = BoxFuture<'a, Result<Response<A>, Status>>;
+
 macro_rules! answers {
     ($($answer:ident)*) => {$(
         impl Answer for proto::$answer {
@@ -99,7 +103,7 @@ impl Link {
     /// `SERVICE_UNAVAILABLE` if nobody answers there, `SERVICE_ANSWER_INVALID` if the answer is no description.
     pub(super) async fn connect(
         address: &Address,
-        channel: Channel,
+        channel: DirectChannel,
         held: watch::Receiver<bool>,
     ) -> Result<Self, Failure> {
         let (description, epoch) = describe(address, channel.clone()).await?;
@@ -115,31 +119,28 @@ impl Link {
         })
     }
 
-    pub(super) fn business_logic(&self) -> BusinessLogicClient<Channel> {
+    pub(super) fn business_logic(&self) -> BusinessLogicClient<DirectChannel> {
         BusinessLogicClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
     }
 
-    pub(super) fn saga(&self) -> SagaClient<Channel> {
+    pub(super) fn saga(&self) -> SagaClient<DirectChannel> {
         SagaClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
     }
 
-    pub(super) fn projector(&self) -> ProjectorClient<Channel> {
+    pub(super) fn projector(&self) -> ProjectorClient<DirectChannel> {
         ProjectorClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
     }
 
-    pub(super) fn process_manager(&self) -> ProcessManagerClient<Channel> {
+    pub(super) fn process_manager(&self) -> ProcessManagerClient<DirectChannel> {
         ProcessManagerClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
     }
 
-    pub(super) fn upcaster(&self) -> UpcasterClient<Channel> {
+    pub(super) fn upcaster(&self) -> UpcasterClient<DirectChannel> {
         UpcasterClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
     }
 
     /// Makes a call, unless the service has changed, and takes the answer only from who was described.
-    pub(super) async fn call<A: Answer>(
-        &self,
-        call: impl Future<Output = Result<Response<A>, Status>>,
-    ) -> Result<A, Failure> {
+    pub(super) async fn call<A: Answer>(&self, call: Call<'_, A>) -> Result<A, Failure> {
         if self.has_changed() {
             self.look().await?;
         }
@@ -154,10 +155,10 @@ impl Link {
         &self,
         cx: &Context,
         component: &'static str,
-        call: impl Future<Output = Result<Response<A>, Status>>,
+        call: Call<'_, A>,
     ) -> Result<A, Failure> {
-        let Some(cause) = cx.cause() else { return self.call(call).await };
         let mut call = pin!(self.call(call));
+        let Some(cause) = cx.cause() else { return call.await };
         let answer = if self.lost.holds(component, cause) {
             // Others are not held up by one that takes its time.
             let alone = timeout(ALONE, self.lost.turns.write()).await.ok();
@@ -209,7 +210,7 @@ impl Link {
         if known() {
             return Ok(());
         }
-        self.ask().await?;
+        Box::pin(self.ask()).await?;
         if known() {
             return Ok(());
         }
@@ -222,7 +223,7 @@ impl Link {
     async fn look(&self) -> Result<(), Failure> {
         let _asking = self.asking.lock().await;
         if self.starts().asked.is_none_or(|asked| asked.elapsed() >= LOOK) {
-            self.ask().await
+            Box::pin(self.ask()).await
         } else if self.has_changed() {
             Err(self.changed())
         } else {
@@ -295,7 +296,7 @@ impl Lost {
 }
 
 /// What a service says of itself, and the epoch of its start.
-async fn describe(address: &Address, channel: Channel) -> Result<(proto::Description, Bytes), Failure> {
+async fn describe(address: &Address, channel: DirectChannel) -> Result<(proto::Description, Bytes), Failure> {
     let mut client = DescribeClient::new(channel).max_decoding_message_size(LARGEST);
     let silent = |_| Failure::new(SERVICE_UNAVAILABLE, format!("the service at {address} does not describe itself"));
     let answer = timeout(PATIENCE, client.describe(proto::DescribeRequest {})).await.map_err(silent)?;

@@ -24,6 +24,7 @@ pub(super) use link::was_sent;
 pub use stay::Hold;
 
 use super::TRACEPARENT;
+use super::channel::DirectChannel;
 use super::described::{Described, invalid};
 use super::target::Target;
 use crate::component::Registration;
@@ -64,7 +65,7 @@ impl Remote {
     pub async fn connect(service: impl Into<Target>) -> Result<Self, Error> {
         let service = service.into();
         service.check()?;
-        let channel = service.channel().map_err(|bad| Error::Setup(bad.to_string()))?;
+        let channel = DirectChannel::new(&service).map_err(|bad| Error::Setup(bad.to_string()))?;
         let (hold, held) = watch::channel(false);
         let link = Arc::new(Link::connect(&service.address, channel, held).await?);
         let components = link.described.components.iter().map(|component| register(&link, component));

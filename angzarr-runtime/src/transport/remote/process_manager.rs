@@ -95,17 +95,18 @@ impl ProcessManagerLogic for Remote {
             }),
         };
         Box::pin(async move {
-            let (sent, link) = (self.folding.history(state, cx)?, self.yields.link());
+            let ((history, sent), link) = (self.folding.history(state, cx)?, self.yields.link());
             let request = proto::ProcessManagerHandleRequest {
                 component: self.spec.name.to_owned(),
                 runtime_epoch: link.runtime_epoch.clone(),
                 context: Some(cx.into()),
-                history: Some(sent.history.clone()),
+                history: Some(history),
                 input: Some(input),
             };
-            let answer = link.call_for(cx, self.spec.name, link.process_manager().handle(traced(request, cx))).await?;
+            let mut service = link.process_manager();
+            let answer = link.call_for(cx, self.spec.name, Box::pin(service.handle(traced(request, cx)))).await?;
             let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
-            self.folding.keeps(state, &sent, kept)?;
+            self.folding.keeps(state, sent, kept)?;
             match answer.outcome {
                 Some(Outcome::Step(step)) => {
                     self.plan(&step, cx)?;

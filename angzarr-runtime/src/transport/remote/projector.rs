@@ -97,12 +97,9 @@ impl ProjectorLogic for Remote {
                 event: Some(event.payload.to_any()),
                 row: row.zip(self.view.as_ref()).map(|(row, view)| any(row, view)),
             };
-            self.returned(
-                self.link
-                    .call_for(cx, self.spec.name, self.link.projector().handle(traced(request, cx)))
-                    .await?
-                    .outcome,
-            )
+            let mut service = self.link.projector();
+            let call = Box::pin(service.handle(traced(request, cx)));
+            self.returned(self.link.call_for(cx, self.spec.name, call).await?.outcome)
         })
     }
 }

@@ -49,7 +49,8 @@ impl SagaLogic for Remote {
                 context: Some(cx.into()),
                 event: Some(event.payload.to_any()),
             };
-            match link.call_for(cx, self.spec.name, link.saga().handle(traced(request, cx))).await?.outcome {
+            let mut service = link.saga();
+            match link.call_for(cx, self.spec.name, Box::pin(service.handle(traced(request, cx)))).await?.outcome {
                 Some(Outcome::Sent(sent)) => self.yields.emissions(HandlerKind::Event, event.payload, sent),
                 Some(Outcome::Failure(failure)) => Err(failed(failure)),
                 None => Err(invalid(format!("`{}` decided nothing", self.spec.name))),

@@ -56,12 +56,17 @@ enum Known {
     Kept(Kept),
 }
 
-/// What is sent of a state, and what it means if the service says that it lacks something.
+/// What was sent of a state, and what it means if the service says that it lacks something.
+#[derive(Clone, Copy)]
 pub(super) struct Sent {
-    pub(super) history: proto::History,
+    /// The stream's next sequence behind what is stored.
+    next: u32,
+    /// How many events were sent that are stored.
+    stored: usize,
+    /// Whether there were others, too.
+    pending: bool,
     /// All of it was sent, so nothing can be lacking.
     whole: bool,
-    stored: usize,
 }
 
 /// What a service said of the state that it keeps.
@@ -75,13 +80,13 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Whether it is what the history that was sent leads to.
-    fn fits(&self, sent: &Sent) -> bool {
-        self.next_sequence != 0 && self.next_sequence == sent.history.next
+    fn fits(&self, sent: Sent) -> bool {
+        self.next_sequence != 0 && self.next_sequence == sent.next
     }
 }
 
 impl History {
-    fn history(&mut self, next_sequence: u32) -> Sent {
+    fn history(&mut self, next_sequence: u32) -> (proto::History, Sent) {
         let before = self.stored.filter(|(_, next)| *next == next_sequence);
         let (stored, _) = before.unwrap_or((self.events.len(), next_sequence));
         self.stored = Some((stored, next_sequence));
@@ -93,13 +98,14 @@ impl History {
         };
         let whole = !matches!(self.base, Known::Kept(_));
         let (events, pending) = (any(&self.events[..stored]), any(&self.events[stored..]));
-        Sent { history: proto::History { base, events, next: next_sequence, pending, service_epoch }, whole, stored }
+        let sent = Sent { next: next_sequence, stored, pending: !pending.is_empty(), whole };
+        (proto::History { base, events, next: next_sequence, pending, service_epoch }, sent)
     }
 
     /// Lets go of the stored events that were sent: the base has them now.
-    fn rebase(&mut self, sent: &Sent, base: Known) {
+    fn rebase(&mut self, sent: Sent, base: Known) {
         self.events.drain(..sent.stored);
-        self.stored = Some((0, sent.history.next));
+        self.stored = Some((0, sent.next));
         self.base = base;
     }
 }
@@ -116,14 +122,14 @@ impl Folding {
     }
 
     /// What the service needs to decide. What was folded since the first decision on this next sequence is not stored yet.
-    pub(super) fn history(&self, state: &State, cx: &Context) -> Result<Sent, Failure> {
+    pub(super) fn history(&self, state: &State, cx: &Context) -> Result<(proto::History, Sent), Failure> {
         let mut known = self.known(state)?;
         known.root = Some(cx.root());
         Ok(known.history(cx.next_sequence()))
     }
 
     /// Takes note of what the service keeps now.
-    pub(super) fn keeps(&self, state: &State, sent: &Sent, kept: Kept) -> Result<(), Failure> {
+    pub(super) fn keeps(&self, state: &State, sent: Sent, kept: Kept) -> Result<(), Failure> {
         if kept.fits(sent) {
             self.known(state)?.rebase(sent, Known::Kept(kept));
         }
@@ -131,7 +137,7 @@ impl Folding {
     }
 
     /// The failure of a service that lacks history although it got all of it; none if it may lack some.
-    pub(super) fn lacking(&self, sent: &Sent) -> Option<Failure> {
+    pub(super) fn lacking(&self, sent: Sent) -> Option<Failure> {
         sent.whole.then(|| invalid(format!("`{}` needs history that there is not", self.component)))
     }
 
@@ -143,7 +149,7 @@ impl Folding {
 
     /// Asks the service for a state.
     async fn fold(&self, state: &State, next_sequence: u32) -> Result<Option<Payload>, Failure> {
-        let (sent, root) = {
+        let ((history, sent), root) = {
             let mut known = self.known(state)?;
             (known.history(next_sequence), known.root)
         };
@@ -151,10 +157,10 @@ impl Folding {
             component: self.component.to_owned(),
             runtime_epoch: self.link.runtime_epoch.clone(),
             root: root.map(Into::into),
-            history: Some(sent.history.clone()),
+            history: Some(history),
         };
         use proto::fold_response::Outcome;
-        let answer = self.link.call(self.link.business_logic().fold(request)).await?;
+        let answer = self.link.call(Box::pin(self.link.business_logic().fold(request))).await?;
         match answer.outcome {
             Some(Outcome::State(folded)) => {
                 let folded = Payload::from_any(folded);
@@ -163,16 +169,16 @@ impl Folding {
                 }
                 decode(&self.state, &folded)?;
                 let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
-                if kept.fits(&sent) {
-                    self.keeps(state, &sent, kept)?;
-                } else if sent.history.pending.is_empty() {
+                if kept.fits(sent) {
+                    self.keeps(state, sent, kept)?;
+                } else if !sent.pending {
                     // Whoever keeps nothing would be sent all of it for ever.
-                    self.known(state)?.rebase(&sent, Known::Snapshot(folded.clone()));
+                    self.known(state)?.rebase(sent, Known::Snapshot(folded.clone()));
                 }
                 Ok(Some(folded))
             }
             Some(Outcome::Failure(failure)) => Err(failed(failure)),
-            Some(Outcome::NeedsHistory(_)) => self.lacking(&sent).map_or(Ok(None), Err),
+            Some(Outcome::NeedsHistory(_)) => self.lacking(sent).map_or(Ok(None), Err),
             None => Err(invalid(format!("`{}` folded to nothing", self.component))),
         }
     }

@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tonic::Code;
-use tonic::transport::Channel;
 
 use crate::proto;
+use crate::transport::channel::DirectChannel;
 use crate::transport::services::stay_client::StayClient;
 
 /// How far apart signals may come that were sent at the same moment.
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Staying(AbortHandle);
 
 impl Staying {
-    pub(super) fn new(channel: Channel, held: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(channel: DirectChannel, held: watch::Receiver<bool>) -> Self {
         Self(tokio::spawn(stay(channel, held)).abort_handle())
     }
 }
@@ -53,7 +53,7 @@ async fn is_taken(held: &mut watch::Receiver<bool>) -> bool {
     matches!(timeout(APART, held.wait_for(|held| *held)).await, Ok(Ok(_)))
 }
 
-async fn stay(channel: Channel, mut held: watch::Receiver<bool>) {
+async fn stay(channel: DirectChannel, mut held: watch::Receiver<bool>) {
     let mut client = StayClient::new(channel);
     loop {
         match client.stay(proto::StayRequest {}).await {

@@ -129,7 +129,8 @@ impl Remote {
         let (component, events) = (self.spec.name.to_owned(), events.iter().map(Payload::to_any).collect::<Vec<_>>());
         let asked = events.len();
         let mut client = self.link.upcaster();
-        let answer = self.called(client.upcast_all(proto::UpcastAllRequest { component, events })).await?;
+        let call = Box::pin(client.upcast_all(proto::UpcastAllRequest { component, events }));
+        let answer = self.called(call).await?;
         if answer.answers.len() != asked {
             let message = format!("`{}` gave {} answers for {asked} events", self.spec.name, answer.answers.len());
             return Err(invalid(message));
@@ -144,7 +145,7 @@ impl Remote {
         loop {
             let request = proto::UpcastRequest { component: self.spec.name.to_owned(), event: Some(event.to_any()) };
             let mut client = self.link.upcaster();
-            let failure = match self.called(client.upcast(request)).await {
+            let failure = match self.called(Box::pin(client.upcast(request))).await {
                 Ok(answer) => return self.read(event, answer.outcome),
                 Err(failure) => failure,
             };
@@ -157,10 +158,7 @@ impl Remote {
         }
     }
 
-    async fn called<A: link::Answer>(
-        &self,
-        call: impl Future<Output = Result<tonic::Response<A>, tonic::Status>>,
-    ) -> Result<A, Failure> {
+    async fn called<A: link::Answer>(&self, call: link::Call<'_, A>) -> Result<A, Failure> {
         let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{}` took longer than {PATIENCE:?}", self.spec.name));
         timeout(PATIENCE, self.link.call(call)).await.map_err(late)?
     }
