@@ -7,7 +7,7 @@ use angzarr_runtime::proto::{self, SyncMode};
 use angzarr_runtime::store::Storage;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
 use angzarr_runtime::transport::services::event_query_client::EventQueryClient;
-use angzarr_runtime::transport::{Address, Api, Limits, Remote, Routes, Service};
+use angzarr_runtime::transport::{Address, Api, ClientTls, Limits, Remote, Routes, ServerTls, Service, Target};
 use angzarr_runtime::{Command, Error};
 use shop::components::{Board, Cashier, OldOrders, OrderBook, PriceList, StockClerk, Till, Warehouse};
 use shop::orders::v1::{Order, OrderPlaced, PlaceOrder, order};
@@ -19,12 +19,17 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
+use crate::certificates::Authority;
 use crate::place::{book, events};
 
 const DOMAINS: [&str; 3] = ["orders", "stock", "payments"];
 
 /// A folder with the log and the sockets of everybody.
-struct Town(TempDir);
+struct Town {
+    folder: TempDir,
+    /// What runtimes show each other, if they encrypt what they say.
+    tls: Option<(ServerTls, ClientTls)>,
+}
 
 /// A runtime, and those who serve it.
 struct Shop {
@@ -35,16 +40,29 @@ struct Shop {
 
 impl Town {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), tls: None }
+    }
+
+    fn encrypted() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new(folder.path());
+        let own = authority.sign("runtime");
+        let tls = (authority.server(&own), authority.client(Some(own)));
+        Self { folder, tls: Some(tls) }
     }
 
     fn socket(&self, name: &str) -> Address {
-        Address::Unix(self.0.path().join(format!("{name}.sock")))
+        Address::Unix(self.folder.path().join(format!("{name}.sock")))
     }
 
     /// To all of them; whoever is meant himself does not mind.
     fn routes(&self) -> Routes {
-        DOMAINS.into_iter().fold(Routes::new(), |routes, domain| routes.address(domain, self.socket(domain)))
+        let routes =
+            DOMAINS.into_iter().fold(Routes::new(), |routes, domain| routes.address(domain, self.socket(domain)));
+        match &self.tls {
+            Some((_, tls)) => routes.tls(tls.clone()),
+            None => routes,
+        }
     }
 
     /// Starts the service of a domain, and its runtime with these routes.
@@ -59,13 +77,17 @@ impl Town {
             }
             tokio::task::yield_now().await;
         };
-        let log = Storage::Sqlite(self.0.path().join("log.db"));
+        let log = Storage::Sqlite(self.folder.path().join("log.db"));
         let app = App::builder(log).remote(remote).routes(routes).start().await.unwrap();
         let address = self.socket(domain);
-        let api = Api::new(app.clone(), Limits::default());
-        let front = address.clone();
-        let serving = tokio::spawn(async move { api.serve(&front, std::future::pending()).await.unwrap() });
-        Shop { app, channel: address.channel().unwrap(), serving }
+        let mut api = Api::new(app.clone(), Limits::default());
+        let mut front = Target::from(&address);
+        if let Some((shown, tls)) = self.tls.clone() {
+            api = api.tls(shown);
+            front.tls = Some(tls);
+        }
+        let serving = tokio::spawn(async move { api.serve(&address, std::future::pending()).await.unwrap() });
+        Shop { app, channel: front.channel().unwrap(), serving }
     }
 
     async fn open(&self) -> [Shop; 3] {
@@ -160,13 +182,30 @@ async fn an_order_goes_through_three_runtimes() {
 }
 
 #[tokio::test]
+async fn runtimes_that_show_each_other_who_they_are_send_commands_encrypted() {
+    let mut town = Town::encrypted();
+    let [orders, _stock, _payments] = town.open().await;
+    orders.send("stock", "kettle", &delivery(10)).await;
+    let placed = orders.send("orders", "1", &order("1", 2)).await;
+    assert!(caused(&placed).contains(&"PaymentRequested".to_owned()), "{:?}", caused(&placed));
+
+    // One that says nothing of itself is let in by nobody; all that he sees is that the connection is lost.
+    town.tls = None;
+    let stranger = town.start("tills", town.routes()).await;
+    let refused = stranger.app.execute(book("stock", "kettle", &delivery(1))).await.unwrap_err();
+    assert_eq!((refused.code(), refused.retryable()), ("ROUTE_LOST", true), "{refused}");
+}
+
+#[tokio::test]
 async fn a_pattern_of_names_leads_to_everybody() {
     let town = Town::new();
-    let routes = || Routes::new().pattern(format!("unix:{}/{{domain}}.sock", town.0.path().display()).parse().unwrap());
+    let routes =
+        || Routes::new().pattern(format!("unix:{}/{{domain}}.sock", town.folder.path().display()).parse().unwrap());
     let [orders, stock, payments] = DOMAINS.map(|domain| town.start(domain, routes()));
     let (orders, _stock, payments) = (orders.await, stock.await, payments.await);
     // Whoever owns two domains is there under both names.
-    std::os::unix::fs::symlink(town.0.path().join("payments.sock"), town.0.path().join("checkout.sock")).unwrap();
+    std::os::unix::fs::symlink(town.folder.path().join("payments.sock"), town.folder.path().join("checkout.sock"))
+        .unwrap();
     orders.send("stock", "kettle", &delivery(10)).await;
     // A pattern names no domains: those are waited for whose owners something happens to, or is heard of here.
     let placed = payments.send("orders", "1", &order("1", 2)).await;

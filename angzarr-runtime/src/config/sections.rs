@@ -161,13 +161,13 @@ impl Reader<'_> {
         let address = self.value(&section, "address", value::address);
         let tls = match section.get("tls") {
             None => Some(None),
-            Some(node) => self.client_tls(node).map(Some),
+            Some(node) => self.client_tls("services[].tls", node).map(Some),
         };
         Some(Target { address: address?, tls: tls? })
     }
 
-    fn client_tls(&mut self, node: &MarkedYaml<'_>) -> Option<ClientTls> {
-        let section = self.section("services[].tls", Some(node), node.span.start);
+    fn client_tls(&mut self, path: &'static str, node: &MarkedYaml<'_>) -> Option<ClientTls> {
+        let section = self.section(path, Some(node), node.span.start);
         self.encryption(node);
         let ca = self.value(&section, "ca", value::path);
         let certificate = self.value(&section, "certificate", value::path);
@@ -278,6 +278,9 @@ impl Reader<'_> {
         }
         if let Some(pattern) = self.value(&section, "pattern", value::pattern) {
             routes = routes.pattern(pattern);
+        }
+        if let Some(tls) = section.get("tls").and_then(|node| self.client_tls("routes.tls", node)) {
+            routes = routes.tls(tls);
         }
         let said = routes.clone();
         self.value(&section, "token", |text| {

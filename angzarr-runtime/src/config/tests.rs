@@ -315,7 +315,6 @@ fn no_mistake_shows_a_secret() {
             None => format!("{path}: \"{{}}\"\n"),
             Some(("services[]", name)) => format!("services: [{{ {name}: \"{{}}\" }}]\n"),
             Some(("services[].tls", name)) => format!("services: [{{ tls: {{ {name}: \"{{}}\" }} }}]\n"),
-            Some(("listen.tls", name)) => format!("listen: {{ tls: {{ {name}: \"{{}}\" }} }}\n"),
             Some(("delivery.*", name)) => format!("delivery: {{ a: {{ {name}: \"{{}}\" }} }}\n"),
             Some((section, name)) => match section.split_once('.') {
                 Some((outer, inner)) => format!("{outer}: {{ {inner}: {{ {name}: \"{{}}\" }} }}\n"),
@@ -369,6 +368,10 @@ fn routes_are_named_or_made_by_a_pattern() {
         "unknown key `to`",
     ] {
         assert!(found.contains(expected), "{expected}: {found}");
+    }
+    for (tls, part) in [("certificate: /a", "`routes.tls.ca` is missing"), ("ca: /a, key: /b", "belong together")] {
+        let found = wrong(&format!("{LEAST}routes: {{ pattern: \"{{domain}}:1\", tls: {{ {tls} }} }}\n"));
+        assert!(found.contains(part), "{tls}: {found}");
     }
     let found = wrong(&format!("{LEAST}routes: {{ addresses: [stock] }}\n"));
     assert!(found.contains("expected a mapping from domains to addresses"), "{found}");

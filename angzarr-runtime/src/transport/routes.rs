@@ -23,6 +23,8 @@ use super::channel::DirectChannel;
 use super::remote::was_sent;
 use super::services::business_coordinator_client::BusinessCoordinatorClient;
 use super::services::event_query_client::EventQueryClient;
+use super::target::Target;
+use super::tls::ClientTls;
 use crate::app::SyncMode;
 use crate::coordinator::elsewhere::{Routes as ToOwners, Unopened, Waited};
 use crate::coordinator::outcome::{Outcome, WaitFailure};
@@ -51,6 +53,7 @@ pub struct Routes {
     addresses: BTreeMap<String, Address>,
     pattern: Option<Pattern>,
     token: Option<AsciiMetadataValue>,
+    tls: Option<ClientTls>,
 }
 
 /// A pattern of addresses, like `angzarr-{domain}:50050`.
@@ -80,6 +83,7 @@ impl std::fmt::Debug for Routes {
         f.debug_struct("Routes")
             .field("addresses", &self.addresses)
             .field("pattern", &self.pattern)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }
@@ -119,6 +123,25 @@ impl Routes {
         bearer.set_sensitive(true);
         self.token = Some(bearer);
         Ok(self)
+    }
+
+    /// Encrypts connections to all of them.
+    #[must_use]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Whether what connections are to be encrypted with can be read.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if it cannot.
+    pub fn check(&self) -> Result<(), Error> {
+        self.addresses.values().try_for_each(|address| self.target(address.clone()).check())
+    }
+
+    fn target(&self, address: Address) -> Target {
+        Target { address, tls: self.tls.clone() }
     }
 
     fn find(&self, domain: &str) -> Option<Address> {
@@ -168,7 +191,8 @@ impl OnLog {
         let channel = match channels.get(&name) {
             Some(channel) => channel.clone(),
             None => {
-                let channel = DirectChannel::new(&address).map_err(|bad| Error::Setup(bad.to_string()))?;
+                let channel = DirectChannel::new(self.routes.target(address.clone()))
+                    .map_err(|bad| Error::Setup(bad.to_string()))?;
                 channels.insert(name, channel.clone());
                 channel
             }

@@ -82,6 +82,7 @@ async fn start(
 }
 
 async fn start_on(config: &Config, telemetry: &Telemetry, opened: Opened) -> Result<(App, Api, Vec<Hold>), Error> {
+    config.routes.check()?;
     let mut services = Vec::with_capacity(config.services.len());
     for service in &config.services {
         services.push(connect(service).await?);
