@@ -45,7 +45,7 @@ const FAILED: &str = "angzarr-failed";
 const DOMAIN: &str = "{domain}";
 
 /// How much longer than its caller whoever is asked to wait may take.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_millis(200);
 
 /// Which processes on the same log own other domains.
 #[derive(Clone, Default)]
