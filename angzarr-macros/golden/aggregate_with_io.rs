@@ -94,7 +94,14 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
                     <Place as ::angzarr_runtime::Command>::TYPE_NAME => {
                         ::angzarr_runtime::component::deciding(async move {
                             let returned = self
-                                .place(state, payload.decode()?, cx)
+                                .place(
+                                    state,
+                                    ::angzarr_runtime::component::handle::decode_command(
+                                        payload,
+                                        cx,
+                                    )?,
+                                    cx,
+                                )
                                 .await?;
                             ::core::result::Result::Ok(
                                 ::angzarr_runtime::component::emit::events(returned)?,
@@ -114,7 +121,14 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
                     <Paid as ::angzarr_runtime::Event>::TYPE_NAME => {
                         ::angzarr_runtime::component::deciding(async move {
                             let returned = self
-                                .record_payment(state, payload.decode()?, cx)
+                                .record_payment(
+                                    state,
+                                    ::angzarr_runtime::component::handle::decode_fact(
+                                        payload,
+                                        cx,
+                                    )?,
+                                    cx,
+                                )
                                 .await;
                             ::core::result::Result::Ok(
                                 ::angzarr_runtime::component::emit::event(returned)?,

@@ -26,6 +26,8 @@ pub struct Context {
     cause: Option<Cause>,
     now: Timestamp,
     decision: Decision,
+    /// What a fact is recorded under; none for all others.
+    recorded_under: Option<Arc<str>>,
     traceparent: Option<Traceparent>,
     /// The next sequence of the stream when the decision began.
     #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "only services have to be told"))]
@@ -92,8 +94,21 @@ impl Context {
         decision: Decision,
     ) -> Self {
         let ids = AtomicU32::new(0);
-        let (next_sequence, traceparent, process, slot) = (0, None, None, None);
-        Self { stream, key, correlation_id, cause, now, decision, traceparent, next_sequence, ids, process, slot }
+        let (next_sequence, recorded_under, traceparent, process, slot) = (0, None, None, None, None);
+        Self {
+            stream,
+            key,
+            correlation_id,
+            cause,
+            now,
+            decision,
+            recorded_under,
+            traceparent,
+            next_sequence,
+            ids,
+            process,
+            slot,
+        }
     }
 
     /// Domain of the stream: the component's own one if it has one, else that of the event.
@@ -148,6 +163,16 @@ impl Context {
     pub fn new_id(&self) -> Uuid {
         let n = self.ids.fetch_add(1, Ordering::Relaxed);
         Uuid::new_v5(&self.seed(), format!("id/{n}").as_bytes())
+    }
+
+    /// The same for a fact that is recorded under this key.
+    pub(crate) fn recording(self, key: Option<&str>) -> Self {
+        Self { recorded_under: key.map(Arc::from), ..self }
+    }
+
+    /// What the fact that is taken note of is recorded under.
+    pub(crate) fn recorded_under(&self) -> Option<&str> {
+        self.recorded_under.as_deref()
     }
 
     /// The same there in a distributed trace.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::coordinator::outcome::Outcome;
-use crate::failure::Failure;
+use crate::failure::{DEADLINE_EXCEEDED, Failure, ROOT_MISMATCH};
 use crate::rejection::Rejection;
 use crate::store::StoreError;
 use crate::view::Value;
@@ -146,7 +146,7 @@ pub struct Elsewhere {
 impl Elsewhere {
     fn retryable(&self) -> bool {
         // UNAVAILABLE and RESOURCE_EXHAUSTED pass by themselves; so do these two, whose statuses others share.
-        matches!(self.status, 14 | 8) || matches!(&*self.code, "CONTENTION" | "DEADLINE_EXCEEDED")
+        matches!(self.status, 14 | 8) || matches!(&*self.code, "CONTENTION" | DEADLINE_EXCEEDED)
     }
 }
 
@@ -224,6 +224,16 @@ pub enum BadBook {
         /// As given.
         position: u64,
     },
+    /// A text that stands beside every record is too long.
+    #[error("the field `{field}` has {bytes} bytes; it may have {limit}")]
+    FieldTooLong {
+        /// Which one.
+        field: &'static str,
+        /// How many it has.
+        bytes: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// A field that only the runtime or a later release sets.
     #[error("the field `{0}` is reserved")]
     Reserved(&'static str),
@@ -289,7 +299,7 @@ impl Error {
             Error::BadColumn(bad) => bad.code(),
             Error::Failed(failure) => failure.code(),
             Error::Contention { .. } => "CONTENTION",
-            Error::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Error::DeadlineExceeded => DEADLINE_EXCEEDED,
             Error::NotPassed { .. } => "NOT_PASSED",
             Error::ConsumerStopped { .. } => "CONSUMER_STOPPED",
             Error::ConsumerPaused { .. } => "CONSUMER_PAUSED",
@@ -379,7 +389,8 @@ impl BadBook {
             BadBook::UnknownEvent { .. } => "EVENT_UNKNOWN",
             BadBook::NoRoot => "ROOT_EMPTY",
             BadBook::BadRoot(_) => "ROOT_INVALID",
-            BadBook::RootMismatch(_) => "ROOT_MISMATCH",
+            BadBook::RootMismatch(_) => ROOT_MISMATCH,
+            BadBook::FieldTooLong { .. } => "FIELD_TOO_LONG",
             BadBook::UnknownBook { .. } => "BOOK_UNKNOWN",
             BadBook::TooLong(_) => "BOOK_TOO_LONG",
             BadBook::Reserved(_) => "FIELD_RESERVED",
@@ -408,6 +419,7 @@ impl BadBook {
             BadBook::RootMismatch(_) => {
                 "derive the root from the natural id as docs/semantics.md says, or leave the id empty"
             }
+            BadBook::FieldTooLong { .. } => "name it by something shorter, like a UUID or a hash of it",
             BadBook::TooLong(_) => "wait for a part of it: say from which sequence to which",
             BadBook::UnknownBook { .. } => {
                 "give a book as this runtime told it: its cover, and the position and sequences of its records"

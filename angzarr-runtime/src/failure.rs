@@ -13,6 +13,18 @@ pub struct Failure {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+/// A handler took longer than it may.
+pub(crate) const HANDLER_TIMED_OUT: &str = "HANDLER_TIMED_OUT";
+
+/// A caller does not wait any longer.
+pub(crate) const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+
+/// A command or fact is for another root than its book.
+pub(crate) const ROOT_MISMATCH: &str = "ROOT_MISMATCH";
+
+/// A fact would be recorded under another key than its external id.
+pub(crate) const EXTERNAL_ID_MISMATCH: &str = "EXTERNAL_ID_MISMATCH";
+
 /// The service that holds the handler does not answer.
 pub(crate) const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 
@@ -70,7 +82,10 @@ impl Failure {
             }
             "UNION_UNSET" => "set one member of the union, or return an empty stream",
             "HANDLER_PANICKED" => "mend the handler; what it was deciding on was thrown away and nothing was stored",
-            "HANDLER_TIMED_OUT" => "make the handler faster, or allow more time in the component's `delivery`",
+            HANDLER_TIMED_OUT => "make the handler faster, or allow more time in the component's `delivery`",
+            ROOT_MISMATCH => "send it in a book whose `cover.key` is the command's own root field",
+            EXTERNAL_ID_MISMATCH => "give its book the `idempotency_key` that its own field says",
+            DEADLINE_EXCEEDED => "nothing was stored; allow more time, and send it again",
             "CHAIN_TOO_LONG" => {
                 "find the components that answer each other's events for ever, and let one of them end it"
             }

@@ -96,7 +96,9 @@ async fn books_that_cannot_be_used_are_refused_everywhere() {
     let place = place().await;
     let root = |bytes: usize| Some(proto::Uuid { value: vec![1; bytes].into() });
     let first = order("1", 1);
-    let table: [(&str, CommandBook, Code, &str); 9] = [
+    let mut twice = first.clone();
+    twice.pages.push(proto::CommandPage { sequence: Some(1), ..first.pages[0].clone() });
+    let table: [(&str, CommandBook, Code, &str); 14] = [
         ("no cover", CommandBook { cover: None, ..first.clone() }, Code::InvalidArgument, "COVER_MISSING"),
         ("no pages", CommandBook { pages: Vec::new(), ..first.clone() }, Code::InvalidArgument, "BOOK_EMPTY"),
         (
@@ -110,6 +112,21 @@ async fn books_that_cannot_be_used_are_refused_everywhere() {
         ("no root", covered(|cover| cover.key.clear()), Code::InvalidArgument, "ROOT_EMPTY"),
         ("a short root", covered(|cover| cover.root = root(3)), Code::InvalidArgument, "ROOT_INVALID"),
         ("another root", covered(|cover| cover.root = root(16)), Code::InvalidArgument, "ROOT_MISMATCH"),
+        ("another key", covered(|cover| cover.key = "2".into()), Code::InvalidArgument, "ROOT_MISMATCH"),
+        (
+            "another root without a key",
+            covered(|cover| *cover = proto::Cover { root: root(16), key: String::new(), ..cover.clone() }),
+            Code::InvalidArgument,
+            "ROOT_MISMATCH",
+        ),
+        ("a long key", covered(|cover| cover.key = "1".repeat(1025)), Code::InvalidArgument, "FIELD_TOO_LONG"),
+        (
+            "a long idempotency key",
+            CommandBook { idempotency_key: "1".repeat(1025), ..first.clone() },
+            Code::InvalidArgument,
+            "FIELD_TOO_LONG",
+        ),
+        ("a sequence behind the first page", twice, Code::InvalidArgument, "FIELD_RESERVED"),
         ("a tenant", covered(|cover| cover.tenant = "t".into()), Code::InvalidArgument, "FIELD_RESERVED"),
     ];
     let mut coordinator = BusinessCoordinatorClient::new(place.channel.clone());
@@ -161,6 +178,14 @@ async fn facts_need_their_token_as_books_too() {
     beside.metadata_mut().insert("angzarr-fact-token", TOKEN.parse().unwrap());
     assert!(coordinator.handle(beside).await.unwrap().into_inner().position > 0);
     assert!(coordinator.handle(with(TOKEN)).await.unwrap().into_inner().position > 0);
+
+    // Under another key it would be recorded once more.
+    for (change, code) in [("bank-2", "EXTERNAL_ID_MISMATCH"), ("", "EXTERNAL_ID_EMPTY")] {
+        let mut again = with(TOKEN);
+        again.get_mut().idempotency_key = change.into();
+        let refused = coordinator.handle(again).await.unwrap_err();
+        assert_eq!(told(&refused), (Code::InvalidArgument, code.to_owned()));
+    }
 }
 
 #[tokio::test]

@@ -84,7 +84,8 @@ fn decide(definition: &Definition, aggregate: &Aggregate) -> TokenStream {
                 HandlerKind::Compensation => {
                     quote! { ::angzarr_runtime::component::decode_refused(payload, rejection)? }
                 }
-                _ => quote! { payload.decode()? },
+                HandlerKind::Fact => quote! { ::angzarr_runtime::component::handle::decode_fact(payload, cx)? },
+                _ => quote! { ::angzarr_runtime::component::handle::decode_command(payload, cx)? },
             };
             deciding(handler, &method, &input, &quote! { #emit(returned)? })
         } else {

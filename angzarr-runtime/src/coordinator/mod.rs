@@ -28,7 +28,7 @@ use futures_util::future::poll_immediate;
 use prost::Message;
 use prost_types::Timestamp;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, HANDLER_TIMED_OUT};
 use crate::proto;
 use crate::store::{Record, RecordKind};
 use crate::time;
@@ -112,7 +112,7 @@ async fn guarded_until<T, E: From<Failure>>(
             done = call => done,
             () = over => {
                 let late = format!("`{component}` took longer than {limit:?}");
-                return Err(Failure::new("HANDLER_TIMED_OUT", late).into());
+                return Err(Failure::new(HANDLER_TIMED_OUT, late).into());
             }
         },
     };

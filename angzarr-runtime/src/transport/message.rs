@@ -1,5 +1,7 @@
 //! Messages that are known by their descriptors only.
 
+use bytes::{Buf, Bytes};
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
 
 use crate::failure::Failure;
@@ -24,6 +26,24 @@ pub(super) fn text(field: &FieldDescriptor, value: &Value) -> Option<String> {
         Value::EnumNumber(number) if matches!(field.kind(), Kind::Enum(_)) => number.to_string(),
         _ => return None,
     })
+}
+
+/// The text of one field of an encoded message; what else is in the message is not decoded.
+pub(super) fn field_text(field: &FieldDescriptor, payload: &Payload) -> Result<String, Failure> {
+    let malformed =
+        |error| Failure::new("PAYLOAD_MALFORMED", format!("a `{}` does not decode: {error}", payload.type_name));
+    let (mut rest, mut last) = (payload.value.clone(), Bytes::new());
+    while rest.has_remaining() {
+        let all = rest.clone();
+        let (tag, wire_type) = decode_key(&mut rest).map_err(malformed)?;
+        skip_field(wire_type, tag, &mut rest, DecodeContext::default()).map_err(malformed)?;
+        if tag == field.number() {
+            // Of several, the last one counts.
+            last = all.slice(..all.len() - rest.len());
+        }
+    }
+    let message = DynamicMessage::decode(field.parent_message().clone(), last).map_err(malformed)?;
+    Ok(text(field, &message.get_field(field)).unwrap_or_default())
 }
 
 /// The text of the field of this number.

@@ -6,7 +6,10 @@ use tonic::{Code, Status};
 use tonic_types::pb;
 
 use crate::error::{BadBook, Error};
-use crate::failure::{ROUTE_LOST, SERVICE_CHANGED, SERVICE_LOST, SERVICE_UNAVAILABLE};
+use crate::failure::{
+    DEADLINE_EXCEEDED, EXTERNAL_ID_MISMATCH, HANDLER_TIMED_OUT, ROOT_MISMATCH, ROUTE_LOST, SERVICE_CHANGED,
+    SERVICE_LOST, SERVICE_UNAVAILABLE,
+};
 use crate::rejection::Rejection;
 use crate::store::StoreError;
 
@@ -223,7 +226,8 @@ fn code(error: &Error) -> Code {
         Error::Store(StoreError::Closed) | Error::ShuttingDown => Code::Unavailable,
         Error::Failed(failure) => match failure.code() {
             ROUTE_LOST | SERVICE_UNAVAILABLE | SERVICE_CHANGED | SERVICE_LOST => Code::Unavailable,
-            "HANDLER_TIMED_OUT" => Code::DeadlineExceeded,
+            HANDLER_TIMED_OUT | DEADLINE_EXCEEDED => Code::DeadlineExceeded,
+            ROOT_MISMATCH | EXTERNAL_ID_MISMATCH => Code::InvalidArgument,
             _ => Code::Internal,
         },
         Error::DeadlineExceeded | Error::NotPassed { .. } => Code::DeadlineExceeded,

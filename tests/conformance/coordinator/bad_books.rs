@@ -42,6 +42,7 @@ pub(super) async fn bad_books_get_their_codes(backend: impl Backend) {
     open(&app, "a", 1).await;
     let no_command = CommandPage::default();
     let payment = page("PaymentReceived", &PaymentReceived { account: "a".into(), ..Default::default() });
+    let other = page("PaymentReceived", &PaymentReceived { account: "b".into(), ..Default::default() });
     let known = |pages| CommandBook { idempotency_key: "k".into(), ..book(pages) };
     let at = Some(Timestamp::default());
     let unknown = page("Nonsense", &Deposit::default());
@@ -55,7 +56,7 @@ pub(super) async fn bad_books_get_their_codes(backend: impl Backend) {
         (known(vec![payment.clone(), deposit(1)]), "FACT_NOT_ALONE"),
         (known(vec![deposit(1), payment.clone()]), "FACT_NOT_ALONE"),
         (book(vec![payment.clone()]), "EXTERNAL_ID_EMPTY"),
-        (known(vec![CommandPage { sequence: Some(2), ..payment }]), "FIELD_RESERVED"),
+        (known(vec![CommandPage { sequence: Some(2), ..payment.clone() }]), "FIELD_RESERVED"),
         (book(vec![CommandPage { occurred_at: at, ..deposit(1) }]), "FIELD_RESERVED"),
         (covered(|cover| cover.domain = "nowhere".into()), "DOMAIN_UNKNOWN"),
         (covered(|cover| cover.domain.clear()), "DOMAIN_UNKNOWN"),
@@ -63,6 +64,15 @@ pub(super) async fn bad_books_get_their_codes(backend: impl Backend) {
         (covered(|cover| cover.root = root(15)), "ROOT_INVALID"),
         (covered(|cover| cover.root = root(0)), "ROOT_INVALID"),
         (covered(|cover| cover.root = root(16)), "ROOT_MISMATCH"),
+        (covered(|cover| cover.key = "b".into()), "ROOT_MISMATCH"),
+        (covered(|cover| (cover.root, cover.key) = (root(16), String::new())), "ROOT_MISMATCH"),
+        (book(vec![deposit(1), page("Deposit", &Deposit { account: "b".into(), amount: 1 })]), "ROOT_MISMATCH"),
+        (known(vec![other]), "ROOT_MISMATCH"),
+        (known(vec![payment.clone()]), "EXTERNAL_ID_MISMATCH"),
+        (covered(|cover| cover.key = "a".repeat(1025)), "FIELD_TOO_LONG"),
+        (covered(|cover| cover.correlation_id = "a".repeat(1025)), "FIELD_TOO_LONG"),
+        (CommandBook { idempotency_key: "a".repeat(1025), ..book(vec![deposit(1)]) }, "FIELD_TOO_LONG"),
+        (book(vec![deposit(1), CommandPage { sequence: Some(2), ..deposit(1) }]), "FIELD_RESERVED"),
         (covered(|cover| cover.tenant = "t".into()), "FIELD_RESERVED"),
         (CommandBook { origin: Some(Origin::default()), ..book(vec![deposit(1)]) }, "FIELD_RESERVED"),
         (

@@ -66,7 +66,7 @@ pub(super) async fn io_that_hangs_or_panics_changes_nothing(backend: impl Backen
     let app = start(&backend, &faults).await;
     open(&app, "a", 1).await;
     faults.set_for(HANDLER, "a", Fault::Waits);
-    assert_eq!(code(adjust(&app, "a", 100).timeout(Duration::from_millis(20)).await), "HANDLER_TIMED_OUT");
+    assert_eq!(code(adjust(&app, "a", 100).timeout(Duration::from_millis(20)).await), "DEADLINE_EXCEEDED");
     faults.set_for(HANDLER, "a", Fault::Panics);
     assert_eq!(code(adjust(&app, "a", 100).await), "HANDLER_PANICKED");
     assert_eq!(code(app.speculate(AdjustBalance { account: "a".into(), balance: 7 }).await), "HANDLER_PANICKED");

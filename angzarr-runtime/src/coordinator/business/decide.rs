@@ -9,7 +9,7 @@ use super::request::{Request, Source, Work};
 use crate::component::{AggregateLogic, Deciding, Delivery, Input, Undecided};
 use crate::coordinator::state::{Folded, fold};
 use crate::coordinator::{guarded, guarded_async};
-use crate::failure::Failure;
+use crate::failure::{DEADLINE_EXCEEDED, Failure, HANDLER_TIMED_OUT};
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
@@ -235,7 +235,17 @@ async fn settled<'a, T>(
         (Deciding::Waiting(_), Io::PutOff) => Ok(None),
         (Deciding::Waiting(handler), Io::Done) => {
             let left = request.deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default());
-            guarded_async(name, left.map_or(IO_LIMIT, |left| left.min(IO_LIMIT)), handler).await.map(Some)
+            let Some(left) = left.filter(|left| *left < IO_LIMIT) else {
+                return guarded_async(name, IO_LIMIT, handler).await.map(Some);
+            };
+            let decided: Result<_, Undecided> = guarded_async(name, left, handler).await;
+            decided.map(Some).map_err(|undecided| match undecided {
+                Undecided::Failed(failure) if failure.code() == HANDLER_TIMED_OUT => {
+                    let message = format!("the caller's deadline passed while `{name}` was asked");
+                    Undecided::Failed(Failure::new(DEADLINE_EXCEEDED, message))
+                }
+                undecided => undecided,
+            })
         }
     }
 }

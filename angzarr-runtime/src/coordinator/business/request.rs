@@ -17,6 +17,10 @@ use crate::store::{Cause, NewBook, NewRecord, StreamId, Trace};
 use crate::telemetry::{Traceparent, span};
 use crate::time;
 
+/// How many bytes natural ids, correlation ids and idempotency keys have at most. They stand beside every record, and in
+/// indices.
+const LONGEST: usize = 1024;
+
 /// Who asks.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Source {
@@ -97,6 +101,14 @@ impl Request {
         }
         if book.pages.is_empty() {
             return Err(BadBook::Empty);
+        }
+        let texts = [
+            ("cover.key", &cover.key),
+            ("cover.correlation_id", &cover.correlation_id),
+            ("idempotency_key", &book.idempotency_key),
+        ];
+        if let Some((field, text)) = texts.into_iter().find(|(_, text)| text.len() > LONGEST) {
+            return Err(BadBook::FieldTooLong { field, bytes: text.len(), limit: LONGEST });
         }
         root(&cover.domain, cover)
     }
@@ -187,6 +199,7 @@ impl Request {
             Decision::Known(decision),
         )
         .before(next_sequence)
+        .recording(self.fact().and(self.idempotency_key.as_deref()))
         .traced(span::current(self.trace.traceparent))
     }
 
@@ -241,6 +254,9 @@ fn inputs(pages: Vec<proto::CommandPage>, spec: &AggregateSpec, keyed: bool) -> 
         } else if spec.commands.contains(&&*payload.type_name) {
             if page.occurred_at.is_some() {
                 return Err(BadBook::Reserved("occurred_at of a command"));
+            }
+            if index > 0 && page.sequence.is_some() {
+                return Err(BadBook::Reserved("sequence of a page behind the first"));
             }
             inputs.push(Input::Command(payload));
         } else {

@@ -1,6 +1,9 @@
 //! Aggregates whose rules are in a service.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use prost_reflect::FieldDescriptor;
 
 use super::emitted::Yields;
 use super::failed::failed;
@@ -8,6 +11,7 @@ use super::link::Link;
 use super::spec::{Handlers, kept, leaked, snapshot, stored_as};
 use super::state::{Folding, Kept};
 use super::{invalid, traced};
+use crate::component::handle::{check_external_id, check_root};
 use crate::component::{AggregateLogic, AggregateSpec, Deciding, Input, State, Stateful, Undecided, deciding};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -16,6 +20,7 @@ use crate::proto;
 use crate::proto::handle_request::Input as Asked;
 use crate::proto::handle_response::Outcome;
 use crate::proto::handler_description::HandlerKind;
+use crate::transport::message::field_text;
 
 /// An aggregate of a service.
 #[derive(Debug)]
@@ -23,6 +28,16 @@ pub(super) struct Remote {
     spec: &'static AggregateSpec,
     folding: Folding,
     yields: Yields,
+    /// By the type of the command or fact.
+    named: HashMap<&'static str, Named>,
+}
+
+/// Fields that say what a message is for.
+#[derive(Debug)]
+struct Named {
+    root: FieldDescriptor,
+    /// Of a fact.
+    external_id: Option<FieldDescriptor>,
 }
 
 impl Remote {
@@ -41,7 +56,25 @@ impl Remote {
             stored_as: stored_as(&link.described, events),
         };
         let (folding, yields) = (Folding::new(link, name, said, events)?, Yields::new(link, name, said)?);
-        Ok(Self { spec: leaked(spec), folding, yields })
+        let mut named = HashMap::new();
+        for input in spec.commands.iter().chain(spec.facts) {
+            let (message, (root, external_id)) = (link.described.message(input)?, link.described.ids(input));
+            let root = message.get_field(root).ok_or_else(|| invalid(format!("`{input}` names no root")))?;
+            let external_id = message.get_field(external_id).filter(|_| spec.facts.contains(input));
+            named.insert(*input, Named { root, external_id });
+        }
+        Ok(Self { spec: leaked(spec), folding, yields, named })
+    }
+
+    /// Refuses what is for another root than its book, or a fact with another key.
+    fn check(&self, input: &Input, cx: &Context) -> Result<(), Failure> {
+        let (Input::Command(payload) | Input::Fact(payload)) = input else { return Ok(()) };
+        let Some(Named { root, external_id }) = self.named.get(&*payload.type_name) else { return Ok(()) };
+        check_root(payload, self.spec.domain, &field_text(root, payload)?, cx)?;
+        match external_id {
+            Some(field) => check_external_id(payload, &field_text(field, payload)?, cx),
+            None => Ok(()),
+        }
     }
 
     /// Asks the service, on a state.
@@ -96,6 +129,7 @@ impl AggregateLogic for Remote {
             }),
         };
         deciding(async move {
+            self.check(input, cx)?;
             match self.handle(state, asked, cx).await? {
                 Outcome::Events(events) => Ok(self.yields.emissions(kind, given, events)?),
                 _ => Err(invalid(format!("`{}` answered a command like a query", self.spec.name)).into()),

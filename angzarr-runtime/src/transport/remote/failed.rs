@@ -1,19 +1,20 @@
 //! What services say of their failures.
 
-use crate::failure::Failure;
+use crate::failure::{DEADLINE_EXCEEDED, EXTERNAL_ID_MISMATCH, Failure, HANDLER_TIMED_OUT, ROOT_MISMATCH};
 use crate::proto;
 
 /// Codes that only the runtime gives: callers and operators go by what they mean here.
-const RUNTIMES: [&str; 27] = [
+const RUNTIMES: [&str; 29] = [
     "CHAIN_TOO_LONG",
     "COMPENSATION_REFUSED",
     "CONTENTION",
-    "DEADLINE_EXCEEDED",
+    DEADLINE_EXCEEDED,
     "DOMAIN_UNKNOWN",
     "EVENT_GONE",
+    EXTERNAL_ID_MISMATCH,
     "EXTERNAL_ID_TAKEN",
     "FACT_REFUSED",
-    "HANDLER_TIMED_OUT",
+    HANDLER_TIMED_OUT,
     "LANE_BUSY",
     "LANE_HELD_UP",
     "LANE_NOT_PARKED",
@@ -25,6 +26,7 @@ const RUNTIMES: [&str; 27] = [
     "ORDER_UNDER_WAY",
     "ORDER_UNKNOWN",
     "REJECTED_UNCOMPENSATED",
+    ROOT_MISMATCH,
     "ROW_AHEAD",
     "ROW_TOO_LARGE",
     "SEQUENCE_CONFLICT",

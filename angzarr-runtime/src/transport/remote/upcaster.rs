@@ -14,7 +14,7 @@ use super::invalid;
 use super::link::{self, Link};
 use super::spec::{kept, leaked, listed, stored_as};
 use crate::component::{Answer, Hooks, UpcasterLogic, UpcasterSpec, copied};
-use crate::failure::Failure;
+use crate::failure::{Failure, HANDLER_TIMED_OUT};
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::proto::handler_description::HandlerKind;
@@ -150,7 +150,7 @@ impl Remote {
                 Err(failure) => failure,
             };
             failed += u32::from(!failure.retryable());
-            let again = (1..ATTEMPTS).contains(&failed) && failure.code() != "HANDLER_TIMED_OUT";
+            let again = (1..ATTEMPTS).contains(&failed) && failure.code() != HANDLER_TIMED_OUT;
             match pauses.next().filter(|_| again) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(failure),
@@ -159,7 +159,7 @@ impl Remote {
     }
 
     async fn called<A: link::Answer>(&self, call: link::Call<'_, A>) -> Result<A, Failure> {
-        let late = |_| Failure::new("HANDLER_TIMED_OUT", format!("`{}` took longer than {PATIENCE:?}", self.spec.name));
+        let late = |_| Failure::new(HANDLER_TIMED_OUT, format!("`{}` took longer than {PATIENCE:?}", self.spec.name));
         timeout(PATIENCE, self.link.call(call)).await.map_err(late)?
     }
 
