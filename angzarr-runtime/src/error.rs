@@ -190,6 +190,9 @@ pub enum BadBook {
         /// Full name of the query's type.
         type_name: String,
     },
+    /// What is said to be a command or fact is no message.
+    #[error("the `{0}` does not decode")]
+    Malformed(String),
     /// A fact shares its book with something else.
     #[error("the fact `{0}` is not alone in its book")]
     FactNotAlone(String),
@@ -353,7 +356,7 @@ impl Error {
                 "declare a COMPENSATION for the command where the event came from, or remove the dead letter"
             }
             Error::NotDrained => "nothing is lost: they go on from their checkpoints after the next start",
-            Error::Setup(_) => "register what is missing, once",
+            Error::Setup(_) => "mend what the message names, and start again",
             Error::ShuttingDown => "send it again after the restart, with the same idempotency key",
             Error::Elsewhere(_) => {
                 "the process that owns the domain says so: look at what else it tells, and at its log"
@@ -390,6 +393,7 @@ impl BadBook {
             BadBook::NoRoot => "ROOT_EMPTY",
             BadBook::BadRoot(_) => "ROOT_INVALID",
             BadBook::RootMismatch(_) => ROOT_MISMATCH,
+            BadBook::Malformed(_) => "PAYLOAD_MALFORMED",
             BadBook::FieldTooLong { .. } => "FIELD_TOO_LONG",
             BadBook::UnknownBook { .. } => "BOOK_UNKNOWN",
             BadBook::TooLong(_) => "BOOK_TOO_LONG",
@@ -408,8 +412,9 @@ impl BadBook {
             }
             BadBook::UnknownCommand { .. } => "check the type's full name; the aggregate's proto lists what it takes",
             BadBook::UnknownQuery { .. } => "check the type's full name; the aggregate's proto lists what it answers",
+            BadBook::Malformed(_) => "encode the message with the proto that declares its type",
             BadBook::FactNotAlone(_) => "give each fact a book of its own: its external id is the book's key",
-            BadBook::NoExternalId(_) => "fill in the field that is the fact's idempotency key",
+            BadBook::NoExternalId(_) => "give the book the key that the fact's own field says",
             BadBook::ExternalIdTaken(_) => {
                 "external ids and the keys of commands share one space in each stream: let each source have its own, like bank/17"
             }

@@ -63,7 +63,7 @@ async fn what_is_refused_says_why() {
     assert_eq!(told(empty), (Code::InvalidArgument, "COVER_MISSING".into()));
     let mut garbage = order("2", 1);
     garbage.pages[0].command.as_mut().unwrap().value = b"\xff\xff".to_vec();
-    assert_eq!(told(client.handle(garbage).await.unwrap_err()), (Code::Internal, "PAYLOAD_MALFORMED".into()));
+    assert_eq!(told(client.handle(garbage).await.unwrap_err()), (Code::InvalidArgument, "PAYLOAD_MALFORMED".into()));
     let mut past = order("2", 1);
     past.deadline = Some(prost_types(1));
     assert_eq!(told(client.handle(past).await.unwrap_err()).0, Code::DeadlineExceeded);

@@ -99,6 +99,13 @@ async fn an_aggregate_is_called_with_json() {
     assert!(answer.contains("ordrId"), "{answer}");
     let (status, _) = post(&place, "/shop.orders.v1.app.Orders/Plaice", body, "").await;
     assert_eq!(status, 404);
+    // What was placed under a key is not cancelled under it, nor said to be.
+    let (order, key) = (body.replace('1', "2"), "angzarr-idempotency-key: web-2\r\n");
+    assert_eq!(post(&place, "/shop.orders.v1.app.Orders/Place", &order, key).await.0, 200);
+    let cancelled = r#"{"orderId": "2", "reason": "mine"}"#;
+    let (status, answer) = post(&place, "/shop.orders.v1.app.Orders/Cancel", cancelled, key).await;
+    assert_eq!(status, 409);
+    assert!(answer.contains("IDEMPOTENCY_KEY_TAKEN"), "{answer}");
     // As a page of somebody else's could have a browser do it.
     let (status, _) = post_as(&place, "/shop.orders.v1.app.Orders/Place", body, "", "text/plain").await;
     assert_eq!(status, 415);

@@ -25,9 +25,10 @@ pub(crate) use projector::AnyRow;
 pub use projector::{ProjectorLogic, ProjectorSpec, ReturnedRow, effects, row_decoded, view};
 pub use saga::{SagaLogic, SagaSpec, saga};
 pub use state::{Encoding, SnapshotSpec, State, StateMessage, Stateful};
-pub use upcast::{EventField, Held, HeldType, Unnamed, assert_upcast, decoded, unfilled, upcast};
 #[cfg(feature = "grpc")]
-pub(crate) use upcast::{copied, is_encoding};
+pub(crate) use upcast::copied;
+pub(crate) use upcast::is_encoding;
+pub use upcast::{EventField, Held, HeldType, Unnamed, assert_upcast, decoded, unfilled, upcast};
 pub use upcaster::{Answer, Check, Hooks, UpcasterLogic, UpcasterSpec, upcaster};
 
 use crate::failure::Failure;

@@ -212,7 +212,6 @@ pub(crate) fn copied(old: &Payload, copies: &[(u32, u32)], defaults: &[u8]) -> R
 }
 
 /// Whether something is an encoding of some message.
-#[cfg(feature = "grpc")]
 pub(crate) fn is_encoding(message: &[u8]) -> bool {
     parts(message).is_ok()
 }

@@ -97,6 +97,12 @@ pub(super) enum BadCall {
     /// The same for the bytes of requests.
     #[error("requests at work take all memory that they may")]
     NoMemory,
+    /// Another command was sent under its idempotency key.
+    #[error("another command was recorded under this idempotency key")]
+    KeyTaken,
+    /// Nobody answered in the caller's time.
+    #[error("nobody answered in the time that the call has")]
+    Silence,
     /// It ended without an answer.
     #[error("the call came to no answer: {0}")]
     Unanswered(String),
@@ -129,6 +135,14 @@ impl BadCall {
             BadCall::TooManyCalls => (Code::ResourceExhausted, "CALLS_EXHAUSTED", EXHAUSTED),
             BadCall::TooManyStreams => (Code::ResourceExhausted, "STREAMS_EXHAUSTED", EXHAUSTED),
             BadCall::NoMemory => (Code::ResourceExhausted, "MEMORY_EXHAUSTED", EXHAUSTED),
+            BadCall::KeyTaken => {
+                (Code::AlreadyExists, "IDEMPOTENCY_KEY_TAKEN", "give each command of a root a key of its own")
+            }
+            BadCall::Silence => (
+                Code::DeadlineExceeded,
+                "CALL_TIMED_OUT",
+                "what it asked for may be done all the same: send it again under the same idempotency key",
+            ),
             BadCall::Unanswered(_) => (Code::Internal, "CALL_UNANSWERED", "look at the log"),
         }
     }
@@ -162,14 +176,15 @@ pub(super) fn coded(status: Status) -> Status {
 
 /// Logs a call that failed, once.
 pub(super) fn note(rpc: &str, status: &Status) {
-    let (grpc, code, message) = (status.code(), reason(status), status.message());
+    // Not by the name `message`: that is what the line itself says.
+    let (grpc, code, error) = (status.code(), reason(status), status.message());
     match grpc {
         // What business decides is nobody's fault.
-        Code::FailedPrecondition => tracing::debug!(rpc, status = ?grpc, code, message, "refused"),
+        Code::FailedPrecondition => tracing::debug!(rpc, status = ?grpc, code, error, "refused"),
         Code::Internal | Code::DataLoss | Code::Unavailable | Code::Unknown | Code::DeadlineExceeded => {
-            tracing::warn!(rpc, status = ?grpc, code, message, "a call failed");
+            tracing::warn!(rpc, status = ?grpc, code, error, "a call failed");
         }
-        _ => tracing::info!(rpc, status = ?grpc, code, message, "a call was refused"),
+        _ => tracing::info!(rpc, status = ?grpc, code, error, "a call was refused"),
     }
 }
 

@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::component::{AggregateSpec, Input};
+use crate::component::{AggregateSpec, Input, is_encoding};
 use crate::context::{Context, Decision};
 use crate::error::BadBook;
 use crate::id::{self, root_id};
@@ -240,6 +240,9 @@ fn inputs(pages: Vec<proto::CommandPage>, spec: &AggregateSpec, keyed: bool) -> 
     for (index, page) in pages.into_iter().enumerate() {
         let payload = Payload::from_any(page.command.ok_or(BadBook::NoCommand(index))?);
         let type_name = || payload.type_name.to_string();
+        if !is_encoding(&payload.value) {
+            return Err(BadBook::Malformed(type_name()));
+        }
         if spec.facts.contains(&&*payload.type_name) {
             if !alone {
                 return Err(BadBook::FactNotAlone(type_name()));

@@ -85,6 +85,10 @@ impl CommandGateway for Gateway {
         request: Request<proto::ExecuteStreamCountRequest>,
     ) -> Result<Response<Books>, Status> {
         let (metadata, _, proto::ExecuteStreamCountRequest { command, count }) = request.into_parts();
+        if count == 0 {
+            // Nobody means that: it would be carried out, and nothing of it told.
+            return Err(BadCall::Field("count").into());
+        }
         self.execute(&metadata, command, |following| following.count(count.into())).await
     }
 
@@ -93,7 +97,7 @@ impl CommandGateway for Gateway {
         request: Request<proto::ExecuteStreamTimeRequest>,
     ) -> Result<Response<Books>, Status> {
         let (metadata, _, proto::ExecuteStreamTimeRequest { command, time }) = request.into_parts();
-        let time = Duration::try_from(time.unwrap_or_default()).map_err(|_| BadCall::Field("time"))?;
+        let time = time.and_then(|time| Duration::try_from(time).ok()).ok_or(BadCall::Field("time"))?;
         self.execute(&metadata, command, |following| following.within(time)).await
     }
 }

@@ -14,9 +14,11 @@ use axum::response::Response;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::sleep_until;
 use tonic::{Code, Status};
 
 use super::observed::{Open, count};
+use super::patience::silence;
 use crate::error::Error;
 use crate::transport::status::{BadCall, coded, note, status};
 
@@ -68,13 +70,21 @@ async fn ended(serving: &mut watch::Receiver<()>) {
     while serving.changed().await.is_ok() {}
 }
 
+async fn reached(instant: Option<std::time::Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Lets a call in if there is room for it, and sees to it that one that fails before it begins to answer, as all do that
-/// answer once, has a code, and is counted and logged.
+/// answer once, has a code, and is counted and logged. So does one that nobody answers in its caller's time.
 pub(super) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     let open = Open::call();
     // What a refusal needs to know, without a copy of all headers.
     let (uri, content_type) = (request.uri().clone(), request.headers().get(CONTENT_TYPE).cloned());
     let service = request.extensions().get::<MatchedPath>().cloned();
+    let silence = silence(request.headers());
     let refused = |status| {
         let headers = content_type.map(|content_type| (CONTENT_TYPE, content_type)).into_iter().collect();
         super::aggregates::refused(&headers, status)
@@ -88,6 +98,7 @@ pub(super) async fn admit(State(admission): State<Admission>, request: Request, 
             tokio::select! {
                 response = next.run(request) => response,
                 () = ended(&mut serving) => refused(status(&Error::ShuttingDown)),
+                () = reached(silence) => refused(BadCall::Silence.into()),
             }
         }
         Err(_) => refused(BadCall::TooManyCalls.into()),
@@ -211,6 +222,19 @@ mod tests {
         let call = tokio::spawn(router.oneshot(request));
         drop(served);
         assert_eq!(call.await.unwrap().unwrap().headers()["grpc-status"], "14");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_is_told_before_he_gives_up() {
+        let (_serving, serving) = watch::channel(());
+        let router = axum::Router::new().route("/", get(std::future::pending::<&str>));
+        let router = router.layer(from_fn_with_state(Admission { room: room(1), memory: room(0), serving }, admit));
+        let request = Request::builder().uri("/").header("grpc-timeout", "10S").body(Body::empty()).unwrap();
+        let began = tokio::time::Instant::now();
+        let answer = router.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+        let waited = began.elapsed().as_secs_f64();
+        assert!((9.5..10.0).contains(&waited), "{waited}");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use axum::http::HeaderMap;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -9,8 +10,21 @@ use crate::error::DEFAULT_WAIT;
 use crate::proto;
 use crate::transport::status::BadCall;
 
+/// The header in which callers say how long they wait.
+const TIMEOUT: &str = "grpc-timeout";
+
 /// What is left of a caller's time for the answer to reach it, at most.
 const WAY_BACK: Duration = Duration::from_millis(500);
+
+/// How long after that whoever works for him may still say that he is late, at most; what is said by then is more than that
+/// nobody answered.
+const SAYING: Duration = Duration::from_millis(50);
+
+/// When a caller is told that nobody answers; none if he waits for ever.
+pub(super) fn silence(headers: &HeaderMap) -> Option<Instant> {
+    let given = timeout(headers.get(TIMEOUT)?.to_str().ok()?)?;
+    Instant::now().checked_add(shortened(given) + (given / 20).min(SAYING))
+}
 
 /// How long one caller waits.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +33,8 @@ pub(super) struct Patience(Option<Duration>, Instant);
 impl Patience {
     /// As the call's `grpc-timeout` says, less what the answer needs: a tenth, and half a second at most.
     pub(super) fn of(metadata: &MetadataMap) -> Self {
-        let given = timeout(metadata);
-        Self(given.map(|given| given - (given / 10).min(WAY_BACK)), Instant::now())
+        let given = metadata.get(TIMEOUT).and_then(|given| timeout(given.to_str().ok()?));
+        Self(given.map(shortened), Instant::now())
     }
 
     /// When it ends; none if it does not.
@@ -47,9 +61,12 @@ impl Patience {
     }
 }
 
+fn shortened(given: Duration) -> Duration {
+    given - (given / 10).min(WAY_BACK)
+}
+
 /// How long the caller waits, as gRPC says it: `30S`, `500m`.
-fn timeout(metadata: &MetadataMap) -> Option<Duration> {
-    let given = metadata.get("grpc-timeout")?.to_str().ok()?;
+fn timeout(given: &str) -> Option<Duration> {
     let (number, unit) = given.split_at_checked(given.len().checked_sub(1)?)?;
     let number: u64 = number.parse().ok()?;
     match unit {

@@ -122,10 +122,15 @@ impl Rpc {
     fn answer(&self, outcome: Outcome) -> Result<Answer, Status> {
         let metadata = told(&outcome);
         let events = outcome.events.iter().map(|event| &event.payload);
+        let returned = events.filter_map(|event| self.returned(event).transpose()).collect::<Result<Vec<_>, _>>()?;
+        if outcome.duplicate && returned.is_empty() && !outcome.events.is_empty() {
+            // Whatever that was, it is not what was asked for now.
+            return Err(BadCall::KeyTaken.into());
+        }
         let messages = if self.output.full_name() == "google.protobuf.Empty" {
             vec![DynamicMessage::new(self.output.clone())]
         } else {
-            events.filter_map(|event| self.returned(event).transpose()).collect::<Result<_, _>>()?
+            returned
         };
         Ok(Answer { messages, metadata })
     }

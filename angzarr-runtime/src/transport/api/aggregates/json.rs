@@ -65,8 +65,12 @@ async fn read(body: Body, largest: usize) -> Result<Bytes, Status> {
 /// Why a request could not be read: it may have been refused while it came.
 fn unread(error: &axum::Error) -> Status {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
-    let refused = causes.find_map(|cause| cause.downcast_ref::<Status>());
-    refused.cloned().unwrap_or_else(|| BadCall::TooLarge(error.to_string()).into())
+    match causes.find_map(|cause| cause.downcast_ref::<Status>()) {
+        Some(refused) if !refused.details().is_empty() => refused.clone(),
+        // The transport says so: what came is no body.
+        Some(broken) => BadCall::Malformed(broken.message().to_owned()).into(),
+        None => BadCall::TooLarge(error.to_string()).into(),
+    }
 }
 
 fn respond(status: StatusCode, mut headers: HeaderMap, body: &Value) -> Response {
@@ -142,5 +146,7 @@ mod tests {
     async fn what_is_refused_while_it_comes_says_why() {
         let full = once(async { Err::<&str, _>(Status::from(BadCall::NoMemory)) });
         assert_eq!(refused(Body::from_stream(full)).await, "MEMORY_EXHAUSTED");
+        let broken = once(async { Err::<&str, _>(Status::internal("no chunk")) });
+        assert_eq!(refused(Body::from_stream(broken)).await, "REQUEST_MALFORMED");
     }
 }
