@@ -65,7 +65,7 @@ impl Failure {
 
     /// Whether it passes by itself: it is no fault of what was handled.
     pub fn retryable(&self) -> bool {
-        [ROUTE_LOST, SERVICE_CHANGED, SERVICE_UNAVAILABLE].contains(&self.code())
+        [DEADLINE_EXCEEDED, ROUTE_LOST, SERVICE_CHANGED, SERVICE_UNAVAILABLE].contains(&self.code())
     }
 
     /// What happened.

@@ -193,7 +193,8 @@ async fn runtimes_that_show_each_other_who_they_are_send_commands_encrypted() {
     town.tls = None;
     let stranger = town.start("tills", town.routes()).await;
     let refused = stranger.app.execute(book("stock", "kettle", &delivery(1))).await.unwrap_err();
-    assert_eq!((refused.code(), refused.retryable()), ("ROUTE_LOST", true), "{refused}");
+    // Whether that is before or after the command was sent, chance decides.
+    assert!(["ROUTE_LOST", "SERVICE_UNAVAILABLE"].contains(&refused.code()) && refused.retryable(), "{refused}");
 }
 
 #[tokio::test]

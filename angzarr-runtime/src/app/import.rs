@@ -8,7 +8,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use super::App;
-use crate::coordinator::business::{Request, Source, Work, correlation_id};
+use crate::coordinator::business::{Request, Source, Work, check_texts, correlation_id};
 use crate::coordinator::outcome::Outcome;
 use crate::error::{BadBook, Error};
 use crate::id::{canonical_key, root_id};
@@ -71,6 +71,7 @@ impl Import {
         let owner = self.app.inner.router.find(&self.domain).cloned();
         let owner = owner.ok_or_else(|| self.app.inner.router.unknown(&self.domain))?;
         let root = root_id(&self.domain, &self.key).ok_or(BadBook::NoRoot)?;
+        check_texts(&self.key, &self.correlation_id, self.idempotency_key.as_deref().unwrap_or_default())?;
         if self.records.is_empty() {
             return Err(BadBook::Empty.into());
         }

@@ -124,8 +124,8 @@ impl App {
             Ok(state) => Ok(Some(*state)),
             // It is kept elsewhere, or as another Rust type of that name.
             Err(state) => {
-                let lost = || Failure::new("STATE_LOST", format!("`{}` gives no state; its log says why", owner.name));
-                let encoded = owner.logic.encode_state(&state, folded.next_sequence).done().await;
+                let lost = || Failure::new("STATE_LOST", format!("`{}` gives no state", owner.name));
+                let encoded = owner.logic.encode_state(&state, folded.next_sequence).done().await?;
                 Ok(Some(encoded.ok_or_else(lost)?.decode()?))
             }
         }
@@ -140,8 +140,8 @@ impl App {
         if folded.next_sequence == 0 {
             return Ok(None);
         }
-        let lost = || Failure::new("STATE_LOST", format!("`{}` gives no state; its log says why", owner.name));
-        let state = owner.logic.encode_state(&folded.state, folded.next_sequence).done().await;
+        let lost = || Failure::new("STATE_LOST", format!("`{}` gives no state", owner.name));
+        let state = owner.logic.encode_state(&folded.state, folded.next_sequence).done().await?;
         Ok(Some(state.ok_or_else(lost)?))
     }
 

@@ -36,14 +36,14 @@ pub enum Encoding<'a> {
     /// There.
     Done(Option<Payload>),
     /// Whoever keeps it is asked.
-    Waiting(BoxFuture<'a, Option<Payload>>),
+    Waiting(BoxFuture<'a, Result<Option<Payload>, Failure>>),
 }
 
 impl Encoding<'_> {
     /// Waits for it.
-    pub(crate) async fn done(self) -> Option<Payload> {
+    pub(crate) async fn done(self) -> Result<Option<Payload>, Failure> {
         match self {
-            Encoding::Done(state) => state,
+            Encoding::Done(state) => Ok(state),
             Encoding::Waiting(state) => state.await,
         }
     }

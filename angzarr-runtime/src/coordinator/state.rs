@@ -134,7 +134,14 @@ pub(super) async fn snapshot_if_due(
     if folded.completed || every == 0 || folded.next_sequence.saturating_sub(folded.snapshot_next) < every {
         return;
     }
-    let Some(state) = logic.encode_state(&folded.state, folded.next_sequence).done().await else { return };
+    let state = match logic.encode_state(&folded.state, folded.next_sequence).done().await {
+        Ok(Some(state)) => state,
+        Ok(None) => return,
+        Err(failure) => {
+            tracing::warn!(component, root = %stream.root, code = failure.code(), %failure, "a snapshot was not written");
+            return;
+        }
+    };
     let fingerprint = fingerprint(log, logic, &stream.domain);
     let snapshot = Snapshot { sequence: folded.next_sequence - 1, fingerprint, state };
     folded.snapshot_next = folded.next_sequence;

@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::BoxError;
+use axum::http::header::USER_AGENT;
 use axum::http::uri::{Authority, Scheme};
-use axum::http::{Request, Response, Uri};
-use futures_util::future::BoxFuture;
+use axum::http::{HeaderValue, Request, Response, Uri};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,6 +26,9 @@ use super::address::{Address, BadAddress};
 use super::joined::Joined;
 use super::target::{LARGEST_HEADERS, PATIENCE, Target};
 
+/// Who calls.
+const OURS: &str = concat!("angzarr/", env!("CARGO_PKG_VERSION"));
+
 /// A connection to a program. It is made when it is needed, and again whenever it is lost.
 #[derive(Clone)]
 pub(super) struct DirectChannel(Arc<Ends>);
@@ -32,10 +37,11 @@ struct Ends {
     target: Target,
     /// What is called, of which only the path differs.
     origin: (Scheme, Authority),
-    connection: Mutex<Option<SendRequest<Body>>>,
-    /// Held while a connection is made, so that one is.
-    connecting: tokio::sync::Mutex<()>,
+    connecting: Mutex<Option<Attempt>>,
 }
+
+/// A connection that is being made, was made, or could not be made, for whoever needs it meanwhile.
+type Attempt = Shared<BoxFuture<'static, Result<SendRequest<Body>, Arc<io::Error>>>>;
 
 impl DirectChannel {
     /// # Errors
@@ -48,30 +54,38 @@ impl DirectChannel {
             Address::Unix(_) => Authority::from_static("localhost"),
         };
         let scheme = if target.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-        let (connection, connecting) = (Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Self(Arc::new(Ends { target, origin: (scheme, authority), connection, connecting })))
+        Ok(Self(Arc::new(Ends { target, origin: (scheme, authority), connecting: Mutex::default() })))
     }
 }
 
 impl Ends {
-    /// The connection, if it is there.
-    fn open(&self) -> Option<SendRequest<Body>> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        connection.as_ref().filter(|connection| !connection.is_closed()).cloned()
+    async fn connection(self: &Arc<Self>) -> Result<SendRequest<Body>, ConnectError> {
+        let attempt = self.attempt();
+        let made = match attempt.peek() {
+            Some(made) => made.clone(),
+            None => attempt.await,
+        };
+        // It is of all who waited for it, and an error is one's own.
+        made.map_err(|error| ConnectError(io::Error::new(error.kind(), error.to_string()).into()))
     }
 
-    async fn connection(&self) -> Result<SendRequest<Body>, ConnectError> {
-        if let Some(connection) = self.open() {
-            return Ok(connection);
+    /// The last attempt if it may still come to something, or has; else a new one.
+    fn attempt(self: &Arc<Self>) -> Attempt {
+        let mut last = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(attempt) = &*last {
+            match attempt.peek() {
+                None => return attempt.clone(),
+                Some(Ok(connection)) if !connection.is_closed() => return attempt.clone(),
+                Some(_) => {}
+            }
         }
-        let _connecting = self.connecting.lock().await;
-        if let Some(connection) = self.open() {
-            return Ok(connection);
-        }
-        let made = timeout(PATIENCE, self.connect()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let made = made.map_err(|error| ConnectError(error.into()))?;
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = Some(made.clone());
-        Ok(made)
+        let ends = self.clone();
+        // On a task of its own: it goes on when whoever began it waits no longer.
+        let made = tokio::spawn(async move {
+            timeout(PATIENCE, ends.connect()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        });
+        let attempt = async move { made.await.unwrap_or_else(|lost| Err(io::Error::other(lost))).map_err(Arc::new) };
+        last.insert(attempt.boxed().shared()).clone()
     }
 
     async fn connect(&self) -> io::Result<SendRequest<Body>> {
@@ -83,8 +97,13 @@ impl Ends {
             http.keep_alive_interval(PATIENCE).keep_alive_timeout(PATIENCE);
         }
         let (sender, serving) = http.handshake(connection).await.map_err(io::Error::other)?;
-        // It ends with the last of those who send. What ends it earlier is told to them.
-        tokio::spawn(serving);
+        // It ends with the last of those who send. What ends it earlier is told to those who wait for an answer.
+        let address = self.target.address.clone();
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::debug!(%address, %error, "a connection ended");
+            }
+        });
         Ok(sender)
     }
 }
@@ -107,6 +126,7 @@ impl Service<Request<Body>> for DirectChannel {
                 uri = uri.path_and_query(path.clone());
             }
             *request.uri_mut() = uri.build()?;
+            request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(OURS));
             Ok(ends.connection().await?.send_request(request).await?)
         })
     }

@@ -28,8 +28,8 @@ pub(super) fn text(field: &FieldDescriptor, value: &Value) -> Option<String> {
     })
 }
 
-/// The text of one field of an encoded message; what else is in the message is not decoded.
-pub(super) fn field_text(field: &FieldDescriptor, payload: &Payload) -> Result<String, Failure> {
+/// The text of one field of an encoded message, if values of its type have one; what else is in the message is not decoded.
+pub(super) fn field_text(field: &FieldDescriptor, payload: &Payload) -> Result<Option<String>, Failure> {
     let malformed =
         |error| Failure::new("PAYLOAD_MALFORMED", format!("a `{}` does not decode: {error}", payload.type_name));
     let (mut rest, mut last) = (payload.value.clone(), Bytes::new());
@@ -43,7 +43,7 @@ pub(super) fn field_text(field: &FieldDescriptor, payload: &Payload) -> Result<S
         }
     }
     let message = DynamicMessage::decode(field.parent_message().clone(), last).map_err(malformed)?;
-    Ok(text(field, &message.get_field(field)).unwrap_or_default())
+    Ok(text(field, &message.get_field(field)))
 }
 
 /// The text of the field of this number.

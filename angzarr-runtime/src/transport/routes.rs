@@ -137,7 +137,8 @@ impl Routes {
     /// # Errors
     /// [`Error::Setup`] if it cannot.
     pub fn check(&self) -> Result<(), Error> {
-        self.addresses.values().try_for_each(|address| self.target(address.clone()).check())
+        let some = self.pattern.as_ref().and_then(|pattern| pattern.address("a"));
+        self.addresses.values().cloned().chain(some).try_for_each(|address| self.target(address).check())
     }
 
     fn target(&self, address: Address) -> Target {

@@ -67,6 +67,7 @@ pub(super) async fn bad_books_get_their_codes(backend: impl Backend) {
         (covered(|cover| cover.key = "b".into()), "ROOT_MISMATCH"),
         (covered(|cover| (cover.root, cover.key) = (root(16), String::new())), "ROOT_MISMATCH"),
         (book(vec![deposit(1), page("Deposit", &Deposit { account: "b".into(), amount: 1 })]), "ROOT_MISMATCH"),
+        (book(vec![page("Deposit", &Deposit { account: String::new(), amount: 1 })]), "ROOT_MISMATCH"),
         (known(vec![other]), "ROOT_MISMATCH"),
         (known(vec![payment.clone()]), "EXTERNAL_ID_MISMATCH"),
         (covered(|cover| cover.key = "a".repeat(1025)), "FIELD_TOO_LONG"),

@@ -9,7 +9,7 @@ use super::request::{Request, Source, Work};
 use crate::component::{AggregateLogic, Deciding, Delivery, Input, Undecided};
 use crate::coordinator::state::{Folded, fold};
 use crate::coordinator::{guarded, guarded_async};
-use crate::failure::{DEADLINE_EXCEEDED, Failure, HANDLER_TIMED_OUT};
+use crate::failure::{DEADLINE_EXCEEDED, EXTERNAL_ID_MISMATCH, Failure, HANDLER_TIMED_OUT, ROOT_MISMATCH};
 use crate::message::{Emission, Payload};
 use crate::proto;
 use crate::rejection::Rejection;
@@ -181,7 +181,11 @@ async fn decide(
             Ok(Some(emissions)) => emissions,
             Ok(None) => return (Ok(Decision::Later), records.is_empty()),
             Err(Undecided::StateLost) => return (Ok(Decision::Later), false),
-            Err(Undecided::Failed(failure)) => return (Err(failure), false),
+            Err(Undecided::Failed(failure)) => {
+                // The handler was not asked: a caller's mistake costs nobody else the warm state.
+                let unasked = [ROOT_MISMATCH, EXTERNAL_ID_MISMATCH].contains(&failure.code());
+                return (Err(failure), unasked && records.is_empty());
+            }
             Err(Undecided::Rejected(rejection)) => return (refuse(name, input, rejection), records.is_empty()),
         };
         if let Input::Fact(payload) = input {

@@ -35,7 +35,7 @@ use turns::{Pending, Running, Turns, WARM_BYTES};
 
 #[cfg(feature = "grpc")]
 pub(crate) use request::root;
-pub(crate) use request::{Request, Source, Work, correlation_id};
+pub(crate) use request::{Request, Source, Work, check_texts, correlation_id};
 
 /// What a command would lead to.
 #[derive(Clone, Debug, PartialEq)]

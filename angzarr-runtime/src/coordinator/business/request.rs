@@ -102,14 +102,7 @@ impl Request {
         if book.pages.is_empty() {
             return Err(BadBook::Empty);
         }
-        let texts = [
-            ("cover.key", &cover.key),
-            ("cover.correlation_id", &cover.correlation_id),
-            ("idempotency_key", &book.idempotency_key),
-        ];
-        if let Some((field, text)) = texts.into_iter().find(|(_, text)| text.len() > LONGEST) {
-            return Err(BadBook::FieldTooLong { field, bytes: text.len(), limit: LONGEST });
-        }
+        check_texts(&cover.key, &cover.correlation_id, &book.idempotency_key)?;
         root(&cover.domain, cover)
     }
 
@@ -218,6 +211,15 @@ impl Request {
     }
 }
 
+/// Refuses texts that are too long to stand beside every record.
+pub(crate) fn check_texts(key: &str, correlation_id: &str, idempotency_key: &str) -> Result<(), BadBook> {
+    let texts = [("cover.key", key), ("cover.correlation_id", correlation_id), ("idempotency_key", idempotency_key)];
+    match texts.into_iter().find(|(_, text)| text.len() > LONGEST) {
+        Some((field, text)) => Err(BadBook::FieldTooLong { field, bytes: text.len(), limit: LONGEST }),
+        None => Ok(()),
+    }
+}
+
 /// The given correlation id, or a new one: ordered by time, so that the index of the log grows at one end.
 pub(crate) fn correlation_id(given: String) -> Arc<str> {
     if given.is_empty() { Uuid::now_v7().to_string().into() } else { given.into() }
@@ -240,10 +242,12 @@ fn inputs(pages: Vec<proto::CommandPage>, spec: &AggregateSpec, keyed: bool) -> 
     for (index, page) in pages.into_iter().enumerate() {
         let payload = Payload::from_any(page.command.ok_or(BadBook::NoCommand(index))?);
         let type_name = || payload.type_name.to_string();
-        if !is_encoding(&payload.value) {
+        let (is_fact, is_command) =
+            (spec.facts.contains(&&*payload.type_name), spec.commands.contains(&&*payload.type_name));
+        if (is_fact || is_command) && !is_encoding(&payload.value) {
             return Err(BadBook::Malformed(type_name()));
         }
-        if spec.facts.contains(&&*payload.type_name) {
+        if is_fact {
             if !alone {
                 return Err(BadBook::FactNotAlone(type_name()));
             }
@@ -254,7 +258,7 @@ fn inputs(pages: Vec<proto::CommandPage>, spec: &AggregateSpec, keyed: bool) -> 
                 return Err(BadBook::Reserved("sequence of a fact"));
             }
             inputs.push(Input::Fact(payload));
-        } else if spec.commands.contains(&&*payload.type_name) {
+        } else if is_command {
             if page.occurred_at.is_some() {
                 return Err(BadBook::Reserved("occurred_at of a command"));
             }

@@ -234,7 +234,8 @@ mod tests {
         let answer = router.oneshot(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
         let waited = began.elapsed().as_secs_f64();
-        assert!((9.5..10.0).contains(&waited), "{waited}");
+        // Behind what other processes say, which are asked for 200 ms longer.
+        assert!((9.75..10.0).contains(&waited), "{waited}");
     }
 
     #[tokio::test]

@@ -16,14 +16,11 @@ const TIMEOUT: &str = "grpc-timeout";
 /// What is left of a caller's time for the answer to reach it, at most.
 const WAY_BACK: Duration = Duration::from_millis(500);
 
-/// How long after that whoever works for him may still say that he is late, at most; what is said by then is more than that
-/// nobody answered.
-const SAYING: Duration = Duration::from_millis(50);
-
 /// When a caller is told that nobody answers; none if he waits for ever.
 pub(super) fn silence(headers: &HeaderMap) -> Option<Instant> {
     let given = timeout(headers.get(TIMEOUT)?.to_str().ok()?)?;
-    Instant::now().checked_add(shortened(given) + (given / 20).min(SAYING))
+    // Later than other processes that are asked: what they say, or who of them was silent, is more than that nobody answered.
+    Instant::now().checked_add(shortened(given) + way_back(given) * 7 / 10)
 }
 
 /// How long one caller waits.
@@ -62,7 +59,11 @@ impl Patience {
 }
 
 fn shortened(given: Duration) -> Duration {
-    given - (given / 10).min(WAY_BACK)
+    given - way_back(given)
+}
+
+fn way_back(given: Duration) -> Duration {
+    (given / 10).min(WAY_BACK)
 }
 
 /// How long the caller waits, as gRPC says it: `30S`, `500m`.

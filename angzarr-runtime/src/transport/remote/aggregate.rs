@@ -35,7 +35,7 @@ pub(super) struct Remote {
 /// Fields that say what a message is for.
 #[derive(Debug)]
 struct Named {
-    root: FieldDescriptor,
+    root: Option<FieldDescriptor>,
     /// Of a fact.
     external_id: Option<FieldDescriptor>,
 }
@@ -59,9 +59,8 @@ impl Remote {
         let mut named = HashMap::new();
         for input in spec.commands.iter().chain(spec.facts) {
             let (message, (root, external_id)) = (link.described.message(input)?, link.described.ids(input));
-            let root = message.get_field(root).ok_or_else(|| invalid(format!("`{input}` names no root")))?;
             let external_id = message.get_field(external_id).filter(|_| spec.facts.contains(input));
-            named.insert(*input, Named { root, external_id });
+            named.insert(*input, Named { root: message.get_field(root), external_id });
         }
         Ok(Self { spec: leaked(spec), folding, yields, named })
     }
@@ -70,11 +69,17 @@ impl Remote {
     fn check(&self, input: &Input, cx: &Context) -> Result<(), Failure> {
         let (Input::Command(payload) | Input::Fact(payload)) = input else { return Ok(()) };
         let Some(Named { root, external_id }) = self.named.get(&*payload.type_name) else { return Ok(()) };
-        check_root(payload, self.spec.domain, &field_text(root, payload)?, cx)?;
-        match external_id {
-            Some(field) => check_external_id(payload, &field_text(field, payload)?, cx),
-            None => Ok(()),
+        let said = |field: &Option<FieldDescriptor>| match field {
+            Some(field) => field_text(field, payload),
+            None => Ok(None),
+        };
+        if let Some(key) = said(root)? {
+            check_root(payload, self.spec.domain, &key, cx)?;
         }
+        if let Some(external_id) = said(external_id)? {
+            check_external_id(payload, &external_id, cx)?;
+        }
+        Ok(())
     }
 
     /// Asks the service, on a state.
@@ -115,6 +120,9 @@ impl AggregateLogic for Remote {
     }
 
     fn decide<'a>(&'a self, state: &'a State, input: &'a Input, cx: &'a Context) -> Deciding<'a, Vec<Emission>> {
+        if let Err(failure) = self.check(input, cx) {
+            return Deciding::Done(Err(failure.into()));
+        }
         let (kind, given) = match input {
             Input::Command(command) => (HandlerKind::Command, command),
             Input::Fact(fact) => (HandlerKind::Fact, fact),
@@ -129,7 +137,6 @@ impl AggregateLogic for Remote {
             }),
         };
         deciding(async move {
-            self.check(input, cx)?;
             match self.handle(state, asked, cx).await? {
                 Outcome::Events(events) => Ok(self.yields.emissions(kind, given, events)?),
                 _ => Err(invalid(format!("`{}` answered a command like a query", self.spec.name)).into()),

@@ -347,8 +347,9 @@ pub(in crate::transport) fn was_sent(status: &Status) -> bool {
         if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
             return false;
         }
-        // The service has said that it takes no more calls, this one included.
-        if error.downcast_ref::<h2::Error>().is_some_and(|error| error.is_go_away() && error.is_remote()) {
+        // The service has said that it takes no more calls, this one included, or did not take this one.
+        let refused = |error: &h2::Error| error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        if error.downcast_ref::<h2::Error>().is_some_and(|error| error.is_remote() && refused(error)) {
             return false;
         }
         source = error.source();

@@ -210,13 +210,7 @@ impl Stateful for Folding {
         Encoding::Waiting(Box::pin(async move {
             // Nobody waits for it, but the next command does.
             let limit = Delivery::DEFAULT.timeout;
-            match guarded_async(self.component, limit, self.fold(state, next_sequence)).await {
-                Ok(state) => state,
-                Err(failure) => {
-                    tracing::warn!(component = self.component, %failure, "the service gives no state");
-                    None
-                }
-            }
+            guarded_async(self.component, limit, self.fold(state, next_sequence)).await
         }))
     }
 

@@ -63,7 +63,7 @@ impl BusinessLogic for Served {
             let (component, stateful) = self.component(&request.component, stateful)?;
             let owner = Owner { component, runtime_epoch: request.runtime_epoch, root: root.unwrap_or_default() };
             let folded = self.states.fold(stateful, owner, &self.epoch, &history).await?;
-            let encoded = stateful.encode_state(folded.state(), history.next).done().await;
+            let encoded = stateful.encode_state(folded.state(), history.next).done().await?;
             let state = encoded.ok_or_else(|| Failure::new("STATE_FOREIGN", "the state cannot be encoded"))?;
             let holds = if root.is_some() { folded.keep() } else { 0 };
             Ok::<_, Lacking>((holds, proto::fold_response::Outcome::State(state.to_any())))

@@ -192,7 +192,7 @@ async fn ahead(
     if history.pending.is_empty() {
         return Ok(None);
     }
-    let encoded = logic.encode_state(state, history.next).done().await;
+    let encoded = logic.encode_state(state, history.next).done().await?;
     let copied = encoded.and_then(|encoded| logic.decode_state(&encoded));
     let mut copy = copied.ok_or_else(|| Failure::new("STATE_FOREIGN", "the state cannot be copied"))?;
     fold_all(logic, owner, &mut copy, &history.pending)?;

@@ -123,8 +123,9 @@ impl Rpc {
         let metadata = told(&outcome);
         let events = outcome.events.iter().map(|event| &event.payload);
         let returned = events.filter_map(|event| self.returned(event).transpose()).collect::<Result<Vec<_>, _>>()?;
-        if outcome.duplicate && returned.is_empty() && !outcome.events.is_empty() {
-            // Whatever that was, it is not what was asked for now.
+        let is_command = self.kind == HandlerKind::Command;
+        if is_command && outcome.duplicate && returned.is_empty() && !outcome.events.is_empty() {
+            // Whatever that was, it is not what was asked for now. A fact is recorded itself, whatever the rpc returns.
             return Err(BadCall::KeyTaken.into());
         }
         let messages = if self.output.full_name() == "google.protobuf.Empty" {
