@@ -40,7 +40,7 @@ pub(super) async fn a_root_may_be_a_number(place: &mut Place) {
 }
 
 pub(super) async fn a_root_may_be_any_text(place: &mut Place) {
-    for id in ["a/b\\c", " ", "漢字 🦀", "keys/\u{e9}", "keys/e\u{301}", &"long".repeat(1_000)] {
+    for id in ["a/b\\c", " ", "漢字 🦀", "keys/\u{e9}", "keys/e\u{301}", &"long".repeat(256)] {
         let answer = place.done(&run(id, vec![note(id)])).await;
         let root = root_id("scripts", id).unwrap();
         assert_eq!(cover(&answer), ("scripts".into(), root.as_bytes().to_vec(), id.into()));
