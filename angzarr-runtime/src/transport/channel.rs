@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 
 use axum::BoxError;
 use axum::http::header::USER_AGENT;
-use axum::http::uri::{Authority, Scheme};
 use axum::http::{HeaderValue, Request, Response, Uri};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -36,7 +35,7 @@ pub(super) struct DirectChannel(Arc<Ends>);
 struct Ends {
     target: Target,
     /// What is called, of which only the path differs.
-    origin: (Scheme, Authority),
+    origin: Uri,
     connecting: Mutex<Option<Attempt>>,
 }
 
@@ -48,13 +47,7 @@ impl DirectChannel {
     /// If no URI can be made of the address.
     pub(super) fn new(target: impl Into<Target>) -> Result<Self, BadAddress> {
         let target = target.into();
-        let authority = match &target.address {
-            Address::Tcp(address) => address.parse().map_err(|_| BadAddress::new(address))?,
-            // Its name is what the other side is told, and stands for nothing.
-            Address::Unix(_) => Authority::from_static("localhost"),
-        };
-        let scheme = if target.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-        Ok(Self(Arc::new(Ends { target, origin: (scheme, authority), connecting: Mutex::default() })))
+        Ok(Self(Arc::new(Ends { origin: target.origin()?, target, connecting: Mutex::default() })))
     }
 }
 
@@ -120,12 +113,9 @@ impl Service<Request<Body>> for DirectChannel {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let ends = self.0.clone();
         Box::pin(async move {
-            let (scheme, authority) = ends.origin.clone();
-            let mut uri = Uri::builder().scheme(scheme).authority(authority);
-            if let Some(path) = request.uri().path_and_query() {
-                uri = uri.path_and_query(path.clone());
-            }
-            *request.uri_mut() = uri.build()?;
+            let mut uri = ends.origin.clone().into_parts();
+            uri.path_and_query = request.uri().path_and_query().cloned().or(uri.path_and_query);
+            *request.uri_mut() = Uri::from_parts(uri)?;
             request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(OURS));
             Ok(ends.connection().await?.send_request(request).await?)
         })

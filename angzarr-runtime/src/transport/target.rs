@@ -55,17 +55,30 @@ impl Target {
     /// # Errors
     /// If no URI can be made of the address.
     pub fn channel(&self) -> Result<Channel, BadAddress> {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let endpoint = match &self.address {
-            Address::Tcp(address) => patient(endpoint(scheme, address)?),
-            // Its name is what the other side is told, and stands for nothing.
-            Address::Unix(_) => endpoint(scheme, "localhost")?,
-        };
+        // A refusal that goes to another sidecar travels whole, in what comes behind the answer. Of what is called only the
+        // origin counts: connections are made here.
+        let mut endpoint = Endpoint::from_static("http://localhost")
+            .origin(self.origin()?)
+            .http2_max_header_list_size(LARGEST_HEADERS);
+        if let Address::Tcp(_) = self.address {
+            endpoint = patient(endpoint);
+        }
         let target = Arc::new(self.clone());
         Ok(endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
             let target = target.clone();
             async move { Ok::<_, io::Error>(TokioIo::new(Joined(timeout(PATIENCE, target.connect()).await??))) }
         })))
+    }
+
+    /// What is called, without a path.
+    pub(super) fn origin(&self) -> Result<Uri, BadAddress> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let authority = match &self.address {
+            Address::Tcp(address) => address,
+            // Its name is what the other side is told, and stands for nothing.
+            Address::Unix(_) => "localhost",
+        };
+        format!("{scheme}://{authority}").parse().map_err(|_| BadAddress::new(authority))
     }
 
     pub(super) async fn connect(&self) -> io::Result<Box<dyn Connection>> {
@@ -99,14 +112,6 @@ impl Target {
 pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Connection for Io {}
-
-/// What to call, of which only the origin counts: connections are made here.
-fn endpoint(scheme: &str, authority: &str) -> Result<Endpoint, BadAddress> {
-    let bad = |_| BadAddress(authority.to_owned());
-    let origin: Uri = format!("{scheme}://{authority}").parse().map_err(bad)?;
-    // A refusal that goes to another sidecar travels whole, in what comes behind the answer.
-    Ok(Endpoint::from_static("http://localhost").origin(origin).http2_max_header_list_size(LARGEST_HEADERS))
-}
 
 /// A machine that is gone says nothing: without signs of life, calls to it would count as slow handlers.
 fn patient(endpoint: Endpoint) -> Endpoint {

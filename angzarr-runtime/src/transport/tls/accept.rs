@@ -2,19 +2,16 @@
 
 use std::io;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{Stream, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ServerConfig, version::TLS13};
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Connected;
 
 use super::files::{chain, key, provider, roots};
 use super::{BadTls, ServerTls};
@@ -96,7 +93,7 @@ fn config(tls: &ServerTls) -> Result<Arc<ServerConfig>, BadTls> {
 pub(in crate::transport) fn secured<Io>(
     connections: impl Stream<Item = io::Result<Io>> + Send,
     acceptor: Acceptor,
-) -> impl Stream<Item = io::Result<Secured<Io>>> + Send
+) -> impl Stream<Item = io::Result<TlsStream<Io>>> + Send
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -110,7 +107,7 @@ where
             // On a task of its own: a thread has much to compute.
             let secured = tokio::spawn(timeout(PATIENCE, acceptor.accept(connection))).await;
             let error = match secured {
-                Ok(Ok(Ok(stream))) => return Some(Ok(Secured(stream))),
+                Ok(Ok(Ok(stream))) => return Some(Ok(stream)),
                 Ok(Ok(Err(error))) => error.to_string(),
                 Ok(Err(error)) => error.to_string(),
                 Err(error) => error.to_string(),
@@ -120,36 +117,4 @@ where
         }
     };
     connections.map(secure).buffer_unordered(AT_A_TIME).filter_map(|secured| async { secured })
-}
-
-/// An encrypted connection.
-#[derive(Debug)]
-pub(in crate::transport) struct Secured<Io>(TlsStream<Io>);
-
-impl<Io: Connected> Connected for Secured<Io> {
-    type ConnectInfo = Io::ConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.0.get_ref().0.connect_info()
-    }
-}
-
-impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<Io> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, into)
-    }
-}
-
-impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<Io> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }
