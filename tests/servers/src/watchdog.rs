@@ -13,7 +13,17 @@ folder=$1; shift
 pid=
 start() { "$@" </dev/null >/dev/null 2>>"$folder/server.log" & pid=$!; }
 stop() { [ -z "$pid" ] || { kill -INT "$pid"; wait "$pid"; pid=; } }
-kill_nine() { [ -z "$pid" ] || { kill -KILL "$pid" $(ps -o pid= --ppid "$pid"); wait "$pid"; pid=; } }
+kill_nine() {
+    [ -n "$pid" ] || return
+    # Stopped first, or it would start more of them meanwhile.
+    kill -STOP "$pid"
+    all="$pid $(ps -o pid= --ppid "$pid")"
+    kill -KILL $all
+    wait "$pid"
+    # The next one cannot start as long as one of them is there.
+    while ps -o stat= -p "$(echo $all | tr ' ' ,)" | grep -qv '^Z'; do sleep 0.01; done
+    pid=
+}
 while read -r word; do
     case $word in
         start) start "$@" ;;
@@ -64,7 +74,7 @@ impl Watchdog {
         self.say("stop").map(drop)
     }
 
-    /// Kills the server and its children, and waits until it is gone.
+    /// Kills the server and its children, and waits until they are gone.
     pub(crate) fn kill_nine(&mut self) -> io::Result<()> {
         self.say("kill").map(drop)
     }
