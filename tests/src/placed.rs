@@ -1,15 +1,18 @@
 //! Components in a service of their own.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use angzarr_runtime::component::{Component, Registration};
 use angzarr_runtime::transport::{Address, Remote, Service};
+use tokio::sync::oneshot;
 
 thread_local! {
     static SERVED: Cell<bool> = const { Cell::new(false) };
+    /// The services of this thread's test: each is served until its sender is dropped.
+    static SERVICES: RefCell<Vec<oneshot::Sender<()>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// From here on, tests of this thread have components in a service.
@@ -23,13 +26,15 @@ pub fn placed(component: impl Component) -> Registration {
 }
 
 /// Serves a component over a socket in this process, and gives what a runtime beside it would register. It is served as
-/// long as the process lives.
+/// long as the test's thread lives.
 ///
 /// # Panics
 /// If it cannot be served: tests have nothing to go on with then.
 #[expect(clippy::expect_used, reason = "a panic is how a test fails")]
 fn served(description: &'static [u8], component: impl Component) -> Registration {
     let (tell, told) = mpsc::channel();
+    let (keep, mut ended) = oneshot::channel();
+    SERVICES.with_borrow_mut(|services| services.push(keep));
     // A runtime of its own: tests come with one of one thread, and may stop its clock.
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -41,13 +46,15 @@ fn served(description: &'static [u8], component: impl Component) -> Registration
             let connecting = async {
                 let remote = connected(&address).await;
                 let _ = tell.send(remote.components().remove(0));
-                std::future::pending::<()>().await;
+                let _ = (&mut ended).await;
             };
             tokio::select! {
                 served = serving => panic!("{served:?}"),
                 () = connecting => {}
             }
         });
+        // A handler that hangs for its test would be waited for.
+        runtime.shutdown_background();
     });
     told.recv().expect("the service's description")
 }
