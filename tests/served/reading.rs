@@ -7,6 +7,7 @@ use angzarr_runtime::proto::{self, stream_query::AsOf};
 use angzarr_runtime::transport::services::admin_client::AdminClient;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
 use angzarr_runtime::transport::services::event_query_client::EventQueryClient;
+use shop::orders::v1::OrderCancelled;
 use shop::stock::v1::Article;
 
 use crate::commands::{deliver, order};
@@ -45,6 +46,32 @@ async fn a_book_tells_where_its_stream_stands() {
     part.as_of = Some(AsOf::Sequence(1));
     let then = client.get_event_book(part).await.unwrap().into_inner();
     assert_eq!((then.pages.len(), then.next_sequence), (1, 2));
+}
+
+#[tokio::test]
+async fn a_stream_of_large_events_comes_in_answers_that_callers_take() {
+    let place = place().await;
+    let mut sizes = vec![1 << 20; 7];
+    // More than an answer has: it comes alone.
+    sizes.insert(4, 5 << 20);
+    for size in sizes {
+        let large = OrderCancelled { order_id: "1".into(), reason: "x".repeat(size) };
+        place.app.import("orders", "1").event(&large, None).await.unwrap();
+    }
+    let mut client = EventQueryClient::new(place.channel.clone()).max_decoding_message_size(usize::MAX);
+    let (mut wanted, mut found) = (query("orders", "1", None), Vec::new());
+    loop {
+        let book = client.get_event_book(wanted.clone()).await.unwrap().into_inner();
+        assert!(book.encoded_len() <= 4 << 20 || book.pages.len() == 1);
+        let sequences: Vec<u32> = book.pages.iter().map(|page| page.sequence).collect();
+        wanted.first_sequence = sequences.last().unwrap() + 1;
+        assert_eq!(book.position, book.pages.last().unwrap().position);
+        found.push(sequences);
+        if wanted.first_sequence >= book.next_sequence {
+            break;
+        }
+    }
+    assert_eq!(found, [vec![0, 1, 2], vec![3], vec![4], vec![5, 6, 7]]);
 }
 
 #[tokio::test]

@@ -2319,6 +2319,9 @@ pub struct StreamQuery {
     #[prost(uint32, repeated, tag = "3")]
     pub sequences: ::prost::alloc::vec::Vec<u32>,
     /// So many records at most, bookkeeping included, as far as whole records go; 1,000 if it is 0, and no more than 10,000.
+    /// An answer ends earlier, behind the last event that fits, where it would exceed the sidecar's `limits.message_size`.
+    /// What is missing is behind its last page: whoever wants all asks again from there, as long as that is before the
+    /// book's `next_sequence`.
     #[prost(uint32, tag = "4")]
     pub limit: u32,
     #[prost(oneof = "stream_query::AsOf", tags = "10, 11")]

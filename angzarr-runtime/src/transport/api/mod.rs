@@ -181,7 +181,7 @@ impl Api {
             ending: ending.clone(),
         };
         let coordinator = BusinessCoordinatorServer::new(coordinator::Coordinator { app: app.clone(), facts });
-        let query = EventQueryServer::new(query::Query { app: app.clone(), streams, ending });
+        let query = EventQueryServer::new(query::Query { app: app.clone(), streams, message_size, ending });
         let consumers = |kind| consumers::Consumers { app: app.clone(), kind };
         let projectors = ProjectorCoordinatorServer::new(consumers(ConsumerKind::Projector));
         let sagas = SagaCoordinatorServer::new(consumers(ConsumerKind::Saga));
@@ -206,6 +206,7 @@ impl Api {
             .merge(for_whom(readers, access.readers()))
             .merge(recorders)
             .fallback(aggregates::unserved)
+            .method_not_allowed_fallback(aggregates::not_posted)
             // One layer: each one more takes a microsecond of every call.
             .layer(from_fn_with_state(Admission { room: room(calls), memory: room(limits.half()), serving }, admit)))
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::ready;
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt, iter, once, try_unfold, unfold};
+use prost::{Message, length_delimiter_len};
 use tokio::sync::{Semaphore, watch};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
@@ -32,10 +33,18 @@ const PAGE: usize = 256;
 const LIMIT: u32 = 1_000;
 const LARGEST: u32 = 10_000;
 
+/// How many of them are read at a time: an answer may have room for a few only.
+const SLICE: u32 = 64;
+
+/// What a book says beside its pages, in bytes, at most.
+const HEAD: usize = 4 << 10;
+
 #[derive(Clone)]
 pub(super) struct Query {
     pub(super) app: App,
     pub(super) streams: Arc<Semaphore>,
+    /// How many bytes the answer with events of a stream has, unless its first event alone has more.
+    pub(super) message_size: usize,
     /// Whether serving ends: subscriptions would go on for ever.
     pub(super) ending: watch::Receiver<bool>,
 }
@@ -156,7 +165,7 @@ impl Query {
         self.app.elsewhere(&cover.domain)
     }
 
-    /// A part of a stream, with where the stream stands.
+    /// A part of a stream, as much as an answer has room for, with where the stream stands.
     async fn stream(&self, query: proto::StreamQuery, sent_on: SentOn) -> Result<proto::EventBook, Error> {
         let (stream, as_of) = asked(&query)?;
         if let Some(routes) = self.elsewhere(&query, sent_on) {
@@ -172,22 +181,65 @@ impl Query {
             let sequences = BTreeSet::from_iter(query.sequences);
             runs(sequences.range(from..).copied().take_while(|sequence| *sequence < next_sequence), limit)
         };
-        let mut records = Vec::new();
-        for Range { start, end } in runs.into_iter().filter(|run| !run.is_empty()) {
+        let mut found = Found { book: proto::EventBook::default(), room: self.message_size.saturating_sub(HEAD) };
+        for Range { start, end } in runs.into_iter().flat_map(slices) {
             let load = Load { from: start, as_of: AsOf::Sequence(end - 1), ..Load::of(stream.clone()) };
-            records.extend(self.app.stream_events(load).await?);
+            let more = book(self.app.stream_events(load).await?);
+            if more.is_some_and(|more| !found.add(more)) {
+                break;
+            }
         }
-        let asked_by = query.cover.unwrap_or_default().key;
-        let key = records.first().map_or_else(|| canonical_key(&asked_by), |first| first.key.to_string());
+        let stored = found.book.cover.map(|cover| cover.key);
+        let key = stored.unwrap_or_else(|| canonical_key(&query.cover.unwrap_or_default().key));
         let cover = proto::Cover {
             root: Some(stream.root.into()),
             domain: stream.domain.to_string(),
             key,
             ..proto::Cover::default()
         };
-        let found = book(records).unwrap_or_default();
-        Ok(proto::EventBook { cover: Some(cover), first_sequence: from, next_sequence, ..found })
+        Ok(proto::EventBook { cover: Some(cover), first_sequence: from, next_sequence, ..found.book })
     }
+}
+
+/// What was found of a stream, and how many bytes there is room for.
+struct Found {
+    book: proto::EventBook,
+    room: usize,
+}
+
+impl Found {
+    /// Adds what there is room for, and says whether that is all of it. What one record was upcast to stays together, since
+    /// callers go on behind its sequence; the first is always added, or they could not.
+    fn add(&mut self, more: proto::EventBook) -> bool {
+        let mut pages = more.pages;
+        let mut fit = 0;
+        for record in pages.chunk_by(|one, other| one.sequence == other.sequence) {
+            let size: usize = record.iter().map(|page| message_len(page)).sum();
+            if size > self.room && self.book.pages.len() + fit > 0 {
+                break;
+            }
+            self.room = self.room.saturating_sub(size);
+            fit += record.len();
+        }
+        let is_all = fit == pages.len();
+        pages.truncate(fit);
+        self.book.cover = more.cover;
+        self.book.position = pages.last().map_or(self.book.position, |last| last.position);
+        self.book.pages.append(&mut pages);
+        is_all
+    }
+}
+
+/// The bytes of a page within its book.
+fn message_len(page: &proto::EventPage) -> usize {
+    let len = page.encoded_len();
+    1 + length_delimiter_len(len) + len
+}
+
+/// A range in pieces that are read one after the other.
+fn slices(run: Range<u32>) -> impl Iterator<Item = Range<u32>> {
+    let end = run.end;
+    run.step_by(SLICE as usize).map(move |start| start..start.saturating_add(SLICE).min(end))
 }
 
 /// Ascending sequences, so many of them at most, as ranges.
