@@ -8,6 +8,7 @@ use angzarr_runtime::proto::SubscribeRequest;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
 use angzarr_runtime::transport::services::event_query_client::EventQueryClient;
 use shop::orders::v1::{OrderPlacedV2, PlaceOrder};
+use shop::payments::v1::{PaymentCaptured, PaymentReceived};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Request, Status};
 
@@ -107,8 +108,14 @@ async fn an_aggregate_is_called_with_json() {
     assert_eq!(status, 409);
     assert!(answer.contains("IDEMPOTENCY_KEY_TAKEN"), "{answer}");
     // As a page of somebody else's could have a browser do it.
-    let (status, _) = post_as(&place, "/shop.orders.v1.app.Orders/Place", body, "", "text/plain").await;
+    let plain = "content-type: text/plain\r\n";
+    assert_eq!(send(&place, "POST", "/shop.orders.v1.app.Orders/Place", body, plain).await.0, 415);
+    let (status, answer) = send(&place, "GET", "/shop.orders.v1.app.Orders/Place", "", "").await;
+    assert_eq!(status, 405);
+    assert!(answer.contains("METHOD_INVALID"), "{answer}");
+    let (status, answer) = post(&place, "/angzarr.v1.EventQuery/ListRoots", r#"{"domain": "orders"}"#, "").await;
     assert_eq!(status, 415);
+    assert!(answer.contains("CONTENT_TYPE_UNKNOWN"), "{answer}");
 }
 
 #[tokio::test]
@@ -127,15 +134,39 @@ async fn facts_are_taken_with_the_token_only() {
     assert!(answer.contains("orderId"), "{answer}");
 }
 
-/// Status and body.
-pub(crate) async fn post(place: &Place, path: &str, body: &str, headers: &str) -> (u16, String) {
-    post_as(place, path, body, headers, "application/json").await
+#[tokio::test]
+async fn a_fact_told_again_is_recorded_once_whatever_its_rpc_returns() {
+    let place = place().await;
+    deliver(&place, 5).await;
+    let body = r#"{"orderId": "1", "sku": "kettle", "quantity": 1}"#;
+    let headers = "angzarr-sync-mode: cascade\r\n";
+    assert_eq!(post(&place, "/shop.orders.v1.app.Orders/Place", body, headers).await.0, 200);
+    // Too little to capture anything, and that is all that the rpc returns.
+    let fact = PaymentReceived { order_id: "1".into(), transfer: "bank-1".into(), cents: 1 };
+    for duplicate in ["false", "true"] {
+        let mut request = Request::new(fact.clone());
+        request.metadata_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+        let mut grpc = tonic::client::Grpc::new(place.channel.clone());
+        grpc.ready().await.unwrap();
+        let path = PathAndQuery::from_static("/shop.payments.v1.app.Payments/RecordTransfer");
+        let codec = tonic_prost::ProstCodec::<PaymentReceived, PaymentCaptured>::default();
+        let answer = grpc.server_streaming(request, path, codec).await.unwrap();
+        assert_eq!(answer.metadata().get("angzarr-duplicate").unwrap(), duplicate);
+        assert_eq!(answer.into_inner().message().await.unwrap(), None);
+    }
+    let recorded = place.app.events("payments", "1").await.unwrap();
+    let transfers = recorded.iter().filter(|record| record.payload.type_name.ends_with("PaymentReceived"));
+    assert_eq!(transfers.count(), 1);
 }
 
-async fn post_as(place: &Place, path: &str, body: &str, headers: &str, content_type: &str) -> (u16, String) {
+/// Status and body.
+pub(crate) async fn post(place: &Place, path: &str, body: &str, headers: &str) -> (u16, String) {
+    send(place, "POST", path, body, &format!("content-type: application/json\r\n{headers}")).await
+}
+
+async fn send(place: &Place, method: &str, path: &str, body: &str, headers: &str) -> (u16, String) {
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: {content_type}\r\n{headers}\
-         content-length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
     );
     let address = place.address.clone();

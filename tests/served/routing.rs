@@ -255,6 +255,20 @@ async fn who_cannot_be_reached_is_tried_again() {
 }
 
 #[tokio::test]
+async fn who_hangs_is_named_while_the_caller_still_waits() {
+    let town = Town::new();
+    let orders = town.start("orders", town.routes()).await;
+    let Address::Unix(path) = town.socket("stock") else { panic!("a socket is a file") };
+    // It takes connections and whatever is sent to it, and says nothing.
+    let _hangs = tokio::net::UnixListener::bind(path).unwrap();
+    let mut request = Request::new(book("stock", "kettle", &delivery(1)));
+    request.metadata_mut().insert("grpc-timeout", "4S".parse().unwrap());
+    let late = orders.coordinator().handle(request).await.unwrap_err();
+    assert_eq!(reason(&late), (Code::Unavailable, "ROUTE_LOST".into()), "{late}");
+    assert!(late.message().contains("stock.sock"), "{}", late.message());
+}
+
+#[tokio::test]
 async fn old_events_are_read_wherever_their_upcaster_is_registered() {
     let town = Town::new();
     let [orders, stock, _payments] = town.open().await;

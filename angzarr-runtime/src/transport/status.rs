@@ -67,6 +67,12 @@ pub(super) enum BadCall {
     /// It is neither gRPC nor JSON.
     #[error("the request is neither gRPC nor JSON")]
     NotJson,
+    /// It is not gRPC, and those who serve the rpc speak nothing else.
+    #[error("what serves this rpc speaks gRPC only")]
+    NotGrpc,
+    /// It has another method.
+    #[error("an rpc is called by `POST`")]
+    NotPosted,
     /// It did not come in time.
     #[error("the request did not come in time")]
     TooSlow,
@@ -121,6 +127,10 @@ impl BadCall {
             BadCall::NotJson => {
                 (Code::InvalidArgument, "CONTENT_TYPE_UNKNOWN", "send it with `content-type: application/json`")
             }
+            BadCall::NotGrpc => {
+                (Code::InvalidArgument, "CONTENT_TYPE_UNKNOWN", "send it by gRPC; JSON is for rpcs of aggregates")
+            }
+            BadCall::NotPosted => (Code::InvalidArgument, "METHOD_INVALID", "send it by `POST`"),
             BadCall::TooSlow => (Code::DeadlineExceeded, "REQUEST_TOO_SLOW", "send all of it at once"),
             BadCall::Unserved(_) => (Code::Unimplemented, "RPC_UNKNOWN", "server reflection tells what is served"),
             BadCall::NoFactToken => (Code::Unauthenticated, "FACT_TOKEN_MISSING", BEARER),

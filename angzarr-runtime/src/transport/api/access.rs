@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::middleware::Next;
 use axum::response::Response;
 use subtle::ConstantTimeEq;
@@ -102,7 +102,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 pub(super) async fn check(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     match gate.admits(request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(bad) => refused(request.headers(), bad.into()),
+        Err(bad) => refused(request.headers().get(CONTENT_TYPE), bad.into()),
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep_until;
 use tonic::{Code, Status};
 
+use super::aggregates::{self, is_grpc, of_unknown_type};
 use super::observed::{Open, count};
 use super::patience::silence;
 use crate::error::Error;
@@ -25,7 +26,7 @@ use crate::transport::status::{BadCall, coded, note, status};
 /// What callers may ask for at a time, all of them together. What is beyond gets `RESOURCE_EXHAUSTED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many bytes a request may have.
+    /// How many bytes a request may have, and the events of one stream in an answer: those beyond are for the next call.
     pub message_size: usize,
     /// How many calls are at work. A stream counts until it begins.
     pub calls: usize,
@@ -85,10 +86,7 @@ pub(super) async fn admit(State(admission): State<Admission>, request: Request, 
     let (uri, content_type) = (request.uri().clone(), request.headers().get(CONTENT_TYPE).cloned());
     let service = request.extensions().get::<MatchedPath>().cloned();
     let silence = silence(request.headers());
-    let refused = |status| {
-        let headers = content_type.map(|content_type| (CONTENT_TYPE, content_type)).into_iter().collect();
-        super::aggregates::refused(&headers, status)
-    };
+    let refused = |status| aggregates::refused(content_type.as_ref(), status);
     let Admission { room: calls, memory, mut serving } = admission;
     let response = match calls.try_acquire() {
         Ok(_room) => {
@@ -96,6 +94,7 @@ pub(super) async fn admit(State(admission): State<Admission>, request: Request, 
             let taken = Arc::new(Taken { memory, bytes: AtomicUsize::new(0) });
             let request = request.map(|body| Body::new(Weighed { body, taken: taken.clone() }));
             tokio::select! {
+                biased;
                 response = next.run(request) => response,
                 () = ended(&mut serving) => refused(status(&Error::ShuttingDown)),
                 () = reached(silence) => refused(BadCall::Silence.into()),
@@ -107,9 +106,15 @@ pub(super) async fn admit(State(admission): State<Admission>, request: Request, 
     // Calls with JSON have no status among their headers, and some of gRPC have it nowhere else.
     let said = response.extensions().get::<Status>().cloned().or_else(|| Status::from_header_map(response.headers()));
     let Some(said) = said.filter(|said| said.code() != Code::Ok).map(coded) else { return response };
+    let (said, response) = match response.headers().contains_key(Status::GRPC_STATUS) {
+        true if is_grpc(content_type.as_ref()) => (said.clone(), said.into_http()),
+        // A service that speaks gRPC only was asked in something else, and answered as if it had been gRPC.
+        true => (BadCall::NotGrpc.into(), of_unknown_type(BadCall::NotGrpc)),
+        false => (said, response),
+    };
     count(service.as_ref(), &said);
     note(uri.path(), &said);
-    if response.headers().contains_key(Status::GRPC_STATUS) { said.into_http() } else { response }
+    response
 }
 
 /// The body of a request that is let in as long as there is room for its bytes.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::post;
@@ -67,40 +67,53 @@ fn is_served(handler: &proto::HandlerDescription, facts: Option<&Token>) -> bool
     }
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
-    content_type.is_some_and(|value| value.starts_with(b"application/grpc"))
+pub(super) fn is_grpc(content_type: Option<&HeaderValue>) -> bool {
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Answers a call with these headers by an error.
-pub(super) fn refused(headers: &HeaderMap, status: Status) -> Response {
-    if is_grpc(headers) { status.into_http() } else { json::failed(status, None) }
+/// Answers a call of this type by an error.
+pub(super) fn refused(content_type: Option<&HeaderValue>, status: Status) -> Response {
+    if is_grpc(content_type) { status.into_http() } else { json::failed(status, None) }
+}
+
+/// Answers a call of another type than what is called can be asked in.
+pub(super) fn of_unknown_type(bad: BadCall) -> Response {
+    let mut response = json::failed(bad.into(), None);
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    response
 }
 
 /// Answers a call of an rpc that nobody serves.
 pub(super) async fn unserved(request: Request) -> Response {
     let status = BadCall::Unserved(request.uri().path().to_owned()).into();
-    let mut response = refused(request.headers(), status);
-    if !is_grpc(request.headers()) {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let mut response = refused(content_type, status);
+    if !is_grpc(content_type) {
         // For whoever speaks HTTP, it is the path that is wrong.
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
     response
 }
 
+/// Answers a call of an rpc by another method than `POST`.
+pub(super) async fn not_posted() -> Response {
+    let mut response = json::failed(BadCall::NotPosted.into(), None);
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}
+
 async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
-    if is_grpc(request.headers()) {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    if is_grpc(content_type) {
         grpc::serve(rpc, request).await
-    } else if is_json(request.headers()) {
+    } else if is_json(content_type) {
         json::serve(&rpc, request).await
     } else {
         // Browsers send other types anywhere without asking: no page of somebody else's may get a command in here.
-        let mut response = json::failed(BadCall::NotJson.into(), None);
-        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        response
+        of_unknown_type(BadCall::NotJson)
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
+fn is_json(content_type: Option<&HeaderValue>) -> bool {
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
