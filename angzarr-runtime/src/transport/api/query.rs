@@ -214,7 +214,7 @@ impl Found {
         let mut pages = more.pages;
         let mut fit = 0;
         for record in pages.chunk_by(|one, other| one.sequence == other.sequence) {
-            let size: usize = record.iter().map(|page| message_len(page)).sum();
+            let size: usize = record.iter().map(message_len).sum();
             if size > self.room && self.book.pages.len() + fit > 0 {
                 break;
             }
