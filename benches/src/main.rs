@@ -13,12 +13,12 @@ mod items;
 mod notes;
 mod peers;
 mod postgres;
-mod served;
 mod sidecar;
 mod sqlite;
 
 use std::path::PathBuf;
 
+use angzarr_runtime::transport::Address;
 use angzarr_servers::Postgres;
 use clap::{Parser, Subcommand};
 use common::Result;
@@ -48,6 +48,9 @@ enum Part {
         #[arg(long)]
         log: PathBuf,
     },
+    /// The service of an aggregate, and what answers with nothing
+    #[command(hide = true)]
+    Notebook { service: Address, echo: Address },
     /// One of several processes on one log
     #[command(hide = true)]
     Worker {
@@ -62,6 +65,7 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.part {
         Some(Part::Worker { process }) => return postgres::worker(process).await,
+        Some(Part::Notebook { service, echo }) => return sidecar::serve(&service, &echo).await,
         Some(Part::Keys { log }) => return consumer::keys(&log).await,
         None => {}
     }
@@ -71,8 +75,8 @@ async fn main() -> Result<()> {
     let mut figures: Vec<Figure> = generate::measure(folder, only)?;
     figures.extend(sqlite::measure(folder, only).await?);
     figures.extend(consumer::measure(folder, only).await?);
-    figures.extend(served::measure(folder, only).await?);
     figures.extend(sidecar::measure(folder, only).await?);
+    figures.extend(sidecar::measure_rest(folder, only).await?);
     // Ten minutes: by name only.
     if only.starts_with("soak") {
         figures.push(sidecar::soak(folder).await?);
@@ -80,7 +84,7 @@ async fn main() -> Result<()> {
     let on_server = ["store.postgres", "consumer.latency.postgres", "sidecar.postgres", "peers"];
     if on_server.into_iter().any(concerns) {
         let server = Postgres::start()?;
-        figures.extend(served::measure_postgres(&server, folder, only).await?);
+        figures.extend(sidecar::measure_postgres(&server, folder, only).await?);
         figures.extend(consumer::measure_postgres(&server, only).await?);
         figures.extend(postgres::measure(&server, folder, only).await?);
         if concerns("peers") {

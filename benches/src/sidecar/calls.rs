@@ -1,17 +1,16 @@
 //! What callers call, one or many of them, and how long that takes.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use angzarr_runtime::transport::Address;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
 use angzarr_runtime::transport::services::saga_client::SagaClient;
-use angzarr_runtime::transport::services::saga_server::{Saga, SagaServer};
 use angzarr_runtime::{Payload, proto};
 use futures_util::future::join_all;
+use tokio::time::sleep;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
 
+use super::program::PATIENCE;
 use crate::common::{ROUND, Result, write};
 use crate::figure::median;
 
@@ -32,6 +31,18 @@ impl Call {
     fn channel(&self) -> Result<Channel> {
         let (Self::Echo(address) | Self::Command(address, _)) = self;
         Ok(address.channel()?)
+    }
+
+    /// Calls until it is answered: what is called may be about to begin.
+    pub(super) async fn ready(&self) -> Result<()> {
+        let began = Instant::now();
+        while let Err(error) = self.once(&self.channel()?, "").await {
+            if began.elapsed() > PATIENCE {
+                return Err(error);
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     async fn once(&self, channel: &Channel, caller: &str) -> Result<()> {
@@ -84,24 +95,4 @@ pub(crate) async fn rate(call: &Call, end: Instant) -> Result<f64> {
         calls += count??;
     }
     Ok(f64::from(calls) / began.elapsed().as_secs_f64())
-}
-
-/// Answers with nothing.
-struct Echo;
-
-#[tonic::async_trait]
-impl Saga for Echo {
-    async fn handle(
-        &self,
-        _: Request<proto::SagaHandleRequest>,
-    ) -> std::result::Result<Response<proto::SagaHandleResponse>, Status> {
-        Ok(Response::new(proto::SagaHandleResponse::default()))
-    }
-}
-
-/// Serves what answers with nothing.
-pub(super) async fn serve_echo(socket: PathBuf) -> Result<()> {
-    let listener = tokio::net::UnixListener::bind(socket)?;
-    let incoming = tokio_stream::wrappers::UnixListenerStream::new(listener);
-    Ok(tonic::transport::Server::builder().add_service(SagaServer::new(Echo)).serve_with_incoming(incoming).await?)
 }

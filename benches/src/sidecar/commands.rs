@@ -1,26 +1,20 @@
-//! `sidecar.*`: commands to a runtime that has the aggregate in a service, both over Unix sockets.
-//!
-//! Caller, runtime and a service in Rust are in one process here: what is measured is the way between them. A service in
-//! Python has a process of its own.
-
-mod calls;
-mod python;
+//! Commands to the program that has their aggregate in a service, all over Unix sockets.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use angzarr_runtime::transport::{Address, Api, Limits, Remote, Service};
 use angzarr_runtime::{App, Storage};
 use angzarr_servers::Postgres;
 use tempfile::TempDir;
 
+use super::calls::{Call, rate, typical};
+use super::notebook::Notebook;
+use super::program::{Sidecar, log};
 use crate::common::{HISTORY, ROUND, ROUNDS, Result, fill};
 use crate::figure::{Figure, median};
-use crate::notes::Notebook;
-use crate::postgres::{pgbench, storage};
+use crate::notes;
+use crate::postgres::pgbench;
 use crate::sqlite::bare_rows;
-pub(crate) use calls::{Call, rate};
-use calls::{serve_echo, typical};
 
 pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
     let wanted = |name: &str| name.starts_with(only);
@@ -34,52 +28,16 @@ pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
     Ok(figures.into_iter().filter(|figure| wanted(&figure.name)).collect())
 }
 
-/// A runtime beside a service, and where it serves callers.
-struct Served {
-    app: App,
-    front: Address,
-}
-
-impl Served {
-    async fn start(place: &Path, storage: Storage, service: &Address) -> Result<Self> {
-        let app = App::builder(storage).remote(connected(service).await?).start().await?;
-        let (api, front) = (Api::new(app.clone(), Limits::default()), Address::Unix(place.join("api.sock")));
-        let listening = front.clone();
-        tokio::spawn(async move { api.serve(&listening, std::future::pending()).await });
-        Ok(Self { app, front })
-    }
-}
-
-/// The aggregate in a service of this process.
-fn serve(place: &Path) -> Address {
-    let address = Address::Unix(place.join("service.sock"));
-    let (service, listening) = (Service::new(crate::DESCRIPTION).register(Notebook), address.clone());
-    tokio::spawn(async move { service.serve(&listening, std::future::pending()).await });
-    address
-}
-
-/// What answers with nothing, in this process.
-fn echo(place: &Path) -> Call {
-    let socket = place.join("echo.sock");
-    tokio::spawn(serve_echo(socket.clone()));
-    Call::Echo(Address::Unix(socket))
-}
-
-async fn connected(address: &Address) -> Result<Remote> {
-    loop {
-        match Remote::connect(address).await {
-            Ok(remote) => return Ok(remote),
-            Err(error) if error.retryable() => tokio::time::sleep(Duration::from_millis(5)).await,
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 async fn on_sqlite(folder: &Path) -> Result<Vec<Figure>> {
     let place = TempDir::new_in(folder)?;
-    let (service, echo) = (serve(place.path()), echo(place.path()));
-    let Served { app, front } = Served::start(place.path(), sqlite(place.path()), &service).await?;
-    let commands = |note| Call::Command(front.clone(), note);
+    let app = App::builder(Storage::Sqlite(log(place.path(), "log"))).register(notes::Notebook).start().await?;
+    fill(&app, "long", HISTORY).await?;
+    app.shutdown().await?;
+    let notebook = Notebook::in_rust(place.path())?;
+    let sidecar = Sidecar::on_file(place.path(), "log", &notebook.service)?;
+    let echo = Call::Echo(notebook.echo.clone());
+    echo.ready().await?;
+    let commands = |note| Call::Command(sidecar.front.clone(), note);
     let (mut alone, mut bounds) = (Vec::new(), Vec::new());
     let (mut many, mut halves) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -89,7 +47,6 @@ async fn on_sqlite(folder: &Path) -> Result<Vec<Figure>> {
         halves.push(rate(&echo, Instant::now() + ROUND).await? / 2.0);
         many.push(rate(&commands("many"), Instant::now() + ROUND).await?);
     }
-    fill(&app, "long", HISTORY).await?;
     let (mut long, mut short) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         let times = [typical(&commands("long")).await?, typical(&commands("short")).await?];
@@ -99,7 +56,7 @@ async fn on_sqlite(folder: &Path) -> Result<Vec<Figure>> {
             short.push(times[1]);
         }
     }
-    app.shutdown().await?;
+    sidecar.end()?;
     let figure =
         |name, value, unit, ceiling, target| Figure::relative(name, median(value), unit, median(ceiling), target);
     Ok(vec![
@@ -110,17 +67,24 @@ async fn on_sqlite(folder: &Path) -> Result<Vec<Figure>> {
 }
 
 async fn in_python(folder: &Path) -> Result<Figure> {
-    let place = TempDir::new_in(folder)?;
-    let (notebook, echo) = (python::Notebook::start(place.path())?, echo(place.path()));
-    let Served { app, front } = Served::start(place.path(), sqlite(place.path()), &notebook.service).await?;
-    let (python_echo, command) = (Call::Echo(notebook.echo.clone()), Call::Command(front, "alone"));
+    let (place, beside) = (TempDir::new_in(folder)?, TempDir::new_in(folder)?);
+    let (in_rust, in_python) = (Notebook::in_rust(beside.path())?, Notebook::in_python(place.path())?);
+    let sidecar = Sidecar::on_file(place.path(), "log", &in_python.service)?;
+    let echoes = [Call::Echo(in_rust.echo.clone()), Call::Echo(in_python.echo.clone())];
+    let command = Call::Command(sidecar.front.clone(), "alone");
     let (mut times, mut bounds) = (Vec::new(), Vec::new());
+    for echo in &echoes {
+        echo.ready().await?;
+    }
     for _ in 0..ROUNDS {
-        let commit = 1_000.0 / bare_rows(folder, 1).await?;
-        bounds.push(typical(&echo).await? + typical(&python_echo).await? + commit);
+        let mut bound = 1_000.0 / bare_rows(folder, 1).await?;
+        for echo in &echoes {
+            bound += typical(echo).await?;
+        }
+        bounds.push(bound);
         times.push(typical(&command).await?);
     }
-    app.shutdown().await?;
+    sidecar.end()?;
     let target = "at most 1.3 × an echo in Rust, one in Python, and a commit";
     Ok(Figure::relative("sidecar.python.commands.1", median(times), "ms", median(bounds), target))
 }
@@ -131,20 +95,15 @@ pub(crate) async fn measure_postgres(server: &Postgres, folder: &Path, only: &st
         return Ok(Vec::new());
     }
     let place = TempDir::new_in(folder)?;
-    let service = serve(place.path());
+    let notebook = Notebook::in_rust(place.path())?;
     let (mut rates, mut bare) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         bare.push(pgbench(server, folder).await?);
-        let of_it = place.path().join(round.to_string());
-        std::fs::create_dir(&of_it)?;
-        let Served { app, front } = Served::start(&of_it, storage(server)?, &service).await?;
-        rates.push(rate(&Call::Command(front, "many"), Instant::now() + ROUND).await?);
-        app.shutdown().await?;
+        let url = server.create_database()?;
+        let sidecar = Sidecar::on_server(place.path(), &round.to_string(), &url, &notebook.service)?;
+        rates.push(rate(&Call::Command(sidecar.front.clone(), "many"), Instant::now() + ROUND).await?);
+        sidecar.end()?;
     }
     let target = "at least 0.4 of pgbench with 32 clients";
     Ok(vec![Figure::relative(name, median(rates), "commands/s", median(bare), target)])
-}
-
-fn sqlite(place: &Path) -> Storage {
-    Storage::Sqlite(place.join("log.db"))
 }

@@ -1,4 +1,4 @@
-//! `sidecar.*`: the program as it is shipped, beside a service in this process.
+//! The program, in a process.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -7,141 +7,57 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use angzarr_runtime::transport::{Address, Service};
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use angzarr_runtime::transport::Address;
 
 use crate::common::Result;
-use crate::figure::{Figure, median};
-use crate::items::{ItemView, Keeper};
-use crate::notes::Notebook;
-use crate::served::{Call, rate};
-
-/// How often it is started.
-const STARTS: usize = 21;
-
-/// How long it rests before its memory is looked at.
-const REST: Duration = Duration::from_secs(2);
 
 /// Longer than any start takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long it works before its memory is looked at for the first time, and in all.
-const WARM: Duration = Duration::from_secs(2 * 60);
-const LONG: Duration = Duration::from_secs(10 * 60);
-
-/// What its memory may grow by between the two.
-const GROWTH: f64 = 1.05;
-
-pub(crate) async fn measure(folder: &Path, only: &str) -> Result<Vec<Figure>> {
-    let names = ["sidecar.start", "sidecar.start.new", "sidecar.memory", "sidecar.size"];
-    if !names.into_iter().any(|name| name.starts_with(only)) {
-        return Ok(Vec::new());
-    }
-    let place = TempDir::new_in(folder)?;
-    let (serving, address) = serve(place.path());
-    let place_of_it = place.path().to_path_buf();
-    let figures = tokio::task::spawn_blocking(move || starts(&place_of_it, &address)).await?;
-    serving.abort();
-    Ok(figures?.into_iter().filter(|figure| figure.name.starts_with(only)).collect())
-}
-
-/// The service that it is beside.
-fn serve(place: &Path) -> (JoinHandle<()>, Address) {
-    let address = Address::Unix(place.join("service"));
-    let service = Service::new(crate::DESCRIPTION).register(Notebook).register(Keeper).register(ItemView);
-    let at = address.clone();
-    let serving = tokio::spawn(async move {
-        // Whoever calls it notices.
-        let _ = service.serve(&at, std::future::pending()).await;
-    });
-    (serving, address)
-}
-
-/// What the program has resident after ten minutes of full load, beside what it had after two.
-///
-/// # Errors
-/// If it has grown.
-pub(crate) async fn soak(folder: &Path) -> Result<Figure> {
-    let place = TempDir::new_in(folder)?;
-    let (serving, service) = serve(place.path());
-    let started = place.path().to_path_buf();
-    let sidecar = tokio::task::spawn_blocking(move || Sidecar::start(&started, "log", &service)).await??;
-    let command = Call::Command(Address::Unix(place.path().join("log.sock")), "soaked");
-    let began = Instant::now();
-    rate(&command, began + WARM).await?;
-    let warm = sidecar.memory()?;
-    rate(&command, began + LONG).await?;
-    let late = sidecar.memory()?;
-    tokio::task::spawn_blocking(|| sidecar.end()).await??;
-    serving.abort();
-    if late > GROWTH * warm {
-        return Err(format!("the sidecar had {warm:.1} MiB after two minutes of load, and {late:.1} after ten").into());
-    }
-    let target = "at most 1.05 × that after two minutes";
-    Ok(Figure::relative("soak.sidecar.memory", late, "MiB after ten minutes of load", warm, target))
-}
-
-fn starts(place: &Path, service: &Address) -> Result<Vec<Figure>> {
-    let timed = |log: &str| -> Result<(f64, Sidecar)> {
-        let began = Instant::now();
-        let sidecar = Sidecar::start(place, log, service)?;
-        Ok((began.elapsed().as_secs_f64() * 1_000.0, sidecar))
-    };
-    // Waits for the service, and makes the log.
-    timed("log")?.1.end()?;
-    let (mut times, mut memories, mut first_times) = (Vec::new(), Vec::new(), Vec::new());
-    for start in 0..STARTS {
-        let (time, sidecar) = timed("log")?;
-        times.push(time);
-        if start % 7 == 0 {
-            std::thread::sleep(REST);
-            memories.push(sidecar.memory()?);
-        }
-        sidecar.end()?;
-        let (time, sidecar) = timed(&format!("log{start}"))?;
-        first_times.push(time);
-        sidecar.end()?;
-    }
-    let bytes = u32::try_from(fs::metadata(program())?.len())?;
-    Ok(vec![
-        Figure::absolute("sidecar.start", median(times), "ms to the first answer", "at most 50"),
-        Figure::absolute(
-            "sidecar.start.new",
-            median(first_times),
-            "ms to the first answer",
-            "none: the disk makes a log",
-        ),
-        Figure::absolute("sidecar.memory", median(memories), "MiB resident at rest", "under 16"),
-        Figure::absolute("sidecar.size", f64::from(bytes) / 1e6, "MB with all stores", "at most 12"),
-    ])
-}
-
-fn program() -> PathBuf {
+pub(super) fn program() -> PathBuf {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../target/dist/angzarr-sidecar").into()
 }
 
+/// Where it finds the URL of a database; not in its file, since that holds a password.
+const URL: &str = "ANGZARR_BENCH_URL";
+
+/// The log of this name.
+pub(super) fn log(place: &Path, name: &str) -> PathBuf {
+    place.join(format!("{name}.db"))
+}
+
 /// One that has answered.
-struct Sidecar(Child);
+pub(super) struct Sidecar {
+    process: Child,
+    /// Where it serves callers.
+    pub(super) front: Address,
+}
 
 impl Sidecar {
-    /// Starts one on the log of this name, and waits for its first answer.
-    fn start(place: &Path, log: &str, service: &Address) -> Result<Self> {
-        let at = |name: String| place.join(name).display().to_string();
-        let (file, socket) = (at(format!("{log}.yaml")), at(format!("{log}.sock")));
-        let log = at(format!("{log}.db"));
+    /// Starts one on the file of this name, and waits for its first answer.
+    pub(super) fn on_file(place: &Path, name: &str, service: &Address) -> Result<Self> {
+        let path = log(place, name);
+        Self::start(place, name, &format!("{{ type: sqlite, path: {path:?} }}"), "", service)
+    }
+
+    /// The same, on a database.
+    pub(super) fn on_server(place: &Path, name: &str, url: &str, service: &Address) -> Result<Self> {
+        Self::start(place, name, &format!("{{ type: postgres, connection_string: \"${{{URL}}}\" }}"), url, service)
+    }
+
+    fn start(place: &Path, name: &str, storage: &str, url: &str, service: &Address) -> Result<Self> {
+        let (file, socket) = (place.join(format!("{name}.yaml")), place.join(format!("{name}.sock")));
+        let front = Address::Unix(socket.clone());
         let text = format!(
-            "storage: {{ type: sqlite, path: {log:?} }}\nservices: [{{ address: \"{service}\" }}]\n\
-             listen: {{ address: {:?} }}\n",
-            format!("unix:{socket}")
+            "storage: {storage}\nservices: [{{ address: \"{service}\" }}]\nlisten: {{ address: \"{front}\" }}\n"
         );
         fs::write(&file, text)?;
         let program = program();
         let mut command = Command::new(&program);
-        let child = command.args(["--config", &file]).env("RUST_LOG", "error").spawn();
-        let child =
-            child.map_err(|error| format!("cannot run {}: {error}; `make sidecar` builds it", program.display()))?;
-        let sidecar = Self(child);
+        let process = command.arg("--config").arg(&file).env("RUST_LOG", "error").env(URL, url).spawn();
+        let process =
+            process.map_err(|error| format!("cannot run {}: {error}; `make sidecar` builds it", program.display()))?;
+        let sidecar = Self { process, front };
         let began = Instant::now();
         while let Err(error) = answered(&socket) {
             if began.elapsed() > PATIENCE {
@@ -153,28 +69,29 @@ impl Sidecar {
     }
 
     /// Mebibytes that it has resident.
-    fn memory(&self) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+    pub(super) fn memory(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no resident memory is told")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
     }
 
-    fn end(mut self) -> Result<()> {
-        let asked = Command::new("kill").arg(self.0.id().to_string()).status()?;
-        let ended = self.0.wait()?;
+    /// Has it end in order.
+    pub(super) fn end(mut self) -> Result<()> {
+        let asked = Command::new("kill").arg(self.process.id().to_string()).status()?;
+        let ended = self.process.wait()?;
         if asked.success() && ended.success() { Ok(()) } else { Err(format!("it ended with {ended}").into()) }
     }
 }
 
 impl Drop for Sidecar {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 /// One call, whatever is answered to it.
-fn answered(socket: &str) -> std::io::Result<()> {
+fn answered(socket: &Path) -> std::io::Result<()> {
     let mut stream = UnixStream::connect(socket)?;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
