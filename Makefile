@@ -39,19 +39,20 @@ package:
 	./tests/package
 
 # One static program, target/dist/angzarr-sidecar; `make sidecar STORES=sqlite` leaves PostgreSQL out, and encryption, which
-# is nearly a megabyte of its own; where PostgreSQL is, it is there already. `make sidecar WITH=otel` adds the export to a
-# collector of OpenTelemetry.
+# is nearly a megabyte of its own; where PostgreSQL is, it is there already. That smaller one is as small as the compiler
+# can make it, and slower. `make sidecar WITH=otel` adds the export to a collector of OpenTelemetry.
 # Random bytes come from the system call: a static program cannot look up libc's function for it, and would read
 # /dev/urandom, which not every folder that it is confined to has.
 STORES := sqlite,postgres
 WITH :=
 STATIC := -C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom" \
 	-C link-arg=-Wl,-z,pack-relative-relocs
+LEVEL = $(if $(findstring postgres,$(STORES)),s,z)
 COMMA := ,
 FEATURES = sidecar,$(STORES)$(if $(findstring postgres,$(STORES)),$(COMMA)tls)$(if $(WITH),$(COMMA)$(WITH))
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sidecar:
-	RUSTFLAGS='$(STATIC)' cargo build --profile dist --target $(HOST) -p angzarr-runtime \
+	CARGO_PROFILE_DIST_OPT_LEVEL=$(LEVEL) RUSTFLAGS='$(STATIC)' cargo build --profile dist --target $(HOST) -p angzarr-runtime \
 		--bin angzarr-sidecar --no-default-features --features $(FEATURES)
 	mkdir -p target/dist
 	cp "$${CARGO_TARGET_DIR:-target}/$(HOST)/dist/angzarr-sidecar" target/dist/
