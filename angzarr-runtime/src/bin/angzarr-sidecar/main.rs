@@ -6,8 +6,11 @@ mod run;
 mod signals;
 mod telemetry;
 
+use std::io;
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use angzarr_runtime::Error;
 use angzarr_runtime::config::Config;
@@ -15,12 +18,15 @@ use arguments::{HELP, Wanted};
 use run::Ended;
 use signals::Signals;
 use telemetry::Telemetry;
+use tokio::runtime::{Builder, Runtime};
 
 /// Documented in [`HELP`] and in `docs/sidecar.md`.
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const CONFIGURATION: u8 = 3;
 const CUT_OFF: u8 = 4;
+
+const THREADS: &str = "TOKIO_WORKER_THREADS";
 
 fn main() -> ExitCode {
     match arguments::parse(std::env::args_os().skip(1)) {
@@ -44,7 +50,7 @@ fn start(file: &Path) -> ExitCode {
         Ok(config) => config,
         Err(error) => return told(CONFIGURATION, &error.to_string()),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return told(FAILED, &format!("error: cannot start threads: {error}")),
     };
@@ -69,6 +75,19 @@ fn start(file: &Path) -> ExitCode {
     };
     telemetry.end();
     code
+}
+
+/// With a thread for every second processor, unless tokio's own variable says otherwise: the service beside it needs them,
+/// too, and a call that comes alone takes longer where threads take work from each other.
+fn runtime() -> io::Result<Runtime> {
+    let threads = match std::env::var_os(THREADS) {
+        None => available_parallelism().map_or(1, NonZero::get).div_ceil(2),
+        Some(given) => given
+            .to_str()
+            .and_then(|given| given.parse().ok().map(NonZero::<usize>::get))
+            .ok_or_else(|| io::Error::other(format!("{THREADS} is no number from 1 on")))?,
+    };
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
 #[expect(clippy::print_stdout, reason = "what was asked for")]
