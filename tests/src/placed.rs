@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::mpsc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use angzarr_runtime::component::{Component, Registration};
@@ -11,8 +11,22 @@ use tokio::sync::oneshot;
 
 thread_local! {
     static SERVED: Cell<bool> = const { Cell::new(false) };
-    /// The services of this thread's test: each is served until its sender is dropped.
-    static SERVICES: RefCell<Vec<oneshot::Sender<()>>> = const { RefCell::new(Vec::new()) };
+    /// The services of this thread's test.
+    static SERVICES: RefCell<Vec<Serving>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A component that is served until this is dropped.
+struct Serving {
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        // The test has failed already, if it panicked.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 /// From here on, tests of this thread have components in a service.
@@ -33,10 +47,9 @@ pub fn placed(component: impl Component) -> Registration {
 #[expect(clippy::expect_used, reason = "a panic is how a test fails")]
 fn served(description: &'static [u8], component: impl Component) -> Registration {
     let (tell, told) = mpsc::channel();
-    let (keep, mut ended) = oneshot::channel();
-    SERVICES.with_borrow_mut(|services| services.push(keep));
+    let (end, mut ended) = oneshot::channel();
     // A runtime of its own: tests come with one of one thread, and may stop its clock.
-    thread::spawn(move || {
+    let thread = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let folder = tempfile::tempdir().expect("a folder");
@@ -56,6 +69,8 @@ fn served(description: &'static [u8], component: impl Component) -> Registration
         // A handler that hangs for its test would be waited for.
         runtime.shutdown_background();
     });
+    let serving = Serving { end: Some(end), thread: Some(thread) };
+    SERVICES.with_borrow_mut(|services| services.push(serving));
     told.recv().expect("the service's description")
 }
 
