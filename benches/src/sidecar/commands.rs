@@ -8,7 +8,7 @@ use angzarr_servers::Postgres;
 use tempfile::TempDir;
 
 use super::calls::{Call, rate, typical};
-use super::notebook::Notebook;
+use super::notebook::NotebookProcess;
 use super::program::{Sidecar, log};
 use crate::common::{HISTORY, ROUND, ROUNDS, Result, fill};
 use crate::figure::{Figure, median};
@@ -33,7 +33,7 @@ async fn on_sqlite(folder: &Path) -> Result<Vec<Figure>> {
     let app = App::builder(Storage::Sqlite(log(place.path(), "log"))).register(notes::Notebook).start().await?;
     fill(&app, "long", HISTORY).await?;
     app.shutdown().await?;
-    let notebook = Notebook::in_rust(place.path())?;
+    let notebook = NotebookProcess::in_rust(place.path())?;
     let sidecar = Sidecar::on_file(place.path(), "log", &notebook.service)?;
     let echo = Call::Echo(notebook.echo.clone());
     echo.ready().await?;
@@ -68,7 +68,7 @@ async fn on_sqlite(folder: &Path) -> Result<Vec<Figure>> {
 
 async fn in_python(folder: &Path) -> Result<Figure> {
     let (place, beside) = (TempDir::new_in(folder)?, TempDir::new_in(folder)?);
-    let (in_rust, in_python) = (Notebook::in_rust(beside.path())?, Notebook::in_python(place.path())?);
+    let (in_rust, in_python) = (NotebookProcess::in_rust(beside.path())?, NotebookProcess::in_python(place.path())?);
     let sidecar = Sidecar::on_file(place.path(), "log", &in_python.service)?;
     let echoes = [Call::Echo(in_rust.echo.clone()), Call::Echo(in_python.echo.clone())];
     let command = Call::Command(sidecar.front.clone(), "alone");
@@ -95,7 +95,7 @@ pub(crate) async fn measure_postgres(server: &Postgres, folder: &Path, only: &st
         return Ok(Vec::new());
     }
     let place = TempDir::new_in(folder)?;
-    let notebook = Notebook::in_rust(place.path())?;
+    let notebook = NotebookProcess::in_rust(place.path())?;
     let (mut rates, mut bare) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         bare.push(pgbench(server, folder).await?);

@@ -1,7 +1,7 @@
 //! `sidecar.*`: the program as it is shipped, beside a service.
 //!
-//! Whoever calls, the program, and the service with the echo that is the ceiling have a process each, as they have where
-//! they are deployed.
+//! Where speed is measured, callers, the program, and the service with the echo that is the ceiling have a process each, as
+//! they have where they are deployed.
 
 mod calls;
 mod commands;

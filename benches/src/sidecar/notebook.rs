@@ -14,16 +14,16 @@ use tonic::{Request, Response, Status};
 
 use crate::common::Result;
 use crate::generate::angzarr;
-use crate::notes;
+use crate::notes::Notebook;
 
 /// The process, as long as this is kept.
-pub(super) struct Notebook {
+pub(super) struct NotebookProcess {
     process: Child,
     pub(super) service: Address,
     pub(super) echo: Address,
 }
 
-impl Notebook {
+impl NotebookProcess {
     /// One in Rust.
     pub(super) fn in_rust(place: &Path) -> Result<Self> {
         Self::start(Command::new(std::env::current_exe()?).arg("notebook"), place)
@@ -51,7 +51,7 @@ impl Notebook {
     }
 }
 
-impl Drop for Notebook {
+impl Drop for NotebookProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -64,7 +64,7 @@ pub(crate) async fn serve(service: &Address, echo: &Address) -> Result<()> {
     let echoes = UnixListenerStream::new(UnixListener::bind(echo)?);
     let (mut input, mut nowhere) = (stdin(), sink());
     tokio::select! {
-        served = Service::new(crate::DESCRIPTION).register(notes::Notebook).serve(service, pending()) => Ok(served?),
+        served = Service::new(crate::DESCRIPTION).register(Notebook).serve(service, pending()) => Ok(served?),
         served = tonic::transport::Server::builder().add_service(SagaServer::new(Echo)).serve_with_incoming(echoes) => {
             Ok(served?)
         }
