@@ -6,7 +6,6 @@ mod run;
 mod signals;
 mod telemetry;
 
-use std::io;
 use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +17,7 @@ use arguments::{HELP, Wanted};
 use run::Ended;
 use signals::Signals;
 use telemetry::Telemetry;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 /// Documented in [`HELP`] and in `docs/sidecar.md`.
 const FAILED: u8 = 1;
@@ -50,7 +49,10 @@ fn start(file: &Path) -> ExitCode {
         Ok(config) => config,
         Err(error) => return told(CONFIGURATION, &error.to_string()),
     };
-    let runtime = match runtime() {
+    let Some(threads) = threads() else {
+        return told(CONFIGURATION, &format!("error: {THREADS} is no number from 1 on"));
+    };
+    let runtime = match Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(FAILED, &format!("error: cannot start threads: {error}")),
     };
@@ -77,17 +79,13 @@ fn start(file: &Path) -> ExitCode {
     code
 }
 
-/// With a thread for every second processor, unless tokio's own variable says otherwise: the service beside it needs them,
-/// too, and a call that comes alone takes longer where threads take work from each other.
-fn runtime() -> io::Result<Runtime> {
-    let threads = match std::env::var_os(THREADS) {
-        None => available_parallelism().map_or(1, NonZero::get).div_ceil(2),
-        Some(given) => given
-            .to_str()
-            .and_then(|given| given.parse().ok().map(NonZero::<usize>::get))
-            .ok_or_else(|| io::Error::other(format!("{THREADS} is no number from 1 on")))?,
-    };
-    Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+/// How many threads it works with: half as many as there are processors, unless tokio's own variable says otherwise. The
+/// service beside it needs the others, and a call that comes alone takes longer where threads take work from each other.
+fn threads() -> Option<usize> {
+    match std::env::var_os(THREADS).filter(|given| !given.is_empty()) {
+        None => Some(available_parallelism().map_or(1, NonZero::get).div_ceil(2)),
+        Some(given) => given.to_str()?.parse().ok().map(NonZero::get),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "what was asked for")]
