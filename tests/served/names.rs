@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use angzarr_runtime::prost::Message;
 use angzarr_runtime::prost_types::Any;
 use angzarr_runtime::proto::SubscribeRequest;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
@@ -107,15 +108,31 @@ async fn an_aggregate_is_called_with_json() {
     let (status, answer) = post(&place, "/shop.orders.v1.app.Orders/Cancel", cancelled, key).await;
     assert_eq!(status, 409);
     assert!(answer.contains("IDEMPOTENCY_KEY_TAKEN"), "{answer}");
-    // As a page of somebody else's could have a browser do it.
-    let plain = "content-type: text/plain\r\n";
-    assert_eq!(send(&place, "POST", "/shop.orders.v1.app.Orders/Place", body, plain).await.0, 415);
     let (status, answer) = send(&place, "GET", "/shop.orders.v1.app.Orders/Place", "", "").await;
     assert_eq!(status, 405);
     assert!(answer.contains("METHOD_INVALID"), "{answer}");
     let (status, answer) = post(&place, "/angzarr.v1.EventQuery/ListRoots", r#"{"domain": "orders"}"#, "").await;
     assert_eq!(status, 415);
     assert!(answer.contains("CONTENT_TYPE_UNKNOWN"), "{answer}");
+}
+
+/// As a page of somebody else's could have a browser do it, without being asked whether it may.
+#[tokio::test]
+async fn no_command_gets_in_as_plain_text() {
+    let place = place().await;
+    let book = order("1", 1).encode_to_vec();
+    let frame = [&[0, 0, 0, 0, u8::try_from(book.len()).unwrap()], &*book].concat();
+    let frame = String::from_utf8(frame).unwrap();
+    for (path, content_type) in [
+        ("/angzarr.v1.BusinessCoordinator/Handle", "content-type: text/plain\r\n"),
+        ("/angzarr.v1.BusinessCoordinator/Handle", ""),
+        ("/shop.orders.v1.app.Orders/Place", "content-type: text/plain\r\n"),
+    ] {
+        let (status, answer) = send(&place, "POST", path, &frame, content_type).await;
+        assert_eq!(status, 415, "{path} {content_type}");
+        assert!(answer.contains("CONTENT_TYPE_UNKNOWN"), "{answer}");
+    }
+    assert_eq!(place.app.read_log(0, 10).await.unwrap().records, []);
 }
 
 #[tokio::test]

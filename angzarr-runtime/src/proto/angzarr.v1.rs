@@ -2319,9 +2319,10 @@ pub struct StreamQuery {
     #[prost(uint32, repeated, tag = "3")]
     pub sequences: ::prost::alloc::vec::Vec<u32>,
     /// So many records at most, bookkeeping included, as far as whole records go; 1,000 if it is 0, and no more than 10,000.
-    /// An answer ends earlier, behind the last event that fits, where it would exceed the sidecar's `limits.message_size`.
-    /// What is missing is behind its last page: whoever wants all asks again from there, as long as that is before the
-    /// book's `next_sequence`.
+    /// An answer ends earlier, behind a whole event, where it would exceed `limits.message_size` of the sidecar that owns the
+    /// domain, unless its first event alone does. So whoever wants all asks again from behind its last page, as long as that
+    /// is before the book's `next_sequence`. One without a page has only bookkeeping in these records, if there are as many,
+    /// or nothing more of `sequences`: then it goes on behind as many records as were asked for.
     #[prost(uint32, tag = "4")]
     pub limit: u32,
     #[prost(oneof = "stream_query::AsOf", tags = "10, 11")]

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -17,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep_until;
 use tonic::{Code, Status};
 
-use super::aggregates::{self, is_grpc, of_unknown_type};
+use super::aggregates::{self, is_grpc, is_json, of_unknown_type};
 use super::observed::{Open, count};
 use super::patience::silence;
 use crate::error::Error;
@@ -88,7 +89,16 @@ pub(super) async fn admit(State(admission): State<Admission>, request: Request, 
     let silence = silence(request.headers());
     let refused = |status| aggregates::refused(content_type.as_ref(), status);
     let Admission { room: calls, memory, mut serving } = admission;
+    let unfit = match content_type.as_ref() {
+        given if is_grpc(given) => None,
+        // What is routed as a whole is a service of ours. They look at no type themselves, so a page of somebody else's could
+        // have a browser call them.
+        _ if service.as_ref().is_some_and(|path| path.as_str().contains("{*")) => Some(BadCall::NotGrpc),
+        given if *request.method() == Method::POST && !is_json(given) => Some(BadCall::NotJson),
+        _ => None,
+    };
     let response = match calls.try_acquire() {
+        Ok(_) if let Some(unfit) = unfit => of_unknown_type(unfit),
         Ok(_room) => {
             // Taken until the call is answered, or its stream begins.
             let taken = Arc::new(Taken { memory, bytes: AtomicUsize::new(0) });
@@ -106,15 +116,9 @@ pub(super) async fn admit(State(admission): State<Admission>, request: Request, 
     // Calls with JSON have no status among their headers, and some of gRPC have it nowhere else.
     let said = response.extensions().get::<Status>().cloned().or_else(|| Status::from_header_map(response.headers()));
     let Some(said) = said.filter(|said| said.code() != Code::Ok).map(coded) else { return response };
-    let (said, response) = match response.headers().contains_key(Status::GRPC_STATUS) {
-        true if is_grpc(content_type.as_ref()) => (said.clone(), said.into_http()),
-        // A service that speaks gRPC only was asked in something else, and answered as if it had been gRPC.
-        true => (BadCall::NotGrpc.into(), of_unknown_type(BadCall::NotGrpc)),
-        false => (said, response),
-    };
     count(service.as_ref(), &said);
     note(uri.path(), &said);
-    response
+    if response.headers().contains_key(Status::GRPC_STATUS) { said.into_http() } else { response }
 }
 
 /// The body of a request that is let in as long as there is room for its bytes.

@@ -33,8 +33,9 @@ const PAGE: usize = 256;
 const LIMIT: u32 = 1_000;
 const LARGEST: u32 = 10_000;
 
-/// How many of them are read at a time: an answer may have room for a few only.
-const SLICE: u32 = 64;
+/// How many of them are read at first, and at a time at most: an answer may have room for a few only.
+const FIRST_SLICE: u32 = 64;
+const LARGEST_SLICE: u32 = 1_024;
 
 /// What a book says beside its pages, in bytes, at most.
 const HEAD: usize = 4 << 10;
@@ -236,10 +237,13 @@ fn message_len(page: &proto::EventPage) -> usize {
     1 + length_delimiter_len(len) + len
 }
 
-/// A range in pieces that are read one after the other.
+/// A range in pieces that are read one after the other, each twice as long as the one before.
 fn slices(run: Range<u32>) -> impl Iterator<Item = Range<u32>> {
-    let end = run.end;
-    run.step_by(SLICE as usize).map(move |start| start..start.saturating_add(SLICE).min(end))
+    let piece = move |start: u32, length: u32| start..start.saturating_add(length).min(run.end);
+    std::iter::successors(Some(piece(run.start, FIRST_SLICE)), move |last| {
+        Some(piece(last.end, last.end.saturating_sub(last.start).saturating_mul(2).min(LARGEST_SLICE)))
+    })
+    .take_while(|slice| !slice.is_empty())
 }
 
 /// Ascending sequences, so many of them at most, as ranges.
@@ -339,4 +343,22 @@ fn grouped(records: impl Iterator<Item = Record>) -> Vec<Vec<Record>> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_cover_a_range_once() {
+        assert_eq!(slices(3..70).collect::<Vec<_>>(), [3..67, 67..70]);
+        assert_eq!(slices(5..5).count() + slices(5..3).count(), 0);
+        let mut next = 0;
+        for slice in slices(0..10_000) {
+            assert!(slice.start == next && slice.end - slice.start <= LARGEST_SLICE);
+            next = slice.end;
+        }
+        assert_eq!(next, 10_000);
+        assert_eq!(slices(u32::MAX - 1..u32::MAX).collect::<Vec<_>>(), [u32::MAX - 1..u32::MAX]);
+    }
 }

@@ -103,17 +103,14 @@ pub(super) async fn not_posted() -> Response {
 }
 
 async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
-    let content_type = request.headers().get(CONTENT_TYPE);
-    if is_grpc(content_type) {
+    if is_grpc(request.headers().get(CONTENT_TYPE)) {
         grpc::serve(rpc, request).await
-    } else if is_json(content_type) {
-        json::serve(&rpc, request).await
     } else {
-        // Browsers send other types anywhere without asking: no page of somebody else's may get a command in here.
-        of_unknown_type(BadCall::NotJson)
+        json::serve(&rpc, request).await
     }
 }
 
-fn is_json(content_type: Option<&HeaderValue>) -> bool {
+/// Browsers send other types anywhere without asking: no page of somebody else's may get a command in here.
+pub(super) fn is_json(content_type: Option<&HeaderValue>) -> bool {
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
