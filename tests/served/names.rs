@@ -19,8 +19,8 @@ use crate::place::{Place, TOKEN, events, place};
 /// Calls an rpc as a generated client would.
 async fn call<Q, A>(place: &Place, path: &'static str, request: Request<Q>) -> Result<tonic::Response<A>, Status>
 where
-    Q: angzarr_runtime::prost::Message + Send + Sync + 'static,
-    A: angzarr_runtime::prost::Message + Default + Send + Sync + 'static,
+    Q: Message + Send + Sync + 'static,
+    A: Message + Default + Send + Sync + 'static,
 {
     let mut grpc = tonic::client::Grpc::new(place.channel.clone());
     grpc.ready().await.unwrap();
