@@ -352,13 +352,15 @@ mod tests {
     #[test]
     fn slices_cover_a_range_once() {
         assert_eq!(slices(3..70).collect::<Vec<_>>(), [3..67, 67..70]);
-        assert_eq!(slices(5..5).count() + slices(5..3).count(), 0);
+        // As where a stream ends before what was asked for.
+        let (first, end) = (5, 3);
+        assert_eq!(slices(5..5).count() + slices(first..end).count(), 0);
         let mut next = 0;
         for slice in slices(0..10_000) {
             assert!(slice.start == next && slice.end - slice.start <= LARGEST_SLICE);
             next = slice.end;
         }
         assert_eq!(next, 10_000);
-        assert_eq!(slices(u32::MAX - 1..u32::MAX).collect::<Vec<_>>(), [u32::MAX - 1..u32::MAX]);
+        assert_eq!(slices(u32::MAX - 1..u32::MAX).map(Vec::from_iter).collect::<Vec<_>>(), [[u32::MAX - 1]]);
     }
 }
