@@ -264,7 +264,7 @@ mod tests {
         let router =
             router.layer(from_fn_with_state(Admission { room: room(3), memory: memory.clone(), serving }, admit));
         let call = |bytes: &'static str| {
-            let request = Request::post("/").body(Body::from(bytes)).unwrap();
+            let request = Request::post("/").header(CONTENT_TYPE, "application/json").body(Body::from(bytes)).unwrap();
             tokio::spawn(router.clone().oneshot(request))
         };
         let first = call("6 bytes");
