@@ -89,12 +89,14 @@ pub(super) async fn admit(State(admission): State<Admission>, request: Request, 
     let silence = silence(request.headers());
     let refused = |status| aggregates::refused(content_type.as_ref(), status);
     let Admission { room: calls, memory, mut serving } = admission;
-    let unfit = match content_type.as_ref() {
-        given if is_grpc(given) => None,
+    let unfit = match (&service, content_type.as_ref()) {
+        // Nobody knows what it calls.
+        (None, _) => None,
+        (_, given) if is_grpc(given) => None,
         // What is routed as a whole is a service of ours. They look at no type themselves, so a page of somebody else's could
         // have a browser call them.
-        _ if service.as_ref().is_some_and(|path| path.as_str().contains("{*")) => Some(BadCall::NotGrpc),
-        given if *request.method() == Method::POST && !is_json(given) => Some(BadCall::NotJson),
+        (Some(path), _) if path.as_str().contains("{*") => Some(BadCall::NotGrpc),
+        (_, given) if *request.method() == Method::POST && !is_json(given) => Some(BadCall::NotJson),
         _ => None,
     };
     let response = match calls.try_acquire() {
