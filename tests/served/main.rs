@@ -10,6 +10,7 @@ mod dying;
 mod encrypted;
 mod histories;
 mod hooks;
+mod many;
 mod names;
 mod nonsense;
 mod place;

@@ -21,7 +21,7 @@ use crate::names::post;
 use crate::place::{Place, told};
 use crate::scripted::{BOARD, Does, Script, Service, decided, order, placed};
 
-async fn place(script: Script) -> (Place, Service) {
+pub(crate) async fn place(script: Script) -> (Place, Service) {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start(folder.path(), script);
     let remote = service.remote().await;

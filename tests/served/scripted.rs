@@ -16,11 +16,11 @@ use angzarr_runtime::transport::services::describe_server::{Describe, DescribeSe
 use angzarr_runtime::transport::services::projector_server::{Projector, ProjectorServer};
 use angzarr_runtime::transport::{Address, Remote};
 use futures_util::future::BoxFuture;
-use futures_util::stream::unfold;
+use futures_util::stream::{BoxStream, StreamExt, unfold};
 use shop::orders::v1::{OrderPlacedV2, OrderRow, PlaceOrder};
 use tokio::net::UnixListener;
 use tonic::transport::Server;
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Request, Response, Status, Streaming, async_trait};
 
 pub(crate) const ORDERS: &str = "shop.orders.v1.app.Orders";
 pub(crate) const BOARD: &str = "shop.orders.v1.app.OrderBoard";
@@ -39,6 +39,16 @@ pub(crate) enum Does<T> {
 type Decide = dyn Fn(&proto::HandleRequest) -> Does<proto::HandleResponse> + Send + Sync;
 type Project = dyn Fn(&OrderPlacedV2) -> Does<Option<projector_handle_response::Outcome>> + Send + Sync;
 
+/// What it does when it is asked for many decisions by one call.
+#[derive(Clone, Copy)]
+pub(crate) enum Many {
+    /// It is of an earlier release.
+    Unknown,
+    Answers,
+    /// It ends the call with the first that it is asked for, and begins with nothing.
+    Ends,
+}
+
 /// How it behaves, and how often it was called.
 #[derive(Clone)]
 pub(crate) struct Script {
@@ -46,7 +56,11 @@ pub(crate) struct Script {
     pub(crate) decide: Arc<Decide>,
     pub(crate) project: Arc<Project>,
     pub(crate) described: Arc<AtomicUsize>,
+    /// Each by a call of its own.
     pub(crate) decided: Arc<AtomicUsize>,
+    pub(crate) many: Many,
+    /// What it was asked for by that one call.
+    pub(crate) asked: Arc<Mutex<Vec<proto::HandleManyRequest>>>,
 }
 
 impl Script {
@@ -60,7 +74,13 @@ impl Script {
             project: Arc::new(|placed| Does::Answers(Some(projector_handle_response::Outcome::Row(row(placed))))),
             described: Arc::default(),
             decided: Arc::default(),
+            many: Many::Unknown,
+            asked: Arc::default(),
         }
+    }
+
+    pub(crate) fn many(self, many: Many) -> Self {
+        Self { many, ..self }
     }
 
     pub(crate) fn decide(
@@ -222,14 +242,45 @@ impl Describe for Served {
     }
 }
 
-#[async_trait]
-impl BusinessLogic for Served {
-    async fn handle(&self, request: Request<proto::HandleRequest>) -> Result<Response<proto::HandleResponse>, Status> {
-        self.script.decided.fetch_add(1, Ordering::SeqCst);
-        let answer = self.does((self.script.decide)(request.get_ref())).await?;
+impl Served {
+    async fn decided(&self, request: &proto::HandleRequest) -> Result<proto::HandleResponse, Status> {
+        let answer = self.does((self.script.decide)(request)).await?;
         let said = Some(answer.service_epoch.clone()).filter(|epoch| !epoch.is_empty());
         let service_epoch = said.unwrap_or_else(|| self.epoch.to_vec().into());
-        Ok(Response::new(proto::HandleResponse { service_epoch, ..answer }))
+        Ok(proto::HandleResponse { service_epoch, ..answer })
+    }
+}
+
+#[async_trait]
+impl BusinessLogic for Served {
+    type HandleManyStream = BoxStream<'static, Result<proto::HandleManyResponse, Status>>;
+
+    async fn handle(&self, request: Request<proto::HandleRequest>) -> Result<Response<proto::HandleResponse>, Status> {
+        self.script.decided.fetch_add(1, Ordering::SeqCst);
+        self.decided(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn handle_many(
+        &self,
+        requests: Request<Streaming<proto::HandleManyRequest>>,
+    ) -> Result<Response<Self::HandleManyStream>, Status> {
+        let many = self.script.many;
+        if let Many::Unknown = many {
+            return Err(Status::unimplemented("no such method"));
+        }
+        let served = self.clone();
+        let begun = requests.into_inner().map(move |asked| {
+            let (asked, served) = (asked.unwrap(), served.clone());
+            served.script.asked.lock().unwrap().push(asked.clone());
+            async move {
+                let request = asked.request?;
+                let response = served.decided(&request).await.ok();
+                Some(Ok(proto::HandleManyResponse { call: asked.call, response }))
+            }
+        });
+        let until = move |_: &_| std::future::ready(matches!(many, Many::Answers));
+        let answers = begun.take_while(until).buffer_unordered(64).filter_map(std::future::ready);
+        Ok(Response::new(answers.boxed()))
     }
 
     /// The state of an order says how many events it was folded from: its total.

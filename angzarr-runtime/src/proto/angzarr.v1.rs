@@ -1778,6 +1778,44 @@ impl ::prost::Name for HandleResponse {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleManyRequest {
+    /// Which one it is, of those that are at work.
+    #[prost(uint64, tag = "1")]
+    pub call: u64,
+    /// Absent: nobody waits for the answer any more.
+    #[prost(message, optional, tag = "2")]
+    pub request: ::core::option::Option<HandleRequest>,
+}
+impl ::prost::Name for HandleManyRequest {
+    const NAME: &'static str = "HandleManyRequest";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleManyRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleManyRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HandleManyResponse {
+    /// The one that is answered.
+    #[prost(uint64, tag = "1")]
+    pub call: u64,
+    /// Absent: it has not begun, and is to be asked for by `Handle`, which says why.
+    #[prost(message, optional, tag = "2")]
+    pub response: ::core::option::Option<HandleResponse>,
+}
+impl ::prost::Name for HandleManyResponse {
+    const NAME: &'static str = "HandleManyResponse";
+    const PACKAGE: &'static str = "angzarr.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "angzarr.v1.HandleManyResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "type.googleapis.com/angzarr.v1.HandleManyResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FoldRequest {
     #[prost(string, tag = "1")]
     pub component: ::prost::alloc::string::String,

@@ -4,6 +4,7 @@ mod commands;
 mod facts;
 mod folding;
 mod keys;
+mod many;
 mod names;
 mod processes;
 mod rejections;
@@ -51,6 +52,10 @@ pub(crate) const SHARED: &[(&str, Case)] = cases! {
         states_of_another_runtime_are_not_taken
         states_of_an_earlier_start_are_not_taken
         what_is_pending_is_forgotten
+    }
+    many {
+        each_is_answered_when_it_is_decided
+        what_makes_no_sense_has_no_answer
     }
     facts {
         a_fact_is_recorded_once

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use prost_reflect::FieldDescriptor;
+use tonic::{Response, Status};
 
 use super::emitted::Yields;
 use super::failed::failed;
@@ -93,8 +94,7 @@ impl Remote {
             history: Some(history),
             input: Some(input),
         };
-        let mut service = link.business_logic();
-        let answer = link.call_for(cx, self.spec.name, Box::pin(service.handle(traced(request, cx)))).await?;
+        let answer = link.call_for(cx, self.spec.name, Box::pin(decided(link, request, cx))).await?;
         let kept = Kept { service_epoch: answer.service_epoch, next_sequence: answer.holds };
         self.folding.keeps(state, sent, kept)?;
         match answer.outcome {
@@ -108,6 +108,20 @@ impl Remote {
             None => Err(invalid(format!("`{}` decided nothing", self.spec.name)).into()),
         }
     }
+}
+
+/// Calls for a decision, by itself only if it must be: one in a trace has its own call to be seen there.
+async fn decided(
+    link: &Link,
+    request: proto::HandleRequest,
+    cx: &Context,
+) -> Result<Response<proto::HandleResponse>, Status> {
+    if cx.traceparent().is_none()
+        && let Some(answer) = link.many.ask(&request).await?
+    {
+        return Ok(Response::new(answer));
+    }
+    link.business_logic().handle(traced(request, cx)).await
 }
 
 impl AggregateLogic for Remote {

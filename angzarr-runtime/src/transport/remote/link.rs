@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use tonic::{Code, ConnectError, Response, Status};
 use uuid::Uuid;
 
+use super::many::Many;
 use super::stay::Staying;
 use crate::context::Context;
 use crate::failure::{Failure, SERVICE_CHANGED, SERVICE_LOST, SERVICE_UNAVAILABLE};
@@ -51,6 +52,7 @@ const LARGEST: usize = 128 << 20;
 pub(super) struct Link {
     address: Address,
     channel: DirectChannel,
+    pub(super) many: Many,
     /// Of this start of the runtime: states that a service keeps for another one are not taken for ours.
     pub(super) runtime_epoch: Bytes,
     pub(super) described: Arc<Described>,
@@ -110,6 +112,7 @@ impl Link {
         Ok(Self {
             address: address.clone(),
             _staying: Staying::new(channel.clone(), held),
+            many: Many::new(channel.clone()),
             channel,
             runtime_epoch: Bytes::copy_from_slice(Uuid::new_v4().as_bytes()),
             described: Arc::new(Described::new(description)?),
@@ -120,7 +123,7 @@ impl Link {
     }
 
     pub(super) fn business_logic(&self) -> BusinessLogicClient<DirectChannel> {
-        BusinessLogicClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
+        business_logic(self.channel.clone())
     }
 
     pub(super) fn saga(&self) -> SagaClient<DirectChannel> {
@@ -293,6 +296,10 @@ impl Lost {
     fn calls(&self) -> MutexGuard<'_, VecDeque<(&'static str, Cause)>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+pub(super) fn business_logic(channel: DirectChannel) -> BusinessLogicClient<DirectChannel> {
+    BusinessLogicClient::new(channel).max_decoding_message_size(LARGEST)
 }
 
 /// What a service says of itself, and the epoch of its start.

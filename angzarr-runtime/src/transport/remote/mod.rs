@@ -6,6 +6,7 @@ mod aggregate;
 mod emitted;
 mod failed;
 mod link;
+mod many;
 mod process_manager;
 mod projector;
 mod row;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Request, Response, Status, Streaming, async_trait};
 use uuid::Uuid;
 
 use super::answer::{context, emissions, malformed, payload, refused};
+use super::many::{self, Answers};
 use super::states::{self, Lacking, Owner};
 use super::{IO_LIMIT, Served};
 use crate::component::{AggregateLogic, Deciding, Input, Registration, State, Stateful, Undecided};
@@ -36,10 +37,8 @@ fn work(asked: Option<Asked>) -> Result<Work, Status> {
     })
 }
 
-#[async_trait]
-impl BusinessLogic for Served {
-    async fn handle(&self, request: Request<proto::HandleRequest>) -> Result<Response<proto::HandleResponse>, Status> {
-        let request = request.into_inner();
+impl Served {
+    pub(super) async fn handled(&self, request: proto::HandleRequest) -> Result<proto::HandleResponse, Status> {
         let history = states::history(request.history)?;
         let (cx, work) = (context(request.context, history.next)?, work(request.input)?);
         let decided = async {
@@ -52,7 +51,23 @@ impl BusinessLogic for Served {
         };
         let (holds, outcome) = decided.await.unwrap_or_else(|lacking| (0, lacking.into()));
         let service_epoch = self.epoch.clone();
-        Ok(Response::new(proto::HandleResponse { service_epoch, holds, outcome: Some(outcome) }))
+        Ok(proto::HandleResponse { service_epoch, holds, outcome: Some(outcome) })
+    }
+}
+
+#[async_trait]
+impl BusinessLogic for Arc<Served> {
+    type HandleManyStream = Answers;
+
+    async fn handle(&self, request: Request<proto::HandleRequest>) -> Result<Response<proto::HandleResponse>, Status> {
+        self.handled(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn handle_many(
+        &self,
+        requests: Request<Streaming<proto::HandleManyRequest>>,
+    ) -> Result<Response<Answers>, Status> {
+        Ok(Response::new(many::handle(self.clone(), requests.into_inner())))
     }
 
     async fn fold(&self, request: Request<proto::FoldRequest>) -> Result<Response<proto::FoldResponse>, Status> {

@@ -3,6 +3,7 @@
 mod aggregate;
 mod answer;
 mod describe;
+mod many;
 mod process_manager;
 mod projector;
 mod saga;
@@ -74,6 +75,7 @@ struct Served {
     states: States,
     /// Of this start.
     epoch: Bytes,
+    stays: Stays,
 }
 
 impl Service {
@@ -143,12 +145,12 @@ impl Service {
             }
             leaving.end();
         };
-        let served = Arc::new(self.served()?);
+        let served = Arc::new(self.served(stays.clone())?);
         let listening = address.listen().await.map_err(|error| cannot(&error))?;
         let router = patient(Server::builder())
             .add_service(StayServer::new(stays))
             .add_service(DescribeServer::from_arc(served.clone()))
-            .add_service(BusinessLogicServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
+            .add_service(BusinessLogicServer::new(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(ProcessManagerServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(ProjectorServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
             .add_service(SagaServer::from_arc(served.clone()).max_decoding_message_size(usize::MAX))
@@ -156,7 +158,7 @@ impl Service {
         listening.serve(router, tls, until).await.map_err(|error| cannot(&error))
     }
 
-    fn served(self) -> Result<Served, Error> {
+    fn served(self, stays: Stays) -> Result<Served, Error> {
         let unreadable = |error| Error::Setup(format!("the description cannot be read: {error}"));
         let mut description = proto::Description::decode(self.description).map_err(unreadable)?;
         let mut components = BTreeMap::new();
@@ -171,7 +173,7 @@ impl Service {
         }
         description.components.retain(|described| components.contains_key(described.name.as_str()));
         let epoch = Bytes::copy_from_slice(Uuid::new_v4().as_bytes());
-        Ok(Served { description, components, states: States::new(), epoch })
+        Ok(Served { description, components, states: States::new(), epoch, stays })
     }
 }
 

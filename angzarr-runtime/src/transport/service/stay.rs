@@ -40,6 +40,11 @@ impl Stays {
     pub(super) fn end(&self) {
         self.phase.send_replace(Phase::Ended);
     }
+
+    /// Waits until nothing new is begun with.
+    pub(super) async fn ended(&self) {
+        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Ended).await;
+    }
 }
 
 /// One of them, as long as its call is open.

@@ -1465,6 +1465,37 @@ pub mod business_logic_client {
                 .insert(GrpcMethod::new("angzarr.v1.BusinessLogic", "Handle"));
             self.inner.unary(req, path, codec).await
         }
+        /// The same for many inputs side by side, which takes less than a call for each. What is asked for is answered in any order.
+        /// A runtime keeps one such call open if there is one; a service need not have it.
+        ///
+        /// A service that is told to end answers what it has begun with, and then ends this call without an error: what is not
+        /// answered by then has not begun, and is asked for by `Handle`.
+        pub async fn handle_many(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = crate::proto::HandleManyRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<crate::proto::HandleManyResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::transport::codec::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/angzarr.v1.BusinessLogic/HandleMany",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("angzarr.v1.BusinessLogic", "HandleMany"));
+            self.inner.streaming(req, path, codec).await
+        }
         /// Gives a state: to keep it as a snapshot, or to look at it.
         pub async fn fold(
             &mut self,
@@ -1513,6 +1544,24 @@ pub mod business_logic_server {
             tonic::Response<crate::proto::HandleResponse>,
             tonic::Status,
         >;
+        /// Server streaming response type for the HandleMany method.
+        type HandleManyStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    crate::proto::HandleManyResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The same for many inputs side by side, which takes less than a call for each. What is asked for is answered in any order.
+        /// A runtime keeps one such call open if there is one; a service need not have it.
+        ///
+        /// A service that is told to end answers what it has begun with, and then ends this call without an error: what is not
+        /// answered by then has not begun, and is asked for by `Handle`.
+        async fn handle_many(
+            &self,
+            request: tonic::Request<tonic::Streaming<crate::proto::HandleManyRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::HandleManyStream>, tonic::Status>;
         /// Gives a state: to keep it as a snapshot, or to look at it.
         async fn fold(
             &self,
@@ -1640,6 +1689,54 @@ pub mod business_logic_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/angzarr.v1.BusinessLogic/HandleMany" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandleManySvc<T: BusinessLogic>(pub Arc<T>);
+                    impl<
+                        T: BusinessLogic,
+                    > tonic::server::StreamingService<crate::proto::HandleManyRequest>
+                    for HandleManySvc<T> {
+                        type Response = crate::proto::HandleManyResponse;
+                        type ResponseStream = T::HandleManyStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<crate::proto::HandleManyRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BusinessLogic>::handle_many(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandleManySvc(inner);
+                        let codec = crate::transport::codec::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
