@@ -135,13 +135,19 @@ async fn no_command_gets_in_as_plain_text() {
     assert_eq!(place.app.read_log(0, 10).await.unwrap().records, []);
 }
 
-#[tokio::test]
-async fn facts_are_taken_with_the_token_only() {
+/// One kettle was ordered, and is to be paid for.
+async fn place_with_order() -> Place {
     let place = place().await;
     deliver(&place, 5).await;
     let body = r#"{"orderId": "1", "sku": "kettle", "quantity": 1}"#;
     let headers = "angzarr-sync-mode: cascade\r\n";
     assert_eq!(post(&place, "/shop.orders.v1.app.Orders/Place", body, headers).await.0, 200);
+    place
+}
+
+#[tokio::test]
+async fn facts_are_taken_with_the_token_only() {
+    let place = place_with_order().await;
     let path = "/shop.payments.v1.app.Payments/RecordTransfer";
     let fact = r#"{"orderId": "1", "transfer": "bank-1", "cents": "4500"}"#;
     assert_eq!(post(&place, path, fact, "").await.0, 401);
@@ -153,11 +159,7 @@ async fn facts_are_taken_with_the_token_only() {
 
 #[tokio::test]
 async fn a_fact_told_again_is_recorded_once_whatever_its_rpc_returns() {
-    let place = place().await;
-    deliver(&place, 5).await;
-    let body = r#"{"orderId": "1", "sku": "kettle", "quantity": 1}"#;
-    let headers = "angzarr-sync-mode: cascade\r\n";
-    assert_eq!(post(&place, "/shop.orders.v1.app.Orders/Place", body, headers).await.0, 200);
+    let place = place_with_order().await;
     // Too little to capture anything, and that is all that the rpc returns.
     let fact = PaymentReceived { order_id: "1".into(), transfer: "bank-1".into(), cents: 1 };
     for duplicate in ["false", "true"] {

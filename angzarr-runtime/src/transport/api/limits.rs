@@ -27,7 +27,8 @@ use crate::transport::status::{BadCall, coded, note, status};
 /// What callers may ask for at a time, all of them together. What is beyond gets `RESOURCE_EXHAUSTED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many bytes a request may have, and the events of one stream in an answer: those beyond are for the next call.
+    /// How many bytes a request may have, and the events of one stream in an answer: those beyond are for the next call. A
+    /// first event that is larger is answered all the same, since nobody could go on behind it otherwise.
     pub message_size: usize,
     /// How many calls are at work. A stream counts until it begins.
     pub calls: usize,

@@ -76,30 +76,31 @@ pub(super) fn refused(content_type: Option<&HeaderValue>, status: Status) -> Res
     if is_grpc(content_type) { status.into_http() } else { json::failed(status, None) }
 }
 
+/// Answers a call that HTTP itself has a word for, to whoever speaks no gRPC.
+fn http(status: StatusCode, bad: BadCall) -> Response {
+    let mut response = json::failed(bad.into(), None);
+    *response.status_mut() = status;
+    response
+}
+
 /// Answers a call of another type than what is called can be asked in.
 pub(super) fn of_unknown_type(bad: BadCall) -> Response {
-    let mut response = json::failed(bad.into(), None);
-    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    response
+    http(StatusCode::UNSUPPORTED_MEDIA_TYPE, bad)
 }
 
 /// Answers a call of an rpc that nobody serves.
 pub(super) async fn unserved(request: Request) -> Response {
-    let status = BadCall::Unserved(request.uri().path().to_owned()).into();
-    let content_type = request.headers().get(CONTENT_TYPE);
-    let mut response = refused(content_type, status);
-    if !is_grpc(content_type) {
-        // For whoever speaks HTTP, it is the path that is wrong.
-        *response.status_mut() = StatusCode::NOT_FOUND;
+    let bad = BadCall::Unserved(request.uri().path().to_owned());
+    if is_grpc(request.headers().get(CONTENT_TYPE)) {
+        Status::from(bad).into_http()
+    } else {
+        http(StatusCode::NOT_FOUND, bad)
     }
-    response
 }
 
 /// Answers a call of an rpc by another method than `POST`.
 pub(super) async fn not_posted() -> Response {
-    let mut response = json::failed(BadCall::NotPosted.into(), None);
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
+    http(StatusCode::METHOD_NOT_ALLOWED, BadCall::NotPosted)
 }
 
 async fn serve(rpc: Arc<Rpc>, request: Request) -> Response {
