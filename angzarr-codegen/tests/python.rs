@@ -102,7 +102,7 @@ fn the_python_test_kit_tells_right_from_wrong() {
 fn python_serves_what_runtimes_ask() {
     let directory = workspace();
     let output = python(directory.path(), "python", &["check.py", "serving"]);
-    assert_eq!((text(&output.stdout), text(&output.stderr)), ("15 passed, 0 failed\n", ""));
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("16 passed, 0 failed\n", ""));
     generate(directory.path(), "versions", "angzarr-codegen/tests/golden/upcasting/proto");
     let output = python(directory.path(), "python", &["check.py", "upcasting"]);
     assert_eq!((text(&output.stdout), text(&output.stderr)), ("2 passed, 0 failed\n", ""));

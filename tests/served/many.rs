@@ -4,19 +4,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use angzarr_runtime::proto;
-use angzarr_runtime::transport::Address;
 use angzarr_runtime::transport::services::business_coordinator_client::BusinessCoordinatorClient;
-use angzarr_runtime::transport::services::business_logic_client::BusinessLogicClient;
-use futures_util::stream::{StreamExt, iter, pending};
 use shop::orders::v1::PlaceOrder;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
-use tonic::transport::Channel;
 use tonic::{Code, Request};
 
 use crate::commands::order;
 use crate::nonsense::place;
-use crate::place::{Place, book, service, told};
+use crate::place::{Place, book, told};
 use crate::scripted::{Does, Many, Script, order as ordered};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -83,9 +79,11 @@ async fn one_that_takes_its_time_holds_up_nobody() {
     let (mut client, (shared, _)) = (BusinessCoordinatorClient::new(place.channel.clone()), asked(&script));
     let slow = tokio::spawn(async move { client.handle(order("slow", 1)).await });
     until("it is asked for", || asked(&script).0 > shared).await;
+    let (shared, alone) = asked(&script);
     send(&place, order("quick", 1)).await.unwrap();
     over.send(true).unwrap();
     slow.await.unwrap().unwrap();
+    assert_eq!(asked(&script), (shared + 1, alone));
 }
 
 #[tokio::test]
@@ -119,7 +117,9 @@ async fn what_has_not_begun_is_asked_for_again() {
     let placed = place.app.events("orders", "before").await.unwrap().len();
     assert_eq!(asked(&script), (1, placed), "each of them was decided on once");
     // Such a call is opened again after a while.
+    let began = Instant::now();
     while asked(&script).0 < 2 {
+        assert!(began.elapsed() < PATIENCE, "it is not opened again");
         send(&place, order("after", 1)).await.unwrap();
     }
     let all = place.app.read_log(0, usize::MAX).await.unwrap().records.len();
@@ -136,8 +136,10 @@ async fn what_has_no_answer_there_is_told_why_by_itself() {
     });
     let (place, _service) = place(script.clone()).await;
     open(&place, &script).await;
+    let (shared, alone) = asked(&script);
     let refused = send(&place, order("wrong", 1)).await.unwrap_err();
     assert_eq!(told(&refused).1, "SERVICE_EXHAUSTED");
+    assert_eq!(asked(&script), (shared + 1, alone + 1));
 }
 
 #[tokio::test]
@@ -157,34 +159,26 @@ async fn what_ends_the_service_is_not_asked_for_again() {
     // The next start is asked in the same way.
     let began = Instant::now();
     while asked(&script).0 == shared + 1 {
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < PATIENCE, "nobody asks the next start");
         let _ = send(&place, order("next", 1)).await;
     }
     assert_eq!(place.app.events("orders", "deadly").await.unwrap(), []);
 }
 
-/// Ends a service while such a call is open at it: that ends without an error.
-pub(crate) async fn ends_well(service: Channel, end: impl FnOnce()) {
-    let senseless = proto::HandleManyRequest { call: 7, request: Some(proto::HandleRequest::default()) };
-    let requests = iter([senseless]).chain(pending());
-    let answers = BusinessLogicClient::new(service).handle_many(requests).await.unwrap();
-    let mut answers = answers.into_inner();
-    let answer = proto::HandleManyResponse { call: 7, response: None };
-    assert_eq!(answers.message().await.unwrap(), Some(answer));
-    end();
-    assert_eq!(answers.message().await.unwrap(), None);
-}
-
+/// As a library does that cuts off what its server is at.
 #[tokio::test]
-async fn it_ends_with_its_service() {
-    let folder = tempfile::tempdir().unwrap();
-    let address = Address::Unix(folder.path().join("service.sock"));
-    let (end, ended) = oneshot::channel::<()>();
-    let listening = address.clone();
-    let serving = tokio::spawn(async move { service().serve(&listening, async { drop(ended.await) }).await });
-    while tokio::net::UnixStream::connect(folder.path().join("service.sock")).await.is_err() {
-        sleep(Duration::from_millis(5)).await;
-    }
-    ends_well(address.channel().unwrap(), || drop(end)).await;
-    serving.await.unwrap().unwrap();
+async fn what_is_cut_off_is_lost_whatever_the_service_says_of_it() {
+    let script = Script::new().many(Many::Fails);
+    let (place, _service) = place(script.clone()).await;
+    let (began, mut placed) = (Instant::now(), 0);
+    let lost = loop {
+        assert!(began.elapsed() < PATIENCE, "no such call is open");
+        match send(&place, order("a", 1)).await {
+            Ok(()) => placed += 1,
+            Err(lost) => break lost,
+        }
+    };
+    assert_eq!(told(&lost).1, "SERVICE_LOST");
+    assert_eq!(asked(&script), (1, placed), "nobody asks again");
+    assert_eq!(place.app.events("orders", "a").await.unwrap().len(), placed);
 }

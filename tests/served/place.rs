@@ -20,7 +20,7 @@ pub(crate) struct Place {
     _folder: tempfile::TempDir,
 }
 
-pub(crate) fn service() -> Service {
+fn service() -> Service {
     let prices = PriceList::from([("kettle", 4_500), ("samovar", 60_000)]);
     Service::new(shop::DESCRIPTION)
         .register(OrderBook { prices, voucher_from_cents: 10_000 })

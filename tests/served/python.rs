@@ -176,13 +176,3 @@ async fn a_python_service_may_forget_everything() {
     assert_eq!(status(&app, "2").await, Status::Placed);
     app.shutdown().await.unwrap();
 }
-
-#[tokio::test]
-async fn what_it_has_begun_is_answered_when_it_ends() {
-    let mut service = Service::start();
-    drop(service.connected().await);
-    let id = service.process.id().to_string();
-    let end = || assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
-    crate::many::ends_well(service.address.channel().unwrap(), end).await;
-    assert!(service.process.wait().unwrap().success());
-}

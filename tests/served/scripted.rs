@@ -1,5 +1,6 @@
 //! Services of orders that answer as a test says, and end when it says so.
 
+use std::future::ready;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -47,6 +48,8 @@ pub(crate) enum Many {
     Answers,
     /// It ends the call with the first that it is asked for, and begins with nothing.
     Ends,
+    /// It ends the call with an error instead, having begun.
+    Fails,
 }
 
 /// How it behaves, and how often it was called.
@@ -265,7 +268,7 @@ impl BusinessLogic for Served {
         requests: Request<Streaming<proto::HandleManyRequest>>,
     ) -> Result<Response<Self::HandleManyStream>, Status> {
         let many = self.script.many;
-        if let Many::Unknown = many {
+        if matches!(many, Many::Unknown) {
             return Err(Status::unimplemented("no such method"));
         }
         let served = self.clone();
@@ -278,9 +281,12 @@ impl BusinessLogic for Served {
                 Some(Ok(proto::HandleManyResponse { call: asked.call, response }))
             }
         });
-        let until = move |_: &_| std::future::ready(matches!(many, Many::Answers));
-        let answers = begun.take_while(until).buffer_unordered(64).filter_map(std::future::ready);
-        Ok(Response::new(answers.boxed()))
+        let answers = match many {
+            Many::Unknown | Many::Answers => begun.buffer_unordered(64).filter_map(ready).boxed(),
+            Many::Ends => begun.take(1).filter_map(|_| ready(None)).boxed(),
+            Many::Fails => begun.map(|_| Err(Status::unavailable("cut off"))).boxed(),
+        };
+        Ok(Response::new(answers))
     }
 
     /// The state of an order says how many events it was folded from: its total.

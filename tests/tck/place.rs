@@ -76,6 +76,11 @@ impl Place {
         self.service.kill();
     }
 
+    /// The process of the service.
+    pub(crate) fn service_process(&mut self) -> &mut Process {
+        &mut self.service
+    }
+
     pub(crate) fn kill_sidecar(&mut self) {
         self.sidecar.kill();
     }

@@ -38,6 +38,24 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Tells it to end.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended; whether it did so well.
+    pub(crate) async fn ends(&mut self) -> bool {
+        let began = Instant::now();
+        loop {
+            if let Some(ended) = self.child.try_wait().unwrap() {
+                return ended.success();
+            }
+            assert!(began.elapsed() < PATIENCE, "{:?} does not end", self.command);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// The same command once more, in the place of the process that was killed.
     pub(crate) fn again(&mut self) {
         self.child = self.command.spawn().unwrap();

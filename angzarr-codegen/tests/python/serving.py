@@ -186,6 +186,51 @@ async def test_a_handler_that_raises_fails() -> None:
     await served(failure, Broken())
 
 
+class Odd(Warehouse):
+    """Does with some articles what no handler should."""
+
+    def receive(
+        self, article: stock_pb2.Article, command: stock_pb2.ReceiveStock, cx: Context
+    ) -> stock_pb2.StockReceived:
+        if command.sku == "cancelled":
+            raise asyncio.CancelledError
+        if command.sku == "no text":
+            raise Rejection("FULL", "no room", {"room": 0})  # type: ignore[dict-item]
+        return super().receive(article, command, cx)
+
+
+async def test_many_decisions_by_one_call() -> None:
+    def asked(call: int, sku: str) -> business_pb2.HandleManyRequest:
+        request = business_pb2.HandleRequest(
+            component="shop.stock.v1.app.Stock", runtime_epoch=RUNTIME, context=circumstances()
+        )
+        request.history.SetInParent()
+        request.command.CopyFrom(packed(stock_pb2.ReceiveStock(sku=sku, quantity=1)))
+        return business_pb2.HandleManyRequest(call=call, request=request)
+
+    async def many(runtime: Runtime) -> None:
+        call = runtime.channel.stream_stream(
+            "/angzarr.v1.BusinessLogic/HandleMany",
+            request_serializer=business_pb2.HandleManyRequest.SerializeToString,
+            response_deserializer=business_pb2.HandleManyResponse.FromString,
+        )(timeout=10)
+        for number, sku in enumerate(["kettle", "cancelled", "no text"], 1):
+            await call.write(asked(number, sku))
+        await call.write(business_pb2.HandleManyRequest(call=4, request=business_pb2.HandleRequest()))
+        # Nobody has asked for that.
+        await call.write(business_pb2.HandleManyRequest(call=5))
+        await call.done_writing()
+        answers = {answer.call: answer async for answer in call}
+        assert sorted(answers) == [1, 2, 3, 4]
+        assert names(answers[1].response.events) == ["shop.stock.v1.StockReceived"]
+        for number, text in [(2, "cancelled itself"), (3, "raised TypeError")]:
+            failure = answers[number].response.failure
+            assert failure.code == "HANDLER_PANICKED" and text in failure.message, failure
+        assert not answers[4].HasField("response")
+
+    await served(many, Odd())
+
+
 class Stubborn(Till):
     def record_transfer(
         self, payment: payments_pb2.Payment, fact: payments_pb2.PaymentReceived, cx: Context

@@ -1782,7 +1782,7 @@ pub struct HandleManyRequest {
     /// Which one it is, of those that are at work.
     #[prost(uint64, tag = "1")]
     pub call: u64,
-    /// Absent: nobody waits for the answer any more.
+    /// Absent: nobody waits for the answer any more. That may be told of one which was never asked for.
     #[prost(message, optional, tag = "2")]
     pub request: ::core::option::Option<HandleRequest>,
 }
@@ -1801,7 +1801,7 @@ pub struct HandleManyResponse {
     /// The one that is answered.
     #[prost(uint64, tag = "1")]
     pub call: u64,
-    /// Absent: it has not begun, and is to be asked for by `Handle`, which says why.
+    /// Absent: it has not begun, and is to be asked for by `Handle`. That says why, if the request makes no sense.
     #[prost(message, optional, tag = "2")]
     pub response: ::core::option::Option<HandleResponse>,
 }

@@ -1,5 +1,7 @@
 //! Many decisions by one call.
 
+use std::time::Duration;
+
 use angzarr_runtime::id::root_id;
 use angzarr_runtime::proto::{self, handle_request::Input, handle_response::Outcome};
 use angzarr_runtime::transport::services::business_logic_client::BusinessLogicClient;
@@ -30,13 +32,14 @@ impl Open {
         self.requests.send(proto::HandleManyRequest { call, request }).unwrap();
     }
 
-    /// What is decided next: its number, and how many events there are.
-    async fn decided(&mut self) -> (u64, usize) {
-        let answer = self.answers.message().await.unwrap().unwrap();
-        match answer.response.unwrap().outcome {
-            Some(Outcome::Events(events)) => (answer.call, events.messages.len()),
+    /// What is answered next: its number, and how many events there are, or none if it has not begun.
+    async fn answered(&mut self) -> (u64, Option<usize>) {
+        let proto::HandleManyResponse { call, response } = self.answers.message().await.unwrap().unwrap();
+        let events = response.map(|response| match response.outcome {
+            Some(Outcome::Events(events)) => events.messages.len(),
             other => panic!("{other:?}"),
-        }
+        });
+        (call, events)
     }
 
     /// Nothing more is asked for; what comes after that.
@@ -69,14 +72,17 @@ fn request<C: Command>(command: &C) -> proto::HandleRequest {
     }
 }
 
+fn after_an_hour() -> RunLater {
+    RunLater { script: "many/slow".into(), emit: vec![note("late")], after: 3_600_000 }
+}
+
 pub(super) async fn each_is_answered_when_it_is_decided(place: &mut Place) {
     let mut open = Open::at(place).await;
-    let hour = RunLater { script: "many/slow".into(), emit: vec![note("late")], after: 3_600_000 };
-    open.ask(1, Some(request(&hour)));
+    open.ask(1, Some(request(&after_an_hour())));
     open.ask(2, Some(request(&run("many/a", vec![note("a")]))));
-    assert_eq!(open.decided().await, (2, 1));
+    assert_eq!(open.answered().await, (2, Some(1)));
     open.ask(3, Some(request(&run("many/b", vec![note("b"), note("c")]))));
-    assert_eq!(open.decided().await, (3, 2));
+    assert_eq!(open.answered().await, (3, Some(2)));
     // Nobody waits for the first one any more; it would be answered before the end otherwise.
     open.ask(1, None);
     assert_eq!(open.end().await, None);
@@ -85,11 +91,41 @@ pub(super) async fn each_is_answered_when_it_is_decided(place: &mut Place) {
 pub(super) async fn what_makes_no_sense_has_no_answer(place: &mut Place) {
     let mut open = Open::at(place).await;
     open.ask(u64::MAX, Some(proto::HandleRequest::default()));
-    let answer = open.answers.message().await.unwrap();
-    assert_eq!(answer, Some(proto::HandleManyResponse { call: u64::MAX, response: None }));
+    assert_eq!(open.answered().await, (u64::MAX, None));
     // What it has never heard of is given up as well.
     open.ask(9, None);
     open.ask(1, Some(request(&run("many/sense", vec![note("a")]))));
-    assert_eq!(open.decided().await, (1, 1));
+    assert_eq!(open.answered().await, (1, Some(1)));
     assert_eq!(open.end().await, None);
+}
+
+pub(super) async fn what_has_begun_is_answered_before_the_service_ends(place: &mut Place) {
+    let mut open = Open::at(place).await;
+    open.ask(1, Some(request(&after_an_hour())));
+    open.ask(2, Some(request(&RunLater { after: 100, ..after_an_hour() })));
+    open.ask(3, Some(request(&run("many/ends", vec![note("a")]))));
+    assert_eq!(open.answered().await, (3, Some(1)));
+    place.service_process().terminate();
+    let (mut begun, mut asked) = (vec![1, 2], 3);
+    loop {
+        asked += 1;
+        open.ask(asked, Some(request(&run("many/ends", vec![note("a")]))));
+        let (mut call, mut events) = open.answered().await;
+        if call == 2 {
+            assert_eq!((events, begun.pop()), (Some(1), Some(2)));
+            (call, events) = open.answered().await;
+        }
+        assert_eq!(call, asked);
+        if events.is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    if begun.contains(&2) {
+        assert_eq!(open.answered().await, (2, Some(1)));
+    }
+    // As long as somebody waits for the first one, the call is open.
+    open.ask(1, None);
+    assert_eq!(open.end().await, None);
+    assert!(place.service_process().ends().await);
 }

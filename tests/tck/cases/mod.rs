@@ -140,6 +140,9 @@ pub(crate) const ALONE: &[(&str, Case)] = cases! {
         a_snapshot_is_used_after_a_restart
         a_snapshot_of_another_shape_is_ignored
     }
+    many {
+        what_has_begun_is_answered_before_the_service_ends
+    }
     restarts {
         a_service_may_lose_its_states
         a_sidecar_may_start_again

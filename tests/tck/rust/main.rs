@@ -26,6 +26,6 @@ async fn main() -> Result<(), Error> {
         .register(versions::Book)
         .register(versions::Past)
         .register(versions::Shelf)
-        .serve(&address, std::future::pending())
+        .run(&address)
         .await
 }

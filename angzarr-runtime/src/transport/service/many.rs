@@ -1,13 +1,11 @@
 //! Many decisions by one call.
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::stream::{BoxStream, StreamExt};
-use tokio::sync::mpsc;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::Served;
@@ -15,59 +13,71 @@ use crate::proto::{HandleManyRequest, HandleManyResponse};
 
 pub(super) type Answers = BoxStream<'static, Result<HandleManyResponse, Status>>;
 
-/// Answers side by side, in the order in which handlers are done. There are as many at a time as runtimes ask for, which have a
-/// limit of their own.
-pub(super) fn handle(served: Arc<Served>, requests: Streaming<HandleManyRequest>) -> Answers {
-    let (answers, answered) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        let work = work(&served, requests, &answers);
-        tokio::select! {
-            () = work => {}
-            // Nobody waits for anything any more.
-            () = answers.closed() => {}
-        }
-    });
-    UnboundedReceiverStream::new(answered).map(Ok).boxed()
+/// What is decided on side by side. There is as much as runtimes ask for, which have a limit of their own. What is left of it is
+/// cut off when this is dropped, as it is with its connection.
+struct Many {
+    served: Arc<Served>,
+    requests: Streaming<HandleManyRequest>,
+    handlers: JoinSet<HandleManyResponse>,
+    at_work: HashMap<u64, AbortHandle>,
+    /// Until the service ends.
+    ended: BoxFuture<'static, ()>,
+    phase: Phase,
 }
 
-async fn work(
-    served: &Arc<Served>,
-    mut requests: Streaming<HandleManyRequest>,
-    answers: &mpsc::UnboundedSender<HandleManyResponse>,
-) {
-    // What is left of them is cut off when this is dropped.
-    let mut handlers = JoinSet::new();
-    let mut at_work = HashMap::<u64, AbortHandle>::new();
-    let mut ended = pin!(served.stays.ended());
-    loop {
-        tokio::select! {
-            asked = requests.message() => match asked {
-                Ok(Some(HandleManyRequest { call, request: Some(request) })) => {
-                    let (served, answers) = (served.clone(), answers.clone());
-                    let handler = async move {
+#[derive(PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// The service ends: what is asked for now is not begun with.
+    Ending,
+    /// Nothing more is asked for.
+    Asked,
+}
+
+/// Answers in the order in which handlers are done.
+pub(super) fn handle(served: Arc<Served>, requests: Streaming<HandleManyRequest>) -> Answers {
+    let ended = Box::pin(served.stays.ended());
+    let (handlers, at_work, phase) = (JoinSet::new(), HashMap::new(), Phase::Serving);
+    let many = Many { served, requests, handlers, at_work, ended, phase };
+    unfold(many, async |mut many| many.next().await.map(|answer| (answer, many))).boxed()
+}
+
+impl Many {
+    /// None if all is answered that has begun; an error if it is not, and never will be.
+    async fn next(&mut self) -> Option<Result<HandleManyResponse, Status>> {
+        while self.phase == Phase::Serving || !self.handlers.is_empty() {
+            tokio::select! {
+                asked = self.requests.message(), if self.phase != Phase::Asked => match asked {
+                    Ok(Some(HandleManyRequest { call, request: Some(request) })) => {
+                        if self.phase == Phase::Ending {
+                            return Some(Ok(HandleManyResponse { call, response: None }));
+                        }
+                        let served = self.served.clone();
                         // Why it makes no sense is told when it is asked for by itself.
-                        let response = served.handled(request).await.ok();
-                        let _ = answers.send(HandleManyResponse { call, response });
-                        call
-                    };
-                    at_work.insert(call, handlers.spawn(handler));
-                }
-                Ok(Some(HandleManyRequest { call, request: None })) => {
-                    if let Some(handler) = at_work.remove(&call) {
-                        handler.abort();
+                        let handler =
+                            async move { HandleManyResponse { call, response: served.handled(request).await.ok() } };
+                        self.at_work.insert(call, self.handlers.spawn(handler));
                     }
-                }
-                Ok(None) => break,
-                // The connection is lost, and whoever asked with it.
-                Err(_) => return,
-            },
-            Some(done) = handlers.join_next() => {
-                if let Ok(call) = done {
-                    at_work.remove(&call);
-                }
+                    Ok(Some(HandleManyRequest { call, request: None })) => {
+                        if let Some(handler) = self.at_work.remove(&call) {
+                            handler.abort();
+                        }
+                    }
+                    Ok(None) => self.phase = Phase::Asked,
+                    Err(status) => return Some(Err(Status::cancelled(status.message()))),
+                },
+                Some(done) = self.handlers.join_next() => match done {
+                    Ok(answer) => {
+                        self.at_work.remove(&answer.call);
+                        return Some(Ok(answer));
+                    }
+                    Err(lost) if lost.is_panic() => return Some(Err(Status::cancelled("a handler was lost"))),
+                    // It was given up.
+                    Err(_) => {}
+                },
+                () = &mut self.ended, if self.phase == Phase::Serving => self.phase = Phase::Ending,
             }
-            () = &mut ended => break,
         }
+        None
     }
-    while handlers.join_next().await.is_some() {}
 }

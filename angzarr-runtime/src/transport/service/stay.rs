@@ -41,9 +41,12 @@ impl Stays {
         self.phase.send_replace(Phase::Ended);
     }
 
-    /// Waits until nothing new is begun with.
-    pub(super) async fn ended(&self) {
-        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Ended).await;
+    /// Waits until it waits for nobody any more.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let mut phase = self.phase.subscribe();
+        async move {
+            let _ = phase.wait_for(|phase| *phase == Phase::Ended).await;
+        }
     }
 }
 

@@ -1466,10 +1466,11 @@ pub mod business_logic_client {
             self.inner.unary(req, path, codec).await
         }
         /// The same for many inputs side by side, which takes less than a call for each. What is asked for is answered in any order.
-        /// A runtime keeps one such call open if there is one; a service need not have it.
+        /// A runtime keeps one such call open; a service sends its headers at once, or says UNIMPLEMENTED if it has no such rpc.
         ///
-        /// A service that is told to end answers what it has begun with, and then ends this call without an error: what is not
-        /// answered by then has not begun, and is asked for by `Handle`.
+        /// A service that is told to end answers what it has begun with, and what is asked for after that without a response; then it
+        /// ends this call without an error: what is not answered by then has not begun, and is asked for by `Handle`. If the call ends
+        /// with an error, what is not answered is lost.
         pub async fn handle_many(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -1554,10 +1555,11 @@ pub mod business_logic_server {
             + std::marker::Send
             + 'static;
         /// The same for many inputs side by side, which takes less than a call for each. What is asked for is answered in any order.
-        /// A runtime keeps one such call open if there is one; a service need not have it.
+        /// A runtime keeps one such call open; a service sends its headers at once, or says UNIMPLEMENTED if it has no such rpc.
         ///
-        /// A service that is told to end answers what it has begun with, and then ends this call without an error: what is not
-        /// answered by then has not begun, and is asked for by `Handle`.
+        /// A service that is told to end answers what it has begun with, and what is asked for after that without a response; then it
+        /// ends this call without an error: what is not answered by then has not begun, and is asked for by `Handle`. If the call ends
+        /// with an error, what is not answered is lost.
         async fn handle_many(
             &self,
             request: tonic::Request<tonic::Streaming<crate::proto::HandleManyRequest>>,
