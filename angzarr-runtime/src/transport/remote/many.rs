@@ -1,4 +1,4 @@
-//! Many decisions by one call, which stays open: a call for each would take about a third of the time of a small decision.
+//! Many decisions by one call, which stays open: a call for each is a good part of what a small decision takes.
 
 use std::collections::HashMap;
 use std::error::Error;
