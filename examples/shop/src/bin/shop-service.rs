@@ -49,5 +49,5 @@ async fn serve(part: Part, address: &Address) -> Result<(), Error> {
         }
         Part::Payments => service.register(Till { limit_cents: 50_000 }).register(Cashier),
     };
-    service.serve(address, std::future::pending()).await
+    service.run(address).await
 }
